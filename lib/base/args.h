@@ -1,0 +1,136 @@
+/*
+ * args.h - one table of options: parsing, --help, completions, the manual and the provenance entry
+ *
+ * A program is a ds_tool: its options, its subcommands, three examples and a run function. ds_main
+ * parses, adds the options that all programs share, calls run and turns the result into the exit
+ * status and the one line on stderr. GNU habits: --opt=value, --opt value, operands in between, --,
+ * attached short values (-z19, -j2), unique prefixes of long options are not accepted.
+ */
+#ifndef DS_BASE_ARGS_H
+#define DS_BASE_ARGS_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+typedef struct { /* an option given any number of times: names in order */
+	const char **at;
+	size_t n;
+} ds_strs;
+
+typedef struct { /* sizes with a suffix: 4096, 64K, 2M, 1G, powers of 1024 */
+	uint64_t bytes;
+} ds_size;
+
+typedef struct { /* called at every occurrence, in the order given; value NULL for a flag */
+	ds_rc (*fn)(void *context, const char *name, const char *value, ds_err *e);
+	void *context;
+} ds_call;
+
+typedef enum {
+	DS_KIND_FLAG,  /* bool: set to true */
+	DS_KIND_INT,   /* int */
+	DS_KIND_I64,   /* int64_t */
+	DS_KIND_U64,   /* uint64_t */
+	DS_KIND_F64,   /* double */
+	DS_KIND_TEXT,  /* const char * */
+	DS_KIND_SIZE,  /* ds_size */
+	DS_KIND_TEXTS, /* ds_strs */
+	DS_KIND_CALL,  /* ds_call */
+} ds_kind;
+
+enum {
+	DS_ARG_UNRECORDED = 1, /* does not change records: left out of the provenance chain */
+	DS_ARG_FILE = 2,       /* names a file whose content is what counts: recorded by XXH3-128 of it */
+	DS_ARG_OPTIONAL = 4,   /* DS_KIND_TEXT/CALL: the value may be left out (--json, -z) */
+	DS_ARG_HIDDEN = 8,     /* not on the first screen of --help; in the manual all the same */
+};
+
+typedef struct {
+	char letter;       /* 0: long only */
+	const char *name;  /* without dashes; NULL ends the table */
+	void *target;
+	ds_kind kind;
+	const char *value; /* what to call the value in --help; NULL for flags. "a|b|c" is completed */
+	const char *help;  /* one line, lower case, no full stop */
+	unsigned flags;
+} ds_arg;
+
+#define DS_KIND_OF(target)                                                                         \
+	_Generic((target),                                                                         \
+		bool *: DS_KIND_FLAG,                                                              \
+		int *: DS_KIND_INT,                                                                \
+		int64_t *: DS_KIND_I64,                                                            \
+		uint64_t *: DS_KIND_U64,                                                           \
+		double *: DS_KIND_F64,                                                             \
+		const char **: DS_KIND_TEXT,                                                       \
+		ds_size *: DS_KIND_SIZE,                                                           \
+		ds_strs *: DS_KIND_TEXTS,                                                          \
+		ds_call *: DS_KIND_CALL)
+#define DS_ARG(letter, name, target, value, help)                                                  \
+	{                                                                                          \
+		letter, name, target, DS_KIND_OF(target), value, help, 0                           \
+	}
+#define DS_ARG_F(letter, name, target, value, help, flags)                                         \
+	{                                                                                          \
+		letter, name, target, DS_KIND_OF(target), value, help, flags                       \
+	}
+
+/* Which groups of shared options a program or subcommand takes. */
+enum {
+	DS_TAKES_INPUT = 1,    /* FILE… --from --field --split --on-error --max-record --columns --tsv-escapes */
+	DS_TAKES_OUTPUT = 2,   /* -o --to (records) -z */
+	DS_TAKES_REPORT = 4,   /* -o --to table|tsv|json --json */
+	DS_TAKES_SEED = 8,     /* --seed */
+	DS_TAKES_JOBS = 16,    /* -j */
+	DS_TAKES_NO_STDIN = 32, /* no FILE does not mean stdin (dstrain, dsdedup band) */
+	DS_TAKES_SALVAGE = 64, /* --salvage */
+	DS_TAKES_PATH = 128,   /* -o --out alone: a file or folder that is not a record stream */
+};
+
+typedef enum { DS_ON_STOP, DS_ON_SKIP, DS_ON_REJECT } ds_on_error;
+
+typedef struct ds_common {
+	const char *program;     /* "dsrec" */
+	const char *command;     /* "cat", or NULL */
+	const char **files;      /* operands; where none was given and stdin is read: one "-" */
+	size_t n_files;
+	int jobs;                /* at least 1 */
+	bool quiet, verbose, salvage, json, tsv_escapes;
+	const char *out_path;    /* NULL: stdout */
+	const char *to, *from;   /* NULL: not given */
+	const char *field;       /* "text" unless said */
+	bool field_given;
+	const char *split;       /* line|para|file, NULL: by the kind of input */
+	const char *columns;     /* a,b,c for CSV/TSV without a header */
+	int level;               /* -z: zstd level, 0: none */
+	uint64_t seed;
+	const char *stats_path;
+	ds_on_error on_error;
+	const char *reject_path;
+	uint64_t max_record;     /* bytes */
+	ds_str recorded;         /* this run's arguments in canonical spelling, for the chain */
+} ds_common;
+
+typedef struct {
+	const char *name, *usage, *what; /* what: one line for --help */
+	const ds_arg *args;              /* ends with { 0 }; NULL: none */
+	unsigned takes;
+	ds_rc (*run)(const ds_common *c, ds_err *e);
+} ds_cmd;
+
+typedef struct {
+	const char *name, *usage, *what;
+	const ds_arg *args;
+	unsigned takes;
+	ds_rc (*run)(const ds_common *c, ds_err *e); /* NULL: a subcommand is needed */
+	const ds_cmd *cmds;                          /* ends with { 0 }; NULL: none */
+	const char *examples[3];
+	/* Called before parsing, to build a table that is not constant; may be NULL. */
+	const ds_arg *(*more_args)(void);            /* options besides args, ended by { 0 } */
+} ds_tool;
+
+#define DS_VERSION "0.1.0"
+
+int ds_main(const ds_tool *tool, int argc, char **argv);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * io.h - files in and out
+ *
+ * Input: any file or stdin, with gzip and zstd (also several members after one another) undone on
+ * the way, known by their magic. Output: stdout, a device, or a file written beside its final place
+ * and renamed by ds_out_finish; ds_out_close without finish leaves nothing behind. SIGPIPE is
+ * ignored by ds_main: a reader that went away is DS_PIPE here. One thread at a time per object.
+ */
+#ifndef DS_BASE_IO_H
+#define DS_BASE_IO_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+typedef enum { DS_RAW, DS_GZIP, DS_ZSTD } ds_wrap;
+
+typedef struct ds_in ds_in;
+/* path "-" is stdin. DS_IO where it cannot be opened; a directory is DS_IO and says so. */
+DS_MUST ds_rc ds_in_open(ds_in **in, const char *path, ds_err *e);
+/* What is behind a descriptor that the caller keeps open and closes; name is for messages. */
+DS_MUST ds_rc ds_in_from_fd(ds_in **in, int fd, const char *name, ds_err *e);
+/* Bytes that the caller keeps alive; unwrapped like a file. For tests, fuzzing and archives. */
+ds_in *ds_in_from_mem(const void *p, size_t n, const char *name);
+void ds_in_close(ds_in *in);
+/* Fills out up to n; *got < n only at the end of the input. Damaged or cut gzip/zstd: DS_SHORT. */
+DS_MUST ds_rc ds_in_read(ds_in *in, void *out, size_t n, size_t *got, ds_err *e);
+/* What is there, at least one byte unless at the end: for pipes, where waiting would hurt. */
+DS_MUST ds_rc ds_in_some(ds_in *in, void *out, size_t n, size_t *got, ds_err *e);
+/* Looks at the next bytes (n <= 64 KiB) without taking them; fewer only at the end. */
+DS_MUST ds_rc ds_in_peek(ds_in *in, size_t n, ds_str *view, ds_err *e);
+/* The whole regular uncompressed file mapped from here on, or false: then read it. Lives until close. */
+bool ds_in_map(ds_in *in, ds_str *view);
+const char *ds_in_name(const ds_in *in);    /* as given; "-" is "stdin" */
+ds_wrap ds_in_wrap(const ds_in *in);        /* what was found around the bytes */
+uint64_t ds_in_offset(const ds_in *in);     /* bytes given so far, after unwrapping */
+uint64_t ds_in_file_offset(const ds_in *in); /* bytes taken from the file itself, for progress */
+int64_t ds_in_file_size(const ds_in *in);   /* -1: not known */
+DS_AUTO_WITH(ds_in, ds_in_close)
+
+typedef struct ds_out ds_out;
+/*
+ * path NULL is stdout. A regular or new file is written as a neighbour and renamed, following
+ * symbolic links and keeping the mode; devices, FIFOs and sockets are written directly.
+ */
+DS_MUST ds_rc ds_out_open(ds_out **out, const char *path, ds_err *e);
+/* Gathers everything in a buffer instead; view until close. For tests and archives. */
+ds_out *ds_out_to_mem(ds_buf *into);
+/* Compresses what follows as one zstd or gzip file; call before the first write. level 0: default. */
+DS_MUST ds_rc ds_out_wrap(ds_out *out, ds_wrap wrap, int level, ds_err *e);
+/* Large writes go straight through; small ones are gathered. */
+DS_MUST ds_rc ds_out_write(ds_out *out, const void *p, size_t n, ds_err *e);
+DS_MUST ds_rc ds_out_flush(ds_out *out, ds_err *e);
+DS_MUST ds_rc ds_out_finish(ds_out *out, ds_err *e); /* flush, sync, rename: then it is there */
+void ds_out_close(ds_out *out);                      /* without finish: discards. NULL is fine */
+bool ds_out_is_terminal(const ds_out *out);
+bool ds_out_is_pipe(const ds_out *out);
+const char *ds_out_name(const ds_out *out);
+uint64_t ds_out_offset(const ds_out *out); /* bytes taken so far, before wrapping */
+DS_AUTO_WITH(ds_out, ds_out_close)
+
+/* Reads or writes a small file whole; the read refuses more than limit_bytes with DS_BAD. */
+DS_MUST ds_rc ds_file_read(const char *path, size_t limit_bytes, ds_buf *into, ds_err *e);
+DS_MUST ds_rc ds_file_write(const char *path, ds_str bytes, ds_err *e); /* beside, sync, rename */
+DS_MUST ds_rc ds_dir_make(const char *path, ds_err *e);                 /* with its parents; may exist */
+DS_MUST ds_rc ds_dir_remove(const char *path, ds_err *e);               /* with all in it; may be absent */
+/* Names in a folder in byte order, those beginning with a dot left out; NULL-ended, ds_names_free. */
+DS_MUST ds_rc ds_dir_list(const char *path, char ***names, ds_err *e);
+void ds_names_free(char **names);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * mem.h - the only place that calls malloc
+ *
+ * Nothing here returns NULL: out of memory prints one line and exits with 4. Sizes that come from
+ * input go through ds_mul/ds_add and ds_arena_try, which can refuse them first.
+ */
+#ifndef DS_BASE_MEM_H
+#define DS_BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+void *ds_mem_get(size_t bytes);              /* 64-byte aligned, not zeroed; ds_mem_free */
+void *ds_mem_zero(size_t bytes);             /* the same, zeroed; large ones cost nothing until touched */
+void *ds_mem_grow(void *p, size_t old_bytes, size_t bytes); /* moves what was there; alignment kept */
+char *ds_mem_text(const char *s);            /* a copy of a C string */
+void ds_mem_free(void *p);                   /* NULL is fine */
+
+/* false where the product or sum does not fit; *out is then untouched */
+static inline bool ds_mul(size_t a, size_t b, size_t *out)
+{
+	return !__builtin_mul_overflow(a, b, out);
+}
+static inline bool ds_add(size_t a, size_t b, size_t *out)
+{
+	return !__builtin_add_overflow(a, b, out);
+}
+
+#define DS_NEW(type, n) ((type *)ds_mem_zero(sizeof(type) * (n))) /* n is not from input */
+
+#endif

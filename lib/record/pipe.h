@@ -1,0 +1,59 @@
+/*
+ * pipe.h - one program in a pipe: source -> work on N threads -> in order -> sink
+ *
+ * Each of N threads carries a block all the way: it takes the next chunk (in order, under a gate),
+ * parses it and runs `work` beside the others, waits for its turn for `order`, encodes beside the
+ * others, waits for its turn to write. So memory is bounded by N blocks, and bytes do not depend on N.
+ */
+#ifndef DS_RECORD_PIPE_H
+#define DS_RECORD_PIPE_H
+
+#include "base/args.h"
+#include "record/block.h"
+#include "record/chain.h"
+#include "record/sink.h"
+#include "record/source.h"
+
+typedef struct ds_work ds_work; /* one block's trip; passed to the stage's functions */
+
+typedef struct ds_stage {
+	const char *name;
+	void *state;                     /* shared; order and end may change it, work may not */
+	const char *const *counters;     /* names of counts beside in and out, NULL-ended; NULL: none */
+	void *(*scratch_new)(void *state);  /* per thread, for work; may be NULL */
+	void (*scratch_free)(void *scratch);
+	/* Any thread, any order. Changes the block; drops rows with ds_work_drop or ds_block_select. */
+	ds_rc (*work)(void *state, ds_work *w, ds_block *b, ds_err *e);
+	/* One at a time, in stream order, after work. */
+	ds_rc (*order)(void *state, ds_work *w, ds_block *b, ds_err *e);
+	/* Once, after the last block; b has no rows; ds_work_emit adds what is left. */
+	ds_rc (*end)(void *state, ds_work *w, ds_err *e);
+	/* Before the first block, when chain and optional blocks of the first input are known; may be NULL. */
+	ds_rc (*begin)(void *state, ds_work *w, ds_err *e);
+	/* One more sentence for the summary line; may be NULL. */
+	void (*summary)(void *state, ds_buf *out);
+} ds_stage;
+
+DS_MUST ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e);
+
+void *ds_work_scratch(ds_work *w);
+ds_arena *ds_work_mem(ds_work *w);                      /* the block's arena */
+const ds_common *ds_work_common(const ds_work *w);
+void ds_work_count(ds_work *w, unsigned counter, uint64_t n); /* index into counters */
+/* This row leaves the stream (after the call that says so returns). counter < 0: none. */
+void ds_work_drop(ds_work *w, uint32_t row, int counter);
+/* A record error: DS_OK where it is skipped or rejected (the row is dropped and counted as "bad"), else DS_BAD
+ * with "file:record: " in front. The raw offender is the record as one JSON line. */
+DS_MUST ds_rc ds_work_bad(ds_work *w, ds_block *b, uint32_t row, ds_err *e, const char *fmt, ...) DS_PRINTF(5, 6);
+/* order and end only: one more block for the output, before/instead of b (ds_work_swallow: b is not written).
+ * The emitted block must live in ds_work_mem(w) or be handed over with its own arena in own_arena (freed after). */
+void ds_work_emit(ds_work *w, ds_block *b, ds_arena *own_arena);
+void ds_work_swallow(ds_work *w);
+/* order, begin and end only: an optional block for the output, once; inputs' optional blocks are passed by themselves
+ * unless their kind was swallowed in begin. */
+void ds_work_opt(ds_work *w, ds_opt opt);
+void ds_work_swallow_opt(ds_work *w, uint16_t kind);
+const ds_opt *ds_work_opts(ds_work *w, size_t *n);     /* of the inputs so far (order, begin, end) */
+bool ds_work_saw(ds_work *w, const char *format);      /* ds_source_saw, in end/summary */
+
+#endif

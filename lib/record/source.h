@@ -1,0 +1,51 @@
+/*
+ * source.h - the inputs of a run, whatever their format, as blocks in order
+ *
+ * Recognises each file (name, magic, content; --from overrides), unwraps gzip and zstd, walks folders.
+ * Reading is in two halves so that parsing runs on many threads: ds_source_chunk takes the next piece
+ * of raw input (serial, cheap, about DS_BLOCK_BYTES, cut at a record's end by bytes alone), and
+ * ds_chunk_parse makes a block of it (any thread).
+ */
+#ifndef DS_RECORD_SOURCE_H
+#define DS_RECORD_SOURCE_H
+
+#include "base/args.h"
+#include "record/block.h"
+#include "record/chain.h"
+#include "record/stream.h"
+
+typedef struct ds_source ds_source;
+typedef struct ds_chunk ds_chunk;
+
+/* Opens nothing yet but the first file: a missing one is DS_IO at once. */
+DS_MUST ds_rc ds_source_open(ds_source **s, const ds_common *c, ds_err *e);
+void ds_source_close(ds_source *s);
+/* The next chunk, in mem; *out = NULL at the end of all inputs. */
+DS_MUST ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e);
+/*
+ * The chunk's block; *out may have no rows. A record that cannot be read is handled as --on-error
+ * says: DS_BAD with "file:record: what", or skipped and put into *bad for the ordered part to count
+ * and write away.
+ */
+typedef struct ds_bad {
+	ds_str raw;            /* the offender's bytes, for reject=FILE */
+	ds_str why;            /* "file:record: what is wrong" */
+	struct ds_bad *next;
+} ds_bad;
+DS_MUST ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e);
+/* Numbers records: call in order, once a chunk, with the rows that came of it (bad ones included). */
+void ds_source_number(ds_source *s, ds_chunk *ch, ds_block *b, uint64_t n_records);
+
+/* Simple form for programs that read on one thread: the next block, bad records handled. */
+DS_MUST ds_rc ds_source_next(ds_source *s, ds_arena *mem, ds_block **out, ds_err *e);
+
+ds_chain *ds_source_chain(const ds_source *s); /* of what was read so far; complete at the end */
+const ds_opt *ds_source_opts(const ds_source *s, size_t *n);
+int64_t ds_source_total_bytes(const ds_source *s); /* -1 unknown */
+/* The files' recognised formats, for "input recognised as HTML" messages: a bit set of 1 << index in formats.def. */
+bool ds_source_saw(const ds_source *s, const char *format);
+ds_reader_stats ds_source_damage(const ds_source *s); /* with --salvage: what was lost */
+/* Sub-second use: with only DSR inputs that can be mapped, records can be sought. */
+DS_AUTO_WITH(ds_source, ds_source_close)
+
+#endif
