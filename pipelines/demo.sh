@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# demo.sh - from the pages of a book to a language model, on this machine, in minutes
+#
+# Usage: make demo, or pipelines/demo.sh [WORK_DIR]. The text is the Debian Administrator's Handbook in
+# English and Chinese, from the package debian-handbook. A step whose result is there is not done again:
+# after an interruption the same command goes on. Remove WORK_DIR to start over.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+bin=${DS_BIN:-$here/build/bin}
+work=${1:-$here/build/demo}
+book=${DEMO_PAGES:-/usr/share/doc/debian-handbook/html}
+started=$SECONDS
+n=0
+PATH=$bin:$PATH
+mkdir -p "$work"
+cd "$work"
+
+bold= plain=
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+
+# step RESULT WHAT: says what comes; false where RESULT is there already
+step() {
+	n=$((n + 1))
+	if [ -e "$1" ]; then
+		printf '%s[%d/9] %s%s: done before\n' "$bold" $n "$2" "$plain"
+		return 1
+	fi
+	printf '%s[%d/9] %s%s\n' "$bold" $n "$2" "$plain"
+}
+show() { printf '  $ %s\n' "$*"; }
+
+[ -d "$book/en-US" ] && [ -d "$book/zh-CN" ] || {
+	echo "demo: no pages in $book; 'make deps' installs the package debian-handbook" >&2
+	exit 4
+}
+
+if step clean.dsr "read the pages and keep their text"; then
+	show "dsclean en-US/*.html zh-CN/*.html -o clean.dsr"
+	(cd "$book" && dsclean en-US/*.html zh-CN/*.html) >clean.part
+	mv clean.part clean.dsr
+fi
+if step text.dsr "cut it into paragraphs, drop what repeats"; then
+	show "dsrec cat --split para clean.dsr | dsclean --min-chars 20 | dsdedup -o text.dsr"
+	dsrec cat --split para clean.dsr | dsclean --min-chars 20 | dsdedup -o text.dsr
+fi
+if step held.dsr "put one paragraph in twenty aside for the test"; then
+	show "dsrec split --by 0.95,0.05 text.dsr -o train.dsr,held.dsr"
+	dsrec split --by 0.95,0.05 text.dsr -o train.dsr,held.dsr
+fi
+if step tokenizer.json "train a tokenizer of 8,000 pieces"; then
+	show "dstok train -V 8000 train.dsr -o tokenizer.json"
+	dstok train -V 8000 train.dsr -o tokenizer.json
+fi
+if step held.tok.dsr "encode and pack"; then
+	show "dsrec shuf train.dsr | dstok -t tokenizer.json --seq 256 -o train.tok.dsr"
+	dsrec shuf train.dsr | dstok -t tokenizer.json --seq 256 -o train.tok.dsr
+	dstok -t tokenizer.json --seq 256 held.dsr -o held.tok.dsr
+fi
+model=(--model gpt2 --set "n_layer=4,n_embd=192,n_head=6,dropout=0.1,seq=256,batch_tokens=2048"
+	--set "lr=2e-3,scheduler=cosine,warmup_steps=50,weight_decay=0.1,save_every=100"
+	--set "max_steps=${DEMO_STEPS:-700},eval_data=held.tok.dsr,eval_every=100,log_every=1,seed=1")
+if step run/done "train a small GPT; stop it with Ctrl-C, the same command goes on"; then
+	show "dstrain ${model[*]} --out run train.tok.dsr --resume"
+	dstrain "${model[@]}" --out run train.tok.dsr --resume
+	touch run/done
+fi
+if step perplexity.txt "measure it on the paragraphs it never saw"; then
+	show "dseval unigram --fit train.tok.dsr held.tok.dsr; dseval ppl -m run held.tok.dsr"
+	dseval unigram --fit train.tok.dsr held.tok.dsr --json -q >unigram.json
+	dseval ppl -m run held.tok.dsr --json -q >ppl.json
+	score() { sed 's/.*"score":\([0-9.e+]*\).*/\1/' "$1"; }
+	printf '%s %s\n' "$(score unigram.json)" "$(score ppl.json)" >perplexity.part
+	mv perplexity.part perplexity.txt
+fi
+if step model.onnx "export it"; then
+	show "dsexport onnx -m run -o model.onnx --opset 13 --input input_ids=1,128"
+	dsexport onnx -m run -o model.onnx --opset 13 --input input_ids=1,128
+fi
+if step samples.jsonl "let it write"; then
+	show "dsgen -m run --max-tokens 60 --temperature 0.7 --seed 7 prompts.txt"
+	printf 'The Debian project\nTo install a package,\nDebian 系统\n安装软件包\n' >prompts.txt
+	dsgen -m run --max-tokens 60 --temperature 0.7 --seed 7 --to jsonl prompts.txt -o samples.jsonl
+fi
+
+read -r unigram ppl <perplexity.txt
+printf '\n%sWhat became of the data%s\n' "$bold" "$plain"
+dsrec log train.tok.dsr
+printf '\n%sLoss%s\n' "$bold" "$plain"
+dstrain --plot run
+printf '\n%sHeld-out perplexity%s: a model must stay below the unigram model of the same tokens\n' "$bold" "$plain"
+printf 'unigram perplexity %.1f\n' "$unigram"
+printf 'perplexity %.1f\n' "$ppl"
+printf '\n%sIt writes%s\n' "$bold" "$plain"
+dsrec view samples.jsonl
+cat <<END
+
+${bold}Go on${plain}
+  dsgen -m $work/run                       # a prompt a line
+  dsrec log $work/train.tok.dsr            # where every record went
+  dsrec stat $work/text.dsr
+  dstrain --model $work/run --out more --epochs 1 YOUR.dsr
+  pipelines/pretrain.sh my-model my-pages/*.html
+  pipelines/finetune.sh $work/run my-tuned my-texts.jsonl
+This took $((SECONDS - started)) seconds.
+END
+awk -v a="$ppl" -v b="$unigram" 'BEGIN { exit !(a < b / 2) }' || {
+	echo "demo: the model's perplexity is not clearly below the unigram model's" >&2
+	exit 1
+}
