@@ -1,0 +1,72 @@
+/*
+ * tok.h - tokenizers: text to ids and back
+ *
+ * A ds_tok is read once, never changes and serves any number of threads; what changes while encoding
+ * (word cache, buffers) is in a ds_tok_scratch, one a thread. Ids equal those of the tokenizer's
+ * reference implementation on every input; text may be any bytes, no UTF-8 is demanded. Files are
+ * recognised by content. What is contradictory in one is DS_BAD and named by its path in the JSON
+ * ("model.merges[3]") or its line.
+ */
+#ifndef DS_TEXT_TOK_TOK_H
+#define DS_TEXT_TOK_TOK_H
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/str.h"
+
+typedef struct ds_tok ds_tok;
+typedef struct ds_tok_scratch ds_tok_scratch;
+
+enum { DS_TOK_NONE = UINT32_MAX };  /* no such id */
+enum { DS_TOK_MAX_IDS = 1 << 24 }; /* more is refused */
+
+typedef enum { DS_TOK_PAD, DS_TOK_BOS, DS_TOK_EOS, DS_TOK_MASK, DS_TOK_CLS, DS_TOK_SEP, DS_TOK_UNK, DS_TOK_N_SPECIAL } ds_tok_special_kind;
+
+typedef struct {          /* behaviour that the file does not say itself; all zero: as the file says */
+	const char *pattern; /* a name from patterns.def; needed for tiktoken rank files */
+	bool nfc;            /* normalize before splitting, for files without a normalizer */
+} ds_tok_options;
+
+/*
+ * A file, or a folder with tokenizer.json in it (its tokenizer_config.json names bos, eos and so on).
+ * path NULL: $DS_TOKENIZER, else the built-in one. options NULL: none.
+ */
+DS_MUST ds_rc ds_tok_open(ds_tok **t, const char *path, const ds_tok_options *options, ds_err *e);
+DS_MUST ds_rc ds_tok_parse(ds_tok **t, ds_str file, const ds_tok_options *options, ds_err *e);
+DS_MUST ds_rc ds_tok_builtin(ds_tok **t, ds_err *e);
+void ds_tok_close(ds_tok *t); /* NULL is fine */
+
+/* What DS_OPT_TOKENIZER carries: the file as given, its format and options; and back. */
+DS_MUST ds_rc ds_tok_pack(const ds_tok *t, ds_buf *out, ds_err *e);
+DS_MUST ds_rc ds_tok_unpack(ds_tok **t, ds_str opt_bytes, ds_err *e);
+
+/* As tokenizer.json: the file itself where it was one, else the same tokenizer written that way. */
+DS_MUST ds_rc ds_tok_json(const ds_tok *t, ds_buf *out, ds_err *e);
+
+uint32_t ds_tok_size(const ds_tok *t);                                 /* largest id + 1 */
+uint32_t ds_tok_special(const ds_tok *t, ds_tok_special_kind kind);    /* DS_TOK_NONE: it has none */
+uint32_t ds_tok_find(const ds_tok *t, ds_str name);                    /* an added token by name, or a token by bytes */
+bool ds_tok_is_special(const ds_tok *t, uint32_t id);
+ds_str ds_tok_bytes(const ds_tok *t, uint32_t id); /* what it stands for; empty for unknown ids; lives as t does */
+ds_h128 ds_tok_identity(const ds_tok *t);          /* of what it does, not of its file */
+const char *ds_tok_model(const ds_tok *t);         /* "bpe" "wordpiece" "unigram" */
+const char *ds_tok_pattern(const ds_tok *t);       /* "qwen2", or "" */
+const char *ds_tok_name(const ds_tok *t);          /* the file's name, or "built-in" */
+
+enum {
+	DS_TOK_SPECIALS = 1,    /* special tokens' names in the text become those tokens */
+	DS_TOK_ADD_SPECIAL = 2, /* what the tokenizer's own post-processor adds (CLS, SEP, BOS) */
+};
+
+ds_tok_scratch *ds_tok_scratch_new(const ds_tok *t); /* about 20 MB, touched as needed */
+void ds_tok_scratch_free(ds_tok_scratch *s);
+/* *ids lives until the next call with this scratch. */
+DS_MUST ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned flags,
+	const uint32_t **ids, size_t *n, ds_err *e);
+/* Appends to out; special tokens as their names unless skip_special. DS_BAD: "id 70000 is not in the tokenizer". */
+DS_MUST ds_rc ds_tok_decode(const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e);
+
+DS_AUTO_WITH(ds_tok, ds_tok_close)
+DS_AUTO_WITH(ds_tok_scratch, ds_tok_scratch_free)
+
+#endif
