@@ -16,6 +16,9 @@ void *ds_mem_grow(void *p, size_t old_bytes, size_t bytes); /* moves what was th
 char *ds_mem_text(const char *s);            /* a copy of a C string */
 void ds_mem_free(void *p);                   /* NULL is fine */
 
+/* What must still happen when memory runs out, such as removing temporary files. Set once. */
+void ds_mem_at_death(void (*fn)(void));
+
 /* false where the product or sum does not fit; *out is then untouched */
 static inline bool ds_mul(size_t a, size_t b, size_t *out)
 {

@@ -1,0 +1,103 @@
+/*
+ * mem.c - memory aligned to 64 bytes, over malloc
+ *
+ * The word before what a caller gets points to what malloc gave, so that calloc (which leaves large
+ * memory untouched) and realloc (which moves large memory by page tables) can serve although they
+ * align to 16 bytes only.
+ */
+#include "base/mem.h"
+
+#include "base/fault.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ALIGN = 64, SLACK = 2 * ALIGN, LAZY_BYTES = 256 * 1024 };
+
+static void (*at_death)(void);
+
+void ds_mem_at_death(void (*fn)(void))
+{
+	at_death = fn;
+}
+
+/* The one place where the library prints and exits: there is no memory to do it any other way. */
+__attribute__((noreturn)) static void out_of_memory(size_t bytes)
+{
+	char line[128];
+	int n = snprintf(line, sizeof(line), "%s: out of memory, %zu bytes wanted\n",
+		program_invocation_short_name, bytes);
+	ssize_t unused = write(STDERR_FILENO, line, (size_t)n);
+	(void)unused;
+	if (at_death)
+		at_death();
+	_exit(4);
+}
+
+static char *align(char *base)
+{
+	char *p = (char *)(((uintptr_t)base + sizeof(char *) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+	memcpy(p - sizeof(char *), &base, sizeof(char *));
+	return p;
+}
+
+static char *base_of(void *p)
+{
+	char *base;
+	memcpy(&base, (char *)p - sizeof(char *), sizeof(char *));
+	return base;
+}
+
+void *ds_mem_get(size_t bytes)
+{
+	void *base = NULL;
+	size_t all;
+	if (DS_FAULT(DS_FAULT_ALLOC) || !ds_add(bytes, ALIGN, &all) ||
+		posix_memalign(&base, ALIGN, all) != 0)
+		out_of_memory(bytes);
+	return align(base);
+}
+
+void *ds_mem_zero(size_t bytes)
+{
+	if (bytes < LAZY_BYTES)
+		return memset(ds_mem_get(bytes), 0, bytes);
+	size_t all;
+	char *base = NULL;
+	if (DS_FAULT(DS_FAULT_ALLOC) || !ds_add(bytes, SLACK, &all) || !(base = calloc(1, all)))
+		out_of_memory(bytes);
+	return align(base);
+}
+
+void *ds_mem_grow(void *p, size_t old_bytes, size_t bytes)
+{
+	if (!p)
+		return ds_mem_get(bytes);
+	char *old = base_of(p);
+	size_t shift = (size_t)((char *)p - old), all;
+	char *base = NULL;
+	if (DS_FAULT(DS_FAULT_ALLOC) || !ds_add(bytes, SLACK, &all) || !(base = realloc(old, all)))
+		out_of_memory(bytes);
+	/* malloc may have moved it to another place within 64 bytes. */
+	size_t keep = old_bytes < bytes ? old_bytes : bytes;
+	char *q = (char *)(((uintptr_t)base + sizeof(char *) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+	if ((size_t)(q - base) != shift)
+		memmove(q, base + shift, keep);
+	return align(base);
+}
+
+char *ds_mem_text(const char *s)
+{
+	size_t n = strlen(s) + 1;
+	return memcpy(ds_mem_get(n), s, n);
+}
+
+void ds_mem_free(void *p)
+{
+	if (p)
+		free(base_of(p));
+}
