@@ -1,0 +1,303 @@
+/*
+ * graph.h - what is computed: tensors, nodes and the functions that build them
+ *
+ * A model is a C function that calls ds_g_* on an empty graph; passes (ds_graph_compile) add the
+ * gradients and the optimizer and check everything; an executor (exec.h) runs the result; exporters
+ * and planners walk the same arrays. Nothing here knows about a device, a thread or a rank.
+ *
+ * Activations are matrices [rows, cols] with rows = batch * seq, the batch outermost; heads lie side
+ * by side in the columns. How rows fall into sequences is said by the ops that care (attention).
+ *
+ * Errors: a builder that finds something wrong remembers the first error in the graph and returns 0;
+ * every builder accepts 0 and then does nothing, so a model is written without checks and
+ * ds_graph_compile (or ds_graph_check) reports. The graph owns all names and arrays. One thread at a
+ * time builds; many may read.
+ */
+#ifndef DS_GRAPH_GRAPH_H
+#define DS_GRAPH_GRAPH_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- tensors ---- */
+
+typedef int32_t ds_tid; /* a tensor's number in its graph, from 1; 0: none */
+
+typedef enum { DS_F32, DS_BF16, DS_F16, DS_F64, DS_I32, DS_U8, DS_N_DTYPES } ds_dtype;
+size_t ds_dtype_bytes(ds_dtype t);
+const char *ds_dtype_name(ds_dtype t); /* "f32" … */
+
+/* What a tensor is for; one arena a class. */
+typedef enum {
+	DS_CLASS_IN,    /* the caller writes it before a run: ids, targets, positions, learning rate */
+	DS_CLASS_CONST, /* filled once from the builder: tables of frequencies */
+	DS_CLASS_PARAM, /* weights, by their Hugging Face names */
+	DS_CLASS_GRAD,  /* of a trainable parameter; accumulates over the micro-batches of a step */
+	DS_CLASS_OPT,   /* optimizer state, "NAME.m" and so on */
+	DS_CLASS_STATE, /* kept between runs and shared between graphs like weights: KV caches */
+	DS_CLASS_ACT,   /* lives from its writer to its last reader */
+	DS_N_CLASSES
+} ds_class;
+const char *ds_class_name(ds_class c);
+
+typedef enum { DS_INIT_ZERO, DS_INIT_ONE, DS_INIT_NORMAL, DS_INIT_UNIFORM } ds_init_kind;
+typedef struct {
+	ds_init_kind kind;
+	float scale; /* standard deviation, or the half width of the interval around 0 */
+} ds_init;
+
+enum { /* ds_tensor.flags */
+	DS_T_FROZEN = 1,   /* a parameter that is not trained: no gradient, no optimizer bytes */
+	DS_T_NO_DECAY = 2, /* weight decay leaves it alone (norms, biases) */
+	DS_T_TIED = 4,     /* stands for a second name too; set by ds_g_tie */
+	DS_T_KEEP = 8,     /* an output of the run: alive until its end, ds_exec_data may be read */
+	DS_T_VIEW = 16,    /* columns of `base`, no memory of its own */
+};
+
+enum { DS_MAX_RANK = 5 };
+typedef struct {
+	ds_tid id;
+	ds_dtype dtype;
+	ds_class class;
+	unsigned flags;
+	int rank;
+	int64_t dims[DS_MAX_RANK];
+	int64_t ld;        /* elements from one row to the next: the last dim unless a view */
+	ds_tid base;       /* views: where the memory is; else 0 */
+	int64_t offset;    /* views: elements from base's first one */
+	ds_tid grad;       /* of a parameter after autodiff; else 0 */
+	int32_t writer;    /* the node that first writes it, or -1 */
+	ds_init init;
+	const void *data;  /* DS_CLASS_CONST: the values, owned by the graph */
+	const char *name;  /* parameters: Hugging Face's; others: "attn.7" or what the builder gave */
+	const char *also;  /* the second name of a tied parameter, or NULL */
+	const char *origin; /* where in the model: "transformer.h.3.attn" */
+} ds_tensor;
+
+/* ---- nodes ---- */
+
+#define OP(name, ...) DS_OP_##name,
+typedef enum {
+	DS_OP_none,
+#include "graph/ops.def"
+	DS_N_OPS
+} ds_op_kind;
+#undef OP
+
+typedef enum { DS_PHASE_FWD, DS_PHASE_BWD, DS_PHASE_OPT, DS_N_PHASES } ds_phase;
+
+typedef enum {
+	DS_ACT_GELU_TANH, /* GPT-2's gelu_new */
+	DS_ACT_GELU_ERF,
+	DS_ACT_SILU,
+	DS_ACT_RELU,
+	DS_ACT_TANH,
+	DS_ACT_SIGMOID,
+	DS_N_ACTS
+} ds_act;
+const char *ds_act_name(ds_act a);
+
+typedef struct { /* y = x W (+ b): W is [out, in] as in torch.nn.Linear, or [in, out] as in Conv1D */
+	bool in_out;
+} ds_linear_attr;
+
+typedef struct {
+	bool rms;  /* RMSNorm; else LayerNorm */
+	float eps;
+} ds_norm_attr;
+
+typedef struct {
+	int32_t heads, kv_heads, head_dim;
+	int32_t seq, kv_seq; /* rows of q and of k, v that make one sequence */
+	float scale;         /* of the scores; the builder fills 1/sqrt(head_dim) for 0 */
+	bool causal;
+	int32_t window;      /* keys a query sees, itself included; 0: all */
+} ds_attention_attr;
+
+typedef struct { /* pairs (i, i + rot/2), or (2i, 2i + 1) when interleaved; columns past rot stay */
+	int32_t head_dim, rot;
+	bool interleaved, inverse;
+	float factor; /* multiplies sine and cosine (YaRN); the builder fills 1 for 0 */
+} ds_rope_attr;
+
+typedef struct {
+	float p;
+	uint32_t stream; /* which of the graph's dropouts this is: part of the counter's key */
+} ds_dropout_attr;
+
+typedef struct {
+	int64_t from, n; /* columns */
+} ds_slice_attr;
+
+typedef struct {
+	float beta1, beta2, eps, decay;
+} ds_adamw_attr;
+
+typedef union {
+	ds_linear_attr linear;       /* linear linear_dx linear_dw */
+	ds_norm_attr norm;           /* norm norm_bwd */
+	ds_attention_attr attention; /* attention attention_bwd cache_put */
+	ds_rope_attr rope;           /* rope */
+	ds_act act;                  /* unary glu and their _bwd */
+	ds_dropout_attr dropout;
+	ds_slice_attr slice;         /* slice pad */
+	ds_adamw_attr adamw;
+	float scale;                 /* scale */
+	float max_norm;              /* clip */
+	char bytes[64];
+} ds_attr;
+
+enum { DS_MAX_IN = 8, DS_MAX_OUT = 4 };
+typedef struct {
+	ds_op_kind op;
+	ds_phase phase;
+	int32_t layer;      /* -1: none */
+	int32_t wave;       /* by the schedule: nodes of a wave depend on nothing in it */
+	ds_tid in[DS_MAX_IN];
+	ds_tid out[DS_MAX_OUT];
+	uint8_t first;      /* bit i: out[i] is a gradient and this is its first writer in a step */
+	ds_attr attr;
+	const char *origin; /* model path, in every error and profile line */
+} ds_node;
+
+typedef struct ds_graph ds_graph;
+struct ds_graph { /* read it freely, change it through the functions below */
+	ds_arena *mem;
+	ds_tensor *tensors; /* [1 … n_tensors) */
+	ds_node *nodes;     /* in an order in which every tensor is written before it is read */
+	int32_t n_tensors, cap_tensors, n_nodes, cap_nodes;
+	int64_t batch, seq; /* rows = batch * seq */
+	ds_phase phase;     /* of nodes added now */
+	int32_t layer;
+	const char *origin;
+	uint32_t n_streams; /* dropouts so far */
+	bool train;         /* compiled for training */
+	ds_tid loss;        /* f32[1], of linear_xent; 0: none */
+	ds_tid inv_targets; /* f32[1] input: 1 / targets of the whole step */
+	ds_tid hyper;       /* f32[4] input of the optimizer, see ds_hyper; 0 without training */
+	ds_tid grad_norm;   /* f32[1], before clipping; 0 without training */
+	ds_rc rc;           /* the first error while building */
+	ds_err err;
+};
+
+/* ---- a graph ---- */
+
+ds_graph *ds_graph_new(int64_t batch, int64_t seq); /* the caller owns it: ds_graph_free */
+void ds_graph_free(ds_graph *g);                    /* NULL is fine */
+DS_AUTO_WITH(ds_graph, ds_graph_free)
+
+/* What the builder did wrong, if anything. */
+DS_MUST ds_rc ds_graph_check(const ds_graph *g, ds_err *e);
+/* Where the next nodes belong: a path such as "model.layers.3.mlp" and the layer, -1 for none. */
+void ds_g_at(ds_graph *g, int32_t layer, const char *fmt, ...) DS_PRINTF(3, 4);
+
+static inline const ds_tensor *ds_g_tensor(const ds_graph *g, ds_tid t)
+{
+	return &g->tensors[t];
+}
+int64_t ds_t_count(const ds_tensor *t); /* elements */
+size_t ds_t_bytes(const ds_tensor *t);
+int64_t ds_t_rows(const ds_tensor *t);  /* elements over the last dim */
+int64_t ds_t_cols(const ds_tensor *t);  /* the last dim */
+ds_tid ds_g_find(const ds_graph *g, const char *name); /* a parameter, input or state, by either name; 0 */
+
+/* ---- leaves ---- */
+
+ds_tid ds_g_input(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims);
+/* The values are copied. */
+ds_tid ds_g_const(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims,
+	const void *values);
+/* flags: DS_T_FROZEN, DS_T_NO_DECAY. A name that exists gives the same tensor again. */
+ds_tid ds_g_param(ds_graph *g, const char *name, int rank, const int64_t *dims, ds_init init,
+	unsigned flags);
+void ds_g_tie(ds_graph *g, ds_tid param, const char *also); /* the file may hold it by this name too */
+ds_tid ds_g_state(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims);
+void ds_g_keep(ds_graph *g, ds_tid t, const char *name); /* an output; name may be NULL */
+
+#define DS_DIMS(...)                                                                               \
+	(int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (int64_t[])                   \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+
+/* ---- ops ---- */
+
+/* Rows of w[V, C] by ids[rows] (i32): [rows, C]. Also for positions and segments. */
+ds_tid ds_g_embed(ds_graph *g, ds_tid w, ds_tid ids);
+/* x[rows, in] -> [rows, out]; bias may be 0. */
+ds_tid ds_g_linear(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, bool in_out);
+/* Normalises x, or x + residual where given; then *sum (may be NULL) is that sum. bias may be 0. */
+ds_tid ds_g_norm(ds_graph *g, ds_tid x, ds_tid residual, ds_tid w, ds_tid bias, ds_norm_attr a,
+	ds_tid *sum);
+typedef struct { /* optional inputs of attention, 0: none; all i32 */
+	ds_tid first; /* [rows of q]: the first key this query may see (documents; padding left) */
+	ds_tid last;  /* [rows of q]: one past the last key it may see (padding right) */
+	ds_tid past;  /* [batch]: keys before the first query (KV cache); 0 everywhere if absent */
+} ds_attention_in;
+/*
+ * q[rows, heads*D], k and v[kv rows, kv_heads*D] -> [rows, heads*D]. Query t of a sequence is at
+ * position past + t and sees keys j with first <= j < last, j <= position when causal, and
+ * j > position - window. A query that may see nothing gives zeros.
+ */
+ds_tid ds_g_attention(ds_graph *g, ds_tid q, ds_tid k, ds_tid v, ds_attention_in opt,
+	ds_attention_attr a);
+/* Rotates heads by pos[rows] (i32) times freq[rot/2] (f32 constant). */
+ds_tid ds_g_rope(ds_graph *g, ds_tid x, ds_tid pos, ds_tid freq, ds_rope_attr a);
+ds_tid ds_g_unary(ds_graph *g, ds_tid x, ds_act act);
+ds_tid ds_g_glu(ds_graph *g, ds_tid gate, ds_tid up, ds_act act); /* act(gate) * up */
+ds_tid ds_g_add(ds_graph *g, ds_tid a, ds_tid b);                 /* same shapes */
+ds_tid ds_g_scale(ds_graph *g, ds_tid x, float by);
+ds_tid ds_g_dropout(ds_graph *g, ds_tid x, float p);   /* only in training; p = 0 gives x itself */
+ds_tid ds_g_slice(ds_graph *g, ds_tid x, int64_t from, int64_t n); /* columns; a view, no copy */
+ds_tid ds_g_rows(ds_graph *g, ds_tid x, ds_tid index); /* x's rows by index[n] (i32): [n, cols] */
+/*
+ * Writes x[batch*seq, C] into cache[batch*kv_seq, C] (DS_CLASS_STATE) from row past[b] of each
+ * sequence on; the result is the whole cache, to be read by attention. Not differentiable.
+ */
+ds_tid ds_g_cache_put(ds_graph *g, ds_tid cache, ds_tid x, ds_tid past, int32_t seq, int32_t kv_seq);
+/*
+ * Cross-entropy of softmax(x w^T + bias) against targets[rows] (i32; -1: not a target), in chunks of
+ * rows so that logits never exist whole. The result is f32[1]: the sum over targets times inv[0], so
+ * that with inv = 1 / (targets of the step, over all micro-batches and ranks) adding up micro-batches
+ * gives the step's mean. *nll (may be NULL) is f32[rows], 0 where there is no target; it is kept.
+ * It is the graph's loss: training starts its gradients here, with the factor inv.
+ */
+ds_tid ds_g_linear_xent(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, ds_tid targets, ds_tid inv,
+	ds_tid *nll);
+
+/* ---- passes ---- */
+
+typedef struct {
+	bool train;
+	const char *optimizer; /* a name of opts.def; NULL: "adamw" */
+	float beta1, beta2, eps, decay;
+	float max_norm;        /* 0: no clipping */
+} ds_compile;
+
+/* Runs passes.def in order; afterwards the graph may be executed, and not changed. */
+DS_MUST ds_rc ds_graph_compile(ds_graph *g, const ds_compile *c, ds_err *e);
+
+/* The values of g->hyper for step (from 1) at learning rate lr. */
+void ds_hyper(float out[4], const ds_compile *c, int64_t step, double lr);
+
+typedef struct { /* learning rate over a run */
+	const char *name; /* linear cosine constant */
+	double lr;
+	int64_t warmup, steps; /* warm-up counts within steps */
+} ds_schedule;
+DS_MUST ds_rc ds_schedule_check(const ds_schedule *s, ds_err *e);
+double ds_schedule_at(const ds_schedule *s, int64_t step); /* step from 1 */
+
+/* The graph as text that diffs well, a line a tensor and a node. */
+void ds_graph_dump(const ds_graph *g, ds_buf *out);
+double ds_graph_flops(const ds_graph *g, ds_phase phase); /* of one run of that phase */
+/* Parameters by number of elements; *trainable may be NULL. */
+int64_t ds_graph_params(const ds_graph *g, int64_t *trainable);
+/* Structure, shapes, one writer a tensor, gradients complete; called after every pass in tests. */
+DS_MUST ds_rc ds_graph_verify(const ds_graph *g, ds_err *e);
+
+#endif
