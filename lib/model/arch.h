@@ -1,0 +1,58 @@
+/*
+ * arch.h - an architecture: how a config becomes a graph
+ *
+ * One file each, ending with one descriptor per model_type, listed in archs.def. Parameters are
+ * named as Hugging Face names them.
+ */
+#ifndef DS_MODEL_ARCH_H
+#define DS_MODEL_ARCH_H
+
+#include "graph/graph.h"
+#include "model/config.h"
+
+/* What to build beside the trunk, and what came of it. */
+typedef struct {
+	/* asked */
+	bool train;       /* the loss of every row's target; else logits */
+	bool docs;        /* attention stays inside documents: input "first" */
+	int64_t kv_seq;   /* over 0: key/value caches of so many positions, inputs "past" */
+	int64_t n_logits; /* logits of so many rows, input "rows"; 0: of all rows */
+	/* got; 0: none */
+	ds_tid ids, positions, first, past, rows;  /* inputs, all i32; see model.h */
+	ds_tid targets, inv;                       /* inputs of the loss */
+	ds_tid hidden, logits, loss, nll;
+} ds_build;
+
+struct ds_arch {
+	const char *name;        /* model_type */
+	const char *class_name;  /* what config.json names under "architectures" */
+	const char *help;        /* one line */
+	int spelling;            /* which of a key's names config.json uses, where it has so many */
+	const char *keys;        /* the keys it has, by their first names, separated by blanks */
+	const char *defaults;    /* k=v,… : what transformers takes where config.json is silent */
+	const char *prefix;      /* some published files leave it off parameter names */
+	ds_rc (*finish)(ds_config *c, ds_err *e); /* derives and checks */
+	/* The trunk, from ids to the last norm: returns the hidden states [rows, hidden_size]. */
+	ds_tid (*trunk)(ds_graph *g, const ds_config *c, ds_build *b);
+	const char *embedding;   /* the token embedding's name */
+	const char *head;        /* the output projection's name */
+};
+
+extern const ds_arch *const ds_archs[]; /* ends with NULL */
+const ds_arch *ds_arch_find(ds_str name); /* by model_type or class name; NULL */
+
+/* Builds all that b asks for; errors stay in the graph (ds_graph_check). */
+void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b);
+
+/* What decoders share. */
+static inline ds_init ds_init_normal(double deviation)
+{
+	return (ds_init){ DS_INIT_NORMAL, (float)deviation };
+}
+ds_tid ds_arch_norm(ds_graph *g, const ds_config *c, const char *prefix, ds_tid x, ds_tid residual,
+	ds_tid *sum);
+/* q, k, v -> attention output; puts k and v through the caches where b asks for them. */
+ds_tid ds_arch_attend(ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid q,
+	ds_tid k, ds_tid v);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * config.h - what a model is: Hugging Face's config.json, presets, and changes by key
+ *
+ * A ds_config is a plain struct. One table of keys (ds_config_keys) names every field; Hugging Face's
+ * aliases are one key (n_layer = num_hidden_layers), and each architecture writes its own spelling.
+ * Members of a config.json that are not keys are kept and written back. Text and kept members live in
+ * the arena that was given. Whatever is wrong in a config is DS_USAGE.
+ */
+#ifndef DS_MODEL_CONFIG_H
+#define DS_MODEL_CONFIG_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "graph/graph.h"
+#include "model/keys.h"
+
+typedef struct ds_arch ds_arch;
+
+enum { DS_NORM_LAYER, DS_NORM_RMS };
+enum { DS_SCALING_NONE, DS_SCALING_LINEAR, DS_SCALING_LLAMA3 };
+
+typedef struct ds_config {
+	const ds_arch *arch;
+	int64_t vocab_size, hidden_size, intermediate_size; /* 0 for the last: the architecture's own */
+	int64_t n_layers, n_heads, n_kv_heads, head_dim;    /* 0 for the last two: derived */
+	int64_t max_positions;
+	int64_t sliding_window; /* 0: none */
+	int64_t bos, eos, pad;  /* -1: none */
+	double norm_eps, rope_theta, init_range;
+	double embd_dropout, resid_dropout, attn_dropout;
+	int act;                /* an index of the key's choices: ds_config_act */
+	int norm_type;          /* DS_NORM_… */
+	bool tied, attention_bias, mlp_bias;
+	int scaling; /* DS_SCALING_…, with the four below */
+	double scaling_factor, scaling_low, scaling_high;
+	int64_t scaling_original;
+	const ds_json *kept; /* the config.json it came from, or NULL: members that are no keys */
+} ds_config;
+
+extern const ds_key ds_config_keys[];
+
+/* All fields as the architecture's own defaults. DS_USAGE: not known; names those that are. */
+DS_MUST ds_rc ds_config_init(ds_config *c, ds_str arch, ds_arena *mem, ds_err *e);
+/* "gpt2", "llama" …, a line of presets.def; DS_USAGE names the nearest. */
+DS_MUST ds_rc ds_config_preset(ds_config *c, ds_str name, ds_arena *mem, ds_err *e);
+bool ds_config_is_preset(ds_str name);
+DS_MUST ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e);
+/* Changes one key; dropout= changes all dropout keys. DS_USAGE where the architecture has no such key. */
+DS_MUST ds_rc ds_config_set(ds_config *c, ds_str name, ds_str value, ds_arena *mem, ds_err *e);
+/* Is it a key of any architecture (or dropout)? */
+bool ds_config_is_key(ds_str name);
+/* Fills what is derived and refuses what contradicts itself; to be called once, after all changes. */
+DS_MUST ds_rc ds_config_finish(ds_config *c, ds_err *e);
+/* config.json as transformers reads it. */
+void ds_config_print(const ds_config *c, ds_buf *out);
+/* The same as "key = value" lines that ds_config_set reads. */
+void ds_config_ini(const ds_config *c, ds_buf *out);
+ds_act ds_config_act(const ds_config *c);
+
+#endif

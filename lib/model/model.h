@@ -1,0 +1,64 @@
+/*
+ * model.h - a model directory: config.json, weights, tokenizer
+ *
+ * Hugging Face's layout: config.json, model.safetensors (or its index and parts), tokenizer.json where
+ * there is one. Opening reads the config and maps the weights; ds_model_load copies them, converted,
+ * into an executor. The same functions serve training, evaluation, generation and export:
+ *
+ *	ds_model *m; ds_graph *g = ds_graph_new(batch, seq);
+ *	ds_build b = { .n_logits = 0 };                       what is wanted: arch.h
+ *	ds_arch_build(g, ds_model_config(m), &b);             fills b with the tensors' numbers
+ *	ds_graph_compile(g, &(ds_compile){ 0 }, e); ds_exec_new(&x, g, …); ds_model_load(m, x, g, e);
+ *	write input_ids and position_ids; ds_exec_run(x, DS_PHASE_FWD, …); ds_exec_data(x, b.logits)
+ *
+ * Inputs of a graph, by name (all i32, rows = batch * seq, the batch outermost):
+ *	input_ids [rows]      always
+ *	position_ids [rows]   always: 0, 1, 2 … (+ past)
+ *	first [rows]          with docs: the first row of its sequence that a row may see
+ *	past [batch]          with kv_seq: positions already in the caches
+ *	rows [n_logits]       with n_logits: which rows' logits are wanted
+ *	targets [rows]        with train: -1 is no target
+ *	inv_targets f32 [1]   with train: 1 / targets of the whole step
+ * Outputs: logits [n, vocab_size] f32; with train: loss f32 [1], nll f32 [rows].
+ *
+ * A ds_model never changes after opening; any number of threads may use it.
+ */
+#ifndef DS_MODEL_MODEL_H
+#define DS_MODEL_MODEL_H
+
+#include "graph/exec.h"
+#include "graph/graph.h"
+#include "model/arch.h"
+#include "model/config.h"
+#include "model/safetensors.h"
+#include "text/tok/tok.h"
+
+typedef struct ds_model ds_model;
+
+/*
+ * DS_IO: cannot be read. DS_USAGE: a config that is wrong. DS_BAD, DS_SHORT: weights or a tokenizer
+ * that are. Messages begin with the file's name.
+ */
+DS_MUST ds_rc ds_model_open(ds_model **m, const char *dir, ds_err *e);
+void ds_model_close(ds_model *m); /* NULL is fine */
+DS_AUTO_WITH(ds_model, ds_model_close)
+
+const char *ds_model_dir(const ds_model *m);
+const ds_config *ds_model_config(const ds_model *m);
+const ds_tok *ds_model_tok(const ds_model *m); /* NULL: the directory has no tokenizer */
+
+/* The stored tensor of a parameter, by either of its names, with or without the architecture's
+ * prefix; NULL where the file has none. */
+const ds_st_tensor *ds_model_find(const ds_model *m, const char *name, const char *also);
+/*
+ * Fills all parameters of an executor of graph g. DS_BAD names a tensor that is missing or has another
+ * shape (both are given), before anything is copied.
+ */
+DS_MUST ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e);
+/* A tensor of the files that no parameter of g takes (buffers that transformers recomputes left out), or NULL. */
+const char *ds_model_unused(const ds_model *m, const ds_graph *g);
+
+/* Writes 0, 1, 2 … for every sequence into position_ids of an executor. */
+void ds_model_positions(ds_exec *x, const ds_graph *g, const ds_build *b);
+
+#endif
