@@ -39,7 +39,7 @@ DS_AUTO_WITH(ds_in, ds_in_close)
 
 typedef struct ds_out ds_out;
 /*
- * path NULL is stdout. A regular or new file is written as a neighbour and renamed, following
+ * path NULL or "-" is stdout. A regular or new file is written as a neighbour and renamed, following
  * symbolic links and keeping the mode; devices, FIFOs and sockets are written directly.
  */
 DS_MUST ds_rc ds_out_open(ds_out **out, const char *path, ds_err *e);
@@ -49,6 +49,8 @@ ds_out *ds_out_to_mem(ds_buf *into);
 DS_MUST ds_rc ds_out_wrap(ds_out *out, ds_wrap wrap, int level, ds_err *e);
 /* Large writes go straight through; small ones are gathered. */
 DS_MUST ds_rc ds_out_write(ds_out *out, const void *p, size_t n, ds_err *e);
+/* The same for several pieces, in one system call where they are large. */
+DS_MUST ds_rc ds_out_parts(ds_out *out, const ds_str *parts, size_t n, ds_err *e);
 DS_MUST ds_rc ds_out_flush(ds_out *out, ds_err *e);
 DS_MUST ds_rc ds_out_finish(ds_out *out, ds_err *e); /* flush, sync, rename: then it is there */
 void ds_out_close(ds_out *out);                      /* without finish: discards. NULL is fine */
