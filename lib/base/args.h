@@ -50,7 +50,9 @@ typedef struct {
 	const char *name;  /* without dashes; NULL ends the table */
 	void *target;
 	ds_kind kind;
-	const char *value; /* what to call the value in --help; NULL for flags. "a|b|c" is completed */
+	/* What to call the value in --help; NULL for flags. "a|b|c", all of them plain lower-case words, is
+	 * completed, and for DS_KIND_TEXT nothing else is accepted. */
+	const char *value;
 	const char *help;  /* one line, lower case, no full stop */
 	unsigned flags;
 } ds_arg;
@@ -112,7 +114,7 @@ typedef struct ds_common {
 } ds_common;
 
 typedef struct {
-	const char *name, *usage, *what; /* what: one line for --help */
+	const char *name, *usage, *what; /* usage: what follows the name, NULL: the usual; what: one line */
 	const ds_arg *args;              /* ends with { 0 }; NULL: none */
 	unsigned takes;
 	ds_rc (*run)(const ds_common *c, ds_err *e);
@@ -120,7 +122,7 @@ typedef struct {
 
 typedef struct {
 	const char *name, *usage, *what;
-	const ds_arg *args;
+	const ds_arg *args; /* where run is NULL: of every subcommand */
 	unsigned takes;
 	ds_rc (*run)(const ds_common *c, ds_err *e); /* NULL: a subcommand is needed */
 	const ds_cmd *cmds;                          /* ends with { 0 }; NULL: none */
@@ -131,6 +133,10 @@ typedef struct {
 
 #define DS_VERSION "0.1.0"
 
+/*
+ * Ignores SIGPIPE (a child that is to be ended by it must set it back) and, on SIGINT, SIGTERM and
+ * SIGHUP, removes temporary files and ends as that signal does; run may install other handlers.
+ */
 int ds_main(const ds_tool *tool, int argc, char **argv);
 
 #endif

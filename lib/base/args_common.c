@@ -1,0 +1,51 @@
+/*
+ * args_common.c - the options that all programs share
+ */
+#include "base/args_impl.h"
+
+ds_shared ds_args_shared;
+
+ds_rc ds_args_level(void *context, const char *name, const char *value, ds_err *e)
+{
+	int64_t level = 3;
+	if (value && (!ds_str_i64(ds_str_of(value), &level) || level < 1 || level > 22))
+		return ds_fail(e, DS_USAGE, "'-z%s': a level is 1 to 22", value);
+	ds_args_shared.common.level = (int)level;
+	return DS_OK;
+}
+
+#define V ds_args_shared.common
+const ds_shared_arg ds_args_common[] = {
+	{ DS_TAKES_OUTPUT | DS_TAKES_REPORT | DS_TAKES_PATH,
+		DS_ARG_F('o', "out", &V.out_path, "FILE", "write FILE, not stdout", DS_ARG_UNRECORDED) },
+	{ DS_TAKES_OUTPUT, DS_ARG_F(0, "to", &V.to, "dsr|jsonl|text|tsv|csv",
+				   "format of the output, dsr unless said", DS_ARG_UNRECORDED) },
+	{ DS_TAKES_REPORT, DS_ARG_F(0, "to", &V.to, "table|tsv|json", "form of the report",
+				   DS_ARG_UNRECORDED) },
+	{ DS_TAKES_REPORT, DS_ARG_F(0, "json", &V.json, NULL, "the same as --to json", DS_ARG_UNRECORDED) },
+	{ DS_TAKES_OUTPUT, { 'z', "zstd", &ds_args_shared.level, DS_KIND_CALL, "LEVEL",
+				   "compress with zstd, level 3 unless said",
+				   DS_ARG_OPTIONAL | DS_ARG_UNRECORDED } },
+	{ DS_TAKES_INPUT, DS_ARG(0, "from", &V.from, "FORMAT", "format of the input, recognised unless said") },
+	{ DS_TAKES_INPUT, DS_ARG(0, "field", &V.field, "NAME", "the field to work on, text unless said") },
+	{ DS_TAKES_INPUT, DS_ARG(0, "split", &V.split, "line|para|file", "what a record of plain text is") },
+	{ DS_TAKES_INPUT, DS_ARG(0, "columns", &V.columns, "A,B", "names of CSV and TSV columns: no header") },
+	{ DS_TAKES_INPUT, DS_ARG(0, "tsv-escapes", &V.tsv_escapes, NULL, "undo \\t \\n \\r \\\\ in TSV") },
+	{ DS_TAKES_INPUT, DS_ARG(0, "on-error", &ds_args_shared.on_error, "stop|skip|reject=FILE",
+				  "what to do with a bad record") },
+	{ DS_TAKES_INPUT, DS_ARG(0, "max-record", &ds_args_shared.max_record, "SIZE",
+				  "refuse larger records, 1G unless said") },
+	{ DS_TAKES_SALVAGE, DS_ARG(0, "salvage", &V.salvage, NULL, "go on after damage; exit 3 all the same") },
+	{ DS_TAKES_SEED, DS_ARG(0, "seed", &V.seed, "N", "seed of all that is random, 0 unless said") },
+	{ DS_TAKES_JOBS, DS_ARG_F('j', "jobs", &V.jobs, "N", "threads, all cores unless said",
+				 DS_ARG_UNRECORDED) },
+	{ 0, DS_ARG_F(0, "stats", &V.stats_path, "FILE", "write the summary to FILE as JSON",
+		     DS_ARG_UNRECORDED) },
+	{ 0, DS_ARG_F('q', "quiet", &V.quiet, NULL, "no summary and no warnings", DS_ARG_UNRECORDED) },
+	{ 0, DS_ARG_F('v', "verbose", &V.verbose, NULL, "say more, and show progress within a pipeline",
+		     DS_ARG_UNRECORDED) },
+	{ 0, DS_ARG_F('h', "help", &ds_args_shared.help, NULL, "this help", DS_ARG_UNRECORDED) },
+	{ 0, DS_ARG_F(0, "version", &ds_args_shared.version, NULL, "name and version",
+		     DS_ARG_UNRECORDED) },
+	{ 0, { 0 } },
+};

@@ -1,0 +1,190 @@
+/*
+ * main.c - what every program does before and after its run
+ */
+#include "base/args_impl.h"
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "base/temp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { MAX_JOBS = 4096 };
+
+/* Files opened later must not become stdin, stdout or stderr; using a closed one must still fail. */
+static void fill_descriptors(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+			if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+				_exit(DS_IO);
+}
+
+static void on_end(int sig)
+{
+	ds_temp_discard();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static char bus_line[128];
+
+/* A mapped file became shorter while it was read: nothing that was computed can be trusted. */
+static void on_bus(int sig)
+{
+	ssize_t unused = write(STDERR_FILENO, bus_line, strlen(bus_line));
+	(void)unused;
+	ds_temp_discard();
+	_exit(DS_IO);
+}
+
+static void set_signals(const char *program)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now, end = { .sa_handler = on_end, .sa_flags = SA_RESETHAND };
+	snprintf(bus_line, sizeof(bus_line), "%s: an input file was cut while it was read\n", program);
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGBUS, &(struct sigaction){ .sa_handler = on_bus, .sa_flags = SA_RESETHAND }, NULL);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		/* nohup stays nohup */
+		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaction(ends[i], &end, NULL);
+}
+
+static ds_rc read_on_error(ds_common *c, ds_err *e)
+{
+	const char *how = ds_args_shared.on_error;
+	if (!how || strcmp(how, "stop") == 0) {
+		c->on_error = DS_ON_STOP;
+	} else if (strcmp(how, "skip") == 0) {
+		c->on_error = DS_ON_SKIP;
+	} else if (ds_str_starts(ds_str_of(how), DS_S("reject=")) && how[7]) {
+		c->on_error = DS_ON_REJECT;
+		c->reject_path = how + 7;
+	} else {
+		return ds_fail(e, DS_USAGE, "'--on-error': '%s' is none of stop, skip, reject=FILE", how);
+	}
+	return DS_OK;
+}
+
+static ds_rc read_common(ds_args *a, ds_common *c, ds_err *e)
+{
+	c->program = a->tool->name;
+	c->command = a->cmd ? a->cmd->name : NULL;
+	c->max_record = ds_args_shared.max_record.bytes;
+	if (c->jobs < 1 || c->jobs > MAX_JOBS)
+		return ds_fail(e, DS_USAGE, "'--jobs': %d is not between 1 and %d", c->jobs, MAX_JOBS);
+	if (c->max_record < 1)
+		return ds_fail(e, DS_USAGE, "'--max-record': at least 1 byte");
+	if (!c->field[0])
+		return ds_fail(e, DS_USAGE, "'--field': a field's name is not empty");
+	if (c->json) {
+		if (c->to && strcmp(c->to, "json") != 0)
+			return ds_fail(e, DS_USAGE, "'--json' and '--to %s' exclude each other", c->to);
+		c->to = "json";
+	}
+	c->json = c->to && strcmp(c->to, "json") == 0;
+	const ds_opt_state *field = ds_args_find(a, "field", 5);
+	c->field_given = field && field->given;
+	DS_TRY(read_on_error(c, e));
+	c->files = a->files;
+	c->n_files = a->n_files;
+	return DS_OK;
+}
+
+/* Adds "-" where stdin is to be read; false where that would wait for a person to type. */
+static bool want_stdin(ds_args *a, ds_common *c)
+{
+	if (c->n_files || !(a->takes & DS_TAKES_INPUT) || (a->takes & DS_TAKES_NO_STDIN))
+		return true;
+	if (isatty(STDIN_FILENO))
+		return false;
+	a->files[0] = "-";
+	c->n_files = 1;
+	return true;
+}
+
+static ds_rc print_help(const ds_args *a, FILE *to)
+{
+	ds_buf text = { 0 };
+	ds_args_help(a, &text);
+	fwrite(text.at, 1, text.n, to);
+	ds_buf_free(&text);
+	return to == stderr ? DS_USAGE : DS_OK;
+}
+
+/* Everything up to the end of run; *silent: the user got help instead of a message. */
+static ds_rc go(ds_args *a, int argc, char **argv, int skip, bool *silent, ds_err *e)
+{
+	const ds_tool *tool = a->tool;
+	ds_shared *s = &ds_args_shared;
+	ds_common *c = &s->common;
+	ds_rc (*run)(const ds_common *, ds_err *) = a->cmd ? a->cmd->run : tool->run;
+	DS_TRY(ds_args_parse(a, argc, argv, skip, e));
+	if (s->help)
+		return print_help(a, stdout);
+	if (s->version) {
+		printf("%s (dstools) %s\n", tool->name, DS_VERSION);
+		return DS_OK;
+	}
+	if (!run && a->n_files) {
+		const char *near = ds_args_nearest_command(tool, a->files[0]);
+		return ds_fail(e, DS_USAGE, "unknown command '%s'%s%s", a->files[0],
+			near ? ", the nearest is " : "", near ? near : "");
+	}
+	DS_TRY(read_common(a, c, e));
+	if (!run || !want_stdin(a, c)) {
+		*silent = true;
+		return print_help(a, stderr);
+	}
+	ds_buf recorded = { 0 };
+	ds_rc rc = ds_args_record(a, &recorded, e);
+	c->recorded = ds_buf_view(&recorded);
+	if (rc == DS_OK)
+		rc = run(c, e);
+	ds_buf_free(&recorded);
+	return rc;
+}
+
+/* What printf kept back can still fail to be written. */
+static ds_rc flush_stdout(ds_rc rc, ds_err *e)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return rc;
+	return rc == DS_OK ? ds_fail_errno(e, "cannot write stdout") : rc;
+}
+
+int ds_main(const ds_tool *tool, int argc, char **argv)
+{
+	ds_err e = { "" };
+	ds_args a;
+	bool silent = false;
+	int skip = 0;
+	fill_descriptors();
+	ds_mem_at_death(ds_temp_discard);
+	set_signals(tool->name);
+	ds_args_shared = (ds_shared){
+		.common = { .jobs = (int)ds_cpu_cores(), .field = "text" },
+		.level = { ds_args_level, NULL },
+		.max_record = { (uint64_t)1 << 30 },
+	};
+	if (argc == 2 && strcmp(argv[1], "--print-options") == 0) {
+		ds_buf text = { 0 };
+		ds_args_print(tool, &text);
+		fwrite(text.at, 1, text.n, stdout);
+		ds_buf_free(&text);
+		return (int)flush_stdout(DS_OK, &e);
+	}
+	const ds_cmd *cmd = ds_args_command(tool, argc, argv, &skip);
+	ds_args_open(&a, tool, cmd);
+	ds_rc rc = go(&a, argc, argv, cmd ? skip : 0, &silent, &e);
+	rc = flush_stdout(rc, &e);
+	ds_args_close(&a);
+	if (rc != DS_OK && rc != DS_PIPE && !silent)
+		fprintf(stderr, "%s: %s\n", tool->name, e.msg[0] ? e.msg : "failed");
+	return (int)rc;
+}
