@@ -10,6 +10,8 @@
 #include "graph/graph.h"
 #include "model/config.h"
 
+#include <stdio.h>
+
 /* What to build beside the trunk, and what came of it. */
 typedef struct {
 	/* asked */
@@ -23,12 +25,16 @@ typedef struct {
 	ds_tid hidden, logits, loss, nll;
 } ds_build;
 
+enum { DS_ARCH_QKV_BIAS = 1 }; /* ds_arch.traits: q, k and v always have biases */
+
 struct ds_arch {
 	const char *name;        /* model_type */
 	const char *class_name;  /* what config.json names under "architectures" */
 	const char *help;        /* one line */
 	int spelling;            /* which of a key's names config.json uses, where it has so many */
 	const char *keys;        /* the keys it has, by their first names, separated by blanks */
+	unsigned traits;
+	int norm_type;           /* its own, of DS_NORM_… */
 	const char *defaults;    /* k=v,… : what transformers takes where config.json is silent */
 	const char *prefix;      /* some published files leave it off parameter names */
 	ds_rc (*finish)(ds_config *c, ds_err *e); /* derives and checks */
@@ -45,6 +51,10 @@ const ds_arch *ds_arch_find(ds_str name); /* by model_type or class name; NULL *
 void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b);
 
 /* What decoders share. */
+enum { DS_NAME_BYTES = 96 };
+#define DS_NAME(var, ...)                                                                          \
+	char var[DS_NAME_BYTES];                                                                   \
+	snprintf(var, sizeof(var), __VA_ARGS__)
 static inline ds_init ds_init_normal(double deviation)
 {
 	return (ds_init){ DS_INIT_NORMAL, (float)deviation };

@@ -34,6 +34,7 @@ typedef struct ds_config {
 	int scaling; /* DS_SCALING_…, with the four below */
 	double scaling_factor, scaling_low, scaling_high;
 	int64_t scaling_original;
+	uint64_t given;      /* bit i: ds_config_keys[i] was set by ds_config_set */
 	const ds_json *kept; /* the config.json it came from, or NULL: members that are no keys */
 } ds_config;
 
@@ -56,5 +57,8 @@ void ds_config_print(const ds_config *c, ds_buf *out);
 /* The same as "key = value" lines that ds_config_set reads. */
 void ds_config_ini(const ds_config *c, ds_buf *out);
 ds_act ds_config_act(const ds_config *c);
+bool ds_config_given(const ds_config *c, const char *name); /* was this key set by ds_config_set? */
+/* For finish functions: DS_USAGE where config.json has this flag with another value than `only`. */
+DS_MUST ds_rc ds_config_only(const ds_config *c, const char *flag, bool only, ds_err *e);
 
 #endif

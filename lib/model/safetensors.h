@@ -57,8 +57,4 @@ typedef struct { /* one tensor to be written */
 /* f32 values stored as `type` (F32, BF16 or F16), sorted by name; metadata {"format":"pt"}. */
 DS_MUST ds_rc ds_st_write(const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_err *e);
 
-uint16_t ds_f32_to_bf16(float f); /* round to nearest even; NaN stays NaN */
-uint16_t ds_f32_to_f16(float f);
-float ds_f16_to_f32(uint16_t h);
-
 #endif

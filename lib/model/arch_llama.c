@@ -1,0 +1,179 @@
+/*
+ * arch_llama.c - Llama (Touvron et al. 2023) and its kin: RMSNorm, rotary positions, grouped heads,
+ * gated feed-forward
+ *
+ * Mistral adds a sliding window, Qwen2 biases on q, k and v.
+ */
+#include "model/arch.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+
+/* A preset's number of key/value heads that does not divide the heads asked for keeps its share. */
+static void fit_kv_heads(ds_config *c)
+{
+	if (!c->n_kv_heads)
+		c->n_kv_heads = c->n_heads;
+	if (c->n_heads % c->n_kv_heads == 0 || ds_config_given(c, "num_key_value_heads") || c->kept)
+		return;
+	c->n_kv_heads = c->n_heads % 4 ? c->n_heads : c->n_heads / 4;
+}
+
+static ds_rc finish(ds_config *c, ds_err *e)
+{
+	DS_TRY(ds_config_only(c, "use_sliding_window", false, e));
+	fit_kv_heads(c);
+	if (!c->head_dim) {
+		if (c->hidden_size % c->n_heads)
+			return ds_fail(e, DS_USAGE,
+				"hidden_size=%lld is not a multiple of num_attention_heads=%lld",
+				(long long)c->hidden_size, (long long)c->n_heads);
+		c->head_dim = c->hidden_size / c->n_heads;
+	}
+	if (c->head_dim % 2)
+		return ds_fail(e, DS_USAGE, "head_dim=%lld is odd: rotary positions need pairs",
+			(long long)c->head_dim);
+	if (!c->intermediate_size)
+		return ds_fail(e, DS_USAGE, "intermediate_size=0");
+	if (c->scaling == DS_SCALING_LLAMA3 && c->scaling_low >= c->scaling_high)
+		return ds_fail(e, DS_USAGE, "rope_low_freq_factor=%g is not below rope_high_freq_factor=%g",
+			c->scaling_low, c->scaling_high);
+	return DS_OK;
+}
+
+/* As transformers' modeling_rope_utils: short waves stay, long ones are stretched, a ramp between. */
+static double llama3_scaled(const ds_config *c, double freq)
+{
+	double wave = 2 * M_PI / freq, original = (double)c->scaling_original;
+	if (wave < original / c->scaling_high)
+		return freq;
+	if (wave > original / c->scaling_low)
+		return freq / c->scaling_factor;
+	double t = (original / wave - c->scaling_low) / (c->scaling_high - c->scaling_low);
+	return (1 - t) * freq / c->scaling_factor + t * freq;
+}
+
+static ds_tid frequencies(ds_graph *g, const ds_config *c)
+{
+	int64_t half = c->head_dim / 2;
+	float *f = DS_NEW(float, (size_t)half);
+	for (int64_t i = 0; i < half; i++) {
+		double v = pow(c->rope_theta, -2.0 * (double)i / (double)c->head_dim);
+		if (c->scaling == DS_SCALING_LINEAR)
+			v /= c->scaling_factor;
+		else if (c->scaling == DS_SCALING_LLAMA3)
+			v = llama3_scaled(c, v);
+		f[i] = (float)v;
+	}
+	ds_tid t = ds_g_const(g, "rope.frequencies", DS_F32, DS_DIMS(half), f);
+	ds_mem_free(f);
+	return t;
+}
+
+typedef struct {
+	int64_t in, out;
+	bool bias;
+	double dev;
+} shape;
+
+static ds_tid linear(ds_graph *g, const char *prefix, const char *part, ds_tid x, shape s)
+{
+	DS_NAME(weight, "%s.%s.weight", prefix, part);
+	DS_NAME(bias, "%s.%s.bias", prefix, part);
+	ds_tid w = ds_g_param(g, weight, DS_DIMS(s.out, s.in), ds_init_normal(s.dev), 0);
+	ds_tid b = s.bias ? ds_g_param(g, bias, DS_DIMS(s.out), (ds_init){ DS_INIT_ZERO, 0 },
+				    DS_T_NO_DECAY) :
+			    0;
+	return ds_g_linear(g, x, w, b, false);
+}
+
+static ds_tid attention(ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid x,
+	ds_tid freq)
+{
+	DS_NAME(at, "model.layers.%d.self_attn", layer);
+	int64_t n = c->hidden_size, nq = c->n_heads * c->head_dim, nk = c->n_kv_heads * c->head_dim;
+	bool bias = c->attention_bias || (c->arch->traits & DS_ARCH_QKV_BIAS);
+	ds_rope_attr rope = { .head_dim = (int32_t)c->head_dim, .rot = (int32_t)c->head_dim };
+	ds_g_at(g, layer, "%s", at);
+	ds_tid q = linear(g, at, "q_proj", x, (shape){ n, nq, bias, c->init_range });
+	ds_tid k = linear(g, at, "k_proj", x, (shape){ n, nk, bias, c->init_range });
+	ds_tid v = linear(g, at, "v_proj", x, (shape){ n, nk, bias, c->init_range });
+	q = ds_g_rope(g, q, b->positions, freq, rope);
+	k = ds_g_rope(g, k, b->positions, freq, rope);
+	ds_tid y = ds_arch_attend(g, c, b, layer, q, k, v);
+	return linear(g, at, "o_proj", y, (shape){ nq, n, c->attention_bias, c->init_range });
+}
+
+static ds_tid mlp(ds_graph *g, const ds_config *c, int layer, ds_tid x)
+{
+	DS_NAME(at, "model.layers.%d.mlp", layer);
+	int64_t n = c->hidden_size, m = c->intermediate_size;
+	ds_g_at(g, layer, "%s", at);
+	ds_tid gate = linear(g, at, "gate_proj", x, (shape){ n, m, c->mlp_bias, c->init_range });
+	ds_tid up = linear(g, at, "up_proj", x, (shape){ n, m, c->mlp_bias, c->init_range });
+	ds_tid y = ds_g_glu(g, gate, up, ds_config_act(c));
+	return linear(g, at, "down_proj", y, (shape){ m, n, c->mlp_bias, c->init_range });
+}
+
+static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
+{
+	ds_tid w = ds_g_param(g, "model.embed_tokens.weight",
+		DS_DIMS(c->vocab_size, c->hidden_size), ds_init_normal(c->init_range), 0);
+	ds_tid x = ds_g_embed(g, w, b->ids), delta = 0, freq = frequencies(g, c);
+	for (int i = 0; i < c->n_layers; i++) {
+		DS_NAME(before, "model.layers.%d.input_layernorm", i);
+		DS_NAME(between, "model.layers.%d.post_attention_layernorm", i);
+		ds_g_at(g, i, "%s", before);
+		ds_tid y = ds_arch_norm(g, c, before, x, delta, &x);
+		y = attention(g, c, b, i, y, freq);
+		ds_g_at(g, i, "%s", between);
+		y = ds_arch_norm(g, c, between, x, y, &x);
+		delta = mlp(g, c, i, y);
+	}
+	ds_g_at(g, -1, "%s", "model.norm");
+	return ds_arch_norm(g, c, "model.norm", x, delta, NULL);
+}
+
+#define COMMON_KEYS                                                                                \
+	"vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads "          \
+	"num_key_value_heads max_position_embeddings bos_token_id eos_token_id pad_token_id "      \
+	"rms_norm_eps rope_theta rope_scaling rope_scaling_factor rope_low_freq_factor "           \
+	"rope_high_freq_factor rope_original_positions initializer_range attention_dropout "       \
+	"hidden_act norm_type tie_word_embeddings"
+#define COMMON                                                                                     \
+	.norm_type = DS_NORM_RMS, .prefix = "model.", .finish = finish, .trunk = trunk,            \
+	.embedding = "model.embed_tokens.weight", .head = "lm_head.weight"
+#define COMMON_DEFAULTS                                                                            \
+	"hidden_act=silu,rms_norm_eps=1e-6,rope_theta=10000,norm_type=rmsnorm,hidden_size=4096,"   \
+	"num_hidden_layers=32,num_attention_heads=32,"
+
+const ds_arch ds_arch_llama = {
+	.name = "llama",
+	.class_name = "LlamaForCausalLM",
+	.help = "Llama: RMSNorm, rotary positions, grouped heads, SwiGLU",
+	.keys = COMMON_KEYS " head_dim attention_bias mlp_bias",
+	.defaults = COMMON_DEFAULTS "vocab_size=32000,intermediate_size=11008,"
+				    "max_position_embeddings=2048,bos_token_id=1,eos_token_id=2",
+	COMMON,
+};
+const ds_arch ds_arch_mistral = {
+	.name = "mistral",
+	.class_name = "MistralForCausalLM",
+	.help = "Mistral: Llama with a sliding window",
+	.keys = COMMON_KEYS " head_dim sliding_window",
+	.defaults = COMMON_DEFAULTS "vocab_size=32000,intermediate_size=14336,num_key_value_heads=8,"
+				    "max_position_embeddings=131072,sliding_window=4096,"
+				    "bos_token_id=1,eos_token_id=2",
+	COMMON,
+};
+const ds_arch ds_arch_qwen2 = {
+	.name = "qwen2",
+	.class_name = "Qwen2ForCausalLM",
+	.help = "Qwen2: Llama with biases on q, k and v",
+	.traits = DS_ARCH_QKV_BIAS,
+	.keys = COMMON_KEYS,
+	.defaults = COMMON_DEFAULTS "vocab_size=151936,intermediate_size=22016,"
+				    "max_position_embeddings=32768",
+	COMMON,
+};
