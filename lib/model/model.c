@@ -217,7 +217,7 @@ static bool is_buffer(ds_str name)
 	return false;
 }
 
-const char *ds_model_unused(const ds_model *m, const ds_graph *g)
+ds_str ds_model_unused(const ds_model *m, const ds_graph *g)
 {
 	DS_AUTO(ds_map) used = ds_map_new((size_t)g->n_tensors);
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
@@ -234,10 +234,10 @@ const char *ds_model_unused(const ds_model *m, const ds_graph *g)
 		for (size_t i = 0; i < ds_st_n(m->files[f]); i++) {
 			ds_str name = ds_st_at(m->files[f], i)->name;
 			if (!is_buffer(name) && !ds_map_find(used, name))
-				return ds_arena_str(m->mem, name).at;
+				return name;
 		}
 	}
-	return NULL;
+	return (ds_str){ 0 };
 }
 
 void ds_model_positions(ds_exec *x, const ds_graph *g, const ds_build *b)

@@ -55,8 +55,9 @@ const ds_st_tensor *ds_model_find(const ds_model *m, const char *name, const cha
  * shape (both are given), before anything is copied.
  */
 DS_MUST ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e);
-/* A tensor of the files that no parameter of g takes (buffers that transformers recomputes left out), or NULL. */
-const char *ds_model_unused(const ds_model *m, const ds_graph *g);
+/* A tensor of the files that no parameter of g takes, at NULL: none. Buffers that transformers
+ * recomputes do not count. */
+ds_str ds_model_unused(const ds_model *m, const ds_graph *g);
 
 /* Writes 0, 1, 2 … for every sequence into position_ids of an executor. */
 void ds_model_positions(ds_exec *x, const ds_graph *g, const ds_build *b);
