@@ -1,0 +1,214 @@
+/*
+ * scan.c - text to masks, masks to pieces
+ *
+ * A turn covers up to 64 words of 64 bytes with one word of context on both sides. ASCII is
+ * classified 64 bytes at a time (scan_avx512.c, scan_avx2.c, below in plain C); bytes over 0x7f are
+ * then put right: blocks that hold letters only (CJK U+5000-9FFF, Hangul U+B000-CFFF, Cyrillic
+ * U+0400-047F) by shifts of their lead bytes' mask, the rest one character at a time by the table.
+ */
+#include "text/tok/scan.h"
+#include "base/cpu.h"
+
+static const uint8_t kind_of[32] = {
+	[DS_CAT_NONE] = DS_IS_PUNCT, [DS_CAT_LU] = DS_IS_LETTER, [DS_CAT_LL] = DS_IS_LETTER,
+	[DS_CAT_LT] = DS_IS_LETTER, [DS_CAT_LM] = DS_IS_LETTER, [DS_CAT_LO] = DS_IS_LETTER,
+	[DS_CAT_MN] = DS_IS_PUNCT, [DS_CAT_MC] = DS_IS_PUNCT, [DS_CAT_ME] = DS_IS_PUNCT,
+	[DS_CAT_ND] = DS_IS_DIGIT, [DS_CAT_NL] = DS_IS_DIGIT, [DS_CAT_NO] = DS_IS_DIGIT,
+	[DS_CAT_P] = DS_IS_PUNCT, [DS_CAT_S] = DS_IS_PUNCT, [DS_CAT_BLANK] = DS_IS_BLANK,
+	[DS_CAT_LINE] = DS_IS_LINE, [DS_CAT_CC] = DS_IS_PUNCT, [DS_CAT_CF] = DS_IS_PUNCT,
+	[DS_CAT_CO] = DS_IS_PUNCT,
+};
+
+void ds_scan_classify_scalar(const uint8_t *p, size_t n_words, ds_scan_raw *out)
+{
+	for (size_t w = 0; w < n_words; w++, p += 64) {
+		ds_scan_raw r = { 0 };
+		for (unsigned i = 0; i < 64; i++) {
+			uint8_t b = p[i];
+			r.letter |= (uint64_t)((uint8_t)((b | 32) - 'a') < 26) << i;
+			r.digit |= (uint64_t)((uint8_t)(b - '0') < 10) << i;
+			r.space |= (uint64_t)(b == ' ') << i;
+			r.line |= (uint64_t)(b == '\n' || b == '\r') << i;
+			r.blank |= (uint64_t)(b == '\t' || b == '\v' || b == '\f') << i;
+			r.quote |= (uint64_t)(b == '\'') << i;
+			r.high |= (uint64_t)(b >> 7) << i;
+			r.cont |= (uint64_t)(b >> 6 == 2) << i;
+			r.lead2 |= (uint64_t)(b == 0xd0 || b == 0xd1) << i;
+			r.lead3 |= (uint64_t)((b >= 0xe5 && b <= 0xe9) || b == 0xeb || b == 0xec) << i;
+		}
+		out[w] = r;
+	}
+}
+
+static ds_scan_classify *classifier(void)
+{
+	switch (ds_cpu_level()) {
+	case DS_CPU_AVX512:
+		return ds_scan_classify_avx512;
+	case DS_CPU_AVX2:
+		return ds_scan_classify_avx2;
+	default:
+		return ds_scan_classify_scalar;
+	}
+}
+
+static void mark(ds_scan *s, unsigned w, ds_scan_kind kind, uint64_t bits, uint64_t cont)
+{
+	s->is[kind][w] |= bits;
+	s->is[DS_IS_CONT][w] |= cont;
+}
+
+/* Characters over 0x7f in word w, which begins at text offset `at`. */
+static void put_right(ds_scan *s, unsigned w, size_t at, const ds_scan_raw *r)
+{
+	uint64_t high = r->high;
+	if (s->skip) {
+		uint64_t m = (1ULL << s->skip) - 1;
+		mark(s, w, s->skip_kind, m, m);
+		high &= ~m;
+		s->skip = 0;
+	}
+	uint64_t three = r->lead3 & r->cont >> 1 & r->cont >> 2, two = r->lead2 & r->cont >> 1;
+	uint64_t cont = three << 1 | three << 2 | two << 1;
+	mark(s, w, DS_IS_LETTER, three | two | cont, cont);
+	high &= ~(three | two | cont);
+	while (high) {
+		unsigned i = (unsigned)__builtin_ctzll(high), len;
+		ds_scan_kind kind = kind_of[ds_utf8_cat(s->text + at + i, s->n - at - i, &len)];
+		uint64_t bits = ((1ULL << len) - 1) << i;
+		mark(s, w, kind, bits, bits & ~(1ULL << i));
+		high &= ~bits;
+		if (i + len > 64) {
+			s->skip = i + len - 64;
+			s->skip_kind = kind;
+		}
+	}
+}
+
+static void set_word(ds_scan *s, unsigned w, size_t at, const ds_scan_raw *r)
+{
+	size_t left = s->n - at;
+	uint64_t valid = left < 64 ? (1ULL << left) - 1 : ~0ULL;
+	uint64_t rest = r->letter | r->digit | r->space | r->blank | r->line | r->high;
+	s->is[DS_IS_LETTER][w] = r->letter;
+	s->is[DS_IS_DIGIT][w] = r->digit;
+	s->is[DS_IS_SPACE][w] = r->space;
+	s->is[DS_IS_BLANK][w] = r->blank;
+	s->is[DS_IS_LINE][w] = r->line;
+	s->is[DS_IS_QUOTE][w] = r->quote;
+	s->is[DS_IS_PUNCT][w] = ~rest & valid;
+	s->is[DS_IS_CONT][w] = 0;
+	if (r->high | s->skip)
+		put_right(s, w, at, r);
+}
+
+static void clear_word(ds_scan *s, unsigned w)
+{
+	for (unsigned k = 0; k < DS_N_KINDS; k++)
+		s->is[k][w] = 0;
+}
+
+/* Classifies what words from..to hold of the text; those beyond its end become empty. */
+static void fill(ds_scan *s, unsigned from, unsigned to)
+{
+	ds_scan_classify *classify = classifier();
+	ds_scan_raw raw[DS_SCAN_WORDS + 1];
+	uint8_t last[64] = { 0 };
+	size_t at = s->base + (size_t)(from - 1) * 64;
+	size_t left = at < s->n ? s->n - at : 0;
+	unsigned n = to - from + 1, whole = left / 64 < n ? (unsigned)(left / 64) : n;
+	classify(s->text + (left ? at : 0), whole, raw);
+	for (unsigned k = 0; k < whole; k++)
+		set_word(s, from + k, at + 64 * (size_t)k, &raw[k]);
+	for (unsigned k = whole; k < n; k++) {
+		size_t off = at + 64 * (size_t)k;
+		if (off >= s->n) {
+			clear_word(s, from + k);
+			continue;
+		}
+		memcpy(last, s->text + off, s->n - off);
+		classify(last, 1, raw);
+		set_word(s, from + k, off, raw);
+	}
+}
+
+void ds_scan_begin(ds_scan *s, const ds_pattern *p, const void *text, size_t n)
+{
+	s->text = text;
+	s->n = n;
+	s->pattern = p;
+	s->base = 0;
+	s->ended = n == 0;
+	s->skip = 0;
+	s->filled = 0;
+	s->run = 0;
+	clear_word(s, 0);
+	s->extra[1] = s->clear[1] = s->attached[0] = 0;
+}
+
+static size_t next_by_length(ds_scan *s, uint32_t *ends)
+{
+	size_t k = 0;
+	while (k < DS_SCAN_PIECES && s->base < s->n) {
+		s->base += s->pattern->next(s->text + s->base, s->n - s->base);
+		ends[k++] = (uint32_t)s->base;
+	}
+	s->ended = s->base >= s->n;
+	return k;
+}
+
+/* The window moves on: what was the last word and the one after it come first. */
+static void slide(ds_scan *s)
+{
+	for (unsigned k = 0; k < DS_N_KINDS; k++) {
+		s->is[k][0] = s->is[k][DS_SCAN_WORDS];
+		s->is[k][1] = s->is[k][DS_SCAN_WORDS + 1];
+	}
+	s->extra[1] = s->extra[DS_SCAN_WORDS + 1];
+	s->clear[1] = s->clear[DS_SCAN_WORDS + 1];
+	s->attached[0] = s->attached[DS_SCAN_WORDS];
+	s->base += DS_SCAN_WORDS * 64;
+	s->filled = 1;
+}
+
+static size_t gather(const ds_scan *s, unsigned n_words, uint32_t *ends)
+{
+	size_t k = 0;
+	for (unsigned w = 1; w <= n_words; w++) {
+		uint32_t at = (uint32_t)(s->base + (size_t)(w - 1) * 64);
+		uint64_t m = s->start[w];
+		unsigned n = (unsigned)__builtin_popcountll(m);
+		uint32_t *out = ends + k;
+		for (unsigned i = 0; i < n; i++, m &= m - 1)
+			out[i] = at + (uint32_t)__builtin_ctzll(m);
+		k += n;
+	}
+	return k;
+}
+
+size_t ds_scan_next(ds_scan *s, uint32_t ends[DS_SCAN_PIECES])
+{
+	if (s->pattern->next)
+		return s->ended ? 0 : next_by_length(s, ends);
+	while (!s->ended) {
+		size_t left = s->n - s->base;
+		unsigned n = left >= DS_SCAN_WORDS * 64 ? DS_SCAN_WORDS : (unsigned)((left + 63) / 64);
+		if (n + 1 > s->filled)
+			fill(s, s->filled + 1, n + 1);
+		for (unsigned w = 2; w <= n + 1; w++)
+			s->extra[w] = s->clear[w] = 0;
+		s->pattern->starts(s, n);
+		if (s->base == 0)
+			s->start[1] &= ~1ULL; /* ends are wanted, and nothing ends at 0 */
+		size_t k = gather(s, n, ends);
+		if (left <= DS_SCAN_WORDS * 64) {
+			s->ended = true;
+			ends[k++] = (uint32_t)s->n;
+		} else {
+			slide(s);
+		}
+		if (k)
+			return k;
+	}
+	return 0;
+}

@@ -1,0 +1,92 @@
+/*
+ * scan.h - cuts text into the pieces that a tokenizer's pattern finds
+ *
+ * Text is turned into bit masks, one bit a byte and one mask a kind of character, 4 KiB a turn; a
+ * pattern then finds where pieces begin by shifts and carries over whole words, without a branch a
+ * character. Patterns whose rules do not fit masks give the length of the next piece instead. Every
+ * byte belongs to exactly one piece, invalid UTF-8 included: such a byte is a character of its own
+ * and counts as punctuation.
+ *
+ * A ds_scan is a plain value for one text and one thread; the text stays with the caller.
+ */
+#ifndef DS_TEXT_TOK_SCAN_H
+#define DS_TEXT_TOK_SCAN_H
+
+#include "base/str.h"
+#include "text/tok/category.h"
+
+enum {
+	DS_SCAN_WORDS = 64, /* of 64 bytes, a turn */
+	DS_SCAN_PIECES = DS_SCAN_WORDS * 64 + 1, /* the most that one turn can give */
+};
+
+typedef enum {
+	DS_IS_LETTER,
+	DS_IS_DIGIT,
+	DS_IS_PUNCT, /* neither letter nor number nor white space */
+	DS_IS_SPACE, /* U+0020 */
+	DS_IS_BLANK, /* other white space but CR and LF */
+	DS_IS_LINE,  /* CR and LF */
+	DS_IS_CONT,  /* 2nd to 4th bytes of characters, beside the character's own kind */
+	DS_IS_QUOTE, /* U+0027, beside PUNCT */
+	DS_N_KINDS
+} ds_scan_kind;
+
+typedef struct ds_scan ds_scan;
+
+typedef struct ds_pattern {
+	const char *name;
+	const char *const *regexes; /* as files spell it, the first as we write it; NULL-ended */
+	/* One of the two: marks the pieces' first bytes of words 1…n_words in s->start, or gives the
+	 * length of the piece at the front of n > 0 bytes. */
+	void (*starts)(ds_scan *s, unsigned n_words);
+	size_t (*next)(const uint8_t *p, size_t n);
+} ds_pattern;
+
+const ds_pattern *ds_pattern_find(const char *name);         /* NULL: none of that name */
+const ds_pattern *ds_pattern_of_regex(ds_str regex);         /* NULL: not one that we know */
+const ds_pattern *ds_pattern_at(size_t i);                   /* in the order of patterns.def; NULL: the end */
+
+struct ds_scan {
+	const uint8_t *text;
+	size_t n;
+	const ds_pattern *pattern;
+	size_t base;         /* offset of word 1 */
+	bool ended;
+	unsigned skip;       /* bytes of word `filled` that belong to a character of the one before */
+	ds_scan_kind skip_kind;
+	unsigned filled;     /* words classified so far beyond base */
+	unsigned run;        /* for the pattern: digits so far in this group */
+	/* Word 0 is what came before, the last one what comes after. */
+	uint64_t is[DS_N_KINDS][DS_SCAN_WORDS + 2];
+	uint64_t start[DS_SCAN_WORDS + 2];
+	uint64_t extra[DS_SCAN_WORDS + 2], clear[DS_SCAN_WORDS + 2]; /* marks set ahead of their word */
+	uint64_t attached[DS_SCAN_WORDS + 2]; /* for the pattern: line ends that belong to punctuation */
+};
+
+void ds_scan_begin(ds_scan *s, const ds_pattern *p, const void *text, size_t n); /* n < 4 GiB */
+/* Where the next pieces end, ascending, the last one being n; 0 when there are no more. */
+size_t ds_scan_next(ds_scan *s, uint32_t ends[DS_SCAN_PIECES]);
+
+/* What one word of ASCII looks like; high: bytes over 0x7f, lead2/lead3: the leads of letters' blocks. */
+typedef struct {
+	uint64_t letter, digit, space, blank, line, quote, high, cont, lead2, lead3;
+} ds_scan_raw;
+typedef void ds_scan_classify(const uint8_t *p, size_t n_words, ds_scan_raw *out);
+ds_scan_classify ds_scan_classify_scalar, ds_scan_classify_avx2, ds_scan_classify_avx512;
+
+/* For patterns: a mask moved by k < 64 bytes, so that bit i tells of byte i - k or i + k. */
+static inline uint64_t ds_mask_before(const uint64_t *m, unsigned w, unsigned k)
+{
+	return m[w] << k | m[w - 1] >> (64 - k);
+}
+static inline uint64_t ds_mask_after(const uint64_t *m, unsigned w, unsigned k)
+{
+	return m[w] >> k | m[w + 1] << (64 - k);
+}
+static inline void ds_mask_set(uint64_t *m, size_t bit)
+{
+	m[bit >> 6] |= 1ULL << (bit & 63);
+}
+
+#endif
