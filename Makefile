@@ -45,7 +45,14 @@ bins     := $(progs:%=$(BUILD)/bin/%)
 unit_src := $(wildcard tests/unit/test_*.c)
 units    := $(unit_src:tests/unit/%.c=$(BUILD)/test/%)
 fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
+replays  := $(fuzz_src:tests/fuzz/%.c=$(BUILD)/test/%)
 fuzzers  := $(fuzz_src:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+pages    := $(patsubst man/%.scd,$(BUILD)/man/%,$(filter $(progs:%=man/%.1.scd),$(wildcard man/*.scd)))
+JOBS     ?= $(shell nproc)
+# T=clean: only tests whose path has the word
+tests    := $(units) $(replays) $(wildcard tests/cli/*.bats) $(wildcard tests/cases/*/*.case)
+wanted   := $(if $(T),$(foreach t,$(tests),$(if $(findstring $(T),$(t)),$(t))),$(tests))
+fast     := $(filter $(BUILD)/test/% tests/cases/%,$(wanted))
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -83,10 +90,26 @@ $$(BUILD)/bin/$$(prog_$(1)): $$(obj_$(1)) $$(lib)
 endef
 $(foreach f,$(folders),$(eval $(call program,$(f))))
 
-$(BUILD)/test/%: $(BUILD)/obj/tests/unit/%.o $(lib)
+$(BUILD)/test/test_%: $(BUILD)/obj/tests/unit/test_%.o $(lib)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $< $(lib) -lcmocka $(LIBS) -o $@
-.PRECIOUS: $(BUILD)/obj/tests/unit/%.o
+$(BUILD)/test/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(lib)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $(filter %.o,$^) $(lib) $(LIBS) -o $@
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(lib)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $< $(lib) $(LIBS) -o $@
+.SECONDARY:
+
+# Manuals and completions from the tables of options.
+$(BUILD)/man/%.1: man/%.1.scd $(BUILD)/bin/% scripts/fill-man
+	@mkdir -p $(@D)
+	scripts/fill-man $(BUILD)/bin/$* $< | scdoc >$@
+$(BUILD)/completions/%: $(BUILD)/bin/% scripts/completions
+	@mkdir -p $(@D)/bash $(@D)/zsh
+	scripts/completions bash $< >$(@D)/bash/$*
+	scripts/completions zsh $< >$(@D)/zsh/_$*
+	@touch $@
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -97,10 +120,75 @@ demo: deps ## raw pages to a trained model, on real text
 	@$(MAKE) -s all
 	@pipelines/demo.sh
 
+run_tests = BUILD=$(BUILD) scripts/run-tests $(JOBS) $(BUILD)/failed
+
+test-programs: $(bins) $(units) $(replays) # what the tests run
+
+check: deps ## all tests; the last line is N passed, N failed
+	@$(MAKE) -s man
+	@$(MAKE) -s test-programs
+	@$(run_tests) $(wanted)
+
+check-run: test-programs man # the same without looking for packages
+	@$(run_tests) $(wanted)
+
+check-fast: test-programs ## cases and unit tests alone, in seconds
+	@$(run_tests) $(fast)
+
+check-failed: test-programs ## once more what failed last
+	@test -s $(BUILD)/failed && $(run_tests) $$(cat $(BUILD)/failed)
+
+check-peers: all ## against the reference programs, where they are installed
+	@rc=0; for t in $(wildcard tests/peers/*$(T)*.sh); do echo "$$t"; PATH="$$PWD/$(BUILD)/bin:$$PATH" $$t || rc=1; done; exit $$rc
+
+bench: all ## speed and memory as ratios to the peers, into bench/RESULTS.md
+	@rc=0; for t in $(wildcard bench/*$(T)*.sh); do echo "$$t"; PATH="$$PWD/$(BUILD)/bin:$$PATH" $$t || rc=1; done; exit $$rc
+
+golden: test-programs ## rewrite what cases expect, to be read as a diff
+	@for t in $(filter %.case,$(wanted)); do PATH="$$PWD/$(BUILD)/bin:$$PATH" scripts/run-case --golden $$t; done
+
+stress: test-programs ## repeat the tests of T= until one fails
+	@while $(run_tests) $(wanted); do :; done
+
+sanitized = +$(MAKE) -s BUILD=build/$(1) SAN=$(2) OPT='-O1 -g' T='$(T)' JOBS=$(JOBS) $(3)
+asan: ## all tests under the address and undefined-behaviour sanitizers
+	$(call sanitized,asan,address$(comma)undefined,check-run)
+tsan: ## all tests under the race detector
+	$(call sanitized,tsan,thread,check-run)
+torture: ## fail every allocation, read and write in turn
+	$(call sanitized,asan,address$(comma)undefined,all)
+	BUILD=build/asan scripts/torture $(T)
+comma := ,
+
+FUZZ_SECONDS ?= 60
+fuzz: ## libFuzzer on every parser, FUZZ_SECONDS each
+	+$(MAKE) -s CC=clang CXX=clang++ BUILD=build/fuzzing SAN=address,undefined,fuzzer-no-link OPT='-O1 -g' fuzz-run
+fuzz-run: $(fuzzers)
+	@for f in $(foreach f,$(fuzzers),$(if $(findstring $(T),$(f)),$(f))); do \
+		name=$${f##*/fuzz_}; mkdir -p tests/fuzz/corpus/$$name $(BUILD)/found/$$name; echo "$$name"; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/found/$$name/crash- $(BUILD)/found/$$name tests/fuzz/corpus/$$name || exit 1; done
+
+lint: all man ## layers, doors, sizes, formatting, shell, options against manuals
+	@scripts/lint
+
+man: $(pages) # the manual pages
+
+completions: $(progs:%=$(BUILD)/completions/%)
+
+install: all man completions ## into DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(if $(bins),install -m 755 $(bins) $(DESTDIR)$(PREFIX)/bin)
+	$(if $(pages),install -m 644 $(pages) $(DESTDIR)$(PREFIX)/share/man/man1)
+	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/bash/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions)
+	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/zsh/_%) $(DESTDIR)$(PREFIX)/share/zsh/site-functions)
+
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: all deps demo clean help
+.PHONY: all deps demo test-programs check check-run check-fast check-failed check-peers bench golden stress \
+	asan tsan torture fuzz fuzz-run lint man completions install clean help

@@ -22,11 +22,19 @@ void ds_mem_at_death(void (*fn)(void));
 /* false where the product or sum does not fit; *out is then untouched */
 static inline bool ds_mul(size_t a, size_t b, size_t *out)
 {
-	return !__builtin_mul_overflow(a, b, out);
+	size_t v;
+	if (__builtin_mul_overflow(a, b, &v))
+		return false;
+	*out = v;
+	return true;
 }
 static inline bool ds_add(size_t a, size_t b, size_t *out)
 {
-	return !__builtin_add_overflow(a, b, out);
+	size_t v;
+	if (__builtin_add_overflow(a, b, &v))
+		return false;
+	*out = v;
+	return true;
 }
 
 #define DS_NEW(type, n) ((type *)ds_mem_zero(sizeof(type) * (n))) /* n is not from input */
