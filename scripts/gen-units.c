@@ -55,7 +55,7 @@ static unsigned entry_of(UChar32 c, const UNormalizer2 *nfc)
 {
 	unsigned space = u_isUWhiteSpace(c) ? 4 : 0;
 	unsigned unstable = unorm2_getCombiningClass(nfc, c) != 0 ||
-		u_getIntPropertyValue(c, UCHAR_NFC_QUICK_CHECK) != UNORM_YES;
+			    u_getIntPropertyValue(c, UCHAR_NFC_QUICK_CHECK) != UNORM_YES;
 	return class_of(c) | space | unstable << 3 | delta_of(c) << 4;
 }
 
@@ -85,8 +85,10 @@ int main(void)
 			memcpy(block[n_blocks++], row, sizeof row);
 		stage1[b] = (uint16_t)k;
 	}
-	printf("/*\n * units_data.c - character properties of Unicode %s; made by scripts/gen-units.c\n */\n"
-	       "#include \"text/units_impl.h\"\n", U_UNICODE_VERSION);
+	printf("/*\n * units_data.c - character properties of Unicode %s; made by "
+	       "scripts/gen-units.c\n */\n"
+	       "#include \"text/units_impl.h\"\n",
+		U_UNICODE_VERSION);
 	print("uint16_t", "ds_units_stage1", stage1, BLOCKS, 0);
 	print("uint16_t", "ds_units_stage2", block, (size_t)n_blocks * SIZE, 0);
 	print("int32_t", "ds_units_delta", delta, n_deltas, 1);

@@ -87,7 +87,7 @@ double ds_bands_recall(ds_bands b, double jaccard)
 
 ds_bands ds_bands_choose(unsigned n_perm, double threshold)
 {
-	double aim = threshold + 0.05 < 1 ? fmin(threshold + 0.05, (threshold + 1) / 2) : (threshold + 1) / 2;
+	double aim = fmin(threshold + 0.05, (threshold + 1) / 2);
 	for (unsigned rows = n_perm; rows > 1; rows--) {
 		ds_bands b = { n_perm / rows, rows };
 		if (ds_bands_recall(b, aim) >= 0.99)

@@ -18,8 +18,8 @@
 /* K0 holds 0xff bytes, which no valid text has, so v ^ h is not zero at first. */
 #define K0 UINT64_C(0xff51afd7ed558cff)
 #define K1 UINT64_C(0x9e3779b97f4a7c15)
-#define M  UINT64_C(0xd6e8feb86659fd93)
-#define C  UINT64_C(0xa0761d6478bd642f)
+#define M UINT64_C(0xd6e8feb86659fd93)
+#define C UINT64_C(0xa0761d6478bd642f)
 
 struct ds_ngram {
 	ds_unit mode;
@@ -88,23 +88,16 @@ static inline void put(ds_ngram *g, uint64_t hash)
 	g->units[DS_NGRAM_MAX + g->n_units++] = hash;
 }
 
-/* The first n bytes of 16, n <= 16, as two masks. */
-static const uint64_t keep[17][2] = {
-#define LOW(n) (UINT64_MAX >> (64 - 8 * (n)))
-	{ 0, 0 }, { LOW(1), 0 }, { LOW(2), 0 }, { LOW(3), 0 }, { LOW(4), 0 }, { LOW(5), 0 },
-	{ LOW(6), 0 }, { LOW(7), 0 }, { LOW(8), 0 }, { LOW(8), LOW(1) }, { LOW(8), LOW(2) },
-	{ LOW(8), LOW(3) }, { LOW(8), LOW(4) }, { LOW(8), LOW(5) }, { LOW(8), LOW(6) },
-	{ LOW(8), LOW(7) }, { LOW(8), LOW(8) },
-#undef LOW
-};
+/* Masks for the first n bytes of 16 begin at ones + 16 - n. */
+static const uint8_t ones[32] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff };
 #define LOWER UINT64_C(0x2020202020202020)
 
-/* The last bytes of a text are read from a copy, so that nothing behind it is touched. */
-static void put_ascii_at_end(ds_ngram *g, const uint8_t *p, size_t n, uint64_t h)
+static inline uint64_t hash_last(uint64_t h, const uint8_t *p, size_t n, uint64_t set)
 {
-	uint8_t copy[16] = { 0 };
-	memcpy(copy, p, n);
-	put(g, hash_step(h, (load64(copy) | LOWER) & keep[n][0], (load64(copy + 8) | LOWER) & keep[n][1]));
+	const uint8_t *mask = ones + 16 - n;
+	return hash_step(
+		h, (load64(p) | set) & load64(mask), (load64(p + 8) | set) & load64(mask + 8));
 }
 
 static inline void put_ascii(ds_ngram *g, const uint8_t *p, size_t n)
@@ -113,10 +106,12 @@ static inline void put_ascii(ds_ngram *g, const uint8_t *p, size_t n)
 	for (; __builtin_expect(n > 16, 0); p += 16, n -= 16)
 		h = hash_step(h, load64(p) | LOWER, load64(p + 8) | LOWER);
 	if (__builtin_expect((size_t)(g->end - p) < 16, 0)) {
-		put_ascii_at_end(g, p, n, h);
+		uint8_t copy[16] = { 0 }; /* nothing behind the text is touched */
+		memcpy(copy, p, n);
+		put(g, hash_last(h, copy, n, LOWER));
 		return;
 	}
-	put(g, hash_step(h, (load64(p) | LOWER) & keep[n][0], (load64(p + 8) | LOWER) & keep[n][1]));
+	put(g, hash_last(h, p, n, LOWER));
 }
 
 static inline unsigned entry(uint32_t c)
@@ -165,7 +160,7 @@ static void put_run(ds_ngram *g, const uint8_t *p)
 			fill -= 16;
 		}
 	}
-	put(g, hash_step(h, load64(window) & keep[fill][0], load64(window + 8) & keep[fill][1]));
+	put(g, hash_last(h, window, fill, 0));
 	g->at = p;
 }
 
@@ -177,16 +172,20 @@ static inline void classify(const uint8_t *p, uint64_t *word, uint64_t *high)
 	for (unsigned i = 0; i < 4; i++) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(p + 16 * i));
 		__m128i l = _mm_or_si128(v, _mm_set1_epi8(0x20));
-		__m128i letter = _mm_sub_epi8(l, _mm_set1_epi8('a')), digit = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+		__m128i letter = _mm_sub_epi8(l, _mm_set1_epi8('a')),
+			digit = _mm_sub_epi8(v, _mm_set1_epi8('0'));
 		/* SSE2 compares signed bytes only: x <= n is min(x, n) == x. */
 		letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
 		digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
-		*word |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_or_si128(letter, digit)) << 16 * i;
+		*word |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_or_si128(letter, digit))
+			 << 16 * i;
 		*high |= (uint64_t)(unsigned)_mm_movemask_epi8(v) << 16 * i;
 	}
 #else
 	for (unsigned i = 0; i < 64; i++) {
-		*word |= (uint64_t)((uint8_t)((p[i] | 0x20) - 'a') < 26 || (uint8_t)(p[i] - '0') < 10) << i;
+		*word |= (uint64_t)((uint8_t)((p[i] | 0x20) - 'a') < 26 ||
+				    (uint8_t)(p[i] - '0') < 10)
+			 << i;
 		*high |= (uint64_t)(p[i] >> 7) << i;
 	}
 #endif

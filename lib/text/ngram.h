@@ -26,7 +26,7 @@ typedef enum {
 
 enum { DS_NGRAM_MAX = 64, DS_NGRAM_ROOM = 1024 };
 
-typedef struct ds_ngram ds_ngram; /* a reader of texts; one thread at a time */
+typedef struct ds_ngram ds_ngram;                 /* a reader of texts; one thread at a time */
 ds_ngram *ds_ngram_new(ds_unit unit, unsigned n); /* 1 <= n <= DS_NGRAM_MAX */
 void ds_ngram_free(ds_ngram *g);
 void ds_ngram_start(ds_ngram *g, ds_str text); /* text must live until it is read */

@@ -82,7 +82,8 @@ static void sort_buckets(ds_sketch *s)
 {
 	/* About as many buckets as values, by the upper bits of what is at most the limit. */
 	uint64_t top = s->limit >> 32 ? UINT32_MAX : s->limit;
-	unsigned bits = 63 - (unsigned)__builtin_clzll(s->n), width = 64 - (unsigned)__builtin_clzll(top | 1);
+	unsigned bits = 63 - (unsigned)__builtin_clzll(s->n),
+		 width = 64 - (unsigned)__builtin_clzll(top | 1);
 	unsigned shift = width > bits ? width - bits : 0;
 	size_t n_buckets = (size_t)(top >> shift) + 1;
 	memset(s->start, 0, (n_buckets + 1) * sizeof *s->start);

@@ -30,7 +30,8 @@ static inline unsigned ds_utf8_get(const uint8_t *p, const uint8_t *end, uint32_
 	}
 	if (b > 0xf4 || end - p < 4 || (p[3] & 0xc0) != 0x80)
 		return 0;
-	*c = (b & 0x07) << 18 | (uint32_t)(p[1] & 0x3f) << 12 | (uint32_t)(p[2] & 0x3f) << 6 | (p[3] & 0x3f);
+	*c = (b & 0x07) << 18 | (uint32_t)(p[1] & 0x3f) << 12 | (uint32_t)(p[2] & 0x3f) << 6 |
+	     (p[3] & 0x3f);
 	return *c < 0x10000 || *c > 0x10ffff ? 0 : 4;
 }
 

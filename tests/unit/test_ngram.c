@@ -2,14 +2,11 @@
  * test_ngram.c - units, shingles and white space against slow, plain definitions
  */
 #include "base/mem.h"
+#include "test.h"
 #include "text/ngram.h"
 #include "text/utf8.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum { LIMIT = 20000 };
 
@@ -90,7 +87,8 @@ static void ascii_equals_the_definition(void **state)
 		char *text = malloc(len + 1);
 		int gap = 1 + rand() % 30;
 		for (size_t i = 0; i < len; i++)
-			text[i] = rand() % gap ? "abcXYZ019"[rand() % 9] : " ,_-\n\0@[`{/:"[rand() % 12];
+			text[i] = rand() % gap ? "abcXYZ019"[rand() % 9]
+					       : " ,_-\n\0@[`{/:"[rand() % 12];
 		unsigned n = 1 + (unsigned)rand() % 13;
 		char *exact = malloc(len ? len : 1);
 		memcpy(exact, text, len);
@@ -122,16 +120,25 @@ static size_t count(ds_unit unit, const char *a)
 static void scripts_decide_what_a_unit_is(void **state)
 {
 	assert_int_equal(count(DS_UNIT_AUTO, "the caf\xc3\xa9 \xc3\x89t\xc3\xa9"), 3);
-	assert_int_equal(count(DS_UNIT_AUTO, "\xe6\xbc\xa2\xe5\xad\x97\xe3\x81\x8b\xe3\x83\xbc"), 4);
-	assert_int_equal(count(DS_UNIT_AUTO, "abc\xe6\xbc\xa2" "def"), 3);
-	assert_int_equal(count(DS_UNIT_AUTO, "\xe0\xb8\x97\xe0\xb8\xb5\xe0\xb9\x88"), 3); /* Thai marks too */
-	assert_int_equal(count(DS_UNIT_AUTO, "\xed\x95\x9c\xea\xb5\xad \xec\x96\xb4"), 2);  /* Hangul is spaced */
+	assert_int_equal(
+		count(DS_UNIT_AUTO, "\xe6\xbc\xa2\xe5\xad\x97\xe3\x81\x8b\xe3\x83\xbc"), 4);
+	assert_int_equal(count(DS_UNIT_AUTO, "abc\xe6\xbc\xa2"
+					     "def"),
+		3);
+	assert_int_equal(count(DS_UNIT_AUTO, "\xe0\xb8\x97\xe0\xb8\xb5\xe0\xb9\x88"),
+		3); /* Thai marks too */
+	assert_int_equal(count(DS_UNIT_AUTO, "\xed\x95\x9c\xea\xb5\xad \xec\x96\xb4"),
+		2); /* Hangul is spaced */
 	assert_int_equal(count(DS_UNIT_WORD, "\xe6\xbc\xa2\xe5\xad\x97"), 1);
 	assert_int_equal(count(DS_UNIT_CHAR, "ab c\xe6\xbc\xa2"), 4);
 	assert_int_equal(count(DS_UNIT_AUTO, "\xe3\x80\x82 \xef\xbc\x8c \xe2\x80\x94 _ !"), 0);
-	assert_int_equal(count(DS_UNIT_AUTO, "a\xff" "b\xe6\xbc" "c"), 3); /* invalid bytes separate */
+	assert_int_equal(count(DS_UNIT_AUTO, "a\xff"
+					     "b\xe6\xbc"
+					     "c"),
+		3); /* invalid bytes separate */
 	same(DS_UNIT_AUTO, "\xc3\x89T\xc3\x89 STRASSE", "\xc3\xa9t\xc3\xa9, strasse");
-	same(DS_UNIT_AUTO, "\xce\xa9MEGA1 \xe2\xb1\xa5x", "\xcf\x89mega1 \xc8\xbaX"); /* 2 and 3 bytes */
+	same(DS_UNIT_AUTO, "\xce\xa9MEGA1 \xe2\xb1\xa5x",
+		"\xcf\x89mega1 \xc8\xbaX"); /* 2 and 3 bytes */
 	same(DS_UNIT_CHAR, "ABC", "a b c");
 }
 
@@ -178,7 +185,7 @@ static void white_space_becomes_one_space(void **state)
 	squeezed("", "", true);
 	squeezed(" \t\n ", "", true);
 	squeezed("\n a\r\n\r\nb \xc2\xa0\xe3\x80\x80 c\xe2\x80\xa8", "a b c", true);
-	squeezed("a long line of text that is more than sixteen bytes\nand goes  on ", 
+	squeezed("a long line of text that is more than sixteen bytes\nand goes  on ",
 		"a long line of text that is more than sixteen bytes and goes on", true);
 	squeezed("0123456789abcde \n0123456789abcdef", "0123456789abcde 0123456789abcdef", true);
 	squeezed("0123456789abcde 0123456789abcdef ", "0123456789abcde 0123456789abcdef", true);
@@ -186,14 +193,8 @@ static void white_space_becomes_one_space(void **state)
 	squeezed("\xc3\xa9\xe6\xbc\xa2\xff ", "\xc3\xa9\xe6\xbc\xa2\xff", true);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ascii_equals_the_definition),
-		cmocka_unit_test(scripts_decide_what_a_unit_is),
-		cmocka_unit_test(a_long_run_is_one_unit_wherever_it_starts),
-		cmocka_unit_test(a_short_text_is_one_shingle_and_none_without_units),
-		cmocka_unit_test(white_space_becomes_one_space),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(cmocka_unit_test(ascii_equals_the_definition),
+	cmocka_unit_test(scripts_decide_what_a_unit_is),
+	cmocka_unit_test(a_long_run_is_one_unit_wherever_it_starts),
+	cmocka_unit_test(a_short_text_is_one_shingle_and_none_without_units),
+	cmocka_unit_test(white_space_becomes_one_space))
