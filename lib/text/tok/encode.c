@@ -1,0 +1,266 @@
+/*
+ * encode.c - text to ids: scanner, word cache, merges
+ *
+ * Nearly all pieces are words seen before. A piece of up to 15 bytes is its own key: 16 bytes with
+ * the length in the last; a slot holds it and up to four ids in 32 bytes, two slots share a cache
+ * line, the newer one first. A second, smaller table does the same for up to 31 bytes and seven ids
+ * (indents, long words). What is longer, or gives more ids, is merged anew each time, after
+ * unspaced text was cut where no token crosses (cuts.c). A turn of the scanner (4 KiB of text) goes
+ * through in two passes, so that the slots are on their way from memory while keys are still made.
+ * The tables have a fixed size: old words are overwritten.
+ */
+#include "text/tok/tok_impl.h"
+
+enum {
+	SLOT_BITS = 16, /* pairs of 32-byte slots: 4 MiB */
+	WIDE_BITS = 13, /* pairs of 64-byte slots: 1 MiB */
+	SHORT = 15,     /* longest key of a slot, and of a wide one */
+	LONG = 31,
+	SHORT_IDS = 4,
+	PART = 0x80, /* in a key's length byte: part of a piece, where that makes a difference */
+	LONG_IDS = 8,
+};
+
+typedef struct {
+	uint64_t key[2];
+	uint32_t ids[SHORT_IDS]; /* how many: the upper byte of the first */
+} slot;
+
+typedef struct {
+	uint64_t key[4];
+	uint32_t ids[LONG_IDS];
+} wide_slot;
+
+struct ds_tok_scratch {
+	const ds_tok *of; /* whose words are in the cache */
+	slot *slots;
+	wide_slot *wide;
+	uint32_t *out;
+	size_t cap;
+	bpe_mem *bpe;
+	ds_scan scan;
+	uint32_t ends[DS_SCAN_PIECES];
+	uint64_t keys[DS_SCAN_PIECES][2];
+	uint32_t slot_of[DS_SCAN_PIECES];
+};
+
+static const uint64_t length_mask[16][2] = {
+	{ 0, 0 }, { 0xff, 0 }, { 0xffff, 0 }, { 0xffffff, 0 }, { 0xffffffff, 0 }, { 0xffffffffff, 0 },
+	{ 0xffffffffffff, 0 }, { 0xffffffffffffff, 0 }, { ~0ULL, 0 }, { ~0ULL, 0xff },
+	{ ~0ULL, 0xffff }, { ~0ULL, 0xffffff }, { ~0ULL, 0xffffffff }, { ~0ULL, 0xffffffffff },
+	{ ~0ULL, 0xffffffffffff }, { ~0ULL, 0xffffffffffffff },
+};
+
+ds_tok_scratch *ds_tok_scratch_new(const ds_tok *t)
+{
+	ds_tok_scratch *s = DS_NEW(ds_tok_scratch, 1);
+	s->of = t;
+	s->slots = ds_mem_zero(sizeof(slot) << (SLOT_BITS + 1));
+	s->wide = ds_mem_zero(sizeof(wide_slot) << (WIDE_BITS + 1));
+	s->bpe = bpe_mem_new();
+	s->cap = 4096;
+	s->out = ds_mem_get(s->cap * sizeof(*s->out));
+	return s;
+}
+
+void ds_tok_scratch_free(ds_tok_scratch *s)
+{
+	if (!s)
+		return;
+	ds_mem_free(s->slots);
+	ds_mem_free(s->wide);
+	ds_mem_free(s->out);
+	bpe_mem_free(s->bpe);
+	ds_mem_free(s);
+}
+
+static uint32_t *room(ds_tok_scratch *s, size_t n, size_t more)
+{
+	if (n + more > s->cap) {
+		size_t cap = s->cap;
+		while (cap < n + more)
+			cap += cap / 2;
+		s->out = ds_mem_grow(s->out, s->cap * sizeof(*s->out), cap * sizeof(*s->out));
+		s->cap = cap;
+	}
+	return s->out + n;
+}
+
+static inline uint32_t hash_key(uint64_t lo, uint64_t hi)
+{
+	uint64_t h = (lo ^ (hi << 29 | hi >> 35)) * 0x9e3779b97f4a7c15u;
+	return (uint32_t)(h >> (64 - SLOT_BITS)) * 2;
+}
+
+/* Where `whole` holds, a piece that is a token is that token, merges or not; a part of one is merged. */
+static size_t merge(
+	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, unsigned part, uint32_t *out)
+{
+	if (t->whole && !part) {
+		out[0] = tok_lookup(t, (ds_str){ (const char *)p, n });
+		if (out[0] != DS_TOK_NONE)
+			return 1;
+	}
+	return bpe_piece(t, s->bpe, p, n, out);
+}
+
+/* Merges a part of at most SHORT bytes and remembers it. The caller has room for SHORT ids. */
+static __attribute__((noinline)) size_t miss_short(
+	const ds_tok *t, ds_tok_scratch *s, const uint64_t key[2], slot *at, uint32_t *out)
+{
+	uint8_t bytes[16];
+	memcpy(bytes, key, 16);
+	size_t n = merge(t, s, bytes, bytes[15] & 15, bytes[15] & PART, out);
+	if (n <= SHORT_IDS && n > 0) {
+		at[1] = at[0];
+		memcpy(at[0].key, key, 16);
+		memcpy(at[0].ids, out, n * sizeof(*out));
+		at[0].ids[0] |= (uint32_t)n << 24;
+	}
+	return n;
+}
+
+static inline size_t find_short(
+	const ds_tok *t, ds_tok_scratch *s, const uint64_t key[2], uint32_t where, uint32_t *out)
+{
+	slot *at = &s->slots[where];
+	if (at->key[0] != key[0] || at->key[1] != key[1]) {
+		if (at[1].key[0] != key[0] || at[1].key[1] != key[1])
+			return miss_short(t, s, key, at, out);
+		at++;
+	}
+	memcpy(out, at->ids, sizeof(at->ids));
+	out[0] &= 0xffffff;
+	return at->ids[0] >> 24;
+}
+
+static size_t find_wide(
+	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, unsigned part, uint32_t *out)
+{
+	uint64_t key[4] = { 0 };
+	memcpy(key, p, n);
+	key[3] |= (uint64_t)(n | part) << 56;
+	uint64_t h = ((key[0] ^ (key[1] << 21 | key[1] >> 43)) * 0x9e3779b97f4a7c15u ^ key[2]) *
+			0xc2b2ae3d27d4eb4fu ^ key[3];
+	wide_slot *at = &s->wide[(h * 0x9e3779b97f4a7c15u >> (64 - WIDE_BITS)) * 2];
+	for (int k = 0; k < 2; k++)
+		if (memcmp(at[k].key, key, sizeof(key)) == 0) {
+			memcpy(out, at[k].ids, sizeof(at->ids));
+			out[0] &= 0xffffff;
+			return at[k].ids[0] >> 24;
+		}
+	size_t k = merge(t, s, p, n, part, out);
+	if (k <= LONG_IDS && k > 0) {
+		at[1] = at[0];
+		memcpy(at[0].key, key, sizeof(key));
+		memcpy(at[0].ids, out, k * sizeof(*out));
+		at[0].ids[0] |= (uint32_t)k << 24;
+	}
+	return k;
+}
+
+static bool has_high(const uint8_t *p, size_t n)
+{
+	uint64_t v, any = 0;
+	for (; n >= 8; n -= 8, p += 8) {
+		memcpy(&v, p, 8);
+		any |= v;
+	}
+	for (; n; n--)
+		any |= (uint64_t)*p++;
+	return any & 0x8080808080808080u;
+}
+
+/* n bytes that need no cutting; returns how many ids were put at out (room for n + 8). */
+static size_t encode_part(
+	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, unsigned part, uint32_t *out)
+{
+	if (n > LONG)
+		return merge(t, s, p, n, part, out);
+	if (n > SHORT)
+		return find_wide(t, s, p, n, part, out);
+	uint64_t key[2] = { 0 };
+	memcpy(key, p, n);
+	key[1] |= (uint64_t)(n | part) << 56;
+	return find_short(t, s, key, hash_key(key[0], key[1]), out);
+}
+
+/* A piece over SHORT bytes. */
+static __attribute__((noinline)) size_t encode_long(
+	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, uint32_t *out)
+{
+	size_t size = has_high(p, n) ? cuts_next(t, p, n) : n, k = 0;
+	unsigned part = size < n && t->whole ? PART : 0;
+	for (;;) {
+		k += encode_part(t, s, p, size, part, out + k);
+		p += size;
+		n -= size;
+		if (n == 0)
+			return k;
+		size = cuts_next(t, p, n);
+	}
+}
+
+/* Keys and slots of the pieces of one turn; the slots start coming in. */
+static void prepare(ds_tok_scratch *s, const uint8_t *text, size_t n, size_t from, size_t k)
+{
+	uint8_t tail[32] = { 0 }; /* the last bytes, so that 16 can always be read */
+	size_t tail_at = n > 16 ? n - 16 : 0;
+	memcpy(tail, text + tail_at, n - tail_at);
+	for (size_t i = 0; i < k; i++) {
+		size_t len = s->ends[i] - from;
+		const uint8_t *p = from < tail_at ? text + from : tail + (from - tail_at);
+		const uint64_t *mask = length_mask[len < 16 ? len : 0];
+		uint64_t lo, hi;
+		memcpy(&lo, p, 8);
+		memcpy(&hi, p + 8, 8);
+		lo &= mask[0];
+		hi = (hi & mask[1]) | (uint64_t)len << 56;
+		s->keys[i][0] = lo;
+		s->keys[i][1] = hi;
+		s->slot_of[i] = hash_key(lo, hi);
+		__builtin_prefetch(&s->slots[s->slot_of[i]]);
+		from = s->ends[i];
+	}
+}
+
+/* Appends the ids of plain text to s->out, which holds n_out already. */
+static size_t encode_plain(const ds_tok *t, ds_tok_scratch *s, ds_str text, size_t n_out)
+{
+	const uint8_t *p = (const uint8_t *)text.at;
+	size_t from = 0, k;
+	ds_scan_begin(&s->scan, t->pattern, p, text.n);
+	while ((k = ds_scan_next(&s->scan, s->ends)) > 0) {
+		uint32_t *out = room(s, n_out, s->ends[k - 1] - from + 16), *w = out;
+		prepare(s, p, text.n, from, k);
+		for (size_t i = 0; i < k; i++) {
+			size_t len = s->ends[i] - from;
+			w += len <= SHORT ? find_short(t, s, s->keys[i], s->slot_of[i], w) :
+					    encode_long(t, s, p + from, len, w);
+			from = s->ends[i];
+		}
+		n_out += (size_t)(w - out);
+	}
+	return n_out;
+}
+
+ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned flags,
+	const uint32_t **ids, size_t *n, ds_err *e)
+{
+	size_t k = 0;
+	if (text.n > UINT32_MAX - 64)
+		return ds_fail(e, DS_BAD, "a text of %zu bytes, the limit is 4294967231", text.n);
+	const tok_template *add = flags & DS_TOK_ADD_SPECIAL ? &t->post : NULL;
+	if (add && add->n_before) {
+		memcpy(room(s, 0, add->n_before), add->before, add->n_before * sizeof(uint32_t));
+		k = add->n_before;
+	}
+	k = encode_plain(t, s, text, k);
+	if (add && add->n_after) {
+		memcpy(room(s, k, add->n_after), add->after, add->n_after * sizeof(uint32_t));
+		k += add->n_after;
+	}
+	*ids = s->out;
+	*n = k;
+	return DS_OK;
+}

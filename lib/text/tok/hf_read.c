@@ -1,0 +1,336 @@
+/*
+ * hf_read.c - tokenizer.json of Hugging Face's tokenizers: byte-level BPE
+ *
+ * What is not known is refused by its path in the JSON, never passed over: a component that is left
+ * out would give other ids. Vocabulary and merges are spelled in GPT-2's byte characters.
+ */
+#include "record/json.h"
+#include "text/tok/tok_impl.h"
+
+#include <stdio.h>
+
+static bool is_null(const ds_json *v)
+{
+	return !v || v->kind == DS_J_NULL;
+}
+
+static ds_rc want(const ds_json *v, ds_json_kind kind, const char *path, const char *what, ds_err *e)
+{
+	if (!v)
+		return ds_fail(e, DS_BAD, "%s is missing", path);
+	return v->kind == kind ? DS_OK : ds_fail(e, DS_BAD, "%s is not %s", path, what);
+}
+
+static ds_rc unknown_type(const char *path, ds_str type, ds_err *e)
+{
+	return ds_fail(e, DS_BAD, "%s.type '%.*s' is not supported", path, DS_FMT(type));
+}
+
+static ds_rc read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
+{
+	const ds_json *vocab = ds_json_get(model, "vocab");
+	DS_TRY(want(vocab, DS_J_OBJ, "model.vocab", "an object", e));
+	for (const ds_json *v = vocab->first; v; v = v->next) {
+		char *bytes = ds_arena_bytes(t->mem, v->key.n + 1);
+		size_t n;
+		if (v->kind != DS_J_I64 || v->i < 0 || v->i >= DS_TOK_MAX_IDS)
+			return ds_fail(e, DS_BAD, "model.vocab['%.*s'] is no id: a whole number below %d",
+				DS_FMT(v->key), DS_TOK_MAX_IDS);
+		ds_str as = v->key;
+		if (v->key.n && tok_unspell(v->key, bytes, &n))
+			as = (ds_str){ bytes, n };
+		DS_TRY_AT(tok_put(t, (uint32_t)v->i, as, 0, e), e, "model.vocab['%.*s']", DS_FMT(v->key));
+	}
+	tok_build_find(t);
+	return DS_OK;
+}
+
+/* One half of a merge as bytes at `out`; the id is looked up. */
+static ds_rc merge_half(
+	const ds_tok *t, ds_str s, char *out, size_t *n, uint32_t *id, size_t i, ds_err *e)
+{
+	if (!tok_unspell(s, out, n)) {
+		*n = s.n;
+		memcpy(out, s.at, s.n);
+	}
+	*id = tok_lookup(t, (ds_str){ out, *n });
+	if (*id == DS_TOK_NONE)
+		return ds_fail(e, DS_BAD, "model.merges[%zu]: '%.*s' is not in model.vocab", i, DS_FMT(s));
+	return DS_OK;
+}
+
+static ds_rc read_merge(ds_tok *t, const ds_json *m, size_t i, ds_buf *mem, ds_err *e)
+{
+	ds_str left, right = { "", 0 };
+	uint32_t a, b;
+	size_t na, nb;
+	if (m->kind == DS_J_STR) {
+		left = ds_str_cut(m->s, ' ', &right);
+		if (right.at && memchr(right.at, ' ', right.n))
+			right.n = 0;
+	} else if (m->kind == DS_J_ARR && m->n == 2 && m->first->kind == DS_J_STR &&
+		m->first->next->kind == DS_J_STR) {
+		left = m->first->s;
+		right = m->first->next->s;
+	} else {
+		return ds_fail(e, DS_BAD, "model.merges[%zu] is neither 'a b' nor a pair of strings", i);
+	}
+	if (left.n == 0 || right.n == 0)
+		return ds_fail(e, DS_BAD, "model.merges[%zu] is not a pair", i);
+	ds_buf_clear(mem);
+	ds_buf_reserve(mem, left.n + right.n);
+	DS_TRY(merge_half(t, left, mem->at, &na, &a, i, e));
+	DS_TRY(merge_half(t, right, mem->at + na, &nb, &b, i, e));
+	uint32_t id = tok_lookup(t, (ds_str){ mem->at, na + nb });
+	if (id == DS_TOK_NONE)
+		return ds_fail(e, DS_BAD, "model.merges[%zu]: what it gives is not in model.vocab", i);
+	tok_put_merge(t, a, b, id);
+	return DS_OK;
+}
+
+static ds_rc read_merges(ds_tok *t, const ds_json *model, ds_err *e)
+{
+	const ds_json *merges = ds_json_get(model, "merges");
+	DS_TRY(want(merges, DS_J_ARR, "model.merges", "an array", e));
+	ds_buf mem = { 0 };
+	ds_rc rc = DS_OK;
+	size_t i = 0;
+	for (const ds_json *m = merges->first; m && rc == DS_OK; m = m->next)
+		rc = read_merge(t, m, i++, &mem, e);
+	ds_buf_free(&mem);
+	return rc;
+}
+
+static ds_rc read_model(ds_tok *t, const ds_json *root, ds_err *e)
+{
+	const ds_json *model = ds_json_get(root, "model");
+	DS_TRY(want(model, DS_J_OBJ, "model", "an object", e));
+	ds_str type = ds_json_text(model, "type", "");
+	if (type.n == 0 && ds_json_get(model, "merges"))
+		type = DS_S("BPE"); /* files of the first versions do not say it */
+	if (type.n == 0)
+		return ds_fail(e, DS_BAD, "model.type is missing");
+	if (!ds_str_is(type, "BPE"))
+		return unknown_type("model", type, e);
+	static const char *const must_be_null[] = { "dropout", NULL };
+	static const char *const must_be_empty[] = { "continuing_subword_prefix", "end_of_word_suffix", NULL };
+	for (const char *const *k = must_be_null; *k; k++)
+		if (!is_null(ds_json_get(model, *k)) && ds_json_num(model, *k, 1) != 0)
+			return ds_fail(e, DS_BAD, "model.%s is not supported", *k);
+	for (const char *const *k = must_be_empty; *k; k++)
+		if (ds_json_text(model, *k, "").n)
+			return ds_fail(e, DS_BAD, "model.%s is not supported", *k);
+	t->kind = TOK_BPE;
+	t->whole = ds_json_flag(model, "ignore_merges", false);
+	DS_TRY(read_vocab(t, model, e));
+	DS_TRY(read_merges(t, model, e));
+	ds_str unk = ds_json_text(model, "unk_token", "");
+	if (unk.n)
+		t->special[DS_TOK_UNK] = tok_lookup(t, unk);
+	return DS_OK;
+}
+
+static ds_rc read_added_token(ds_tok *t, const ds_json *a, size_t i, ds_err *e)
+{
+	char path[48];
+	snprintf(path, sizeof(path), "added_tokens[%zu]", i);
+	const ds_json *id = ds_json_get(a, "id"), *content = ds_json_get(a, "content");
+	if (!id || id->kind != DS_J_I64 || id->i < 0 || id->i >= DS_TOK_MAX_IDS)
+		return ds_fail(e, DS_BAD, "%s.id is no id: a whole number below %d", path, DS_TOK_MAX_IDS);
+	if (!content || content->kind != DS_J_STR || content->s.n == 0)
+		return ds_fail(e, DS_BAD, "%s.content is not a string with something in it", path);
+	tok_added add = {
+		.id = (uint32_t)id->i,
+		.special = ds_json_flag(a, "special", false),
+		.lstrip = ds_json_flag(a, "lstrip", false),
+		.rstrip = ds_json_flag(a, "rstrip", false),
+		.single_word = ds_json_flag(a, "single_word", false),
+		.normalized = ds_json_flag(a, "normalized", true),
+	};
+	if (add.id < t->n_ids && t->flags[add.id]) {
+		if (!ds_str_eq(t->bytes[add.id], content->s))
+			return ds_fail(e, DS_BAD, "%s: id %u is '%.*s' already", path, add.id,
+				DS_FMT(t->bytes[add.id]));
+		if (t->flags[add.id] & TOK_ADDED)
+			return ds_fail(e, DS_BAD, "%s: id %u is added twice", path, add.id);
+	} else {
+		DS_TRY_AT(tok_put(t, add.id, content->s, 0, e), e, "%s", path);
+	}
+	tok_put_added(t, &add);
+	return DS_OK;
+}
+
+static ds_rc read_added(ds_tok *t, const ds_json *root, ds_err *e)
+{
+	const ds_json *list = ds_json_get(root, "added_tokens");
+	if (is_null(list))
+		return DS_OK;
+	DS_TRY(want(list, DS_J_ARR, "added_tokens", "an array", e));
+	size_t i = 0;
+	for (const ds_json *a = list->first; a; a = a->next, i++) {
+		if (a->kind != DS_J_OBJ)
+			return ds_fail(e, DS_BAD, "added_tokens[%zu] is not an object", i);
+		DS_TRY(read_added_token(t, a, i, e));
+	}
+	return DS_OK;
+}
+
+static ds_rc read_normalizer(ds_tok *t, const ds_json *root, ds_err *e)
+{
+	const ds_json *n = ds_json_get(root, "normalizer");
+	if (is_null(n))
+		return DS_OK;
+	ds_str type = ds_json_text(n, "type", "");
+	if (!ds_str_is(type, "NFC"))
+		return unknown_type("normalizer", type, e);
+	t->nfc = true;
+	return DS_OK;
+}
+
+static ds_rc read_split(ds_tok *t, const ds_json *p, const char *path, ds_err *e)
+{
+	const ds_json *pattern = ds_json_get(p, "pattern");
+	ds_str regex = ds_json_text(pattern, "Regex", "");
+	if (regex.n == 0)
+		return ds_fail(e, DS_BAD, "%s.pattern is not a Regex", path);
+	if (!ds_str_is(ds_json_text(p, "behavior", ""), "Isolated"))
+		return ds_fail(e, DS_BAD, "%s.behavior '%.*s' is not supported", path,
+			DS_FMT(ds_json_text(p, "behavior", "")));
+	if (ds_json_flag(p, "invert", false))
+		return ds_fail(e, DS_BAD, "%s.invert is not supported", path);
+	t->pattern = ds_pattern_of_regex(regex);
+	if (!t->pattern)
+		return ds_fail(e, DS_BAD, "%s.pattern is not one of the known patterns", path);
+	return DS_OK;
+}
+
+static ds_rc read_byte_level(ds_tok *t, const ds_json *p, const char *path, ds_err *e)
+{
+	bool own_regex = ds_json_flag(p, "use_regex", true);
+	t->prefix_space = ds_json_flag(p, "add_prefix_space", true);
+	if (t->pattern && own_regex)
+		return ds_fail(e, DS_BAD, "%s.use_regex after another pattern is not supported", path);
+	if (t->pattern && t->prefix_space)
+		return ds_fail(e, DS_BAD, "%s.add_prefix_space after a pattern is not supported", path);
+	if (!t->pattern && !own_regex)
+		return ds_fail(e, DS_BAD, "%s without a pattern is not supported", path);
+	if (own_regex)
+		t->pattern = ds_pattern_find("gpt2");
+	return DS_OK;
+}
+
+static ds_rc read_pre_tokenizer(ds_tok *t, const ds_json *root, ds_err *e)
+{
+	const ds_json *p = ds_json_get(root, "pre_tokenizer"), *list = NULL;
+	if (is_null(p))
+		return ds_fail(e, DS_BAD, "pre_tokenizer is missing: only byte-level BPE is supported");
+	bool sequence = ds_str_is(ds_json_text(p, "type", ""), "Sequence"), byte_level = false;
+	if (sequence) {
+		list = ds_json_get(p, "pretokenizers");
+		DS_TRY(want(list, DS_J_ARR, "pre_tokenizer.pretokenizers", "an array", e));
+	}
+	size_t i = 0;
+	for (const ds_json *k = sequence ? list->first : p; k; k = sequence ? k->next : NULL, i++) {
+		char path[64] = "pre_tokenizer";
+		if (sequence)
+			snprintf(path, sizeof(path), "pre_tokenizer.pretokenizers[%zu]", i);
+		ds_str type = ds_json_text(k, "type", "");
+		if (byte_level || !(ds_str_is(type, "Split") || ds_str_is(type, "ByteLevel")))
+			return unknown_type(path, type, e);
+		byte_level = ds_str_is(type, "ByteLevel");
+		if (!byte_level && t->pattern)
+			return ds_fail(e, DS_BAD, "%s: a second pattern is not supported", path);
+		DS_TRY(byte_level ? read_byte_level(t, k, path, e) : read_split(t, k, path, e));
+	}
+	return byte_level ? DS_OK :
+			    ds_fail(e, DS_BAD, "pre_tokenizer: without ByteLevel is not supported");
+}
+
+/* The ids of special token `name` of a template. */
+static ds_rc template_ids(const ds_json *post, ds_str name, const char *path, uint32_t **ids, size_t *n,
+	ds_arena *mem, const ds_tok *t, ds_err *e)
+{
+	const ds_json *specials = ds_json_get(post, "special_tokens"), *s = NULL;
+	for (const ds_json *k = specials ? specials->first : NULL; k; k = k->next)
+		if (ds_str_eq(k->key, name))
+			s = ds_json_get(k, "ids");
+	if (!s || s->kind != DS_J_ARR)
+		return ds_fail(e, DS_BAD, "%s.special_tokens['%.*s'].ids is missing", path, DS_FMT(name));
+	uint32_t *all = ds_arena_get(mem, (*n + s->n) * sizeof(**ids));
+	if (*n)
+		memcpy(all, *ids, *n * sizeof(*all));
+	*ids = all;
+	for (const ds_json *k = s->first; k; k = k->next) {
+		if (k->kind != DS_J_I64 || k->i < 0 || k->i >= t->n_ids)
+			return ds_fail(e, DS_BAD, "%s.special_tokens['%.*s'].ids: not in the vocabulary", path,
+				DS_FMT(name));
+		all[(*n)++] = (uint32_t)k->i;
+	}
+	return DS_OK;
+}
+
+static ds_rc read_template(ds_tok *t, const ds_json *post, const char *path, ds_err *e)
+{
+	const ds_json *single = ds_json_get(post, "single");
+	bool after = false;
+	if (!single || single->kind != DS_J_ARR)
+		return ds_fail(e, DS_BAD, "%s.single is not an array", path);
+	for (const ds_json *k = single->first; k; k = k->next) {
+		const ds_json *s = ds_json_get(k, "SpecialToken");
+		if (!s) {
+			after = true;
+			continue;
+		}
+		DS_TRY(template_ids(post, ds_json_text(s, "id", ""), path,
+			after ? &t->post.after : &t->post.before,
+			after ? &t->post.n_after : &t->post.n_before, t->mem, t, e));
+	}
+	return DS_OK;
+}
+
+static ds_rc read_post(ds_tok *t, const ds_json *root, ds_err *e)
+{
+	const ds_json *p = ds_json_get(root, "post_processor"), *list = NULL;
+	if (is_null(p))
+		return DS_OK;
+	bool sequence = ds_str_is(ds_json_text(p, "type", ""), "Sequence");
+	if (sequence) {
+		list = ds_json_get(p, "processors");
+		DS_TRY(want(list, DS_J_ARR, "post_processor.processors", "an array", e));
+	}
+	size_t i = 0;
+	for (const ds_json *k = sequence ? list->first : p; k; k = sequence ? k->next : NULL, i++) {
+		char path[64] = "post_processor";
+		if (sequence)
+			snprintf(path, sizeof(path), "post_processor.processors[%zu]", i);
+		ds_str type = ds_json_text(k, "type", "");
+		if (ds_str_is(type, "TemplateProcessing"))
+			DS_TRY(read_template(t, k, path, e));
+		else if (!ds_str_is(type, "ByteLevel"))
+			return unknown_type(path, type, e);
+	}
+	return DS_OK;
+}
+
+static ds_rc read_decoder(const ds_json *root, ds_err *e)
+{
+	const ds_json *d = ds_json_get(root, "decoder");
+	if (is_null(d))
+		return DS_OK;
+	ds_str type = ds_json_text(d, "type", "");
+	return ds_str_is(type, "ByteLevel") ? DS_OK : unknown_type("decoder", type, e);
+}
+
+ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
+	const ds_json *root;
+	DS_TRY(ds_json_parse(&root, mem, json, e));
+	DS_TRY(want(root, DS_J_OBJ, "the file", "an object", e));
+	DS_TRY(read_normalizer(t, root, e));
+	DS_TRY(read_pre_tokenizer(t, root, e));
+	DS_TRY(read_model(t, root, e));
+	DS_TRY(read_added(t, root, e));
+	DS_TRY(read_post(t, root, e));
+	return read_decoder(root, e);
+}

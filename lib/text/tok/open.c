@@ -1,0 +1,200 @@
+/*
+ * open.c - where a tokenizer comes from: a file known by its content, the built-in one, a stream
+ *
+ * The optional block of a token stream: u32 version 1 · u32 format · u32 1: NFC asked for · u8
+ * length, pattern's name · u64 size · zstd of the file as given (or of its small form, compact.c).
+ */
+#include "base/codec.h"
+#include "base/cur.h"
+#include "base/io.h"
+#include "record/json.h"
+#include "text/tok/tok_impl.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { MAX_FILE = 256 << 20, PACK_LEVEL = 3 };
+
+static tok_format recognise(ds_str file)
+{
+	ds_str s = ds_str_trim(file);
+	return s.n && s.at[0] == '{' ? TOK_FILE_HF : TOK_FILE_RANKS;
+}
+
+static ds_rc read_as(ds_tok *t, ds_str file, ds_err *e)
+{
+	t->file = ds_arena_str(t->mem, file);
+	switch (t->format) {
+	case TOK_FILE_COMPACT:
+		return compact_read(t, t->file, e);
+	case TOK_FILE_HF:
+		return hf_read(t, t->file, e);
+	case TOK_FILE_RANKS:
+		return ranks_read(t, t->file, e);
+	}
+	return ds_fail(e, DS_BAD, "tokenizer format %d is not known", t->format);
+}
+
+static ds_rc make(ds_tok **out, const char *name, tok_format format, ds_str file,
+	const ds_tok_options *o, ds_err *e)
+{
+	DS_AUTO(ds_tok) t = tok_new(name);
+	t->format = format;
+	if (o && o->pattern) {
+		t->pattern_name = ds_arena_str(t->mem, ds_str_of(o->pattern)).at;
+		t->pattern = ds_pattern_find(o->pattern);
+		if (!t->pattern)
+			return ds_fail(e, DS_USAGE, "there is no pattern '%s'", o->pattern);
+		if (format != TOK_FILE_RANKS)
+			return ds_fail(e, DS_USAGE, "the file says its pattern itself: --pattern is for rank files");
+	}
+	t->nfc = o && o->nfc;
+	t->asked_nfc = t->nfc;
+	DS_TRY(read_as(t, file, e));
+	DS_TRY(tok_finish(t, e));
+	*out = t;
+	t = NULL;
+	return DS_OK;
+}
+
+ds_rc ds_tok_parse(ds_tok **t, ds_str file, const ds_tok_options *options, ds_err *e)
+{
+	if (ds_str_trim(file).n == 0)
+		return ds_fail(e, DS_BAD, "the tokenizer file is empty");
+	return make(t, "tokenizer", recognise(file), file, options, e);
+}
+
+/* What tokenizer_config.json beside a tokenizer.json calls bos, eos and so on; absent is fine. */
+static ds_rc read_config(ds_tok *t, const char *folder, ds_err *e)
+{
+	static const char *const keys[] = { [DS_TOK_PAD] = "pad_token", [DS_TOK_BOS] = "bos_token",
+		[DS_TOK_EOS] = "eos_token", [DS_TOK_MASK] = "mask_token", [DS_TOK_CLS] = "cls_token",
+		[DS_TOK_SEP] = "sep_token", [DS_TOK_UNK] = "unk_token" };
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
+	const char *path = ds_arena_fmt(mem, "%s/tokenizer_config.json", folder).at;
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return DS_OK;
+	ds_buf file = { 0 };
+	ds_rc rc = ds_file_read(path, MAX_FILE, &file, e);
+	const ds_json *root = NULL;
+	if (rc == DS_OK)
+		rc = ds_json_parse(&root, mem, ds_buf_view(&file), e);
+	ds_buf_free(&file);
+	if (rc != DS_OK)
+		return ds_at(e, rc, "%s", path);
+	for (int k = 0; k < DS_TOK_N_SPECIAL; k++) {
+		const ds_json *v = ds_json_get(root, keys[k]);
+		ds_str name = v && v->kind == DS_J_OBJ ? ds_json_text(v, "content", "") :
+							 ds_json_text(root, keys[k], "");
+		uint32_t id = name.n ? ds_tok_find(t, name) : DS_TOK_NONE;
+		if (id != DS_TOK_NONE)
+			t->special[k] = id;
+	}
+	return DS_OK;
+}
+
+static ds_rc open_file(ds_tok **t, const char *path, const ds_tok_options *o, ds_err *e)
+{
+	ds_buf file = { 0 };
+	ds_rc rc = ds_file_read(path, MAX_FILE, &file, e);
+	if (rc == DS_OK) {
+		rc = ds_tok_parse(t, ds_buf_view(&file), o, e);
+		if (rc != DS_OK)
+			ds_at(e, rc, "%s", path);
+	}
+	ds_buf_free(&file);
+	return rc;
+}
+
+ds_rc ds_tok_open(ds_tok **out, const char *path, const ds_tok_options *o, ds_err *e)
+{
+	struct stat st;
+	if (!path)
+		path = getenv("DS_TOKENIZER");
+	if (!path || !*path)
+		return ds_tok_builtin(out, e);
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		DS_TRY(open_file(out, path, o, e));
+		(*out)->name = ds_arena_str((*out)->mem, ds_str_of(path)).at;
+		return DS_OK;
+	}
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
+	DS_AUTO(ds_tok) t = NULL;
+	DS_TRY(open_file(&t, ds_arena_fmt(mem, "%s/tokenizer.json", path).at, o, e));
+	DS_TRY(read_config(t, path, e));
+	t->name = ds_arena_str(t->mem, ds_str_of(path)).at;
+	tok_identify(t);
+	*out = t;
+	t = NULL;
+	return DS_OK;
+}
+
+ds_rc ds_tok_builtin(ds_tok **t, ds_err *e)
+{
+	DS_AUTO(ds_packer) p = ds_packer_new(PACK_LEVEL);
+	DS_AUTO(ds_arena) mem = ds_arena_new(tok_builtin_raw + 64);
+	char *raw = ds_arena_get(mem, tok_builtin_raw);
+	DS_TRY(ds_unpack(p, tok_builtin, tok_builtin_bytes, raw, tok_builtin_raw, e));
+	return make(t, "built-in", TOK_FILE_COMPACT, (ds_str){ raw, tok_builtin_raw }, NULL, e);
+}
+
+static void add_number(ds_buf *out, uint64_t v, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		ds_buf_add_byte(out, (char)(v >> 8 * i));
+}
+
+ds_rc ds_tok_pack(const ds_tok *t, ds_buf *out, ds_err *e)
+{
+	DS_AUTO(ds_packer) p = ds_packer_new(PACK_LEVEL);
+	const char *pattern = t->pattern_name ? t->pattern_name : "";
+	size_t got;
+	add_number(out, 1, 4);
+	add_number(out, t->format, 4);
+	add_number(out, t->asked_nfc, 4);
+	add_number(out, strlen(pattern), 1);
+	ds_buf_add_c(out, pattern);
+	for (int k = 0; k < DS_TOK_N_SPECIAL; k++)
+		add_number(out, t->special[k], 4);
+	add_number(out, t->file.n, 8);
+	ds_buf_reserve(out, ds_pack_bound(t->file.n));
+	DS_TRY(ds_pack(p, t->file.at, t->file.n, out->at + out->n, out->cap - out->n, &got, e));
+	out->n += got;
+	return DS_OK;
+}
+
+ds_rc ds_tok_unpack(ds_tok **out, ds_str bytes, ds_err *e)
+{
+	ds_cur c = ds_cur_of(bytes.at, bytes.n);
+	uint32_t version = ds_cur_u32(&c), format = ds_cur_u32(&c), nfc = ds_cur_u32(&c);
+	ds_str pattern = ds_cur_bytes(&c, ds_cur_u8(&c));
+	uint32_t special[DS_TOK_N_SPECIAL];
+	for (int k = 0; k < DS_TOK_N_SPECIAL; k++)
+		special[k] = ds_cur_u32(&c);
+	uint64_t n = ds_cur_u64(&c);
+	if (!ds_cur_ok(&c) || version != 1 || n > MAX_FILE)
+		return ds_fail(e, DS_BAD, "the stream's tokenizer is not one that this version reads");
+	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
+	DS_AUTO(ds_packer) p = ds_packer_new(PACK_LEVEL);
+	ds_str packed = ds_cur_bytes(&c, ds_cur_left(&c));
+	void *file;
+	DS_TRY(ds_arena_try(mem, n, MAX_FILE, &file, e));
+	DS_TRY_AT(ds_unpack(p, packed.at, packed.n, file, n, e), e, "the stream's tokenizer");
+	ds_tok_options o = { .pattern = pattern.n ? ds_arena_str(mem, pattern).at : NULL, .nfc = nfc == 1 };
+	DS_TRY_AT(make(out, "the stream's", (tok_format)format, (ds_str){ file, n }, &o, e), e,
+		"the stream's tokenizer");
+	for (int k = 0; k < DS_TOK_N_SPECIAL; k++)
+		if (special[k] < (*out)->n_ids || special[k] == DS_TOK_NONE)
+			(*out)->special[k] = special[k];
+	tok_identify(*out);
+	return DS_OK;
+}
+
+ds_rc ds_tok_json(const ds_tok *t, ds_buf *out, ds_err *e)
+{
+	if (t->format != TOK_FILE_HF)
+		return hf_write(t, out, e);
+	ds_buf_add_str(out, t->file);
+	return DS_OK;
+}

@@ -1,0 +1,133 @@
+/*
+ * tok_impl.h - what is inside a tokenizer; for the files of this folder only
+ *
+ * Readers of file formats make one with tok_new, add ids and merges, and tok_finish builds the
+ * tables that encoding needs. All memory is the tokenizer's own, freed by ds_tok_close.
+ */
+#ifndef DS_TEXT_TOK_TOK_IMPL_H
+#define DS_TEXT_TOK_TOK_IMPL_H
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "text/tok/scan.h"
+#include "text/tok/tok.h"
+
+typedef enum { TOK_BPE } tok_kind;
+
+typedef enum { /* how the file was written; the numbers are in optional blocks */
+	TOK_FILE_COMPACT = 0, /* compact.c; the built-in one */
+	TOK_FILE_HF = 1,     /* tokenizer.json */
+	TOK_FILE_RANKS = 2,  /* tiktoken */
+} tok_format;
+
+typedef struct { /* a token that is found in the text before anything else */
+	uint32_t id;
+	bool special, lstrip, rstrip, single_word, normalized;
+	ds_str content;
+} tok_added;
+
+typedef struct { /* a post-processor's sequence: ids before and after the text */
+	uint32_t *before, *after;
+	size_t n_before, n_after;
+} tok_template;
+
+typedef struct {
+	uint64_t key;       /* left << 32 | right; TOK_NO_KEY: free */
+	uint32_t rank, id;  /* the lower rank is merged first */
+} tok_merge;
+#define TOK_NO_KEY UINT64_MAX
+
+enum { TOK_HAS = 1, TOK_ADDED = 2, TOK_SPECIAL = 4 }; /* flags of an id */
+
+struct ds_tok {
+	ds_arena *mem;
+	const char *name;
+	tok_kind kind;
+	tok_format format;
+	ds_str file;               /* as given; empty for the built-in one */
+	const char *pattern_name;  /* the option, for rank files */
+
+	const ds_pattern *pattern;
+	bool nfc, prefix_space;
+	bool asked_nfc;            /* by option, not by the file */
+	bool whole;                /* a piece that is a token is not merged (ignore_merges, rank files) */
+	tok_template post;
+	tok_added *added;
+	size_t n_added, cap_added;
+	bool any_plain_added;      /* added tokens that are not special: always looked for */
+
+	ds_str *bytes;             /* by id */
+	uint8_t *flags;
+	uint32_t n_ids, cap_ids;
+	uint32_t *find;            /* ids by hash of their bytes */
+	size_t find_mask;
+	uint32_t special[DS_TOK_N_SPECIAL];
+
+	uint32_t (*pairs)[2];      /* merges in order: left, right; what they give is in pair_id */
+	uint32_t *pair_id;
+	size_t n_pairs, cap_pairs;
+	tok_merge *merges;
+	size_t merge_mask;
+	uint64_t *byte_pairs;      /* rank << 32 | id of two single bytes; UINT64_MAX: none */
+	uint32_t byte_id[256];     /* DS_TOK_NONE: this byte has no token */
+	uint64_t *crossed;         /* see cuts.c */
+	uint64_t *crossed_part;
+
+	ds_h128 identity;
+};
+
+ds_tok *tok_new(const char *name);
+/* Bytes are copied unless `keep`. A second use of an id is DS_BAD; so is an id over the limit. */
+DS_MUST ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e);
+void tok_put_added(ds_tok *t, const tok_added *a); /* content is copied */
+void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id);
+void tok_build_find(ds_tok *t);                    /* then tok_lookup works; again after more ids */
+uint32_t tok_lookup(const ds_tok *t, ds_str bytes); /* among ids that are not added; DS_TOK_NONE */
+DS_MUST ds_rc tok_finish(ds_tok *t, ds_err *e);
+void tok_identify(ds_tok *t);                       /* anew, when special ids were set after that */
+
+static inline const tok_merge *tok_merge_of(const ds_tok *t, uint32_t left, uint32_t right)
+{
+	uint64_t key = (uint64_t)left << 32 | right;
+	size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & t->merge_mask;
+	while (t->merges[at].key != key) {
+		if (t->merges[at].key == TOK_NO_KEY)
+			return NULL;
+		at = (at + 1) & t->merge_mask;
+	}
+	return &t->merges[at];
+}
+
+/* bpe.c: one piece to ids; out has room for n. The number of ids is returned. */
+typedef struct bpe_mem bpe_mem;
+bpe_mem *bpe_mem_new(void);
+void bpe_mem_free(bpe_mem *m);
+size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out);
+
+/* cuts.c: places inside a piece that no token crosses, so that both sides can be encoded apart. */
+void cuts_build(ds_tok *t);
+/* Length of the part at the front of p (n > 0 bytes) up to the first such place. */
+size_t cuts_next(const ds_tok *t, const uint8_t *p, size_t n);
+
+/* compact.c: tokenizers as `dstok train` makes them, and their small form. */
+DS_MUST ds_rc tok_put_special(ds_tok *t, ds_str name, ds_err *e); /* with the next id */
+DS_MUST ds_rc tok_put_bytes(ds_tok *t, ds_err *e);                /* the 256 bytes, with the next ids */
+DS_MUST ds_rc tok_join(ds_tok *t, uint32_t left, uint32_t right, ds_err *e); /* a merge and its id */
+DS_MUST ds_rc compact_read(ds_tok *t, ds_str bytes, ds_err *e);
+void compact_write(const ds_tok *t, ds_buf *out);
+bool compact_fits(const ds_tok *t); /* it is such a tokenizer */
+extern const unsigned char tok_builtin[]; /* builtin_data.c: zstd around the small form */
+extern const unsigned tok_builtin_bytes, tok_builtin_raw;
+
+/* Readers and writers of formats. */
+DS_MUST ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e);
+DS_MUST ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e);
+DS_MUST ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e);
+
+/* GPT-2's mapping of bytes to printable characters, which tokenizer.json uses. */
+extern const uint16_t tok_char_of_byte[256];
+/* Undoes it: bytes of a token spelled so into out (at least s.n bytes); false where it is not. */
+bool tok_unspell(ds_str s, char *out, size_t *n);
+void tok_spell(ds_str bytes, ds_buf *out); /* UTF-8, appended */
+
+#endif
