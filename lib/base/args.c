@@ -88,6 +88,7 @@ const ds_cmd *ds_args_command(const ds_tool *tool, int argc, char **argv, int *a
 		return NULL;
 	/* Options before the subcommand may be any of the program's or of a subcommand's. */
 	const ds_cmd *found = NULL;
+	*at = 0;
 	for (int i = 1; i < argc && !found;) {
 		if (strcmp(argv[i], "--") == 0)
 			break;
@@ -95,7 +96,8 @@ const ds_cmd *ds_args_command(const ds_tool *tool, int argc, char **argv, int *a
 			for (const ds_cmd *c = tool->cmds; c->name; c++)
 				if (strcmp(argv[i], c->name) == 0)
 					found = c;
-			*at = i;
+			if (found)
+				*at = i;
 			break;
 		}
 		int next = i + 1;

@@ -26,7 +26,7 @@ void ds_in_close(ds_in *in);
 DS_MUST ds_rc ds_in_read(ds_in *in, void *out, size_t n, size_t *got, ds_err *e);
 /* What is there, at least one byte unless at the end: for pipes, where waiting would hurt. */
 DS_MUST ds_rc ds_in_some(ds_in *in, void *out, size_t n, size_t *got, ds_err *e);
-/* Looks at the next bytes (n <= 64 KiB) without taking them; fewer only at the end. */
+/* Looks at the next bytes (n <= 64 KiB) without taking them; fewer only at the end. View until the next call. */
 DS_MUST ds_rc ds_in_peek(ds_in *in, size_t n, ds_str *view, ds_err *e);
 /* The whole regular uncompressed file mapped from here on, or false: then read it. Lives until close. */
 bool ds_in_map(ds_in *in, ds_str *view);

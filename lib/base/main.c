@@ -163,7 +163,7 @@ int ds_main(const ds_tool *tool, int argc, char **argv)
 	ds_err e = { "" };
 	ds_args a;
 	bool silent = false;
-	int skip = 0;
+	int skip;
 	fill_descriptors();
 	ds_mem_at_death(ds_temp_discard);
 	set_signals(tool->name);
@@ -181,7 +181,7 @@ int ds_main(const ds_tool *tool, int argc, char **argv)
 	}
 	const ds_cmd *cmd = ds_args_command(tool, argc, argv, &skip);
 	ds_args_open(&a, tool, cmd);
-	ds_rc rc = go(&a, argc, argv, cmd ? skip : 0, &silent, &e);
+	ds_rc rc = go(&a, argc, argv, skip, &silent, &e);
 	rc = flush_stdout(rc, &e);
 	ds_args_close(&a);
 	if (rc != DS_OK && rc != DS_PIPE && !silent)

@@ -11,10 +11,10 @@ extern "C" {
 #include <charconv>
 #include <cmath>
 
-extern "C" size_t ds_f64_print(char *out, double v)
+template <typename T> static size_t print(char *out, T v)
 {
-	double size = std::fabs(v);
-	bool plain = size == 0 || (size >= 1e-4 && size < 1e16);
+	T size = std::fabs(v);
+	bool plain = size == 0 || (size >= T(1e-4) && size < T(1e16));
 	char *end = std::to_chars(out, out + 31, v,
 		plain ? std::chars_format::fixed : std::chars_format::scientific).ptr;
 	if (plain && !memchr(out, '.', (size_t)(end - out))) {
@@ -23,6 +23,16 @@ extern "C" size_t ds_f64_print(char *out, double v)
 	}
 	*end = '\0';
 	return (size_t)(end - out);
+}
+
+extern "C" size_t ds_f64_print(char *out, double v)
+{
+	return print(out, v);
+}
+
+extern "C" size_t ds_f32_print(char *out, float v)
+{
+	return print(out, v);
 }
 
 extern "C" bool ds_str_f64(ds_str s, double *out)

@@ -86,5 +86,6 @@ static inline void ds_buf_clear(ds_buf *b)
 
 /* The shortest decimal that reads back as the same double; "1.0" keeps its ".0". 32 bytes suffice. */
 size_t ds_f64_print(char *out, double v);
+size_t ds_f32_print(char *out, float v); /* the same float */
 
 #endif

@@ -44,12 +44,6 @@ void *ds_exec_data(ds_exec *x, ds_tid t);
 /* The same by name, NULL where there is none. */
 void *ds_exec_find(ds_exec *x, const char *name, const ds_tensor **t);
 
-typedef struct {
-	uint64_t seed;  /* of dropout */
-	int64_t step;   /* from 1 */
-	int64_t micro;  /* micro-batch within the step: 0 starts the gradients anew, others add */
-	int64_t row0;   /* number in the step of this micro-batch's first row */
-} ds_run;
 /* One phase. A training step: FWD and BWD for every micro-batch, then OPT once. */
 DS_MUST ds_rc ds_exec_run(ds_exec *x, ds_phase phase, const ds_run *r, ds_err *e);
 

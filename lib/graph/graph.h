@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/rng.h"
 #include "base/str.h"
 
 #include <stdbool.h>
@@ -54,7 +55,7 @@ enum { /* ds_tensor.flags */
 	DS_T_FROZEN = 1,   /* a parameter that is not trained: no gradient, no optimizer bytes */
 	DS_T_NO_DECAY = 2, /* weight decay leaves it alone (norms, biases) */
 	DS_T_TIED = 4,     /* stands for a second name too; set by ds_g_tie */
-	DS_T_KEEP = 8,     /* an output of the run: alive until its end, ds_exec_data may be read */
+	DS_T_KEEP = 8,     /* an output of the run: alive until its end, for ds_exec_data */
 	DS_T_VIEW = 16,    /* columns of `base`, no memory of its own */
 };
 
@@ -151,7 +152,7 @@ typedef union {
 	char bytes[64];
 } ds_attr;
 
-enum { DS_MAX_IN = 8, DS_MAX_OUT = 4 };
+enum { DS_MAX_IN = 8, DS_MAX_OUT = 5 };
 typedef struct {
 	ds_op_kind op;
 	ds_phase phase;
@@ -163,6 +164,21 @@ typedef struct {
 	ds_attr attr;
 	const char *origin; /* model path, in every error and profile line */
 } ds_node;
+
+typedef struct { /* what a run is told besides its inputs */
+	uint64_t seed;  /* of dropout */
+	int64_t step;   /* from 1 */
+	int64_t micro;  /* micro-batch within the step: 0 starts the gradients anew, others add */
+	int64_t row0;   /* number in the step of this micro-batch's first row */
+} ds_run;
+
+/* The numbers of dropout `stream`; count by element of the step, row0 * cols on. */
+ds_rng ds_dropout_rng(const ds_run *r, uint32_t stream);
+
+enum { DS_MAX_SEEDS = 8 };
+typedef struct {
+	ds_tid of, seed;
+} ds_seed;
 
 typedef struct ds_graph ds_graph;
 struct ds_graph { /* read it freely, change it through the functions below */
@@ -177,6 +193,8 @@ struct ds_graph { /* read it freely, change it through the functions below */
 	uint32_t n_streams; /* dropouts so far */
 	bool train;         /* compiled for training */
 	ds_tid loss;        /* f32[1], of linear_xent; 0: none */
+	ds_seed seeds[DS_MAX_SEEDS];
+	int n_seeds;        /* gradients that come from outside */
 	ds_tid inv_targets; /* f32[1] input: 1 / targets of the whole step */
 	ds_tid hyper;       /* f32[4] input of the optimizer, see ds_hyper; 0 without training */
 	ds_tid grad_norm;   /* f32[1], before clipping; 0 without training */
@@ -223,6 +241,9 @@ void ds_g_keep(ds_graph *g, ds_tid t, const char *name); /* an output; name may 
 	{                                                                                          \
 		__VA_ARGS__                                                                        \
 	}
+
+/* Training starts at t too, with the values of seed as its gradient. */
+void ds_g_seed(ds_graph *g, ds_tid t, ds_tid seed);
 
 /* ---- ops ---- */
 

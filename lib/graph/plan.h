@@ -1,7 +1,7 @@
 /*
  * plan.h - where every tensor lies, before anything runs
  *
- * Waves come from the schedule (sched.c): nodes of one wave depend on nothing in it, so their tiles
+ * Waves come from the schedule (pass/order.c): nodes of one wave depend on nothing in it, so their tiles
  * run together. A tensor of class act lives from the wave that writes it to the last that reads it;
  * two that live at once never overlap. A plan is exact: the executor's arenas take these bytes.
  */
@@ -17,6 +17,7 @@ typedef struct {
 	uint64_t scratch_bytes;       /* the kernels' working memory, all threads */
 	uint64_t total_bytes;
 	uint64_t *offsets;            /* [n_tensors], bytes within the tensor's class; views: their own */
+	int32_t *from, *to;           /* [n_tensors], waves of the tensor's memory; from > to: unused */
 	int32_t n_waves;
 	ds_arena *mem;
 } ds_plan;

@@ -1,6 +1,8 @@
 /*
- * sink.h - where records go: dsr, jsonl, text, tsv or csv on stdout or -o FILE, in two halves like the source
+ * sink.h - where records go: any format of formats.def on stdout or -o FILE, in two halves like the source
  *
+ * c->to names the format; programs offer dsr, jsonl, text, tsv and csv, `dsrec export` all. A name that
+ * ends with .gz or .zst is written so. -z compresses blocks in dsr and the whole elsewhere.
  * ds_sink_encode (any thread) turns a block into bytes, ds_sink_write (in order) writes them.
  */
 #ifndef DS_RECORD_SINK_H
@@ -15,6 +17,8 @@ typedef struct ds_sink ds_sink;
 typedef struct ds_sink_part { /* an encoded block; lives in the block's arena */
 	ds_frame frame;        /* dsr */
 	ds_str text;           /* other formats */
+	ds_block *block;       /* formats that are written in order; must live until ds_sink_write */
+	uint64_t n_values;     /* text: records that had the field */
 	uint32_t n_rows;
 	uint64_t n_replaced;   /* invalid UTF-8 replaced by U+FFFD in JSON */
 } ds_sink_part;
@@ -29,6 +33,7 @@ DS_MUST ds_rc ds_sink_opt(ds_sink *s, ds_opt opt, ds_err *e); /* kept in dsr, dr
 DS_MUST ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e);
 void ds_sink_abort(ds_sink *s, const char *reason); /* the abort block where one fits; never fails */
 bool ds_sink_is_dsr(const ds_sink *s);
+uint64_t ds_sink_replaced(const ds_sink *s); /* invalid UTF-8 replaced in JSON so far */
 DS_AUTO_WITH(ds_sink, ds_sink_close)
 
 #endif

@@ -44,8 +44,12 @@ const ds_opt *ds_source_opts(const ds_source *s, size_t *n);
 int64_t ds_source_total_bytes(const ds_source *s); /* -1 unknown */
 /* The files' recognised formats, for "input recognised as HTML" messages: a bit set of 1 << index in formats.def. */
 bool ds_source_saw(const ds_source *s, const char *format);
+/* Lone surrogates in JSON strings so far, each kept as three bytes. */
+uint64_t ds_source_lone_surrogates(const ds_source *s);
+/* Program text or Markdown, HTML, by the file's name (with .gz or .zst behind it or not). */
+bool ds_source_is_code(ds_str name);
+bool ds_source_is_html(ds_str name);
 ds_reader_stats ds_source_damage(const ds_source *s); /* with --salvage: what was lost */
-/* Sub-second use: with only DSR inputs that can be mapped, records can be sought. */
 DS_AUTO_WITH(ds_source, ds_source_close)
 
 #endif

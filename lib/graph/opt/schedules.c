@@ -1,0 +1,25 @@
+/*
+ * schedules.c - how the learning rate falls after its warm-up
+ */
+#include "graph/opt/opt_impl.h"
+
+#include <math.h>
+
+static double linear(double done)
+{
+	return 1 - done;
+}
+
+static double cosine(double done)
+{
+	return 0.5 * (1 + cos(M_PI * done));
+}
+
+static double constant(double done)
+{
+	return 1;
+}
+
+const ds_schedule_kind ds_schedule_linear = { "linear", "straight to 0", linear };
+const ds_schedule_kind ds_schedule_cosine = { "cosine", "half a cosine to 0", cosine };
+const ds_schedule_kind ds_schedule_constant = { "constant", "no fall", constant };

@@ -1,0 +1,207 @@
+/*
+ * decode.c - prompts in pieces, then a token at a time
+ *
+ * A prompt's last piece is padded on the right. Padding rows write keys behind the sequence's end; no query
+ * may see them, because attention is causal, and the tokens that come next overwrite them. So the
+ * caches have room for one piece more than the context.
+ */
+#include "infer/decode.h"
+
+#include "base/mem.h"
+
+enum { PIECE = 32 }; /* tokens of a prompt taken at once: 256 rows at a batch of 8 */
+
+typedef struct { /* a compiled graph and its memory */
+	ds_graph *g;
+	ds_exec *x;
+	ds_build b;
+	int64_t seq;
+} engine;
+
+struct ds_decoder {
+	engine prompt, step; /* step shares prompt's weights and caches */
+	int64_t batch, context, vocab, max_positions;
+	ds_arena *mem;
+};
+
+static void engine_release(engine *n)
+{
+	ds_exec_free(n->x);
+	ds_graph_free(n->g);
+}
+
+static ds_rc engine_init(engine *n, const ds_model *m, ds_pool *pool, int64_t batch, int64_t seq,
+	int64_t kv_seq, ds_exec *share, ds_err *e)
+{
+	n->seq = seq;
+	n->g = ds_graph_new(batch, seq);
+	n->b = (ds_build){ .kv_seq = kv_seq, .n_logits = batch };
+	ds_arch_build(n->g, ds_model_config(m), &n->b);
+	DS_TRY(ds_graph_compile(n->g, &(ds_compile){ .train = false }, e));
+	DS_TRY(ds_exec_new(
+		&n->x, n->g, ds_backend_cpu(), pool, (ds_exec_opts){ .share = share }, e));
+	return share ? DS_OK : ds_model_load(m, n->x, n->g, e);
+}
+
+ds_rc ds_decoder_open(ds_decoder **out, const ds_model *m, ds_pool *pool, int64_t batch,
+	int64_t context, ds_err *e)
+{
+	const ds_config *c = ds_model_config(m);
+	if (context > c->max_positions)
+		return ds_fail(e, DS_USAGE, "a context of %lld tokens, the model's is %lld",
+			(long long)context, (long long)c->max_positions);
+	DS_AUTO(ds_decoder) d = DS_NEW(ds_decoder, 1);
+	d->batch = batch;
+	d->context = context;
+	d->vocab = c->vocab_size;
+	d->max_positions = c->max_positions;
+	d->mem = ds_arena_new(1 << 20);
+	DS_TRY(engine_init(&d->prompt, m, pool, batch, PIECE, context + PIECE, NULL, e));
+	DS_TRY(engine_init(&d->step, m, pool, batch, 1, context + PIECE, d->prompt.x, e));
+	*out = d;
+	d = NULL;
+	return DS_OK;
+}
+
+void ds_decoder_close(ds_decoder *d)
+{
+	if (!d)
+		return;
+	engine_release(&d->step);
+	engine_release(&d->prompt);
+	ds_arena_free(d->mem);
+	ds_mem_free(d);
+}
+
+int64_t ds_decoder_context(const ds_decoder *d)
+{
+	return d->context;
+}
+
+static int32_t *input(const engine *n, ds_tid t)
+{
+	return t ? ds_exec_data(n->x, t) : NULL;
+}
+
+/* Row `row` of sequence i: token id at a position of the sequence. */
+static void put(
+	const ds_decoder *d, const engine *n, size_t i, int64_t row, uint32_t id, int64_t position)
+{
+	int64_t at = (int64_t)i * n->seq + row;
+	input(n, n->b.ids)[at] = (int32_t)id;
+	if (n->b.positions)
+		input(n, n->b.positions)[at] =
+			(int32_t)(position < d->max_positions ? position : d->max_positions - 1);
+}
+
+static ds_rc run(const engine *n, ds_err *e)
+{
+	return ds_exec_run(n->x, DS_PHASE_FWD, &(ds_run){ .step = 1 }, e);
+}
+
+static const float *logits_of(const ds_decoder *d, const engine *n, size_t i)
+{
+	const ds_tensor *t = ds_g_tensor(n->g, n->b.logits);
+	return (const float *)ds_exec_data(n->x, n->b.logits) + (int64_t)i * t->ld;
+}
+
+/* All prompts through the caches; last[i * vocab] gets the logits after sequence i's last token. */
+static ds_rc take_prompts(ds_decoder *d, const ds_sequence *s, size_t n, float *last, ds_err *e)
+{
+	const engine *p = &d->prompt;
+	size_t longest = 0;
+	for (size_t i = 0; i < n; i++)
+		longest = s[i].n_prompt > longest ? s[i].n_prompt : longest;
+	for (size_t from = 0; from < longest; from += PIECE) {
+		for (size_t i = 0; i < (size_t)d->batch; i++) {
+			size_t len = i < n ? s[i].n_prompt : 0, past = from < len ? from : len;
+			for (int64_t r = 0; r < PIECE; r++) {
+				size_t at = past + (size_t)r;
+				put(d, p, i, r, at < len ? s[i].prompt[at] : 0, (int64_t)at);
+			}
+			input(p, p->b.past)[i] = (int32_t)past;
+			int64_t end = len > past ? (int64_t)(len - past) : 1;
+			input(p, p->b.rows)[i] =
+				(int32_t)((int64_t)i * PIECE + (end < PIECE ? end : PIECE) - 1);
+		}
+		DS_TRY(run(p, e));
+		for (size_t i = 0; i < n; i++)
+			if (from < s[i].n_prompt && from + PIECE >= s[i].n_prompt)
+				memcpy(last + i * (size_t)d->vocab, logits_of(d, p, i),
+					(size_t)d->vocab * sizeof(float));
+	}
+	return DS_OK;
+}
+
+/* Takes the next token of one sequence; false when it has ended. */
+static bool choose(ds_decoder *d, ds_sequence *s, const float *logits, const ds_sampling *how,
+	int64_t max_tokens, uint32_t eos)
+{
+	float logprob;
+	if ((int64_t)s->n_out >= max_tokens || (int64_t)(s->n_prompt + s->n_out) >= d->context)
+		return false;
+	ds_arena_reset(d->mem);
+	uint32_t id = ds_sample(how, logits, (size_t)d->vocab, s->key, s->n_out, d->mem, &logprob);
+	if (id == eos)
+		return false;
+	if (s->logprobs)
+		s->logprobs[s->n_out] = logprob;
+	s->out[s->n_out++] = id;
+	return true;
+}
+
+static ds_rc check(const ds_decoder *d, const ds_sequence *s, size_t n, ds_err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].n_prompt == 0 || (int64_t)s[i].n_prompt > d->context)
+			return ds_fail(e, DS_BAD, "a prompt of %zu tokens, the limit is %lld",
+				s[i].n_prompt, (long long)d->context);
+		for (size_t k = 0; k < s[i].n_prompt; k++)
+			if (s[i].prompt[k] >= d->vocab)
+				return ds_fail(e, DS_BAD, "token id %u, the model has %lld",
+					s[i].prompt[k], (long long)d->vocab);
+	}
+	return DS_OK;
+}
+
+static ds_rc advance(ds_decoder *d, ds_sequence *s, size_t n, const bool *alive, ds_err *e)
+{
+	const engine *t = &d->step;
+	for (size_t i = 0; i < (size_t)d->batch; i++) {
+		bool on = i < n && alive[i];
+		/* One that ended stays where it is: its row writes over its own last place. */
+		int64_t at = i < n ? (int64_t)(s[i].n_prompt + s[i].n_out) - on : 0;
+		put(d, t, i, 0, on ? s[i].out[s[i].n_out - 1] : 0, at);
+		input(t, t->b.past)[i] = (int32_t)at;
+		input(t, t->b.rows)[i] = (int32_t)i;
+	}
+	return run(t, e);
+}
+
+ds_rc ds_decoder_run(ds_decoder *d, ds_sequence *s, size_t n, const ds_sampling *how,
+	int64_t max_tokens, uint32_t eos, ds_err *e)
+{
+	DS_TRY(check(d, s, n, e));
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
+	float *last = ds_arena_get(mem, n * (size_t)d->vocab * sizeof(*last));
+	bool *alive = ds_arena_zero(mem, n), any = false;
+	DS_TRY(take_prompts(d, s, n, last, e));
+	for (size_t i = 0; i < n; i++) {
+		const float *l = last + i * (size_t)d->vocab;
+		s[i].n_out = 0;
+		if (s[i].logits)
+			memcpy(s[i].logits, l, (size_t)d->vocab * sizeof(*l));
+		alive[i] = choose(d, &s[i], l, how, max_tokens, eos);
+		any = any || alive[i];
+	}
+	while (any) {
+		DS_TRY(advance(d, s, n, alive, e));
+		any = false;
+		for (size_t i = 0; i < n; i++) {
+			alive[i] = alive[i] && choose(d, &s[i], logits_of(d, &d->step, i), how,
+						       max_tokens, eos);
+			any = any || alive[i];
+		}
+	}
+	return DS_OK;
+}

@@ -1,0 +1,93 @@
+/*
+ * sample.c - greedy, temperature, top-k and nucleus sampling
+ *
+ * Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR 2020 (top-p). Sums run in double
+ * over candidates in one order: by logit downwards, by id among equals.
+ */
+#include "infer/sample.h"
+
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct {
+	float logit;
+	uint32_t id;
+} candidate;
+
+ds_rc ds_sampling_check(const ds_sampling *s, ds_err *e)
+{
+	if (!(s->temperature >= 0 && s->temperature <= 100))
+		return ds_fail(
+			e, DS_USAGE, "temperature %g is not between 0 and 100", s->temperature);
+	if (!(s->top_p > 0 && s->top_p <= 1))
+		return ds_fail(e, DS_USAGE, "top-p %g is not above 0 and at most 1", s->top_p);
+	if (s->top_k < 0)
+		return ds_fail(e, DS_USAGE, "top-k %lld is negative", (long long)s->top_k);
+	return DS_OK;
+}
+
+static uint32_t best(const float *logits, size_t n)
+{
+	uint32_t at = 0;
+	for (size_t i = 1; i < n; i++)
+		if (logits[i] > logits[at])
+			at = (uint32_t)i;
+	return at;
+}
+
+static int downwards(const void *a, const void *b)
+{
+	const candidate *x = a, *y = b;
+	if (x->logit != y->logit)
+		return x->logit < y->logit ? 1 : -1;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Candidates that matter, sorted: below e^-40 of the best one a token is never drawn in practice. */
+static size_t gather(const ds_sampling *s, const float *logits, size_t n, float top, candidate *c)
+{
+	float least = top - (float)(40 * s->temperature);
+	size_t m = 0;
+	for (size_t i = 0; i < n; i++)
+		if (logits[i] >= least)
+			c[m++] = (candidate){ logits[i], (uint32_t)i };
+	qsort(c, m, sizeof(*c), downwards);
+	return s->top_k && m > (size_t)s->top_k ? (size_t)s->top_k : m;
+}
+
+static uint32_t draw(
+	const ds_sampling *s, const float *logits, size_t n, float top, double unit, ds_arena *mem)
+{
+	candidate *c = ds_arena_get(mem, n * sizeof(*c));
+	size_t m = gather(s, logits, n, top, c);
+	double *p = ds_arena_get(mem, m * sizeof(*p)), sum = 0, kept = 0, at = 0;
+	for (size_t i = 0; i < m; i++)
+		sum += p[i] = exp(((double)c[i].logit - top) / s->temperature);
+	size_t last = 0;
+	for (; last < m && kept < s->top_p * sum; last++)
+		kept += p[last];
+	for (size_t i = 0; i < last; i++) {
+		at += p[i];
+		if (unit * kept < at)
+			return c[i].id;
+	}
+	return c[last - 1].id;
+}
+
+uint32_t ds_sample(const ds_sampling *s, const float *logits, size_t n, uint64_t key, uint64_t step,
+	ds_arena *mem, float *logprob)
+{
+	uint32_t top = best(logits, n), id = top;
+	if (s->temperature > 0)
+		id = draw(
+			s, logits, n, logits[top], ds_rng_unit(ds_rng_of(s->seed, key), step), mem);
+	if (logprob) {
+		double sum = 0;
+		for (size_t i = 0; i < n; i++)
+			sum += exp((double)logits[i] - logits[top]);
+		*logprob = (float)((double)logits[id] - logits[top] - log(sum));
+	}
+	return id;
+}

@@ -1,0 +1,27 @@
+/*
+ * sample.h - the next token from logits
+ *
+ * What is drawn depends on the logits, the settings and a random key (seed, sequence, step) alone:
+ * never on which other sequences were computed beside it.
+ */
+#ifndef DS_INFER_SAMPLE_H
+#define DS_INFER_SAMPLE_H
+
+#include "base/arena.h"
+
+typedef struct {
+	double temperature; /* 0: the most probable token; the lowest id where several are */
+	int64_t top_k;      /* draw among the k most probable; 0: all */
+	double top_p;       /* draw among the fewest that reach this probability; 1: all */
+	uint64_t seed;
+} ds_sampling;
+
+DS_MUST ds_rc ds_sampling_check(const ds_sampling *s, ds_err *e);
+/*
+ * Sequence `key`'s step'th token out of n logits. *logprob (may be NULL): its natural log probability
+ * at temperature 1, before any cut. Uses mem for working space.
+ */
+uint32_t ds_sample(const ds_sampling *s, const float *logits, size_t n, uint64_t key, uint64_t step,
+	ds_arena *mem, float *logprob);
+
+#endif

@@ -1,0 +1,291 @@
+/*
+ * checkpoint.c - the state of a run on disk
+ */
+#include "model/checkpoint.h"
+
+#include "base/mem.h"
+#include "record/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { STATE_BYTES = 64 << 20 };
+static const char prefix[] = "checkpoint-";
+
+typedef struct { /* paths of one call */
+	ds_buf at;
+} path;
+
+static const char *join(path *p, const char *out, const char *form, int64_t step, const char *file)
+{
+	ds_buf_clear(&p->at);
+	ds_buf_fmt(&p->at, "%s/%s%s%lld%s%s", out, form, prefix, (long long)step, *file ? "/" : "", file);
+	return ds_buf_text(&p->at);
+}
+
+static ds_rc sync_dir(const char *dir, ds_err *e)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return ds_fail_errno(e, "%s: cannot open", dir);
+	int bad = fsync(fd) != 0 && errno != EINVAL; /* some file systems cannot */
+	int kept = errno;
+	close(fd);
+	errno = kept;
+	return bad ? ds_fail_errno(e, "%s: cannot sync", dir) : DS_OK;
+}
+
+static bool wanted(const ds_tensor *t, ds_class class)
+{
+	return t->class == class && !(t->flags & DS_T_VIEW);
+}
+
+static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class class,
+	ds_st_type type, ds_err *e)
+{
+	ds_st_item *items = DS_NEW(ds_st_item, (size_t)g->n_tensors);
+	size_t n = 0;
+	for (ds_tid i = 1; i < g->n_tensors; i++) {
+		const ds_tensor *t = &g->tensors[i];
+		if (!wanted(t, class))
+			continue;
+		ds_st_item *item = &items[n++];
+		*item = (ds_st_item){ .name = t->name, .rank = t->rank, .ld = t->ld };
+		for (int d = 0; d < t->rank; d++)
+			item->dims[d] = t->dims[d];
+		item->data = ds_exec_data(x, i);
+	}
+	ds_rc rc = ds_st_write(to, items, n, type, e);
+	ds_mem_free(items);
+	return rc;
+}
+
+static void print_state(ds_buf *b, const ds_ckpt *s)
+{
+	char best[32];
+	best[ds_f64_print(best, s->best)] = 0;
+	ds_buf_fmt(b,
+		"{\"step\": %lld, \"tokens\": %lld, \"log_bytes\": %lld, \"data\": \"%016llx\",\n"
+		" \"best_eval_loss\": %s, \"evals_since_best\": %lld,\n \"chain\": ",
+		(long long)s->step, (long long)s->tokens, (long long)s->log_bytes,
+		(unsigned long long)s->data, isfinite(s->best) ? best : "null", (long long)s->worse);
+	ds_buf_fmt(b, "[%s]}\n", s->chain ? s->chain : "");
+}
+
+static ds_rc write_parts(path *p, const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
+	ds_err *e)
+{
+	ds_buf state = { 0 };
+	DS_TRY(ds_dir_make(join(p, out, ".", s->step, ""), e));
+	DS_TRY(write_class(join(p, out, ".", s->step, "model.safetensors"), x, g, DS_CLASS_PARAM,
+		DS_ST_F32, e));
+	DS_TRY(write_class(join(p, out, ".", s->step, "optimizer.safetensors"), x, g, DS_CLASS_OPT,
+		DS_ST_F32, e));
+	print_state(&state, s);
+	ds_rc rc = ds_file_write(join(p, out, ".", s->step, "state.json"), ds_buf_view(&state), e);
+	ds_buf_free(&state);
+	DS_TRY(rc);
+	return sync_dir(join(p, out, ".", s->step, ""), e);
+}
+
+static ds_rc move_dir(path *p, const char *out, int64_t step, ds_err *e)
+{
+	path to = { 0 };
+	const char *from = join(p, out, ".", step, "");
+	ds_rc rc = ds_dir_remove(join(&to, out, "", step, ""), e);
+	if (rc == DS_OK && rename(from, ds_buf_text(&to.at)) != 0)
+		rc = ds_fail_errno(e, "%s: cannot rename", from);
+	ds_buf_free(&to.at);
+	DS_TRY(rc);
+	return sync_dir(out, e);
+}
+
+ds_rc ds_ckpt_save(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e)
+{
+	path p = { 0 };
+	ds_err later;
+	ds_rc rc = ds_dir_remove(join(&p, out, ".", s->step, ""), e);
+	if (rc == DS_OK)
+		rc = write_parts(&p, out, s, x, g, e);
+	if (rc == DS_OK)
+		rc = move_dir(&p, out, s->step, e);
+	/* What is left of a failure only takes room; why it failed is what counts. */
+	if (rc != DS_OK && ds_dir_remove(join(&p, out, ".", s->step, ""), &later) != DS_OK)
+		rc = ds_at(e, rc, "%s left behind", ds_buf_text(&p.at));
+	ds_buf_free(&p.at);
+	return rc;
+}
+
+/* A second name for the checkpoint's file costs nothing and cannot fail half way. */
+static bool publish_by_link(path *p, const char *out, int64_t step)
+{
+	ds_buf mid = { 0 }, to = { 0 };
+	ds_buf_fmt(&mid, "%s/.model.safetensors", out);
+	ds_buf_fmt(&to, "%s/model.safetensors", out);
+	unlink(ds_buf_text(&mid));
+	bool ok = link(join(p, out, "", step, "model.safetensors"), ds_buf_text(&mid)) == 0 &&
+		rename(ds_buf_text(&mid), ds_buf_text(&to)) == 0;
+	/* rename does nothing where both are the same file already */
+	unlink(ds_buf_text(&mid));
+	ds_buf_free(&mid);
+	ds_buf_free(&to);
+	return ok;
+}
+
+ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
+	ds_st_type type, ds_err *e)
+{
+	path p = { 0 };
+	ds_rc rc = DS_OK;
+	if (type != DS_ST_F32 || !publish_by_link(&p, out, s->step)) {
+		ds_buf_clear(&p.at);
+		ds_buf_fmt(&p.at, "%s/model.safetensors", out);
+		rc = write_class(ds_buf_text(&p.at), x, g, DS_CLASS_PARAM, type, e);
+	}
+	ds_buf_free(&p.at);
+	return rc;
+}
+
+/* ---- reading ---- */
+
+static int64_t step_of(const char *name)
+{
+	int64_t step;
+	ds_str s = ds_str_of(name), head = ds_str_of(prefix);
+	if (!ds_str_starts(s, head) || !ds_str_i64((ds_str){ s.at + head.n, s.n - head.n }, &step))
+		return -1;
+	return step > 0 ? step : -1;
+}
+
+static ds_rc read_state(const char *file, ds_ckpt *s, ds_err *e)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
+	const ds_json *v;
+	ds_buf text = { 0 };
+	ds_rc rc = ds_file_read(file, STATE_BYTES, &text, e);
+	if (rc == DS_OK)
+		rc = ds_json_parse(&v, mem, ds_buf_view(&text), e);
+	if (rc == DS_OK) {
+		*s = (ds_ckpt){ .step = ds_json_int(v, "step", 0),
+			.tokens = ds_json_int(v, "tokens", 0),
+			.log_bytes = ds_json_int(v, "log_bytes", 0),
+			.best = ds_json_num(v, "best_eval_loss", INFINITY),
+			.worse = ds_json_int(v, "evals_since_best", 0) };
+		ds_str data = ds_arena_str(mem, ds_json_text(v, "data", ""));
+		s->data = strtoull(data.at, NULL, 16);
+		if (s->step < 1 || s->log_bytes < 0)
+			rc = ds_fail(e, DS_BAD, "no step");
+	}
+	ds_buf_free(&text);
+	return rc == DS_OK ? rc : ds_at(e, rc, "%s", file);
+}
+
+static ds_rc check(path *p, const char *out, int64_t step, ds_err *e)
+{
+	DS_AUTO(ds_st) weights = NULL;
+	DS_AUTO(ds_st) states = NULL;
+	ds_ckpt s;
+	DS_TRY(read_state(join(p, out, "", step, "state.json"), &s, e));
+	DS_TRY(ds_st_open(&weights, join(p, out, "", step, "model.safetensors"), e));
+	DS_TRY(ds_st_open(&states, join(p, out, "", step, "optimizer.safetensors"), e));
+	if (s.step != step)
+		return ds_fail(e, DS_BAD, "state.json says step %lld", (long long)s.step);
+	return DS_OK;
+}
+
+ds_rc ds_ckpt_newest(const char *out, int64_t *step, ds_arena *mem, const char **passed, ds_err *e)
+{
+	char **names;
+	path p = { 0 };
+	*step = 0;
+	DS_TRY(ds_dir_list(out, &names, e));
+	for (int64_t below = INT64_MAX;;) {
+		int64_t best = -1;
+		ds_err why;
+		for (size_t i = 0; names[i]; i++) {
+			int64_t at = step_of(names[i]);
+			if (at > best && at < below)
+				best = at;
+		}
+		if (best < 0)
+			break;
+		if (check(&p, out, best, &why) == DS_OK) {
+			*step = best;
+			break;
+		}
+		if (passed)
+			*passed = ds_arena_fmt(mem, "%s", why.msg).at;
+		below = best;
+	}
+	ds_buf_free(&p.at);
+	ds_names_free(names);
+	return DS_OK;
+}
+
+static ds_rc load_one(const ds_st *s, const ds_tensor *t, float *to, ds_err *e)
+{
+	const ds_st_tensor *from = ds_st_find(s, ds_str_of(t->name));
+	int64_t cols = ds_t_cols(t);
+	if (!from || ds_st_count(from) != ds_t_count(t))
+		return ds_fail(e, DS_BAD, "tensor '%s' is %s", t->name, from ? "of another size" : "missing");
+	for (int64_t row = 0; row < ds_t_rows(t); row++)
+		DS_TRY(ds_st_floats(from, row * cols, cols, to + row * t->ld, e));
+	return DS_OK;
+}
+
+static ds_rc load_class(const char *from, ds_exec *x, const ds_graph *g, ds_class class, ds_err *e)
+{
+	DS_AUTO(ds_st) s = NULL;
+	DS_TRY(ds_st_open(&s, from, e));
+	for (ds_tid i = 1; i < g->n_tensors; i++)
+		if (wanted(&g->tensors[i], class))
+			DS_TRY_AT(load_one(s, &g->tensors[i], ds_exec_data(x, i), e), e, "%s", from);
+	return DS_OK;
+}
+
+ds_rc ds_ckpt_load(const char *out, int64_t step, ds_ckpt *s, ds_exec *x, const ds_graph *g,
+	ds_err *e)
+{
+	path p = { 0 };
+	ds_rc rc = read_state(join(&p, out, "", step, "state.json"), s, e);
+	if (rc == DS_OK)
+		rc = load_class(join(&p, out, "", step, "model.safetensors"), x, g, DS_CLASS_PARAM, e);
+	if (rc == DS_OK)
+		rc = load_class(join(&p, out, "", step, "optimizer.safetensors"), x, g, DS_CLASS_OPT, e);
+	ds_buf_free(&p.at);
+	return rc;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+ds_rc ds_ckpt_prune(const char *out, int64_t keep, ds_err *e)
+{
+	char **names;
+	path p = { 0 };
+	size_t n = 0, all = 0;
+	ds_rc rc = DS_OK;
+	if (!keep)
+		return DS_OK;
+	DS_TRY(ds_dir_list(out, &names, e));
+	while (names[all])
+		all++;
+	int64_t *steps = DS_NEW(int64_t, all + 1);
+	for (size_t i = 0; i < all; i++)
+		if (step_of(names[i]) > 0)
+			steps[n++] = step_of(names[i]);
+	qsort(steps, n, sizeof(*steps), newest_first);
+	for (size_t i = (size_t)keep; i < n && rc == DS_OK; i++)
+		rc = ds_dir_remove(join(&p, out, "", steps[i], ""), e);
+	ds_buf_free(&p.at);
+	ds_mem_free(steps);
+	ds_names_free(names);
+	return rc;
+}

@@ -1,0 +1,41 @@
+/*
+ * checkpoint.h - the state of a run on disk
+ *
+ * OUT/checkpoint-STEP/ holds model.safetensors, optimizer.safetensors ("NAME.m" and so on) and
+ * state.json. It is written as OUT/.checkpoint-STEP and renamed when everything is on the disk, so a
+ * checkpoint is whole or not there. Tensors go by their names: another layout can read them.
+ */
+#ifndef DS_MODEL_CHECKPOINT_H
+#define DS_MODEL_CHECKPOINT_H
+
+#include "graph/exec.h"
+#include "model/safetensors.h"
+
+typedef struct { /* everything that is not a tensor */
+	int64_t step;       /* steps done */
+	int64_t tokens;     /* trained on so far */
+	int64_t log_bytes;  /* length of log.jsonl */
+	uint64_t data;      /* ds_rows_identity */
+	double best;        /* smallest eval loss; infinite: none yet */
+	int64_t worse;      /* evaluations since */
+	const char *chain;  /* the data's provenance, JSON; not read back */
+} ds_ckpt;
+
+/* Writes checkpoint-STEP, whole or not at all. */
+DS_MUST ds_rc ds_ckpt_save(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
+	ds_err *e);
+/* Makes the weights of checkpoint-STEP those of OUT itself, stored as type, in one rename. */
+DS_MUST ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
+	ds_st_type type, ds_err *e);
+/*
+ * The newest whole checkpoint's step, 0 where there is none. What is damaged is passed over and
+ * named in *passed (may be NULL), which lives in mem.
+ */
+DS_MUST ds_rc ds_ckpt_newest(const char *out, int64_t *step, ds_arena *mem, const char **passed,
+	ds_err *e);
+DS_MUST ds_rc ds_ckpt_load(const char *out, int64_t step, ds_ckpt *s, ds_exec *x, const ds_graph *g,
+	ds_err *e);
+/* Removes all but the `keep` newest; 0 keeps all. */
+DS_MUST ds_rc ds_ckpt_prune(const char *out, int64_t keep, ds_err *e);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * rows.h - training data: token shards and texts as rows of one length
+ *
+ * Packed shards (dstok --seq) are used as they are: an uncompressed one on a disk is mapped and a
+ * block is verified when it is first read. Everything else (compressed shards, streams, texts) is held in memory
+ * as 2 or 4 bytes a token. Unpacked tokens are concatenated with eos between and cut at seq. Rows are numbered from 0 over
+ * all files; ds_perm gives their order. One thread at a time.
+ */
+#ifndef DS_MODEL_ROWS_H
+#define DS_MODEL_ROWS_H
+
+#include "base/args.h"
+#include "base/err.h"
+#include "text/tok/tok.h"
+
+typedef struct ds_rows ds_rows;
+
+typedef struct {
+	const char *const *files;
+	size_t n_files;
+	int64_t seq;        /* 0: the shards' row length, else seq_max */
+	int64_t seq_max;    /* for unpacked data */
+	bool docs;          /* documents stay apart: positions restart, no target across */
+	const ds_tok *tok;  /* the model's; NULL: that of the first shard, else the built-in one */
+	int64_t vocab_size; /* ids from here on are refused; 0: the tokenizer's size */
+} ds_rows_opts;
+
+/*
+ * DS_BAD: a tokenizer other than the model's, no tokens at all. DS_USAGE: a seq that differs from
+ * the row length of packed data. Otherwise what reading gives.
+ */
+DS_MUST ds_rc ds_rows_open(ds_rows **r, const ds_common *c, const ds_rows_opts *o, ds_err *e);
+void ds_rows_close(ds_rows *r); /* NULL is fine */
+DS_AUTO_WITH(ds_rows, ds_rows_close)
+
+int64_t ds_rows_count(const ds_rows *r);
+int64_t ds_rows_seq(const ds_rows *r);
+int64_t ds_rows_tokens(const ds_rows *r); /* seq * count */
+const ds_tok *ds_rows_tok(const ds_rows *r); /* the model's, or what was found; NULL: none is known */
+uint64_t ds_rows_identity(const ds_rows *r); /* of the data, the same whenever it is the same */
+ds_str ds_rows_chain(const ds_rows *r);      /* its provenance as JSON, an array of chains */
+
+typedef struct { /* seq of each, written by ds_rows_get */
+	int32_t *ids, *targets, *positions;
+	int32_t *first; /* NULL: not wanted */
+	int64_t n_targets;
+} ds_row;
+/* DS_BAD: an id that is not below vocab_size, a row of another length; DS_SHORT: damage. */
+DS_MUST ds_rc ds_rows_get(ds_rows *r, int64_t row, ds_row *out, ds_err *e);
+
+#endif

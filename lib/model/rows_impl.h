@@ -1,0 +1,55 @@
+/*
+ * rows_impl.h - between rows.c (rows out of pieces) and rows_open.c (pieces out of files)
+ */
+#ifndef DS_MODEL_ROWS_IMPL_H
+#define DS_MODEL_ROWS_IMPL_H
+
+#include "base/arena.h"
+#include "model/rows.h"
+#include "record/stream.h"
+
+typedef struct { /* a list column as one block has it */
+	const void *data;
+	const uint32_t *off; /* NULL: the block has no such column */
+	const uint8_t *present; /* NULL: every record has it */
+	bool wide;           /* u32 elements; else u16 (ids, docs) or u8 (mask) */
+} list_col;
+
+typedef struct { /* one block's worth of rows or tokens */
+	int64_t first;   /* packed: number of its first row; else of its first token in the whole */
+	uint32_t n_rows;
+	bool ready;      /* ids and so on are set; else they are read through reader */
+	ds_reader *reader;
+	ds_index_entry entry;
+	const char *origin; /* file, for messages */
+	uint64_t record;    /* number of its first record in the file, from 1 */
+	list_col ids, docs, mask;
+} piece;
+
+struct ds_rows {
+	ds_arena *mem;
+	piece *pieces;
+	size_t n, cap;
+	ds_reader **readers;
+	size_t n_readers;
+	bool packed, docs;
+	int64_t seq, count, vocab_size, n_tokens; /* n_tokens: unpacked, separators included */
+	const ds_tok *tok;
+	ds_tok *own_tok;
+	bool tok_known;  /* tok is the model's or was found in a shard */
+	int64_t separator, pad; /* ids; separator -1: none */
+	uint64_t identity;
+	ds_buf chain;
+};
+
+/* Decodes the block behind a piece; checks its hash. */
+ds_rc ds_rows_ready(ds_rows *r, piece *p, ds_err *e);
+/* Sets ids, docs, mask from a block whose memory lives as long as r. */
+ds_rc ds_rows_take(piece *p, ds_block *b, ds_err *e);
+
+static inline uint32_t list_at(const list_col *c, uint32_t i)
+{
+	return c->wide ? ((const uint32_t *)c->data)[i] : ((const uint16_t *)c->data)[i];
+}
+
+#endif

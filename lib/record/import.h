@@ -1,0 +1,113 @@
+/*
+ * import.h - what an importer is: how a format is recognised, cut into chunks and parsed
+ *
+ * For import_NAME.c alone, and for what serves them: source.c (operands, order), recognize.c (which
+ * format a file has), lines.c (cutting), reject.c (records that cannot be read). `cut` runs on one
+ * thread, in order, and looks at no more than it needs to find a record's end; `parse` runs on any
+ * thread and makes the block. What they share for a file hangs on the ds_input's state, which cut
+ * may change only before the file's first chunk is handed out, unless it guards it.
+ */
+#ifndef DS_RECORD_IMPORT_H
+#define DS_RECORD_IMPORT_H
+
+#include "base/io.h"
+#include "record/json_impl.h"
+#include "record/source.h"
+
+typedef struct ds_importer ds_importer;
+
+typedef struct ds_input { /* one file; lives as long as the source */
+	ds_source *source;
+	const ds_common *common;
+	const ds_importer *importer;
+	const char *name;    /* as given; "stdin" for "-" */
+	ds_in *in;           /* NULL once it is read */
+	uint64_t n_records;  /* cut so far */
+	ds_buf carry;        /* read, and not yet in a chunk */
+	bool ended;          /* everything is in carry */
+	ds_rc broken;        /* the rest cannot be read; comes after what is whole */
+	const char *why;
+	void *state;         /* the importer's own, in the source's arena or freed by its close */
+} ds_input;
+
+struct ds_chunk {
+	ds_input *input;
+	ds_arena *mem;
+	ds_str bytes;          /* raw records, followed by 64 bytes that may be read */
+	uint64_t first_record; /* number of the first in its file, from 1 */
+	uint64_t n_records;    /* records or lines in bytes */
+	uint64_t input_bytes;
+	ds_block *block;       /* made already (dsr) */
+	const char **names;    /* files of which each is a record */
+	size_t n_names;
+	ds_in *opened;         /* what names[0] is read from, where it was opened already */
+	ds_bad *bad, **last_bad;
+};
+
+struct ds_importer {
+	const char *name, *what;       /* what: one line for --help and the manual */
+	const char *suffixes;          /* ".jsonl .ndjson", with .gz and .zst taken away before */
+	bool (*magic)(ds_str head);    /* the first bytes alone say so; NULL: never */
+	bool a_file_a_record;          /* chunk->names instead of cut */
+	ds_rc (*open)(ds_input *in, ds_err *e); /* may be NULL, as may close */
+	/* *more false: the end, and the chunk is not used. */
+	ds_rc (*cut)(ds_input *in, ds_chunk *ch, bool *more, ds_err *e);
+	ds_rc (*parse)(ds_chunk *ch, ds_block **out, ds_err *e);
+	void (*close)(ds_input *in);   /* when the source closes */
+};
+
+extern const ds_importer *const ds_importers[]; /* formats.def's order, NULL-ended */
+const ds_importer *ds_importer_find(const char *name);
+
+/* recognize.c */
+#define DS_IMAGE_SUFFIXES ".png .jpg .jpeg .gif .bmp .webp .ppm .pgm .tif .tiff"
+const ds_importer *ds_recognize_name(const ds_common *c, const char *path); /* NULL: open it */
+DS_MUST ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e);
+/* Content that contradicts a .gz or .zst name is DS_SHORT. */
+DS_MUST ds_rc ds_input_open(ds_in **in, const char *path, ds_err *e);
+bool ds_name_ends(const char *name, const char *suffixes); /* any of a list; case does not matter */
+/* DS_BAD for bytes that are not text: UTF-16, NUL or many controls in the first 4 KiB. */
+DS_MUST ds_rc ds_check_text(ds_str head, ds_err *e);
+
+/* lines.c */
+size_t ds_block_bytes(void); /* DS_BLOCK_BYTES, or $DS_BLOCK for tests */
+/*
+ * Finds where a record ends: the position behind it, or 0 where there is no end yet. last: the last
+ * end in bytes, else the first at or after from. state is the importer's.
+ */
+typedef size_t ds_record_end(void *state, ds_str bytes, size_t from, bool last);
+/* Fills ch->bytes with whole records, about a block of them; larger ones up to --max-record. */
+DS_MUST ds_rc ds_cut(ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, bool *more, ds_err *e);
+size_t ds_line_end(void *state, ds_str bytes, size_t from, bool last);
+size_t ds_count_byte(ds_str s, char c);
+/* ds_cut by lines, and counts them. */
+DS_MUST ds_rc ds_cut_lines(ds_input *in, ds_chunk *ch, bool *more, ds_err *e);
+/* The next line of *rest, without its LF; false at the end. */
+bool ds_next_line(ds_str *rest, ds_str *line);
+
+/* reject.c */
+/*
+ * A record cannot be used; e says what is wrong. DS_OK: go on without it (--on-error), else DS_BAD with
+ * "file:record: " put in front.
+ */
+DS_MUST ds_rc ds_reject(ds_chunk *ch, uint64_t record, ds_str raw, ds_err *e);
+DS_MUST ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e);
+/* Over --max-record? Then as ds_reject, with *fits false. */
+DS_MUST ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e);
+/* Rows that are left after some were refused: row_of is what the block's will be. Start with { 0 }. */
+typedef struct {
+	uint64_t *row_of; /* NULL: none was refused */
+	size_t n, cap;
+} ds_rows;
+void ds_rows_add(ds_rows *r, ds_arena *mem, uint64_t offset); /* a good row, and its offset */
+
+/* Shared memory for parsing, taken from and given back to the source; any thread. */
+ds_json_index *ds_source_take_index(ds_source *s);
+void ds_source_give_index(ds_source *s, ds_json_index *x);
+void ds_source_count_lone(ds_source *s, uint64_t surrogates);
+ds_arena *ds_source_mem(ds_source *s); /* lives as the source; cut and open only */
+/* A DSR stream's chain and optional blocks, when they may have changed. */
+struct ds_reader;
+void ds_source_add_reader(ds_source *s, struct ds_reader *r);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * import_dsr.c - our own streams: blocks as they are, undecoded
+ */
+#include "record/import.h"
+
+static bool looks(ds_str head)
+{
+	return ds_stream_looks(head);
+}
+
+static ds_rc open_stream(ds_input *in, ds_err *e)
+{
+	ds_reader *r;
+	ds_in *bytes = in->in;
+	in->in = NULL; /* the reader takes it over, also where it fails */
+	DS_TRY(ds_reader_open(&r, bytes, e));
+	ds_reader_salvage(r, in->common->salvage);
+	ds_source_add_reader(in->source, r);
+	in->state = r;
+	return DS_OK;
+}
+
+static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
+{
+	DS_TRY(ds_reader_next(in->state, ch->mem, &ch->block, e));
+	*more = ch->block != NULL;
+	if (*more) {
+		ch->n_records = ch->block->n_rows;
+		ch->input_bytes = ch->block->input_bytes;
+		in->n_records += ch->n_records;
+	}
+	return DS_OK;
+}
+
+static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
+{
+	*out = ch->block;
+	return ds_block_verify(ch->block, e);
+}
+
+const ds_importer ds_import_dsr = {
+	.name = "dsr",
+	.what = "dstools' own record stream",
+	.magic = looks,
+	.open = open_stream,
+	.cut = cut,
+	.parse = parse,
+};

@@ -1,0 +1,126 @@
+/*
+ * import_files.c - HTML pages, Markdown, program text, and text as a whole: a record a file
+ *
+ * The file's bytes are the text, as they are; `source` is its name as given. Small files share a
+ * block, so they are opened and read where blocks are parsed, on any thread.
+ */
+#include "record/import.h"
+
+#include <strings.h>
+
+enum { PIECE = 256 << 10 };
+
+extern const ds_importer ds_import_textfile;
+
+/* The whole file at the end of `into`; *fits false where it is larger than --max-record. */
+static ds_rc read_file(ds_chunk *ch, ds_in *in, ds_buf *into, bool *fits, ds_err *e)
+{
+	uint64_t limit = ch->input->common->max_record;
+	size_t start = into->n, got;
+	if (!limit || limit > UINT32_MAX / 2)
+		limit = UINT32_MAX / 2;
+	int64_t size = ds_in_file_size(in);
+	ds_buf_reserve(into, size > 0 && size < (1 << 28) ? (size_t)size + 1 : PIECE);
+	do {
+		ds_buf_reserve(into, PIECE);
+		size_t room = into->cap - into->n;
+		DS_TRY(ds_in_read(in, into->at + into->n, room, &got, e));
+		into->n += got;
+		if (into->n - start > limit) {
+			ds_fail(e, DS_BAD, "the file is larger than --max-record, %llu bytes",
+				(unsigned long long)limit);
+			*fits = false;
+			return DS_OK;
+		}
+		if (got < room)
+			break;
+	} while (true);
+	*fits = true;
+	return DS_OK;
+}
+
+/* The next file's bytes; *fits false with a reason in e where they are no record. */
+static ds_rc get_file(ds_chunk *ch, const char *path, ds_buf *bytes, bool *fits, ds_err *e)
+{
+	DS_AUTO(ds_in) in = NULL;
+	ds_buf_clear(bytes);
+	if (!ch->opened)
+		DS_TRY(ds_input_open(&in, path, e));
+	DS_TRY(read_file(ch, ch->opened ? ch->opened : in, bytes, fits, e));
+	if (!*fits || ch->input->common->from || ch->input->importer != &ds_import_textfile)
+		return DS_OK;
+	*fits = ds_check_text(ds_buf_view(bytes), e) == DS_OK;
+	return DS_OK;
+}
+
+static ds_rc add_files(ds_chunk *ch, ds_block *b, ds_buf *bytes, ds_err *e)
+{
+	ds_colb *text = ds_colb_new(b, ch->input->common->field, DS_T_UTF8);
+	ds_colb *source = ds_colb_new(b, "source", DS_T_UTF8);
+	ds_rows rows = { 0 };
+	for (size_t i = 0; i < ch->n_names; i++) {
+		bool fits;
+		DS_TRY(get_file(ch, ch->names[i], bytes, &fits, e));
+		if (!fits) {
+			ds_str raw = ds_arena_str(ch->mem, ds_buf_view(bytes));
+			DS_TRY(ds_reject_named(ch, ch->names[i], 1, raw, e));
+			continue;
+		}
+		ds_colb_bytes(text, ds_buf_view(bytes));
+		ds_colb_bytes(source, ds_str_of(ch->names[i]));
+		ds_rows_add(&rows, ch->mem, i);
+	}
+	b->n_rows = (uint32_t)rows.n;
+	b->row_of = rows.row_of;
+	DS_TRY(ds_colb_put(text, e));
+	return ds_colb_put(source, e);
+}
+
+static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
+{
+	ds_buf bytes = { 0 };
+	*out = ds_block_new(ch->mem, (uint32_t)ch->n_names);
+	ds_rc rc = add_files(ch, *out, &bytes, e);
+	ds_buf_free(&bytes);
+	return rc;
+}
+
+static bool html_magic(ds_str head)
+{
+	static const char *const starts[] = { "<!doctype html", "<html" };
+	head = ds_str_trim(head);
+	if (ds_str_starts(head, DS_S("\xEF\xBB\xBF")))
+		head = (ds_str){ head.at + 3, head.n - 3 };
+	for (size_t i = 0; i < 2; i++)
+		if (head.n > strlen(starts[i]) && strncasecmp(head.at, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
+}
+
+const ds_importer ds_import_html = {
+	.name = "html",
+	.what = "HTML pages, a record a file",
+	.suffixes = ".html .htm .xhtml",
+	.magic = html_magic,
+	.a_file_a_record = true,
+	.parse = parse,
+};
+const ds_importer ds_import_markdown = {
+	.name = "markdown",
+	.what = "Markdown, a record a file",
+	.suffixes = ".md .markdown .mdown .mkd .rst",
+	.a_file_a_record = true,
+	.parse = parse,
+};
+const ds_importer ds_import_code = {
+	.name = "code",
+	.what = "program text, a record a file",
+	.a_file_a_record = true,
+	.parse = parse,
+};
+const ds_importer ds_import_textfile = {
+	.name = "textfile",
+	.what = "text, a record a file (--split file)",
+	.a_file_a_record = true,
+	.parse = parse,
+};

@@ -1,0 +1,99 @@
+/*
+ * import_jsonl.c - JSON Lines: an object a line, each key a field
+ *
+ * One index over the whole chunk serves all its lines. Where simdjson cannot make it, because a
+ * string is open or holds a control byte, every line is scanned by itself, so that the one that is
+ * wrong is found and the others are kept. Blank lines are no records.
+ */
+#include "record/import.h"
+#include "record/json_columns.h"
+
+/* Over this a chunk is one large record, and 4 bytes a byte for its index are too many. */
+enum { INDEX_UP_TO = 16 << 20 };
+
+typedef struct {
+	ds_chunk *ch;
+	ds_json_columns *columns;
+	const uint32_t *index; /* next token of the chunk, or NULL */
+	ds_rows rows;
+	uint64_t seen;         /* records so far, refused ones included */
+} work;
+
+static ds_rc refuse(work *w, uint64_t line_number, ds_str line, const ds_json_scan *s, ds_err *e)
+{
+	ds_json_scan here = *s;
+	here.where -= (size_t)(line.at - w->ch->bytes.at);
+	ds_json_scan_fail(&here, e);
+	return ds_reject(w->ch, line_number, line, e);
+}
+
+static ds_rc add_line(work *w, uint64_t number, ds_str line, ds_err *e)
+{
+	size_t first = (size_t)(line.at - w->ch->bytes.at), end = first + line.n;
+	ds_json_scan s = { .text = w->ch->bytes.at, .at = first, .end = end, .index = w->index };
+	bool fits;
+	if (!ds_json_peek(&s)) {
+		if (s.at >= end)
+			return DS_OK;
+	}
+	DS_TRY(ds_check_size(w->ch, number, line, &fits, e));
+	uint64_t record = w->seen++;
+	if (!fits)
+		return DS_OK;
+	if (ds_json_columns_add(w->columns, &s)) {
+		ds_json_peek(&s);
+		if (s.at >= end) {
+			ds_rows_add(&w->rows, w->ch->mem, record);
+			w->index = s.index;
+			return DS_OK;
+		}
+		s.why = "more after the object";
+		s.where = s.at;
+		ds_json_columns_undo(w->columns);
+	}
+	return refuse(w, number, line, &s, e);
+}
+
+static ds_rc add_lines(work *w, ds_err *e)
+{
+	ds_str rest = w->ch->bytes, line;
+	uint64_t number = w->ch->first_record;
+	if (number == 1 && ds_str_starts(rest, DS_S("\xEF\xBB\xBF"))) {
+		rest.at += 3; /* RFC 8259 lets a parser ignore it */
+		rest.n -= 3;
+	}
+	for (;; number++) {
+		/* Behind a line that was refused, or a BOM, the next token is looked for. */
+		while (w->index && *w->index < (size_t)(rest.at - w->ch->bytes.at))
+			w->index++;
+		if (!ds_next_line(&rest, &line))
+			return DS_OK;
+		DS_TRY(add_line(w, number, line, e));
+	}
+}
+
+static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
+{
+	DS_AUTO(ds_json_columns) columns =
+		ds_json_columns_new(ch->mem, ch->bytes.at, ch->n_records);
+	ds_json_index *index = ds_source_take_index(ch->input->source);
+	work w = { .ch = ch, .columns = columns };
+	uint64_t lone = 0;
+	if (ch->bytes.n <= INDEX_UP_TO)
+		w.index = ds_json_index_make(index, ch->bytes);
+	ds_rc rc = add_lines(&w, e);
+	ds_source_give_index(ch->input->source, index);
+	DS_TRY(rc);
+	DS_TRY(ds_json_columns_finish(columns, out, &lone, e));
+	(*out)->row_of = w.rows.row_of;
+	ds_source_count_lone(ch->input->source, lone);
+	return DS_OK;
+}
+
+const ds_importer ds_import_jsonl = {
+	.name = "jsonl",
+	.what = "JSON Lines, an object a line",
+	.suffixes = ".jsonl .ndjson .jsonlines",
+	.cut = ds_cut_lines,
+	.parse = parse,
+};

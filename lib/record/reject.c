@@ -1,0 +1,51 @@
+/*
+ * reject.c - records that cannot be read, as --on-error says
+ */
+#include "record/import.h"
+
+ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e)
+{
+	ds_at(e, DS_BAD, "%s:%llu", name, (unsigned long long)record);
+	if (ch->input->common->on_error == DS_ON_STOP)
+		return DS_BAD;
+	ds_bad *bad = ds_arena_get(ch->mem, sizeof *bad);
+	*bad = (ds_bad){ .raw = raw, .why = ds_arena_str(ch->mem, ds_str_of(e->msg)) };
+	*ch->last_bad = bad;
+	ch->last_bad = &bad->next;
+	return DS_OK;
+}
+
+ds_rc ds_reject(ds_chunk *ch, uint64_t record, ds_str raw, ds_err *e)
+{
+	return ds_reject_named(ch, ch->input->name, record, raw, e);
+}
+
+ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e)
+{
+	uint64_t limit = ch->input->common->max_record;
+	*fits = !limit || raw.n <= limit;
+	if (*fits)
+		return DS_OK;
+	ds_fail(e, DS_BAD, "%zu bytes, the limit is %llu (--max-record)", raw.n,
+		(unsigned long long)limit);
+	return ds_reject(ch, record, raw, e);
+}
+
+void ds_rows_add(ds_rows *r, ds_arena *mem, uint64_t offset)
+{
+	if (offset != r->n && !r->row_of) { /* the first one that is out of step */
+		r->cap = 2 * r->n + 64;
+		r->row_of = ds_arena_get(mem, r->cap * sizeof *r->row_of);
+		for (size_t i = 0; i < r->n; i++)
+			r->row_of[i] = i;
+	}
+	if (r->row_of && r->n == r->cap) {
+		uint64_t *more = ds_arena_get(mem, 2 * r->cap * sizeof *more);
+		memcpy(more, r->row_of, r->n * sizeof *more);
+		r->row_of = more;
+		r->cap *= 2;
+	}
+	if (r->row_of)
+		r->row_of[r->n] = offset;
+	r->n++;
+}

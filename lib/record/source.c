@@ -1,0 +1,397 @@
+/*
+ * source.c - operands, one after another, as numbered chunks
+ *
+ * Files of which each is a record are gathered, by their sizes, until they make a block; any other
+ * file ends its last chunk. One thread at a time calls everything here except ds_chunk_parse and what
+ * importers take from the source meanwhile, which is behind the lock.
+ */
+#include "record/source.h"
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "record/import.h"
+#include "record/walk.h"
+
+#include <pthread.h>
+
+struct ds_source {
+	const ds_common *common;
+	ds_walk *walk;
+	ds_arena *mem;
+	ds_input **inputs; /* all that were opened; parsing may still need any of them */
+	size_t n_inputs, cap_inputs;
+	ds_input *now;     /* being cut, or NULL */
+	char *path;        /* the file after it, looked up already, or NULL */
+	uint64_t path_bytes;
+	bool walked;
+	uint64_t n_records;
+	uint32_t saw;
+	ds_reader **readers;
+	size_t n_readers, cap_readers;
+	ds_out *rejects;   /* of ds_source_next */
+	pthread_mutex_t lock;
+	ds_json_index **free_indexes;
+	size_t n_free, cap_free;
+	uint64_t lone;
+};
+
+static void *grown(void *at, size_t n, size_t *cap, size_t bytes)
+{
+	if (n < *cap)
+		return at;
+	size_t more = *cap ? *cap * 2 : 16;
+	at = ds_mem_grow(at, *cap * bytes, more * bytes);
+	*cap = more;
+	return at;
+}
+
+static ds_rc look_ahead(ds_source *s, ds_err *e)
+{
+	const char *path;
+	if (s->path || s->walked)
+		return DS_OK;
+	DS_TRY(ds_walk_next(s->walk, &path, &s->path_bytes, e));
+	s->walked = !path;
+	s->path = path ? ds_mem_text(path) : NULL;
+	return DS_OK;
+}
+
+static void saw(ds_source *s, const ds_importer *im)
+{
+	for (size_t i = 0; ds_importers[i]; i++)
+		if (ds_importers[i] == im)
+			s->saw |= 1u << i;
+}
+
+static ds_input *new_input(ds_source *s, const char *name, const ds_importer *im)
+{
+	ds_input *in = DS_NEW(ds_input, 1);
+	in->source = s;
+	in->common = s->common;
+	in->importer = im;
+	in->name = ds_arena_str(s->mem, ds_str_of(name)).at;
+	s->inputs = grown(s->inputs, s->n_inputs, &s->cap_inputs, sizeof *s->inputs);
+	s->inputs[s->n_inputs++] = in;
+	return in;
+}
+
+static void forget_path(ds_source *s)
+{
+	ds_mem_free(s->path);
+	s->path = NULL;
+}
+
+static ds_rc check_from(const ds_common *c, ds_err *e)
+{
+	ds_buf names = { 0 };
+	if (c->split && strcmp(c->split, "line") != 0 && strcmp(c->split, "para") != 0 &&
+		strcmp(c->split, "file") != 0)
+		return ds_fail(e, DS_USAGE, "--split '%s': line, para or file", c->split);
+	if (!c->from || ds_importer_find(c->from))
+		return DS_OK;
+	for (size_t i = 0; ds_importers[i]; i++)
+		ds_buf_fmt(&names, "%s%s", i ? ", " : "", ds_importers[i]->name);
+	ds_fail(e, DS_USAGE, "--from '%s' is none of %s", c->from, ds_buf_text(&names));
+	ds_buf_free(&names);
+	return DS_USAGE;
+}
+
+ds_rc ds_source_open(ds_source **out, const ds_common *c, ds_err *e)
+{
+	DS_TRY(check_from(c, e));
+	DS_AUTO(ds_source) s = DS_NEW(ds_source, 1);
+	s->common = c;
+	s->mem = ds_arena_new(64 << 10);
+	pthread_mutex_init(&s->lock, NULL);
+	DS_TRY(ds_walk_open(&s->walk, c, e));
+	*out = s;
+	s = NULL;
+	return DS_OK;
+}
+
+void ds_source_close(ds_source *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n_inputs; i++) {
+		ds_input *in = s->inputs[i];
+		if (in->importer && in->importer->close)
+			in->importer->close(in);
+		ds_in_close(in->in);
+		ds_buf_free(&in->carry);
+		ds_mem_free(in);
+	}
+	for (size_t i = 0; i < s->n_readers; i++)
+		ds_reader_close(s->readers[i]);
+	for (size_t i = 0; i < s->n_free; i++)
+		ds_json_index_free(s->free_indexes[i]);
+	ds_out_close(s->rejects);
+	ds_walk_close(s->walk);
+	ds_arena_free(s->mem);
+	pthread_mutex_destroy(&s->lock);
+	ds_mem_free(s->inputs);
+	ds_mem_free(s->readers);
+	ds_mem_free(s->free_indexes);
+	ds_mem_free(s->path);
+	ds_mem_free(s);
+}
+
+static ds_chunk *new_chunk(ds_arena *mem, ds_input *in)
+{
+	ds_chunk *ch = ds_arena_zero(mem, sizeof *ch);
+	ch->input = in;
+	ch->mem = mem;
+	ch->first_record = in->n_records + 1;
+	ch->last_bad = &ch->bad;
+	return ch;
+}
+
+/* Files that are one record each, from the one ahead on, up to a block of bytes. */
+static ds_rc gather_files(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
+{
+	const ds_importer *im = ds_recognize_name(s->common, s->path), *first = im;
+	ds_input *in = new_input(s, s->path, im);
+	ds_chunk *ch = new_chunk(mem, in);
+	size_t cap = 0;
+	do {
+		const char **names = ch->names;
+		if (ch->n_names == cap) {
+			cap = cap ? 2 * cap : 16;
+			names = ds_arena_get(mem, cap * sizeof *names);
+			if (ch->n_names)
+				memcpy(names, ch->names, ch->n_names * sizeof *names);
+			ch->names = names;
+		}
+		names[ch->n_names++] = ds_arena_str(mem, ds_str_of(s->path)).at;
+		ch->input_bytes += s->path_bytes;
+		saw(s, im);
+		forget_path(s);
+		DS_TRY(look_ahead(s, e));
+		im = s->path ? ds_recognize_name(s->common, s->path) : NULL;
+	} while (im && im->a_file_a_record && im->parse == first->parse && strcmp(s->path, "-") != 0 &&
+		 ch->input_bytes < ds_block_bytes());
+	ch->n_records = ch->n_names;
+	*out = ch;
+	return DS_OK;
+}
+
+/* Content was needed to know it, or it is stdin: one record out of what is open. */
+static ds_chunk *opened_file(ds_source *s, ds_arena *mem)
+{
+	ds_input *in = s->now;
+	ds_chunk *ch = new_chunk(mem, in);
+	ch->names = ds_arena_get(mem, sizeof *ch->names);
+	ch->names[0] = in->name;
+	ch->n_names = 1;
+	ch->n_records = 1;
+	ch->opened = in->in;
+	s->now = NULL;
+	return ch;
+}
+
+/* Opens the file ahead; a chunk comes back where it is unreadable as a record, or wholly one. */
+static ds_rc open_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
+{
+	ds_input *in = new_input(s, strcmp(s->path, "-") == 0 ? "stdin" : s->path, NULL);
+	const ds_importer *im = NULL;
+	DS_TRY(ds_input_open(&in->in, s->path, e));
+	ds_rc rc = ds_recognize(&im, in, e);
+	forget_path(s);
+	if (rc == DS_BAD) {
+		*out = new_chunk(mem, in);
+		return ds_reject(*out, 1, (ds_str){ "", 0 }, e);
+	}
+	DS_TRY(rc);
+	in->importer = im;
+	saw(s, im);
+	if (im->open)
+		DS_TRY_AT(im->open(in, e), e, "%s", in->name);
+	s->now = in;
+	if (im->a_file_a_record)
+		*out = opened_file(s, mem);
+	return DS_OK;
+}
+
+static void close_now(ds_source *s)
+{
+	ds_in_close(s->now->in);
+	s->now->in = NULL;
+	ds_buf_free(&s->now->carry);
+	s->now = NULL;
+}
+
+ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
+{
+	*out = NULL;
+	for (;;) {
+		if (s->now) {
+			bool more = false;
+			ds_chunk *ch = new_chunk(mem, s->now);
+			uint64_t before = s->now->in ? ds_in_file_offset(s->now->in) : 0;
+			DS_TRY(s->now->importer->cut(s->now, ch, &more, e));
+			if (more) {
+				if (s->now->in)
+					ch->input_bytes = ds_in_file_offset(s->now->in) - before;
+				*out = ch;
+				return DS_OK;
+			}
+			close_now(s);
+		}
+		DS_TRY(look_ahead(s, e));
+		if (!s->path)
+			return DS_OK;
+		const ds_importer *im = ds_recognize_name(s->common, s->path);
+		if (im && im->a_file_a_record && strcmp(s->path, "-") != 0)
+			return gather_files(s, mem, out, e);
+		DS_TRY(open_next(s, mem, out, e));
+		if (*out)
+			return DS_OK;
+	}
+}
+
+ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e)
+{
+	if (ch->bytes.n || ch->block || ch->n_names)
+		DS_TRY(ch->input->importer->parse(ch, out, e));
+	else
+		*out = ds_block_new(ch->mem, 0);
+	(*out)->origin = ch->n_names > 1 ? NULL : ch->input->name;
+	(*out)->origin_record = ch->first_record;
+	(*out)->input_bytes = ch->input_bytes;
+	*bad = ch->bad;
+	return DS_OK;
+}
+
+void ds_source_number(ds_source *s, ds_chunk *ch, ds_block *b, uint64_t n_records)
+{
+	b->first_record = s->n_records;
+	s->n_records += n_records;
+}
+
+static ds_rc write_rejects(ds_source *s, const ds_bad *bad, ds_err *e)
+{
+	if (s->common->on_error != DS_ON_REJECT || !bad)
+		return DS_OK;
+	if (!s->rejects)
+		DS_TRY(ds_out_open(&s->rejects, s->common->reject_path, e));
+	for (; bad; bad = bad->next) {
+		DS_TRY(ds_out_write(s->rejects, bad->raw.at, bad->raw.n, e));
+		DS_TRY(ds_out_write(s->rejects, "\n", 1, e));
+	}
+	return DS_OK;
+}
+
+ds_rc ds_source_next(ds_source *s, ds_arena *mem, ds_block **out, ds_err *e)
+{
+	ds_chunk *ch;
+	ds_bad *bad = NULL;
+	uint64_t n = 0;
+	*out = NULL;
+	DS_TRY(ds_source_chunk(s, mem, &ch, e));
+	if (!ch)
+		return s->rejects ? ds_out_finish(s->rejects, e) : DS_OK;
+	DS_TRY(ds_chunk_parse(ch, out, &bad, e));
+	for (const ds_bad *b = bad; b; b = b->next)
+		n++;
+	ds_source_number(s, ch, *out, (*out)->n_rows + n);
+	return write_rejects(s, bad, e);
+}
+
+ds_json_index *ds_source_take_index(ds_source *s)
+{
+	ds_json_index *x = NULL;
+	pthread_mutex_lock(&s->lock);
+	if (s->n_free)
+		x = s->free_indexes[--s->n_free];
+	pthread_mutex_unlock(&s->lock);
+	return x ? x : ds_json_index_new();
+}
+
+void ds_source_give_index(ds_source *s, ds_json_index *x)
+{
+	pthread_mutex_lock(&s->lock);
+	s->free_indexes = grown(s->free_indexes, s->n_free, &s->cap_free, sizeof *s->free_indexes);
+	s->free_indexes[s->n_free++] = x;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void ds_source_count_lone(ds_source *s, uint64_t surrogates)
+{
+	if (surrogates)
+		__atomic_fetch_add(&s->lone, surrogates, __ATOMIC_RELAXED);
+}
+
+uint64_t ds_source_lone_surrogates(const ds_source *s)
+{
+	return __atomic_load_n(&s->lone, __ATOMIC_RELAXED);
+}
+
+ds_arena *ds_source_mem(ds_source *s)
+{
+	return s->mem;
+}
+
+void ds_source_add_reader(ds_source *s, ds_reader *r)
+{
+	s->readers = grown(s->readers, s->n_readers, &s->cap_readers, sizeof *s->readers);
+	s->readers[s->n_readers++] = r;
+}
+
+ds_chain *ds_source_chain(const ds_source *s)
+{
+	ds_chain **chains = ds_arena_get(s->mem, (s->n_readers + 1) * sizeof *chains);
+	for (size_t i = 0; i < s->n_readers; i++)
+		chains[i] = ds_reader_chain(s->readers[i]);
+	return ds_chain_merge(s->mem, chains, s->n_readers);
+}
+
+/* Of all readers, each kind and content once. */
+const ds_opt *ds_source_opts(const ds_source *s, size_t *n)
+{
+	size_t all = 0, k;
+	for (size_t i = 0; i < s->n_readers; i++) {
+		ds_reader_opts(s->readers[i], &k);
+		all += k;
+	}
+	ds_opt *opts = ds_arena_get(s->mem, (all + 1) * sizeof *opts);
+	*n = 0;
+	for (size_t i = 0; i < s->n_readers; i++) {
+		const ds_opt *of = ds_reader_opts(s->readers[i], &k);
+		for (size_t j = 0; j < k; j++) {
+			size_t m = 0;
+			while (m < *n && !(opts[m].kind == of[j].kind && ds_str_eq(opts[m].bytes, of[j].bytes)))
+				m++;
+			if (m == *n)
+				opts[(*n)++] = of[j];
+		}
+	}
+	return opts;
+}
+
+int64_t ds_source_total_bytes(const ds_source *s)
+{
+	return ds_walk_bytes(s->walk);
+}
+
+bool ds_source_saw(const ds_source *s, const char *format)
+{
+	for (size_t i = 0; ds_importers[i]; i++)
+		if (strcmp(ds_importers[i]->name, format) == 0)
+			return s->saw >> i & 1;
+	return false;
+}
+
+ds_reader_stats ds_source_damage(const ds_source *s)
+{
+	ds_reader_stats sum = { 0 };
+	for (size_t i = 0; i < s->n_readers; i++) {
+		ds_reader_stats r = ds_reader_get_stats(s->readers[i]);
+		if (r.bad_blocks && !sum.bad_blocks)
+			sum.first_bad_offset = r.first_bad_offset;
+		sum.blocks += r.blocks;
+		sum.records += r.records;
+		sum.bad_blocks += r.bad_blocks;
+		sum.lost_bytes += r.lost_bytes;
+	}
+	return sum;
+}

@@ -1,0 +1,282 @@
+/*
+ * test_graph_ops.c - runs over ops.def: gradients against finite differences, kernels against
+ * references, bits against the number of threads
+ *
+ * Every op that models build makes a random instance of itself; autodiff and the passes make the
+ * rest. DS_SEED repeats a failure.
+ */
+#include "base/mem.h"
+#include "base/rng.h"
+#include "graph/exec.h"
+#include "graph/op.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+enum { ROUNDS = 12 };
+
+static uint64_t seed_now;
+
+static const ds_run run1 = { .seed = 7, .step = 3, .row0 = 5 };
+
+/* A random instance of op k, with its backward phase unless it has none. */
+static ds_graph *make(ds_op_kind k, uint64_t round)
+{
+	const ds_op *op = ds_op_of(k);
+	ds_graph *g = ds_graph_new(1, 1);
+	ds_sample s = { .g = g, .rng = ds_rng_of(seed_now, (round << 8) + k) };
+	op->sample(&s);
+	ds_err e;
+	ds_compile c = { .train = ds_op_differentiable(op), .beta1 = 0.9f, .beta2 = 0.95f,
+		.eps = 1e-8f, .decay = 0.01f, .max_norm = 1 };
+	if (ds_graph_compile(g, &c, &e) != DS_OK)
+		fail_msg("%s: %s (DS_SEED=%llu)", op->name, e.msg, (unsigned long long)seed_now);
+	return g;
+}
+
+/* Every f32 becomes f64, so that the reference backend computes in double throughout. */
+static void widen(ds_graph *g)
+{
+	for (ds_tid t = 1; t < g->n_tensors; t++) {
+		ds_tensor *x = &g->tensors[t];
+		if (x->dtype != DS_F32)
+			continue;
+		x->dtype = DS_F64;
+		if (!x->data)
+			continue;
+		double *d = ds_arena_get(g->mem, (size_t)ds_t_count(x) * sizeof(double));
+		for (int64_t i = 0; i < ds_t_count(x); i++)
+			d[i] = ((const float *)x->data)[i];
+		x->data = d;
+	}
+}
+
+static double get(ds_exec *x, const ds_graph *g, ds_tid t, int64_t i)
+{
+	const ds_tensor *d = ds_g_tensor(g, t);
+	int64_t at = i / ds_t_cols(d) * d->ld + i % ds_t_cols(d);
+	void *p = ds_exec_data(x, t);
+	return d->dtype == DS_F64 ? ((double *)p)[at] : ((float *)p)[at];
+}
+
+static void set(ds_exec *x, const ds_graph *g, ds_tid t, int64_t i, double v)
+{
+	void *p = ds_exec_data(x, t);
+	if (ds_g_tensor(g, t)->dtype == DS_F64)
+		((double *)p)[i] = v;
+	else
+		((float *)p)[i] = (float)v;
+}
+
+/* Weights, states and seeds get the same numbers on every executor. */
+static void fill(ds_exec *x, const ds_graph *g)
+{
+	for (ds_tid t = 1; t < g->n_tensors; t++) {
+		const ds_tensor *d = ds_g_tensor(g, t);
+		bool takes = d->class == DS_CLASS_PARAM || d->class == DS_CLASS_IN ||
+			d->class == DS_CLASS_STATE;
+		for (int64_t i = 0; takes && i < ds_t_count(d); i++)
+			set(x, g, t, i, (float)ds_rng_normal(ds_rng_of(seed_now, (uint64_t)t), (uint64_t)i));
+	}
+}
+
+static ds_exec *ready(const ds_graph *g, const ds_backend *b, ds_pool *pool)
+{
+	ds_exec *x;
+	ds_err e;
+	if (ds_exec_new(&x, g, b, pool, (ds_exec_opts){ 0 }, &e) != DS_OK)
+		fail_msg("%s", e.msg);
+	fill(x, g);
+	return x;
+}
+
+static void run(ds_exec *x, const ds_graph *g)
+{
+	ds_err e;
+	for (int p = DS_PHASE_FWD; p <= (g->train ? DS_PHASE_BWD : DS_PHASE_FWD); p++)
+		assert_int_equal(ds_exec_run(x, (ds_phase)p, &run1, &e), DS_OK);
+}
+
+/* What the gradients are the gradients of: the loss plus seeds times outputs. */
+static double objective(ds_exec *x, const ds_graph *g)
+{
+	ds_err e;
+	assert_int_equal(ds_exec_run(x, DS_PHASE_FWD, &run1, &e), DS_OK);
+	double sum = g->loss ? get(x, g, g->loss, 0) : 0;
+	for (int s = 0; s < g->n_seeds; s++)
+		for (int64_t i = 0; i < ds_t_count(ds_g_tensor(g, g->seeds[s].of)); i++)
+			sum += get(x, g, g->seeds[s].of, i) * get(x, g, g->seeds[s].seed, i);
+	return sum;
+}
+
+static void check_param(ds_exec *x, const ds_graph *g, ds_tid t, const char *op)
+{
+	const ds_tensor *p = ds_g_tensor(g, t);
+	int64_t n = ds_t_count(p);
+	for (int k = 0; k < 6; k++) { /* some elements, not all: each costs two runs */
+		int64_t i = (int64_t)ds_rng_below(ds_rng_of(seed_now, (uint64_t)t), (uint64_t)(1000 + k),
+			(uint64_t)n);
+		double was = get(x, g, t, i), h = 1e-5 * fmax(1, fabs(was)), got = get(x, g, p->grad, i);
+		set(x, g, t, i, was + h);
+		double up = objective(x, g);
+		set(x, g, t, i, was - h);
+		double down = objective(x, g);
+		set(x, g, t, i, was);
+		double want = (up - down) / (2 * h);
+		if (fabs(got - want) > 1e-5 * fmax(1, fabs(want)))
+			fail_msg("%s: gradient of %s[%lld] is %.10g, differences give %.10g (DS_SEED=%llu)",
+				op, p->name, (long long)i, got, want, (unsigned long long)seed_now);
+	}
+}
+
+static void gradients_are_finite_differences(void **state)
+{
+	DS_AUTO(ds_pool) pool = ds_pool_new(1);
+	for (int k = 1; k < DS_N_OPS; k++) {
+		const ds_op *op = ds_op_of((ds_op_kind)k);
+		if (!ds_op_sampled(op) || !ds_op_differentiable(op))
+			continue;
+		for (uint64_t round = 0; round < ROUNDS; round++) {
+			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
+			widen(g);
+			DS_AUTO(ds_exec) x = ready(g, ds_backend_ref(), pool);
+			run(x, g);
+			for (ds_tid t = 1; t < g->n_tensors; t++)
+				if (ds_g_tensor(g, t)->grad)
+					check_param(x, g, t, op->name);
+		}
+	}
+}
+
+/* Relative to the largest value of the tensor: sums of n products lose about sqrt(n) ulp. */
+static void compare(ds_exec *x, ds_exec *y, const ds_graph *g, const ds_graph *wide, ds_tid t,
+	const char *op)
+{
+	double top = 1e-3, worst = 0;
+	int64_t n = ds_t_count(ds_g_tensor(g, t)), at = 0;
+	for (int64_t i = 0; i < n; i++)
+		top = fmax(top, fabs(get(y, wide, t, i)));
+	for (int64_t i = 0; i < n; i++) {
+		double d = fabs(get(x, g, t, i) - get(y, wide, t, i));
+		if (!(d <= worst)) {
+			worst = d;
+			at = i;
+		}
+	}
+	if (!(worst <= 2e-5 * top))
+		fail_msg("%s: %s[%lld] is %.9g, the reference gives %.9g (DS_SEED=%llu)", op,
+			ds_g_tensor(g, t)->name, (long long)at, get(x, g, t, at), get(y, wide, t, at),
+			(unsigned long long)seed_now);
+}
+
+static bool is_result(const ds_tensor *t)
+{
+	return (t->flags & DS_T_KEEP) || t->class == DS_CLASS_GRAD || t->class == DS_CLASS_STATE;
+}
+
+static void kernels_give_what_references_give(void **state)
+{
+	DS_AUTO(ds_pool) pool = ds_pool_new(2);
+	for (int k = 1; k < DS_N_OPS; k++) {
+		const ds_op *op = ds_op_of((ds_op_kind)k);
+		if (!ds_op_sampled(op))
+			continue;
+		for (uint64_t round = 0; round < 2 * ROUNDS; round++) {
+			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
+			DS_AUTO(ds_graph) wide = make((ds_op_kind)k, round);
+			widen(wide);
+			DS_AUTO(ds_exec) x = ready(g, ds_backend_cpu(), pool);
+			DS_AUTO(ds_exec) y = ready(wide, ds_backend_ref(), pool);
+			run(x, g);
+			run(y, wide);
+			for (ds_tid t = 1; t < g->n_tensors; t++)
+				if (is_result(ds_g_tensor(g, t)) && t != g->grad_norm)
+					compare(x, y, g, wide, t, op->name);
+		}
+	}
+}
+
+static void bits_do_not_depend_on_threads(void **state)
+{
+	DS_AUTO(ds_pool) one = ds_pool_new(1);
+	DS_AUTO(ds_pool) three = ds_pool_new(3);
+	for (int k = 1; k < DS_N_OPS; k++) {
+		const ds_op *op = ds_op_of((ds_op_kind)k);
+		if (!ds_op_sampled(op))
+			continue;
+		for (uint64_t round = 0; round < ROUNDS; round++) {
+			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
+			DS_AUTO(ds_exec) x = ready(g, ds_backend_cpu(), one);
+			DS_AUTO(ds_exec) y = ready(g, ds_backend_cpu(), three);
+			run(x, g);
+			run(y, g);
+			for (ds_tid t = 1; t < g->n_tensors; t++) {
+				const ds_tensor *d = ds_g_tensor(g, t);
+				if (!is_result(d) || d->base || t == g->grad_norm)
+					continue;
+				if (memcmp(ds_exec_data(x, t), ds_exec_data(y, t), ds_t_bytes(d)) != 0)
+					fail_msg("%s: the bits of %s depend on threads (DS_SEED=%llu)",
+						op->name, d->name, (unsigned long long)seed_now);
+			}
+		}
+	}
+}
+
+static void a_second_micro_batch_adds_to_the_gradients(void **state)
+{
+	DS_AUTO(ds_pool) pool = ds_pool_new(1);
+	for (int k = 1; k < DS_N_OPS; k++) {
+		const ds_op *op = ds_op_of((ds_op_kind)k);
+		if (!ds_op_sampled(op) || !ds_op_differentiable(op) || k == DS_OP_dropout)
+			continue;
+		DS_AUTO(ds_graph) g = make((ds_op_kind)k, 1);
+		DS_AUTO(ds_exec) x = ready(g, ds_backend_cpu(), pool);
+		DS_AUTO(ds_exec) y = ready(g, ds_backend_cpu(), pool);
+		ds_run second = run1;
+		second.micro = 1;
+		ds_err e;
+		run(x, g);
+		run(y, g);
+		assert_int_equal(ds_exec_run(x, DS_PHASE_FWD, &second, &e), DS_OK);
+		assert_int_equal(ds_exec_run(x, DS_PHASE_BWD, &second, &e), DS_OK);
+		for (ds_tid t = 1; t < g->n_tensors; t++)
+			for (int64_t i = 0; ds_g_tensor(g, t)->class == DS_CLASS_GRAD &&
+				i < ds_t_count(ds_g_tensor(g, t)); i++) {
+				double want = 2 * get(y, g, t, i), got = get(x, g, t, i);
+				if (fabs(want - got) > 1e-4 * fmax(1, fabs(want)))
+					fail_msg("%s: %s[%lld]: %.9g after two, %.9g wanted", op->name,
+						ds_g_tensor(g, t)->name, (long long)i, got, want);
+			}
+	}
+}
+
+static void every_op_has_a_rule_or_says_why_not(void **state)
+{
+	for (int k = 1; k < DS_N_OPS; k++) {
+		const ds_op *op = ds_op_of((ds_op_kind)k);
+		assert_non_null(op->name);
+		assert_non_null(op->shape);
+		assert_non_null(op->grad);
+		assert_non_null(op->flops);
+		assert_non_null(op->ref);
+		assert_true(ds_op_sampled(op) || !ds_op_differentiable(op));
+	}
+}
+
+int main(void)
+{
+	const char *given = getenv("DS_SEED");
+	seed_now = given ? strtoull(given, NULL, 0) : 1;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_op_has_a_rule_or_says_why_not),
+		cmocka_unit_test(gradients_are_finite_differences),
+		cmocka_unit_test(kernels_give_what_references_give),
+		cmocka_unit_test(bits_do_not_depend_on_threads),
+		cmocka_unit_test(a_second_micro_batch_adds_to_the_gradients),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

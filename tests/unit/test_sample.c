@@ -1,0 +1,80 @@
+/* test_sample.c - what may be drawn, how often, and that a key always draws the same */
+#include "infer/sample.h"
+
+#include "base/rng.h"
+
+#include "test.h"
+
+#include <math.h>
+
+static const float logits[] = { 0, 2, 2, 1, -50 };
+enum { N = 5 };
+
+static void greedy_takes_the_lowest_id_of_the_best(void **state)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1024);
+	ds_sampling s = { .temperature = 0, .top_p = 1 };
+	float logprob;
+	assert_int_equal(ds_sample(&s, logits, N, 1, 1, mem, &logprob), 1);
+	double sum = 1 + 2 * exp(2) + exp(1) + exp(-50);
+	assert_true(fabs(logprob - (2 - log(sum))) < 1e-6);
+}
+
+static void frequencies_follow_the_softmax(void **state)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1024);
+	ds_sampling s = { .temperature = 0.5, .top_p = 1, .seed = 3 };
+	enum { DRAWS = 20000 };
+	int count[N] = { 0 };
+	double sum = 0;
+	for (int i = 0; i < N; i++)
+		sum += exp(logits[i] / 0.5);
+	for (int i = 0; i < DRAWS; i++) {
+		ds_arena_reset(mem);
+		count[ds_sample(&s, logits, N, (uint64_t)i, 0, mem, NULL)]++;
+	}
+	for (int i = 0; i < N; i++) {
+		double p = exp(logits[i] / 0.5) / sum, dev = sqrt(DRAWS * p * (1 - p)) + 1;
+		assert_true(fabs(count[i] - DRAWS * p) < 5 * dev);
+	}
+}
+
+static void cuts_leave_only_the_most_probable(void **state)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1024);
+	ds_sampling k = { .temperature = 5, .top_k = 2, .top_p = 1 };
+	ds_sampling p = { .temperature = 1, .top_p = 0.3 };
+	for (uint64_t i = 0; i < 500; i++) {
+		uint32_t id = ds_sample(&k, logits, N, i, 0, mem, NULL);
+		assert_true(id == 1 || id == 2);
+		assert_int_equal(ds_sample(&p, logits, N, i, 0, mem, NULL), 1);
+	}
+}
+
+static void a_key_and_a_step_always_draw_the_same(void **state)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1024);
+	ds_sampling s = { .temperature = 1, .top_p = 1, .seed = 9 };
+	for (uint64_t i = 0; i < 50; i++)
+		assert_int_equal(ds_sample(&s, logits, N, 7, i, mem, NULL),
+			ds_sample(&s, logits, N, 7, i, mem, NULL));
+}
+
+static void settings_out_of_range_are_usage_errors(void **state)
+{
+	ds_err e;
+	ds_sampling hot = { .temperature = -1, .top_p = 1 },
+		    none = { .temperature = 1, .top_p = 0 };
+	ds_sampling few = { .temperature = 1, .top_p = 1, .top_k = -1 };
+	ds_sampling nan = { .temperature = NAN, .top_p = 1 };
+	assert_int_equal(ds_sampling_check(&hot, &e), DS_USAGE);
+	assert_int_equal(ds_sampling_check(&none, &e), DS_USAGE);
+	assert_int_equal(ds_sampling_check(&few, &e), DS_USAGE);
+	assert_int_equal(ds_sampling_check(&nan, &e), DS_USAGE);
+}
+
+TESTS(cmocka_unit_test(greedy_takes_the_lowest_id_of_the_best),
+	cmocka_unit_test(frequencies_follow_the_softmax),
+	cmocka_unit_test(cuts_leave_only_the_most_probable),
+	cmocka_unit_test(a_key_and_a_step_always_draw_the_same),
+	cmocka_unit_test(settings_out_of_range_are_usage_errors))
