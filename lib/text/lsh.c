@@ -1,0 +1,140 @@
+/*
+ * lsh.c - open addressing in many small segments, each of which grows by itself
+ *
+ * The home of a tag is tag * size >> 32, so that the order of tags is the order of slots: a segment
+ * grows in one pass from left to right, and members of a bucket stay in their order. With segments
+ * memory grows by steps of 1/256 and never doubles at once. Bound by one cache miss a band, which
+ * ds_lsh_prefetch starts for all bands together.
+ */
+#include "text/lsh.h"
+
+#include "base/mem.h"
+
+enum { FIRST_SLOTS = 16 };
+
+typedef struct {
+	uint64_t *slot;
+	uint32_t n_slots, n;
+} segment;
+
+struct ds_lsh {
+	unsigned bands, most;
+	uint64_t n_slots;
+	segment at[]; /* DS_LSH_SEGMENTS a band */
+};
+
+ds_lsh *ds_lsh_new(unsigned bands, unsigned most)
+{
+	size_t n = (size_t)bands * DS_LSH_SEGMENTS;
+	ds_lsh *t = ds_mem_zero(sizeof *t + n * sizeof *t->at);
+	t->bands = bands;
+	t->most = most;
+	return t;
+}
+
+void ds_lsh_free(ds_lsh *t)
+{
+	for (size_t i = 0; t && i < (size_t)t->bands * DS_LSH_SEGMENTS; i++)
+		ds_mem_free(t->at[i].slot);
+	ds_mem_free(t);
+}
+
+uint64_t ds_lsh_bytes(const ds_lsh *t)
+{
+	return t->n_slots * sizeof(uint64_t) +
+	       (uint64_t)t->bands * DS_LSH_SEGMENTS * sizeof(segment);
+}
+
+static inline const segment *segment_of(const ds_lsh *t, unsigned band, uint64_t key)
+{
+	return &t->at[(size_t)band * DS_LSH_SEGMENTS + (key >> 32 & (DS_LSH_SEGMENTS - 1))];
+}
+
+static inline size_t home(const segment *s, uint32_t tag)
+{
+	return (size_t)((uint64_t)tag * s->n_slots >> 32);
+}
+
+void ds_lsh_prefetch(const ds_lsh *t, const uint64_t *keys)
+{
+	for (unsigned b = 0; b < t->bands; b++) {
+		const segment *s = segment_of(t, b, keys[b]);
+		if (s->slot)
+			__builtin_prefetch(s->slot + home(s, (uint32_t)keys[b]), 1);
+	}
+}
+
+/* Walks a bucket; *free_slot is where its next member belongs. */
+static inline size_t walk(
+	const segment *s, uint32_t tag, unsigned most, uint32_t *out, size_t *free_slot)
+{
+	size_t n = 0, i = 0;
+	if (s->n_slots) {
+		for (i = home(s, tag); s->slot[i]; i = i + 1 == s->n_slots ? 0 : i + 1)
+			if ((uint32_t)(s->slot[i] >> 32) == tag && n < most)
+				out[n++] = (uint32_t)s->slot[i] - 1;
+	}
+	*free_slot = i;
+	return n;
+}
+
+size_t ds_lsh_find(const ds_lsh *t, unsigned band, uint64_t key, uint32_t *out)
+{
+	size_t free_slot;
+	return walk(segment_of(t, band, key), (uint32_t)key, t->most, out, &free_slot);
+}
+
+static void put(segment *s, uint64_t member)
+{
+	size_t i = home(s, (uint32_t)(member >> 32));
+	while (s->slot[i])
+		i = i + 1 == s->n_slots ? 0 : i + 1;
+	s->slot[i] = member;
+}
+
+static void grow(ds_lsh *t, segment *s)
+{
+	segment was = *s;
+	s->n_slots = was.n_slots ? was.n_slots + was.n_slots / 2 : FIRST_SLOTS;
+	s->slot = DS_NEW(uint64_t, s->n_slots);
+	t->n_slots += s->n_slots - was.n_slots;
+	/* What wrapped around at the end comes last, as it came: begin behind an empty slot. */
+	size_t first = 0;
+	while (first < was.n_slots && was.slot[first])
+		first++;
+	for (size_t k = 0; k < was.n_slots; k++) {
+		size_t i = first + k < was.n_slots ? first + k : first + k - was.n_slots;
+		if (was.slot[i])
+			put(s, was.slot[i]);
+	}
+	ds_mem_free(was.slot);
+}
+
+size_t ds_lsh_add(
+	ds_lsh *t, unsigned band, uint64_t key, uint32_t record, uint32_t *out, bool *filled)
+{
+	segment *s = (segment *)segment_of(t, band, key);
+	uint32_t tag = (uint32_t)key;
+	size_t at, n = walk(s, tag, t->most, out, &at);
+	*filled = n + 1 == t->most;
+	if (n == t->most)
+		return n;
+	uint64_t member = (uint64_t)tag << 32 | (record + 1);
+	if ((uint64_t)(s->n + 1) * 5 > (uint64_t)s->n_slots * 4) {
+		grow(t, s);
+		put(s, member);
+	} else {
+		s->slot[at] = member;
+	}
+	s->n++;
+	return n;
+}
+
+const uint64_t *ds_lsh_segment(
+	const ds_lsh *t, unsigned band, unsigned number, size_t *n_slots, size_t *n_members)
+{
+	const segment *s = &t->at[(size_t)band * DS_LSH_SEGMENTS + number];
+	*n_slots = s->n_slots;
+	*n_members = s->n;
+	return s->slot;
+}
