@@ -114,15 +114,9 @@ static inline void put_ascii(ds_ngram *g, const uint8_t *p, size_t n)
 	put(g, hash_last(h, p, n, LOWER));
 }
 
-static inline unsigned entry(uint32_t c)
-{
-	unsigned block = ds_units_stage1[c >> DS_UNITS_SHIFT];
-	return ds_units_stage2[block << DS_UNITS_SHIFT | (c & ((1u << DS_UNITS_SHIFT) - 1))];
-}
-
 static inline unsigned class_of(const ds_ngram *g, unsigned e)
 {
-	unsigned class = e & 3;
+	unsigned class = e & DS_UNITS_CLASS;
 	if (g->mode == DS_UNIT_AUTO || !class)
 		return class;
 	return g->mode == DS_UNIT_WORD ? 1 : 2;
@@ -132,7 +126,7 @@ static inline unsigned class_of(const ds_ngram *g, unsigned e)
 static inline uint64_t lower(uint32_t c, unsigned e, unsigned *n)
 {
 	uint8_t b[8] = { 0 };
-	*n = ds_utf8_put(b, (uint32_t)((int32_t)c + ds_units_delta[e >> 4]));
+	*n = ds_utf8_put(b, ds_units_lower(c, e));
 	return load64(b);
 }
 
@@ -147,7 +141,7 @@ static void put_run(ds_ngram *g, const uint8_t *p)
 		unsigned n = ds_utf8_get(p, g->end, &c), m;
 		if (!n)
 			break;
-		unsigned e = entry(c);
+		unsigned e = ds_units_entry(c);
 		if (class_of(g, e) != 1)
 			break;
 		uint64_t v = lower(c, e, &m);
@@ -236,7 +230,7 @@ static void scan_other(ds_ngram *g)
 {
 	uint32_t c;
 	unsigned n = ds_utf8_get(g->at, g->end, &c);
-	unsigned e = n ? entry(c) : 0, class = n ? class_of(g, e) : 0, m;
+	unsigned e = n ? ds_units_entry(c) : 0, class = n ? class_of(g, e) : 0, m;
 	const uint8_t *open = g->open;
 	g->open = NULL;
 	if (class == 1) {
@@ -257,8 +251,8 @@ static void scan_chars(ds_ngram *g)
 	while (g->at < g->end && g->n_units < DS_NGRAM_ROOM) {
 		uint32_t c;
 		unsigned n = ds_utf8_get(g->at, g->end, &c), m;
-		unsigned e = n ? entry(c) : 0;
-		if (e & 3) {
+		unsigned e = n ? ds_units_entry(c) : 0;
+		if (e & DS_UNITS_CLASS) {
 			uint64_t v = lower(c, e, &m);
 			put(g, hash_step(K0, v, 0));
 		}

@@ -10,14 +10,6 @@
 #include <emmintrin.h>
 #endif
 
-enum { SPACE = 4, UNSTABLE = 8 };
-
-static unsigned entry(uint32_t c)
-{
-	unsigned block = ds_units_stage1[c >> DS_UNITS_SHIFT];
-	return ds_units_stage2[block << DS_UNITS_SHIFT | (c & ((1u << DS_UNITS_SHIFT) - 1))];
-}
-
 /* Copies ASCII while no two white-space characters meet; returns how many bytes. */
 static size_t copy_ascii(char *out, const uint8_t *p, const uint8_t *end, bool space)
 {
@@ -56,14 +48,14 @@ size_t ds_text_squeeze(char *out, ds_str text, bool *stable)
 		/* What stopped it, and the rest of its 16 bytes. */
 		for (const uint8_t *stop = end - p < 16 ? end : p + 16; p < stop;) {
 			uint32_t c = *p;
-			unsigned e = c == ' ' || c - 9 < 5 ? SPACE : 0, m = 1;
+			unsigned e = c == ' ' || c - 9 < 5 ? DS_UNITS_SPACE : 0, m = 1;
 			if (c >= 0x80) {
 				m = ds_utf8_get(p, end, &c);
-				e = m ? entry(c) : 0;
+				e = m ? ds_units_entry(c) : 0;
 				m = m ? m : 1;
 			}
-			*stable = *stable && !(e & UNSTABLE);
-			if (!(e & SPACE)) {
+			*stable = *stable && !(e & DS_UNITS_UNSTABLE);
+			if (!(e & DS_UNITS_SPACE)) {
 				memcpy(w, p, m);
 				w += m;
 				space = false;
