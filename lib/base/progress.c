@@ -23,7 +23,8 @@ struct ds_progress {
 	int64_t start_ns;
 	atomic_llong total, due_ns;
 	atomic_ullong records, bytes;
-	char note[128];     /* under draw_lock */
+	char note[256];     /* under draw_lock */
+	bool whole;         /* the note is all there is to show */
 };
 
 static pthread_mutex_t draw_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -107,8 +108,18 @@ const char *ds_human_count(char out[16], double count)
 	return out;
 }
 
+static void draw_whole(ds_progress *p)
+{
+	fprintf(stderr, "\r%s: %s\033[K", p->c->program, p->note);
+	line_is_up = true;
+}
+
 static void draw(ds_progress *p, int64_t now)
 {
+	if (p->whole) {
+		draw_whole(p);
+		return;
+	}
 	char records[16], rate[16], size[16];
 	double seconds = (double)(now - p->start_ns) / 1e9;
 	double bytes = (double)atomic_load(&p->bytes);
@@ -156,6 +167,25 @@ void ds_progress_note(ds_progress *p, const char *fmt, ...)
 		va_end(ap);
 	}
 	pthread_mutex_unlock(&draw_lock);
+}
+
+void ds_progress_line(ds_progress *p, const char *fmt, ...)
+{
+	va_list ap;
+	if (!p->live)
+		return;
+	pthread_mutex_lock(&draw_lock);
+	va_start(ap, fmt);
+	vsnprintf(p->note, sizeof(p->note), fmt, ap);
+	va_end(ap);
+	p->whole = true;
+	pthread_mutex_unlock(&draw_lock);
+	ds_progress_add(p, 0, 0);
+}
+
+bool ds_progress_live(const ds_progress *p)
+{
+	return p->live;
 }
 
 void ds_progress_clear(ds_progress *p)

@@ -16,6 +16,9 @@ void ds_progress_total(ds_progress *p, int64_t bytes); /* -1: unknown, then no E
 void ds_progress_add(ds_progress *p, uint64_t records, uint64_t bytes);
 /* Replaces the right part of the live line, e.g. "loss 2.31"; NULL takes it away. */
 void ds_progress_note(ds_progress *p, const char *fmt, ...) DS_PRINTF(2, 3);
+/* Replaces all of the live line behind the program's name, for work that is not counted in records. */
+void ds_progress_line(ds_progress *p, const char *fmt, ...) DS_PRINTF(2, 3);
+bool ds_progress_live(const ds_progress *p); /* is there a live line at all? */
 void ds_progress_clear(ds_progress *p); /* wipes the live line before something else is printed */
 double ds_progress_seconds(const ds_progress *p);
 DS_AUTO_WITH(ds_progress, ds_progress_free)

@@ -14,16 +14,16 @@
 #include <unistd.h>
 
 enum { STATE_BYTES = 64 << 20 };
-static const char prefix[] = "checkpoint-";
+static const char prefix[] = "checkpoint-", part[] = ".part"; /* part: being written */
 
 typedef struct { /* paths of one call */
 	ds_buf at;
 } path;
 
-static const char *join(path *p, const char *out, const char *form, int64_t step, const char *file)
+static const char *join(path *p, const char *out, const char *end, int64_t step, const char *file)
 {
 	ds_buf_clear(&p->at);
-	ds_buf_fmt(&p->at, "%s/%s%s%lld%s%s", out, form, prefix, (long long)step, *file ? "/" : "", file);
+	ds_buf_fmt(&p->at, "%s/%s%lld%s%s%s", out, prefix, (long long)step, end, *file ? "/" : "", file);
 	return ds_buf_text(&p->at);
 }
 
@@ -80,22 +80,22 @@ static ds_rc write_parts(path *p, const char *out, const ds_ckpt *s, ds_exec *x,
 	ds_err *e)
 {
 	ds_buf state = { 0 };
-	DS_TRY(ds_dir_make(join(p, out, ".", s->step, ""), e));
-	DS_TRY(write_class(join(p, out, ".", s->step, "model.safetensors"), x, g, DS_CLASS_PARAM,
+	DS_TRY(ds_dir_make(join(p, out, part, s->step, ""), e));
+	DS_TRY(write_class(join(p, out, part, s->step, "model.safetensors"), x, g, DS_CLASS_PARAM,
 		DS_ST_F32, e));
-	DS_TRY(write_class(join(p, out, ".", s->step, "optimizer.safetensors"), x, g, DS_CLASS_OPT,
+	DS_TRY(write_class(join(p, out, part, s->step, "optimizer.safetensors"), x, g, DS_CLASS_OPT,
 		DS_ST_F32, e));
 	print_state(&state, s);
-	ds_rc rc = ds_file_write(join(p, out, ".", s->step, "state.json"), ds_buf_view(&state), e);
+	ds_rc rc = ds_file_write(join(p, out, part, s->step, "state.json"), ds_buf_view(&state), e);
 	ds_buf_free(&state);
 	DS_TRY(rc);
-	return sync_dir(join(p, out, ".", s->step, ""), e);
+	return sync_dir(join(p, out, part, s->step, ""), e);
 }
 
 static ds_rc move_dir(path *p, const char *out, int64_t step, ds_err *e)
 {
 	path to = { 0 };
-	const char *from = join(p, out, ".", step, "");
+	const char *from = join(p, out, part, step, "");
 	ds_rc rc = ds_dir_remove(join(&to, out, "", step, ""), e);
 	if (rc == DS_OK && rename(from, ds_buf_text(&to.at)) != 0)
 		rc = ds_fail_errno(e, "%s: cannot rename", from);
@@ -108,13 +108,13 @@ ds_rc ds_ckpt_save(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph
 {
 	path p = { 0 };
 	ds_err later;
-	ds_rc rc = ds_dir_remove(join(&p, out, ".", s->step, ""), e);
+	ds_rc rc = ds_dir_remove(join(&p, out, part, s->step, ""), e);
 	if (rc == DS_OK)
 		rc = write_parts(&p, out, s, x, g, e);
 	if (rc == DS_OK)
 		rc = move_dir(&p, out, s->step, e);
 	/* What is left of a failure only takes room; why it failed is what counts. */
-	if (rc != DS_OK && ds_dir_remove(join(&p, out, ".", s->step, ""), &later) != DS_OK)
+	if (rc != DS_OK && ds_dir_remove(join(&p, out, part, s->step, ""), &later) != DS_OK)
 		rc = ds_at(e, rc, "%s left behind", ds_buf_text(&p.at));
 	ds_buf_free(&p.at);
 	return rc;
@@ -159,6 +159,20 @@ static int64_t step_of(const char *name)
 	if (!ds_str_starts(s, head) || !ds_str_i64((ds_str){ s.at + head.n, s.n - head.n }, &step))
 		return -1;
 	return step > 0 ? step : -1;
+}
+
+/* The step of a checkpoint that was never finished, or -1. */
+static int64_t left_of(const char *name)
+{
+	ds_buf whole = { 0 };
+	ds_str s = ds_str_of(name), end = ds_str_of(part);
+	int64_t step = -1;
+	if (ds_str_ends(s, end)) {
+		ds_buf_add(&whole, s.at, s.n - end.n);
+		step = step_of(ds_buf_text(&whole));
+	}
+	ds_buf_free(&whole);
+	return step;
 }
 
 static ds_rc read_state(const char *file, ds_ckpt *s, ds_err *e)
@@ -272,17 +286,19 @@ ds_rc ds_ckpt_prune(const char *out, int64_t keep, ds_err *e)
 	path p = { 0 };
 	size_t n = 0, all = 0;
 	ds_rc rc = DS_OK;
-	if (!keep)
-		return DS_OK;
 	DS_TRY(ds_dir_list(out, &names, e));
 	while (names[all])
 		all++;
 	int64_t *steps = DS_NEW(int64_t, all + 1);
-	for (size_t i = 0; i < all; i++)
+	for (size_t i = 0; i < all && rc == DS_OK; i++) {
+		int64_t left = left_of(names[i]);
+		if (left > 0)
+			rc = ds_dir_remove(join(&p, out, part, left, ""), e);
 		if (step_of(names[i]) > 0)
 			steps[n++] = step_of(names[i]);
+	}
 	qsort(steps, n, sizeof(*steps), newest_first);
-	for (size_t i = (size_t)keep; i < n && rc == DS_OK; i++)
+	for (size_t i = keep ? (size_t)keep : n; i < n && rc == DS_OK; i++)
 		rc = ds_dir_remove(join(&p, out, "", steps[i], ""), e);
 	ds_buf_free(&p.at);
 	ds_mem_free(steps);

@@ -2,7 +2,7 @@
  * checkpoint.h - the state of a run on disk
  *
  * OUT/checkpoint-STEP/ holds model.safetensors, optimizer.safetensors ("NAME.m" and so on) and
- * state.json. It is written as OUT/.checkpoint-STEP and renamed when everything is on the disk, so a
+ * state.json. It is written as OUT/checkpoint-STEP.part and renamed when everything is on the disk, so a
  * checkpoint is whole or not there. Tensors go by their names: another layout can read them.
  */
 #ifndef DS_MODEL_CHECKPOINT_H
@@ -35,7 +35,7 @@ DS_MUST ds_rc ds_ckpt_newest(const char *out, int64_t *step, ds_arena *mem, cons
 	ds_err *e);
 DS_MUST ds_rc ds_ckpt_load(const char *out, int64_t step, ds_ckpt *s, ds_exec *x, const ds_graph *g,
 	ds_err *e);
-/* Removes all but the `keep` newest; 0 keeps all. */
+/* Removes all but the `keep` newest (0 keeps all), and what an interrupted write left. */
 DS_MUST ds_rc ds_ckpt_prune(const char *out, int64_t keep, ds_err *e);
 
 #endif

@@ -1,0 +1,57 @@
+/*
+ * opts.h - what a run was asked to do
+ *
+ * Every key is an option (--max-steps 60), a --set (--set max_steps=60) and a line of config.ini.
+ * Model keys (n_layer …) are kept as pairs until the model is known.
+ */
+#ifndef TRAIN_OPTS_H
+#define TRAIN_OPTS_H
+
+#include "base/args.h"
+#include "model/config.h"
+
+typedef struct { /* the keys; config.ini holds them all */
+	const char *model, *eval_data;
+	int task, precision, optimizer, scheduler, tune, save_dtype;
+	double lr; /* below 0: by what is trained */
+	double weight_decay, max_norm, epochs, beta1, beta2, epsilon;
+	int64_t warmup_steps, max_steps, batch_tokens, seq, accumulation;
+	int64_t save_every, save_total_limit, log_every, eval_every, eval_batches, patience, seed;
+	bool doc_attention;
+} train_keys;
+enum { EVERY_EPOCH = -1 };
+
+typedef struct {
+	ds_str name, value;
+} train_pair;
+
+typedef struct {
+	train_keys keys;
+	ds_arena *mem;
+	/* as given on the command line, in order */
+	train_pair *given;
+	size_t n_given, cap_given;
+	/* model keys of a config.ini, then of the command line */
+	train_pair *model;
+	size_t n_model, cap_model;
+	const char **data; /* of a config.ini, where the command line names none */
+	size_t n_data, cap_data;
+	/* options that are no keys */
+	bool resume, dry_run, plot;
+	const char *dump;
+} train_opts;
+
+extern const ds_key train_key_table[];
+extern train_opts train_options; /* filled by ds_main before run is called */
+
+const ds_arg *train_args(void); /* the table of options */
+/* Applies what was given on the command line to the keys. */
+DS_MUST ds_rc train_apply_given(train_opts *o, ds_err *e);
+/* Reads config.ini into the keys; unknown keys are DS_USAGE. */
+DS_MUST ds_rc train_read_ini(train_opts *o, const char *path, ds_err *e);
+/* For a run that goes on, after its ini: applies what may differ, refuses what else does not agree. */
+DS_MUST ds_rc train_apply_resumed(train_opts *o, ds_err *e);
+void train_print_ini(const train_opts *o, const ds_config *c, const char *const *data, size_t n_data,
+	ds_buf *out);
+
+#endif
