@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct ds_packer;
+
 typedef enum { /* the numbers are in the format */
 	DS_T_UTF8 = 1,
 	DS_T_JSON = 2,  /* one JSON value as text */
@@ -24,7 +26,10 @@ typedef enum { /* the numbers are in the format */
 	DS_T_F32S = 9,
 } ds_type;
 
-enum { DS_MAX_COLUMNS = 1024, DS_BLOCK_BYTES = 1 << 20 };
+enum { DS_MAX_COLUMNS = 1024, DS_MAX_ROWS = 1 << 24, DS_BLOCK_BYTES = 1 << 20 };
+
+/* Bytes of input that a block is made of: DS_BLOCK_BYTES, or what DS_BLOCK in the environment says. */
+size_t ds_block_target(void);
 
 /* The parts of a column as they are stored; only record/ looks inside. */
 typedef struct {
@@ -33,7 +38,8 @@ typedef struct {
 	uint64_t raw_bytes;   /* after unpacking */
 	uint64_t hash;        /* XXH3-64 of the stored bytes */
 	uint8_t codec;        /* 0 none, 1 zstd */
-	uint8_t presence;     /* 0 all present, 1 bitmap, 2 bitmap and nulls */
+	uint8_t tail;         /* codec 1: bytes of padding at the end of the stored ones */
+	uint8_t presence;     /* bit 0: a bitmap of presence, bit 1: a bitmap of nulls */
 	bool valid;           /* at/bytes/hash describe this column (not so for a built one) */
 	bool checked;         /* the hash was verified */
 } ds_stored;
@@ -59,6 +65,8 @@ typedef struct ds_block {
 	uint64_t origin_record; /* number of its first record in that file, from 1 */
 	const uint64_t *row_of; /* where rows were dropped: each row's offset from first_record; else NULL */
 	uint64_t input_bytes;   /* bytes of input it was made from, for progress */
+	uint64_t offset;        /* where its frame began in the input, for messages; DSR input only */
+	struct ds_packer *packer; /* lent by the worker for unpacking; NULL: one for each column */
 } ds_block;
 
 ds_block *ds_block_new(ds_arena *mem, uint32_t n_rows); /* without columns */
@@ -66,13 +74,23 @@ ds_col *ds_block_find(const ds_block *b, const char *name); /* NULL: no such col
 /* The decoded column, its hash checked, or *out = NULL where no record of the block has the field. */
 DS_MUST ds_rc ds_block_get(ds_block *b, const char *name, const ds_col **out, ds_err *e);
 DS_MUST ds_rc ds_col_decode(ds_block *b, ds_col *c, ds_err *e);
+/* Hashes of all columns that came from outside and were not checked yet; DS_SHORT names block and column. */
+DS_MUST ds_rc ds_block_check(ds_block *b, ds_err *e);
+/* The same and the structure of every column, as decoding checks it. Decodes. */
+DS_MUST ds_rc ds_block_verify(ds_block *b, ds_err *e);
+/* DS_BAD where a record has more than max_bytes. Decodes only a block that could hold one. */
+DS_MUST ds_rc ds_block_limit(ds_block *b, uint64_t max_bytes, ds_err *e);
+uint64_t ds_block_raw_bytes(const ds_block *b); /* of all columns as stored without a codec */
 void ds_block_remove(ds_block *b, const char *name); /* fine where there is none */
 void ds_block_rename(ds_block *b, const char *name, const char *to);
 /* Keeps rows[0..n), ascending; decodes what it must. All rows kept costs nothing. */
 DS_MUST ds_rc ds_block_select(ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e);
 /* A copy of some rows of a block in another arena (which must outlive what is made of it). */
 DS_MUST ds_rc ds_block_copy(ds_block **out, ds_arena *mem, ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e);
-/* The rows of all blocks one after another as one block in mem; columns are merged by name. */
+/*
+ * The rows of all blocks one after another as one block in mem; columns are merged by name. Where their
+ * types differ (u16[] and u32[] apart), the column becomes json, as within a block.
+ */
 DS_MUST ds_rc ds_block_join(ds_block **out, ds_arena *mem, ds_block *const *parts, size_t n, ds_err *e);
 /* Raw size of row i over all columns; decodes. */
 DS_MUST ds_rc ds_block_row_bytes(ds_block *b, uint32_t row, uint64_t *bytes, ds_err *e);

@@ -29,20 +29,23 @@ typedef struct ds_reader ds_reader;
 DS_MUST ds_rc ds_reader_open(ds_reader **r, ds_in *in, ds_err *e);
 void ds_reader_close(ds_reader *r);
 void ds_reader_salvage(ds_reader *r, bool on); /* skip damage, count it, go on */
+void ds_reader_limit(ds_reader *r, uint64_t max_record); /* --max-record; 1 GiB unless set */
 /*
  * One raw block into mem: header and table parsed and verified, columns undecoded. *out = NULL: the end, and it
- * was whole. Cheap and to be called in order; verifying the columns' hashes is left to ds_block_verify,
- * which any thread may call. DS_SHORT: damaged, early end, or an abort block (its reason in e).
+ * was whole (or, salvaging, what there was of it). Cheap and to be called in order; verifying the columns'
+ * hashes is left to ds_block_check, which any thread may call (ds_pipe_run does; salvaging, it is done here).
+ * DS_SHORT: damaged, early end, or an abort block. Messages begin with the input's name.
  */
 DS_MUST ds_rc ds_reader_next(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *e);
-/* Checks every column's hash and structure (what decoding would check). */
-DS_MUST ds_rc ds_block_verify(ds_block *b, ds_err *e);
 /* Chain of the stream (header's, after the end the trailer's); several streams: merged. mem lives as r. */
 ds_chain *ds_reader_chain(const ds_reader *r);
 /* Optional blocks seen so far, each kind and content once, in order. */
 const ds_opt *ds_reader_opts(const ds_reader *r, size_t *n);
 typedef struct {
-	uint64_t blocks, records, bad_blocks, lost_bytes, first_bad_offset;
+	uint64_t blocks, records;       /* handed out */
+	uint64_t bad_blocks, lost_bytes; /* salvaging: what was passed over */
+	uint64_t first_bad_offset;
+	bool damaged;                   /* something was wrong, if only the end missing */
 } ds_reader_stats;
 ds_reader_stats ds_reader_get_stats(const ds_reader *r);
 DS_AUTO_WITH(ds_reader, ds_reader_close)
@@ -60,8 +63,11 @@ typedef struct ds_writer ds_writer;
 /* Writes to `out`, which the caller keeps, finishes and closes. */
 DS_MUST ds_rc ds_writer_open(ds_writer **w, ds_out *out, const ds_chain *chain, ds_err *e);
 void ds_writer_close(ds_writer *w); /* without finish: writes nothing more */
-/* Encodes a block (any thread, own packer, level 0: none) into bytes in mem; untouched columns are taken as stored.
- * Where the codec asked for differs from a stored one, the column is packed anew only if keep is false. */
+/*
+ * Encodes a block (any thread, own packer; NULL: no codec) into bytes in its arena; untouched columns are taken
+ * as stored, after a look at their hash. Without a packer packed columns are unpacked; with one, columns that are
+ * packed already stay as they are. The frame is good until the block's arena is reset.
+ */
 typedef struct {
 	ds_str head; /* frame header and column table */
 	ds_str *parts; /* then these, in order; views into the block or mem */
@@ -71,7 +77,7 @@ typedef struct {
 	uint64_t raw_bytes;
 } ds_frame;
 struct ds_packer;
-DS_MUST ds_rc ds_block_encode(ds_frame *out, ds_block *b, int level, struct ds_packer *p, ds_err *e);
+DS_MUST ds_rc ds_block_encode(ds_frame *out, ds_block *b, struct ds_packer *p, ds_err *e);
 DS_MUST ds_rc ds_writer_frame(ds_writer *w, ds_frame *f, ds_err *e); /* in order, one at a time */
 DS_MUST ds_rc ds_writer_opt(ds_writer *w, ds_opt opt, ds_err *e);
 DS_MUST ds_rc ds_writer_abort(ds_writer *w, const char *reason, ds_err *e);

@@ -1,0 +1,120 @@
+/*
+ * reader_feed.c - the reader's bytes: mapped, read, or kept for a second look
+ *
+ * A damaged stream in a pipe can only be searched again where its bytes are kept: salvaging, they
+ * go through a window that holds one frame.
+ */
+#include "record/reader_impl.h"
+
+#include "base/mem.h"
+
+enum { STEP_BYTES = 1 << 20 };
+
+void ds_feed_open(ds_feed *f, ds_in *in)
+{
+	f->in = in;
+	f->mapped = ds_in_map(in, &f->map);
+}
+
+void ds_feed_close(ds_feed *f)
+{
+	ds_in_close(f->in);
+	ds_buf_free(&f->window);
+}
+
+void ds_feed_keep(ds_feed *f)
+{
+	if (f->mapped || !f->salvage)
+		return;
+	size_t used = (size_t)(f->at - f->window_at);
+	memmove(f->window.at, f->window.at + used, f->window.n - used);
+	f->window.n -= used;
+	f->window_at = f->at;
+}
+
+void ds_feed_back(ds_feed *f, uint64_t at)
+{
+	f->at = at;
+}
+
+/* Makes the window reach n bytes beyond the present place, if the input does. */
+static ds_rc fill(ds_feed *f, uint64_t n, uint64_t *there, ds_err *e)
+{
+	size_t used = (size_t)(f->at - f->window_at);
+	while (f->window.n - used < n) {
+		/* In steps: a length is believed only as far as bytes come. */
+		uint64_t want = n - (f->window.n - used);
+		size_t step = want < STEP_BYTES ? STEP_BYTES : want > 64 * STEP_BYTES ? 64 * STEP_BYTES : want;
+		size_t got;
+		ds_buf_reserve(&f->window, step);
+		DS_TRY(ds_in_read(f->in, f->window.at + f->window.n, step, &got, e));
+		f->window.n += got;
+		if (got < step)
+			break;
+	}
+	*there = f->window.n - used;
+	return DS_OK;
+}
+
+ds_rc ds_feed_look(ds_feed *f, uint64_t n, ds_str *view, ds_err *e)
+{
+	uint64_t there;
+	if (f->mapped) {
+		there = f->map.n - f->at;
+		*view = (ds_str){ f->map.at + f->at, there < n ? there : n };
+		return DS_OK;
+	}
+	DS_TRY(fill(f, n, &there, e));
+	*view = (ds_str){ f->window.at + (f->at - f->window_at), there < n ? there : n };
+	return DS_OK;
+}
+
+ds_rc ds_feed_take(
+	ds_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out, uint64_t *got, ds_err *e)
+{
+	if (f->mapped || f->salvage) {
+		ds_str view;
+		DS_TRY(ds_feed_look(f, n, &view, e));
+		*got = view.n;
+		*out = (const uint8_t *)view.at;
+		if (!f->mapped || (uintptr_t)view.at % DS_UNIT) {
+			uint8_t *copy = ds_arena_get(mem, view.n);
+			if (view.n)
+				memcpy(copy, view.at, view.n);
+			*out = copy;
+		}
+	} else {
+		uint8_t *room = ds_arena_get(mem, n);
+		size_t k;
+		DS_TRY(ds_in_read(f->in, room, n, &k, e));
+		*got = k;
+		*out = room;
+	}
+	f->at += *got;
+	return DS_OK;
+}
+
+ds_rc ds_feed_search(ds_feed *f, bool *found, bool *header, ds_err *e)
+{
+	ds_str view;
+	*found = false;
+	f->at++;
+	for (;;) {
+		DS_TRY(ds_feed_look(f, STEP_BYTES, &view, e));
+		for (size_t i = 0; i + 8 <= view.n; i++) {
+			const char *p = view.at + i;
+			*header = memcmp(p, ds_stream_magic, 8) == 0;
+			*found = *header || memcmp(p, ds_frame_magic, 8) == 0;
+			if (*found) {
+				f->at += i;
+				return DS_OK;
+			}
+		}
+		if (view.n < STEP_BYTES) {
+			f->at += view.n;
+			return DS_OK;
+		}
+		f->at += view.n - 7;
+		ds_feed_keep(f);
+	}
+}
