@@ -97,7 +97,7 @@ ds_rc ds_sink_encode(
 {
 	*out = (ds_sink_part){ .n_rows = b->n_rows, .block = b };
 	if (!s->exporter)
-		return ds_block_encode(&out->frame, b, s->common->level, p, e);
+		return ds_block_encode(&out->frame, b, s->common->level ? p : NULL, e);
 	return s->exporter->encode ? s->exporter->encode(s->common, b, out, e) : DS_OK;
 }
 
