@@ -5,9 +5,70 @@
 #define DS_GRAPH_CPU_IMPL_H
 
 #include "graph/backend.h"
+#include "graph/cpu/simd.h"
 
 #define KERNEL(name) extern const ds_kernel ds_cpu_##name;
 #include "graph/cpu/kernels.def"
 #undef KERNEL
+
+static inline float *row_of(const ds_arg_t *a, int64_t i)
+{
+	return (float *)a->data + i * a->ld;
+}
+
+static inline int64_t ceil_div(int64_t a, int64_t b)
+{
+	return (a + b - 1) / b;
+}
+
+static inline int64_t min_i64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A tile of rows has about this many elements: 64 KiB of floats, half of a second-level cache's
+ * share of the smallest CPU at hand with three operands. */
+enum { TILE_ELEMS = 16384 };
+
+static inline int64_t rows_a_tile(int64_t cols)
+{
+	return cols >= TILE_ELEMS ? 1 : TILE_ELEMS / cols;
+}
+
+/* tiles of a kernel that works through the rows of out[0] */
+static inline int64_t tiles_of_rows(const ds_job *j, int64_t stage)
+{
+	return ceil_div(j->out[0].rows, rows_a_tile(j->out[0].cols));
+}
+
+/* The rows [from, to) of such a tile. */
+static inline void tile_rows(const ds_job *j, int64_t tile, int64_t *from, int64_t *to)
+{
+	int64_t rows = rows_a_tile(j->out[0].cols);
+	*from = tile * rows;
+	*to = min_i64(*from + rows, j->out[0].rows);
+}
+
+/* ---- onednn.c ---- */
+
+/* C[m, n] = op(A) op(B) + beta C, row after row; on the calling thread alone. */
+typedef struct {
+	bool a_trans, b_trans;
+	int64_t m, n, k;
+	const float *a;
+	int64_t lda;
+	const float *b;
+	int64_t ldb;
+	float beta;
+	float *c;
+	int64_t ldc;
+} ds_gemm;
+void ds_cpu_gemm(const ds_gemm *g);
+
+/* How [m, n] is cut: by the shape alone, so that bits do not depend on threads. */
+typedef struct {
+	int64_t tm, tn, n_m, n_n; /* extent of a tile; how many */
+} ds_tiling;
+ds_tiling ds_cpu_tiling(int64_t m, int64_t n);
 
 #endif

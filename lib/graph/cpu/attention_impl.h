@@ -1,0 +1,54 @@
+/*
+ * attention_impl.h - what the two files of attention share: blocks, and which keys a row sees
+ */
+#ifndef DS_GRAPH_CPU_ATTENTION_IMPL_H
+#define DS_GRAPH_CPU_ATTENTION_IMPL_H
+
+#include "graph/cpu/cpu_impl.h"
+
+enum { BLOCK = 64 }; /* queries and keys of a block: its scores take 16 KiB of the first-level cache */
+
+typedef struct {
+	const ds_attention_attr *a;
+	int64_t batch, group, d;
+	const int32_t *first, *last, *past;
+} ds_heads;
+
+static inline ds_heads heads_of(const ds_job *j, int first, int past)
+{
+	const ds_attention_attr *a = &j->node->attr.attention;
+	return (ds_heads){ a, j->in[0].rows / a->seq, a->heads / a->kv_heads, a->head_dim,
+		j->in[first].data, j->in[first + 1].data, past ? j->in[past].data : NULL };
+}
+
+/* The keys [lo, hi) that query t of sequence b sees; none where lo >= hi. */
+static inline void keys_of(const ds_heads *h, int64_t b, int64_t t, int64_t *lo, int64_t *hi)
+{
+	int64_t row = b * h->a->seq + t, at = t + (h->past ? h->past[b] : 0);
+	*lo = h->first ? h->first[row] : 0;
+	*hi = h->last ? h->last[row] : h->a->kv_seq;
+	if (h->a->window > 0 && *lo < at - h->a->window + 1)
+		*lo = at - h->a->window + 1;
+	if (h->a->causal && *hi > at + 1)
+		*hi = at + 1;
+	*lo = *lo < 0 ? 0 : *lo;
+	*hi = *hi > h->a->kv_seq ? h->a->kv_seq : *hi;
+}
+
+/* The keys that any of the queries [t, t + n) sees. */
+static inline void keys_of_block(const ds_heads *h, int64_t b, int64_t t, int64_t n, int64_t *lo,
+	int64_t *hi)
+{
+	*lo = h->a->kv_seq;
+	*hi = 0;
+	for (int64_t i = t; i < t + n; i++) {
+		int64_t l, u;
+		keys_of(h, b, i, &l, &u);
+		if (l >= u)
+			continue;
+		*lo = l < *lo ? l : *lo;
+		*hi = u > *hi ? u : *hi;
+	}
+}
+
+#endif

@@ -1,0 +1,144 @@
+/*
+ * elems.c - element by element, row by row; bound by memory, or by exp for the activations
+ */
+#include "graph/cpu/cpu_impl.h"
+
+static void unary(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_simd *v = ds_simd_now();
+	int64_t i, to;
+	for (tile_rows(j, tile, &i, &to); i < to; i++)
+		v->act(j->node->attr.act, row_of(&j->out[0], i), row_of(&j->in[0], i), j->out[0].cols);
+}
+
+static void unary_grad(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_simd *v = ds_simd_now();
+	int64_t i, to;
+	for (tile_rows(j, tile, &i, &to); i < to; i++)
+		v->act_grad(j->node->attr.act, row_of(&j->out[0], i), row_of(&j->in[0], i),
+			row_of(&j->in[1], i), j->out[0].cols);
+}
+
+static void glu(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_simd *v = ds_simd_now();
+	int64_t i, to;
+	for (tile_rows(j, tile, &i, &to); i < to; i++)
+		v->glu(j->node->attr.act, row_of(&j->out[0], i), row_of(&j->in[0], i),
+			row_of(&j->in[1], i), j->out[0].cols);
+}
+
+static void glu_grad(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_simd *v = ds_simd_now();
+	int64_t i, to;
+	for (tile_rows(j, tile, &i, &to); i < to; i++) {
+		float *out[2] = { row_of(&j->out[0], i), row_of(&j->out[1], i) };
+		const float *in[3] = { row_of(&j->in[0], i), row_of(&j->in[1], i), row_of(&j->in[2], i) };
+		v->glu_grad(j->node->attr.act, out, in, j->out[0].cols);
+	}
+}
+
+static void add(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_simd *v = ds_simd_now();
+	int64_t i, to;
+	for (tile_rows(j, tile, &i, &to); i < to; i++)
+		v->add(row_of(&j->out[0], i), row_of(&j->in[0], i), row_of(&j->in[1], i), j->out[0].cols);
+}
+
+static void accum(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_simd *v = ds_simd_now();
+	int64_t i, to;
+	for (tile_rows(j, tile, &i, &to); i < to; i++) {
+		float *y = row_of(&j->out[0], i);
+		const float *x = row_of(&j->in[0], i);
+		if (j->beta[0] != 0)
+			v->add(y, y, x, j->out[0].cols);
+		else
+			v->scale(y, x, 1, j->out[0].cols);
+	}
+}
+
+static void scale(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_simd *v = ds_simd_now();
+	float by = j->node->attr.scale;
+	int64_t i, to;
+	for (tile_rows(j, tile, &i, &to); i < to; i++)
+		v->scale(row_of(&j->out[0], i), row_of(&j->in[0], i), by, j->out[0].cols);
+}
+
+/* Four elements take one block of the generator; rows need not begin at a multiple of four. */
+static void dropout(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_dropout_attr *a = &j->node->attr.dropout;
+	ds_rng rng = ds_dropout_rng(j->run, a->stream);
+	uint32_t limit = (uint32_t)(a->p * 4294967296.0), four[4] = { 0 };
+	float by = (float)(1.0 / (1.0 - a->p));
+	int64_t i, to, cols = j->out[0].cols;
+	for (tile_rows(j, tile, &i, &to); i < to; i++) {
+		uint64_t at = (uint64_t)((j->run->row0 + i) * cols);
+		const float *x = row_of(&j->in[0], i);
+		float *y = row_of(&j->out[0], i);
+		for (int64_t k = 0; k < cols; k++, at++) {
+			if (k == 0 || at % 4 == 0)
+				ds_rng_block(rng, at / 4, four);
+			y[k] = four[at % 4] < limit ? 0 : x[k] * by;
+		}
+	}
+}
+
+const ds_kernel ds_cpu_unary = { .tiles = tiles_of_rows, .tile = unary };
+const ds_kernel ds_cpu_unary_grad = { .tiles = tiles_of_rows, .tile = unary_grad };
+const ds_kernel ds_cpu_glu = { .tiles = tiles_of_rows, .tile = glu };
+const ds_kernel ds_cpu_glu_grad = { .tiles = tiles_of_rows, .tile = glu_grad };
+const ds_kernel ds_cpu_add = { .tiles = tiles_of_rows, .tile = add };
+const ds_kernel ds_cpu_accum = { .tiles = tiles_of_rows, .tile = accum };
+const ds_kernel ds_cpu_scale = { .tiles = tiles_of_rows, .tile = scale };
+const ds_kernel ds_cpu_dropout = { .tiles = tiles_of_rows, .tile = dropout };
+
+/* ---- rope: sine and cosine once a row, for all its heads ---- */
+
+static size_t rope_bytes(const ds_job *j)
+{
+	return (size_t)j->node->attr.rope.rot * sizeof(float);
+}
+
+static void turn_interleaved(float *y, const float *x, const float *c, const float *s, int64_t half)
+{
+	for (int64_t k = 0; k < half; k++) {
+		float a = x[2 * k], b = x[2 * k + 1];
+		y[2 * k] = a * c[k] - b * s[k];
+		y[2 * k + 1] = b * c[k] + a * s[k];
+	}
+}
+
+static void rope(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_rope_attr *a = &j->node->attr.rope;
+	const ds_simd *v = ds_simd_now();
+	const int32_t *pos = j->in[1].data;
+	int64_t half = a->rot / 2, i, to;
+	float *c = ds_job_worker(j, worker), *s = c + half;
+	for (tile_rows(j, tile, &i, &to); i < to; i++) {
+		v->turns(c, s, pos[i], j->in[2].data, a->factor, half);
+		if (a->inverse)
+			v->scale(s, s, -1, half);
+		for (int64_t h = 0; h < j->out[0].cols; h += a->head_dim) {
+			const float *x = row_of(&j->in[0], i) + h;
+			float *y = row_of(&j->out[0], i) + h;
+			if (a->interleaved)
+				turn_interleaved(y, x, c, s, half);
+			else
+				v->turn((float *[]){ y, y + half }, (const float *[]){ x, x + half }, c,
+					s, half);
+			for (int64_t k = a->rot; k < a->head_dim; k++)
+				y[k] = x[k];
+		}
+	}
+}
+
+const ds_kernel ds_cpu_rope = { .tiles = tiles_of_rows, .worker_bytes = rope_bytes, .tile = rope };
