@@ -7,11 +7,13 @@
  */
 #include "text/unicode.h"
 
+#include "text/byteset.h"
 #include "text/units_impl.h"
 #include "text/unicode_impl.h"
 #include "text/utf8.h"
 
 enum { STABLE, UNSTABLE, INVALID };
+enum { PLACE_MAX = 1024 }; /* characters; see unicode.h */
 
 static unsigned step(const uint8_t *p, const uint8_t *end, unsigned *n)
 {
@@ -24,27 +26,36 @@ static unsigned step(const uint8_t *p, const uint8_t *end, unsigned *n)
 	return ds_units_entry(c) & DS_UNITS_UNSTABLE ? UNSTABLE : STABLE;
 }
 
-/* The next place that may change, from p on; false: none. */
-static bool find_place(const uint8_t *p, const uint8_t *end, ds_str *place)
+/* The start of the last whole character before i, not before floor; i where there is none. */
+static size_t before(ds_str s, size_t i, size_t floor)
 {
-	const uint8_t *start = p;
+	const uint8_t *p = (const uint8_t *)s.at;
+	uint32_t c;
+	for (size_t k = 1; k <= 4 && floor + k <= i; k++)
+		if (ds_utf8_get(p + i - k, p + i, &c) == k)
+			return i - k;
+	return i;
+}
+
+/* The next place that may change, from `floor` on; false: none. */
+static bool find_place(const ds_byteset *leads, ds_str s, size_t floor, ds_str *place)
+{
+	const uint8_t *p = (const uint8_t *)s.at, *end = p + s.n;
 	unsigned n;
-	for (; p < end; p += n) {
-		if (*p < 0x80) {
-			start = p;
-			n = 1;
-			continue;
+	for (size_t i = floor; i < s.n; i += n) {
+		if (p[i] < 0xcc) {
+			i = ds_byteset_find(leads, s, i);
+			if (i == s.n)
+				break;
 		}
-		unsigned kind = step(p, end, &n);
-		if (kind == STABLE)
-			start = p;
-		if (kind == INVALID)
-			start = p + n;
-		if (kind != UNSTABLE)
+		if (step(p + i, end, &n) != UNSTABLE)
 			continue;
-		for (p += n; p < end && step(p, end, &n) == UNSTABLE;)
-			p += n;
-		*place = (ds_str){ (const char *)start, (size_t)(p - start) };
+		size_t start = before(s, i, floor);
+		i += n;
+		for (unsigned k = 1; k < PLACE_MAX && i < s.n && step(p + i, end, &n) == UNSTABLE;
+			k++)
+			i += n;
+		*place = (ds_str){ s.at + start, i - start };
 		return true;
 	}
 	return false;
@@ -52,17 +63,20 @@ static bool find_place(const uint8_t *p, const uint8_t *end, ds_str *place)
 
 ds_str ds_nfc(ds_str text, ds_arena *mem)
 {
-	const uint8_t *p = (const uint8_t *)text.at, *end = p + text.n;
+	ds_byteset leads; /* below U+0300, cc 80, nothing changes or joins */
+	ds_byteset_init(&leads);
+	ds_byteset_add(&leads, 0xcc, 0xff);
+	size_t done = 0;
 	ds_str place;
-	if (!text.n || !find_place(p, end, &place))
+	if (!find_place(&leads, text, 0, &place))
 		return text;
 	ds_buf out = { 0 };
 	do {
-		ds_buf_add(&out, p, (size_t)((const uint8_t *)place.at - p));
+		ds_buf_add(&out, text.at + done, (size_t)(place.at - text.at) - done);
 		ds_icu_nfc(&out, place);
-		p = (const uint8_t *)place.at + place.n;
-	} while (find_place(p, end, &place));
-	ds_buf_add(&out, p, (size_t)(end - p));
+		done = (size_t)(place.at - text.at) + place.n;
+	} while (find_place(&leads, text, done, &place));
+	ds_buf_add(&out, text.at + done, text.n - done);
 	ds_str result = ds_arena_str(mem, ds_buf_view(&out));
 	ds_buf_free(&out);
 	return result;

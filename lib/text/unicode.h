@@ -1,15 +1,45 @@
 /*
- * unicode.h - what ICU knows (the door is unicode_icu.c)
+ * unicode.h - UTF-8, normal forms, case, properties and charsets
  *
- * Text is UTF-8 that may be invalid: bytes that are not UTF-8 pass through untouched. Any thread.
+ * ICU is behind this door and no type of it leaves. Where a function gives text back, it is the view
+ * that came in (the same pointer) when nothing had to change, else bytes in the arena. Invalid bytes
+ * are passed along as they are, unless said otherwise. Any thread may call.
  */
 #ifndef DS_TEXT_UNICODE_H
 #define DS_TEXT_UNICODE_H
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/str.h"
 
-/* The text in normalization form C: itself where nothing changes, else in mem. */
+/* How many bytes from the start are valid UTF-8 (Unicode table 3-7); s.n where all are. */
+size_t ds_utf8_valid(ds_str s);
+/* How many bytes from the start are below 0x80. */
+size_t ds_utf8_ascii(ds_str s);
+/*
+ * Each maximal ill-formed part becomes one U+FFFD, as the Unicode standard recommends (section 3.9),
+ * the WHATWG requires and Python does. *n_repaired counts them.
+ */
+ds_str ds_utf8_repair(ds_str s, ds_arena *mem, size_t *n_repaired);
+/* Characters in s; every byte that is not part of one counts as one. */
+size_t ds_utf8_count(ds_str s);
+
+/*
+ * Normalization form C. Runs of combining marks are normalised 1,024 characters at a time: real text
+ * has fewer than 30 (UAX 15, section 13), and ICU takes quadratic time on a long one.
+ */
 ds_str ds_nfc(ds_str text, ds_arena *mem);
+
+/* Lower case of the root locale, final sigma included. */
+ds_str ds_utf8_lower(ds_str s, ds_arena *mem);
+/* Full case folding, for comparing. */
+ds_str ds_utf8_fold(ds_str s, ds_arena *mem);
+
+/* Decodes to UTF-8, what is wrong to U+FFFD. DS_USAGE: ICU knows no such charset. */
+DS_MUST ds_rc ds_charset_decode(
+	ds_str *out, ds_str bytes, const char *charset, ds_arena *mem, ds_err *e);
+bool ds_charset_known(const char *charset);
+/* ICU's guess, markup left out of account; NULL where it has none. Lives for ever. */
+const char *ds_charset_guess(ds_str bytes);
 
 #endif

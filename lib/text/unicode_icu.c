@@ -1,10 +1,17 @@
 /*
- * unicode_icu.c - the door to ICU; no ICU type leaves it
+ * unicode_icu.c - the door to ICU; no type of it leaves
+ *
+ * ICU works on UTF-16; only the few stretches of a text that may change are converted for NFC.
  */
-#include "text/unicode_impl.h"
+#include "text/unicode.h"
 
 #include "base/mem.h"
+#include "text/grow.h"
+#include "text/unicode_impl.h"
 
+#include <unicode/ucasemap.h>
+#include <unicode/ucnv.h>
+#include <unicode/ucsdet.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 
@@ -42,4 +49,147 @@ void ds_icu_nfc(ds_buf *out, ds_str text)
 	}
 	if (!done)
 		ds_buf_add_str(out, text);
+}
+
+typedef int32_t case_fn(const UCaseMap *map, char *to, int32_t room, const char *from, int32_t n,
+	UErrorCode *status);
+
+/* One stretch of valid UTF-8, at most STRETCH bytes. */
+static void map_case(ds_grow *out, const UCaseMap *map, case_fn *fn, ds_str s)
+{
+	size_t room = s.n + s.n / 2 + 16;
+	for (;;) {
+		UErrorCode status = U_ZERO_ERROR;
+		int32_t n = fn(
+			map, ds_grow_room(out, room), (int32_t)room, s.at, (int32_t)s.n, &status);
+		if (status != U_BUFFER_OVERFLOW_ERROR) {
+			out->n += (size_t)n;
+			return;
+		}
+		room = (size_t)n + 1;
+	}
+}
+
+enum { STRETCH = 1 << 20 };
+
+/* As much of valid text as is mapped at once: cut after a blank, so that a word is never cut. */
+static size_t stretch(ds_str s)
+{
+	if (s.n <= STRETCH)
+		return s.n;
+	for (size_t n = STRETCH; n > STRETCH / 2; n--)
+		if (s.at[n - 1] == ' ' || s.at[n - 1] == '\n')
+			return n;
+	size_t n = STRETCH;
+	while ((s.at[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
+static ds_str change_case(ds_str s, ds_arena *mem, case_fn *fn, uint32_t options)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	UCaseMap *map = ucasemap_open("", options, &status);
+	ds_grow out = { .mem = mem };
+	ds_grow_room(&out, s.n + s.n / 8);
+	while (s.n && U_SUCCESS(status)) {
+		size_t valid = ds_utf8_valid(s);
+		if (valid == 0) {
+			ds_grow_byte(&out, s.at[0]);
+			valid = 1;
+		} else {
+			valid = stretch((ds_str){ s.at, valid });
+			map_case(&out, map, fn, (ds_str){ s.at, valid });
+		}
+		s = (ds_str){ s.at + valid, s.n - valid };
+	}
+	ucasemap_close(map);
+	return ds_grow_view(&out);
+}
+
+/* Lower-casing and folding are the same for ASCII. */
+static ds_str ascii_lower(ds_str s, ds_arena *mem)
+{
+	size_t first = 0;
+	while (first < s.n && !(s.at[first] >= 'A' && s.at[first] <= 'Z'))
+		first++;
+	if (first == s.n)
+		return s;
+	char *out = ds_arena_bytes(mem, s.n);
+	for (size_t i = 0; i < s.n; i++)
+		out[i] = (char)(s.at[i] + (s.at[i] >= 'A' && s.at[i] <= 'Z' ? 'a' - 'A' : 0));
+	return (ds_str){ out, s.n };
+}
+
+ds_str ds_utf8_lower(ds_str s, ds_arena *mem)
+{
+	if (ds_utf8_ascii(s) == s.n)
+		return ascii_lower(s, mem);
+	ds_str out = change_case(s, mem, ucasemap_utf8ToLower, 0);
+	return ds_str_eq(out, s) ? s : out;
+}
+
+ds_str ds_utf8_fold(ds_str s, ds_arena *mem)
+{
+	if (ds_utf8_ascii(s) == s.n)
+		return ascii_lower(s, mem);
+	ds_str out = change_case(s, mem, ucasemap_utf8FoldCase, U_FOLD_CASE_DEFAULT);
+	return ds_str_eq(out, s) ? s : out;
+}
+
+bool ds_charset_known(const char *charset)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	ucnv_close(ucnv_open(charset, &status));
+	return U_SUCCESS(status);
+}
+
+ds_rc ds_charset_decode(ds_str *out, ds_str bytes, const char *charset, ds_arena *mem, ds_err *e)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	UConverter *from = ucnv_open(charset, &status), *to = ucnv_open("UTF-8", &status);
+	UChar pivot[4096], *in = pivot, *end = pivot;
+	ds_grow text = { .mem = mem };
+	const char *p = bytes.at;
+	ds_grow_room(&text, bytes.n + bytes.n / 2);
+	bool reset = true;
+	while (U_SUCCESS(status)) {
+		char *start = ds_grow_room(&text, 4096), *w = start;
+		ucnv_convertEx(to, from, &w, text.at + text.cap, &p, bytes.at + bytes.n, pivot, &in,
+			&end, pivot + 4096, reset, true, &status);
+		reset = false;
+		text.n += (size_t)(w - start);
+		if (status != U_BUFFER_OVERFLOW_ERROR)
+			break;
+		status = U_ZERO_ERROR;
+	}
+	ucnv_close(from);
+	ucnv_close(to);
+	if (U_FAILURE(status))
+		return ds_fail(e, DS_USAGE, "charset '%s': %s", charset, u_errorName(status));
+	*out = ds_grow_view(&text);
+	return DS_OK;
+}
+
+const char *ds_charset_guess(ds_str bytes)
+{
+	static const char *const known[] = { "UTF-8", "UTF-16LE", "UTF-16BE", "UTF-32LE",
+		"UTF-32BE", "GB18030", "Big5", "Shift_JIS", "EUC-JP", "EUC-KR", "ISO-2022-JP",
+		"ISO-2022-KR", "ISO-2022-CN", "ISO-8859-1", "ISO-8859-2", "ISO-8859-5",
+		"ISO-8859-6", "ISO-8859-7", "ISO-8859-8", "ISO-8859-8-I", "ISO-8859-9", "KOI8-R",
+		"windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254",
+		"windows-1255", "windows-1256" };
+	UErrorCode status = U_ZERO_ERROR;
+	UCharsetDetector *d = ucsdet_open(&status);
+	const char *found = NULL;
+	int32_t n = (int32_t)(bytes.n < (256 << 10) ? bytes.n : (256 << 10));
+	ucsdet_enableInputFilter(d, true);
+	ucsdet_setText(d, bytes.at, n, &status);
+	const UCharsetMatch *match = ucsdet_detect(d, &status);
+	const char *name = match && U_SUCCESS(status) ? ucsdet_getName(match, &status) : NULL;
+	for (size_t i = 0; name && i < sizeof(known) / sizeof(*known); i++)
+		if (strcmp(name, known[i]) == 0)
+			found = known[i];
+	ucsdet_close(d);
+	return found;
 }
