@@ -1,0 +1,171 @@
+/*
+ * train_count.c - how often each piece occurs
+ *
+ * Pieces of up to 15 bytes are their own keys in a table of 24-byte slots; longer ones are kept in
+ * one buffer and found by hash. Both tables double when they are two thirds full.
+ */
+#include "base/mem.h"
+#include "text/tok/train_impl.h"
+
+enum { FIRST = 1 << 12, SHORT = 15 };
+
+static void start(ds_tok_counter *c)
+{
+	c->shorts = ds_mem_zero(FIRST * sizeof(*c->shorts));
+	c->longs = ds_mem_zero(FIRST * sizeof(*c->longs));
+	c->short_mask = c->long_mask = FIRST - 1;
+	c->n_short = c->n_long = 0;
+}
+
+ds_tok_counter *ds_tok_counter_new(const char *pattern)
+{
+	const ds_pattern *p = ds_pattern_find(pattern);
+	if (!p)
+		return NULL;
+	ds_tok_counter *c = DS_NEW(ds_tok_counter, 1);
+	c->pattern = p;
+	start(c);
+	return c;
+}
+
+static void drop(ds_tok_counter *c)
+{
+	ds_mem_free(c->shorts);
+	ds_mem_free(c->longs);
+	ds_buf_free(&c->bytes);
+}
+
+void counter_release(ds_tok_counter *c)
+{
+	drop(c);
+	c->bytes = (ds_buf){ 0 };
+	start(c);
+}
+
+void ds_tok_counter_free(ds_tok_counter *c)
+{
+	if (!c)
+		return;
+	drop(c);
+	ds_mem_free(c);
+}
+
+static inline uint64_t hash_short(const uint64_t key[2])
+{
+	uint64_t h = (key[0] ^ (key[1] << 29 | key[1] >> 35)) * 0x9e3779b97f4a7c15u;
+	return h ^ h >> 32;
+}
+
+static void grow_short(ds_tok_counter *c)
+{
+	size_t old = c->short_mask + 1;
+	short_word *from = c->shorts;
+	c->short_mask = old * 2 - 1;
+	c->shorts = ds_mem_zero(old * 2 * sizeof(*from));
+	for (size_t i = 0; i < old; i++) {
+		if (!from[i].key[1])
+			continue;
+		size_t at = hash_short(from[i].key) & c->short_mask;
+		while (c->shorts[at].key[1])
+			at = (at + 1) & c->short_mask;
+		c->shorts[at] = from[i];
+	}
+	ds_mem_free(from);
+}
+
+static void add_short(ds_tok_counter *c, const uint64_t key[2], uint64_t count)
+{
+	size_t at = hash_short(key) & c->short_mask;
+	while (c->shorts[at].key[0] != key[0] || c->shorts[at].key[1] != key[1]) {
+		if (!c->shorts[at].key[1]) {
+			c->shorts[at] = (short_word){ { key[0], key[1] }, count };
+			if (++c->n_short * 3 > c->short_mask * 2)
+				grow_short(c);
+			return;
+		}
+		at = (at + 1) & c->short_mask;
+	}
+	c->shorts[at].count += count;
+}
+
+static void grow_long(ds_tok_counter *c)
+{
+	size_t old = c->long_mask + 1;
+	long_word *from = c->longs;
+	c->long_mask = old * 2 - 1;
+	c->longs = ds_mem_zero(old * 2 * sizeof(*from));
+	for (size_t i = 0; i < old; i++) {
+		if (!from[i].n)
+			continue;
+		size_t at = from[i].hash & c->long_mask;
+		while (c->longs[at].n)
+			at = (at + 1) & c->long_mask;
+		c->longs[at] = from[i];
+	}
+	ds_mem_free(from);
+}
+
+static void add_long(ds_tok_counter *c, const char *p, size_t n, uint64_t hash, uint64_t count)
+{
+	size_t at = hash & c->long_mask;
+	for (;; at = (at + 1) & c->long_mask) {
+		long_word *w = &c->longs[at];
+		if (w->n == 0)
+			break;
+		if (w->hash == hash && w->n == n && memcmp(c->bytes.at + w->at, p, n) == 0) {
+			w->count += count;
+			return;
+		}
+	}
+	c->longs[at] = (long_word){ hash, c->bytes.n, n, count };
+	ds_buf_add(&c->bytes, p, n);
+	if (++c->n_long * 3 > c->long_mask * 2)
+		grow_long(c);
+}
+
+ds_rc ds_tok_counter_add(ds_tok_counter *c, ds_str text, ds_err *e)
+{
+	size_t from = 0, k;
+	if (text.n > UINT32_MAX - 64)
+		return ds_fail(e, DS_BAD, "a text of %zu bytes, the limit is 4294967231", text.n);
+	ds_scan_begin(&c->scan, c->pattern, text.at, text.n);
+	while ((k = ds_scan_next(&c->scan, c->ends)) > 0) {
+		c->n_pieces += k;
+		for (size_t i = 0; i < k; i++) {
+			size_t n = c->ends[i] - from;
+			if (n <= SHORT) {
+				uint64_t key[2] = { 0 };
+				memcpy(key, text.at + from, n);
+				key[1] |= (uint64_t)n << 56;
+				add_short(c, key, 1);
+			} else {
+				add_long(c, text.at + from, n, ds_hash64(text.at + from, n), 1);
+			}
+			from = c->ends[i];
+		}
+	}
+	return DS_OK;
+}
+
+void ds_tok_counter_merge(ds_tok_counter *into, const ds_tok_counter *from)
+{
+	for (size_t i = 0; i <= from->short_mask; i++)
+		if (from->shorts[i].key[1])
+			add_short(into, from->shorts[i].key, from->shorts[i].count);
+	for (size_t i = 0; i <= from->long_mask; i++) {
+		const long_word *w = &from->longs[i];
+		if (w->n)
+			add_long(into, from->bytes.at + w->at, w->n, w->hash, w->count);
+	}
+	into->n_pieces += from->n_pieces;
+}
+
+uint64_t ds_tok_counter_pieces(const ds_tok_counter *c)
+{
+	return c->n_pieces;
+}
+
+uint64_t ds_tok_counter_distinct(const ds_tok_counter *c)
+{
+	return c->n_short + c->n_long;
+}
