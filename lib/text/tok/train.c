@@ -323,9 +323,9 @@ static void first_pairs(trainer *t)
 {
 	for (uint32_t w = 0; w < t->n_words; w++)
 		for (uint32_t i = t->word_at[w]; i + 1 < t->word_at[w + 1]; i++) {
-			pair *p = &t->pairs[find_pair(t, t->symbol[i], t->symbol[i + 1])];
-			p->count += (int64_t)t->count[w];
-			list_add(t, p, i);
+			uint32_t index = find_pair(t, t->symbol[i], t->symbol[i + 1]);
+			t->pairs[index].count += (int64_t)t->count[w];
+			list_add(t, &t->pairs[index], i);
 		}
 	for (uint32_t i = 0; i < t->n_pairs; i++)
 		heap_push(t, i);
