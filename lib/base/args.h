@@ -103,6 +103,7 @@ typedef struct ds_common {
 	const char *field;       /* "text" unless said */
 	bool field_given;
 	const char *split;       /* line|para|file, NULL: by the kind of input */
+	const char *exec;        /* a command whose output is the input (dsrec import sets it), or NULL */
 	const char *columns;     /* a,b,c for CSV/TSV without a header */
 	int level;               /* -z: zstd level, 0: none */
 	uint64_t seed;

@@ -38,6 +38,7 @@ struct ds_chunk {
 	uint64_t n_records;    /* records or lines in bytes */
 	uint64_t input_bytes;
 	ds_block *block;       /* made already (dsr) */
+	unsigned flags;        /* the importer's own */
 	const char **names;    /* files of which each is a record */
 	size_t n_names;
 	ds_in *opened;         /* what names[0] is read from, where it was opened already */
@@ -63,17 +64,15 @@ const ds_importer *ds_importer_find(const char *name);
 #define DS_IMAGE_SUFFIXES ".png .jpg .jpeg .gif .bmp .webp .ppm .pgm .tif .tiff"
 const ds_importer *ds_recognize_name(const ds_common *c, const char *path); /* NULL: open it */
 DS_MUST ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e);
-/* Content that contradicts a .gz or .zst name is DS_SHORT. */
-DS_MUST ds_rc ds_input_open(ds_in **in, const char *path, ds_err *e);
 bool ds_name_ends(const char *name, const char *suffixes); /* any of a list; case does not matter */
 /* DS_BAD for bytes that are not text: UTF-16, NUL or many controls in the first 4 KiB. */
 DS_MUST ds_rc ds_check_text(ds_str head, ds_err *e);
 
 /* lines.c */
-size_t ds_block_bytes(void); /* DS_BLOCK_BYTES, or $DS_BLOCK for tests */
 /*
- * Finds where a record ends: the position behind it, or 0 where there is no end yet. last: the last
- * end in bytes, else the first at or after from. state is the importer's.
+ * Finds where a record ends: the position behind it, or 0 where there is no end yet. last: bytes begins
+ * with a record, and the last end in it is wanted; else the look goes on at from, and the first end
+ * is. What is known of the bytes before is the importer's to keep, in state.
  */
 typedef size_t ds_record_end(void *state, ds_str bytes, size_t from, bool last);
 /* Fills ch->bytes with whole records, about a block of them; larger ones up to --max-record. */

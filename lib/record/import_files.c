@@ -45,7 +45,7 @@ static ds_rc get_file(ds_chunk *ch, const char *path, ds_buf *bytes, bool *fits,
 	DS_AUTO(ds_in) in = NULL;
 	ds_buf_clear(bytes);
 	if (!ch->opened)
-		DS_TRY(ds_input_open(&in, path, e));
+		DS_TRY(ds_in_open(&in, path, e));
 	DS_TRY(read_file(ch, ch->opened ? ch->opened : in, bytes, fits, e));
 	if (!*fits || ch->input->common->from || ch->input->importer != &ds_import_textfile)
 		return DS_OK;

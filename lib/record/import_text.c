@@ -5,6 +5,7 @@
  * line is an empty record. A paragraph is a run of lines that are not blank; the LFs within it stay.
  * With --split file the file is one record, see import_files.c.
  */
+#include "record/block_impl.h"
 #include "record/import.h"
 
 static bool by_paragraph(const ds_input *in)
@@ -88,11 +89,9 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	}
 	off[rows.n] = (uint32_t)(w - data);
 	ds_block *b = ds_block_new(ch->mem, (uint32_t)rows.n);
-	ds_col *col = ds_arena_zero(ch->mem, sizeof *col);
-	*col = (ds_col){ .name = ds_str_of(ch->input->common->field), .type = DS_T_UTF8,
+	ds_col col = { .name = ds_str_of(ch->input->common->field), .type = DS_T_UTF8,
 		.decoded = true, .off = off, .data = data };
-	b->cols = col;
-	b->n_cols = 1;
+	ds_block_add(b, &col);
 	b->row_of = rows.row_of;
 	*out = b;
 	return DS_OK;

@@ -6,6 +6,8 @@
  */
 #include "record/json_columns_impl.h"
 
+#include "record/block_impl.h"
+
 enum {
 	STRINGS = 1u << DS_JT_STR | 1u << DS_JT_ESC,
 	BOOLS = 1u << DS_JT_TRUE | 1u << DS_JT_FALSE,
@@ -349,24 +351,26 @@ static void make_more(ds_json_columns *c, ds_col *col)
 	finish_list(&b, DS_T_JSON, data);
 	col->present = present;
 	col->name = DS_S(DS_MORE);
-	col->decoded = true;
 }
 
 ds_rc ds_json_columns_finish(ds_json_columns *c, ds_block **out, uint64_t *lone, ds_err *e)
 {
 	ds_block *block = ds_block_new(c->mem, c->n_rows);
-	block->cols = ds_arena_zero(c->mem, sizeof *block->cols * (c->n + 1u));
+	ds_block_room(block, c->n + 1);
 	for (uint32_t i = 0; i < c->n; i++) {
 		if (!c->cols[i].cells.n)
 			continue; /* only a record that was refused had it */
-		ds_col *col = &block->cols[block->n_cols++];
-		build b = { .c = c, .cells = &c->cols[i].cells, .col = col };
-		col->name = c->cols[i].name;
+		ds_col col = { .name = c->cols[i].name };
+		build b = { .c = c, .cells = &c->cols[i].cells, .col = &col };
 		make_column(&b);
+		ds_block_add(block, &col);
 		*lone += b.lone;
 	}
-	if (c->more.n)
-		make_more(c, &block->cols[block->n_cols++]);
+	if (c->more.n) {
+		ds_col col = { .decoded = true };
+		make_more(c, &col);
+		ds_block_add(block, &col);
+	}
 	*out = block;
 	return DS_OK;
 }

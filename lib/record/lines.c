@@ -6,22 +6,9 @@
  */
 #include "record/import.h"
 
-#include "base/mem.h"
-
-#include <stdlib.h>
-
 enum { PAD = 64 };
 /* Offsets within a chunk are 32 bits. */
 static const uint64_t most_bytes = 0xFFFF0000u;
-
-size_t ds_block_bytes(void)
-{
-	const char *text = getenv("DS_BLOCK");
-	int64_t n;
-	if (text && ds_str_i64(ds_str_of(text), &n) && n > 0 && n <= DS_BLOCK_BYTES)
-		return (size_t)n;
-	return DS_BLOCK_BYTES;
-}
 
 size_t ds_line_end(void *state, ds_str bytes, size_t from, bool last)
 {
@@ -94,7 +81,7 @@ static void drop_front(ds_input *in, size_t n)
 static ds_rc cut_block(
 	ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, size_t *end, ds_err *e)
 {
-	size_t block = ds_block_bytes(), got, have = in->carry.n < block ? in->carry.n : block;
+	size_t block = ds_block_target(), got, have = in->carry.n < block ? in->carry.n : block;
 	bool all = in->carry.n <= block;
 	char *at = ds_arena_get(ch->mem, block + PAD);
 	if (have)
@@ -119,17 +106,16 @@ static ds_rc cut_block(
 
 /* The record at the start of carry is too large: drops it up to its end. */
 static ds_rc drop_large(
-	ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, uint64_t limit, ds_err *e)
+	ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, size_t limit, ds_err *e)
 {
 	ds_str raw = { "", 0 };
-	size_t end;
+	size_t end, from = limit + 1;
 	if (in->common->on_error == DS_ON_REJECT)
 		raw = ds_arena_str(ch->mem, (ds_str){ in->carry.at, limit });
-	ds_fail(e, DS_BAD, "the record is larger than --max-record, %llu bytes",
-		(unsigned long long)limit);
+	ds_fail(e, DS_BAD, "the record is larger than --max-record, %zu bytes", limit);
 	DS_TRY(ds_reject(ch, in->n_records + 1, raw, e));
-	while (!(end = find(state, ds_buf_view(&in->carry), 0, false)) && !in->ended) {
-		in->carry.n = 0;
+	while (!(end = find(state, ds_buf_view(&in->carry), from, false)) && !in->ended) {
+		in->carry.n = from = 0;
 		DS_TRY(fill(in, DS_BLOCK_BYTES, e));
 	}
 	drop_front(in, end ? end : in->carry.n);
@@ -143,7 +129,7 @@ static ds_rc cut_large(
 	ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, size_t *end, ds_err *e)
 {
 	uint64_t limit = in->common->max_record;
-	size_t looked = ds_block_bytes(), want = 2 * looked;
+	size_t looked = ds_block_target(), want = 2 * looked;
 	if (!limit || limit > most_bytes)
 		limit = most_bytes;
 	for (;; want *= 2) {
@@ -172,7 +158,7 @@ ds_rc ds_cut(ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, bool 
 {
 	size_t end = 0;
 	DS_TRY(cut_block(in, ch, find, state, &end, e));
-	if (!end && in->carry.n && !(in->ended && in->carry.n <= ds_block_bytes()))
+	if (!end && in->carry.n && !(in->ended && in->carry.n <= ds_block_target()))
 		DS_TRY(cut_large(in, ch, find, state, &end, e));
 	*more = end || ch->bad;
 	if (*more || !in->broken)

@@ -146,6 +146,8 @@ static bool first_line_is_object(ds_str head, bool all)
 		ds_json_peek(&s);
 		return s.at >= s.end;
 	}
+	if (strcmp(s.why, "duplicate key") == 0)
+		return true; /* a record error, but an object */
 	/* A first line longer than the look, and right as far as it goes. */
 	return !lf && !all && (s.where >= line.n || strcmp(s.why, "a string without its end") == 0);
 }
@@ -168,19 +170,6 @@ ds_rc ds_check_text(ds_str head, ds_err *e)
 			"--from text takes the bytes as they are");
 	return ds_fail(e, DS_BAD, "not text: %s in the first 4 KiB; --from text takes it all the same",
 		nul ? "NUL bytes" : "over 10 % control bytes");
-}
-
-ds_rc ds_input_open(ds_in **in, const char *path, ds_err *e)
-{
-	ds_str head;
-	DS_TRY(ds_in_open(in, path, e));
-	DS_TRY(ds_in_peek(*in, 1, &head, e));
-	bool gz = ds_str_ends(ds_str_of(path), DS_S(".gz"));
-	bool zst = ds_str_ends(ds_str_of(path), DS_S(".zst"));
-	if ((gz && ds_in_wrap(*in) != DS_GZIP) || (zst && ds_in_wrap(*in) != DS_ZSTD))
-		return ds_fail(e, DS_SHORT, "%s: damaged: the content is not %s", path,
-			gz ? "gzip" : "zstd");
-	return DS_OK;
 }
 
 ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)

@@ -131,15 +131,16 @@ ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e)
 	return s->out ? ds_out_finish(s->out, e) : DS_OK;
 }
 
-/* Under -o nothing is left behind, so only a reader downstream has to be told. */
+/* Under -o nothing is left behind; a reader downstream gets what is whole, and is told in dsr. */
 void ds_sink_abort(ds_sink *s, const char *reason)
 {
 	ds_err unused;
-	if (!s->writer || s->common->out_path)
+	if (s->common->out_path || !s->out)
 		return;
-	if (ds_writer_abort(s->writer, reason, &unused) == DS_OK &&
-		ds_out_flush(s->out, &unused) != DS_OK)
-		return; /* the reader is gone; there is nobody to tell */
+	ds_rc rc = s->writer ? ds_writer_abort(s->writer, reason, &unused) : DS_OK;
+	if (rc == DS_OK)
+		rc = ds_out_flush(s->out, &unused);
+	(void)rc; /* where the reader is gone there is nobody to tell */
 }
 
 bool ds_sink_is_dsr(const ds_sink *s)

@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "record/exec.h"
 #include "record/import.h"
 #include "record/walk.h"
 
@@ -24,6 +25,7 @@ struct ds_source {
 	char *path;        /* the file after it, looked up already, or NULL */
 	uint64_t path_bytes;
 	bool walked;
+	ds_exec *exec;     /* --exec: the only input then */
 	uint64_t n_records;
 	uint32_t saw;
 	ds_reader **readers;
@@ -103,7 +105,10 @@ ds_rc ds_source_open(ds_source **out, const ds_common *c, ds_err *e)
 	s->common = c;
 	s->mem = ds_arena_new(64 << 10);
 	pthread_mutex_init(&s->lock, NULL);
-	DS_TRY(ds_walk_open(&s->walk, c, e));
+	if (c->exec)
+		s->walked = true;
+	else
+		DS_TRY(ds_walk_open(&s->walk, c, e));
 	*out = s;
 	s = NULL;
 	return DS_OK;
@@ -125,6 +130,7 @@ void ds_source_close(ds_source *s)
 		ds_reader_close(s->readers[i]);
 	for (size_t i = 0; i < s->n_free; i++)
 		ds_json_index_free(s->free_indexes[i]);
+	ds_exec_close(s->exec);
 	ds_out_close(s->rejects);
 	ds_walk_close(s->walk);
 	ds_arena_free(s->mem);
@@ -169,7 +175,7 @@ static ds_rc gather_files(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e
 		DS_TRY(look_ahead(s, e));
 		im = s->path ? ds_recognize_name(s->common, s->path) : NULL;
 	} while (im && im->a_file_a_record && im->parse == first->parse && strcmp(s->path, "-") != 0 &&
-		 ch->input_bytes < ds_block_bytes());
+		 ch->input_bytes < ds_block_target());
 	ch->n_records = ch->n_names;
 	*out = ch;
 	return DS_OK;
@@ -189,14 +195,11 @@ static ds_chunk *opened_file(ds_source *s, ds_arena *mem)
 	return ch;
 }
 
-/* Opens the file ahead; a chunk comes back where it is unreadable as a record, or wholly one. */
-static ds_rc open_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
+/* A chunk comes back where the input is unreadable as a record, or wholly one. */
+static ds_rc begin(ds_source *s, ds_input *in, ds_arena *mem, ds_chunk **out, ds_err *e)
 {
-	ds_input *in = new_input(s, strcmp(s->path, "-") == 0 ? "stdin" : s->path, NULL);
 	const ds_importer *im = NULL;
-	DS_TRY(ds_input_open(&in->in, s->path, e));
 	ds_rc rc = ds_recognize(&im, in, e);
-	forget_path(s);
 	if (rc == DS_BAD) {
 		*out = new_chunk(mem, in);
 		return ds_reject(*out, 1, (ds_str){ "", 0 }, e);
@@ -205,11 +208,27 @@ static ds_rc open_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 	in->importer = im;
 	saw(s, im);
 	if (im->open)
-		DS_TRY_AT(im->open(in, e), e, "%s", in->name);
+		DS_TRY(im->open(in, e));
 	s->now = in;
 	if (im->a_file_a_record)
 		*out = opened_file(s, mem);
 	return DS_OK;
+}
+
+static ds_rc open_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
+{
+	ds_input *in = new_input(s, strcmp(s->path, "-") == 0 ? "stdin" : s->path, NULL);
+	DS_TRY(ds_in_open(&in->in, s->path, e));
+	forget_path(s);
+	return begin(s, in, mem, out, e);
+}
+
+static ds_rc open_exec(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
+{
+	ds_input *in = new_input(s, "--exec", NULL);
+	DS_TRY(ds_exec_open(&s->exec, s->common->exec, e));
+	DS_TRY(ds_in_from_fd(&in->in, ds_exec_fd(s->exec), in->name, e));
+	return begin(s, in, mem, out, e);
 }
 
 static void close_now(ds_source *s)
@@ -220,33 +239,47 @@ static void close_now(ds_source *s)
 	s->now = NULL;
 }
 
+/* The next chunk of the file being cut; *out = NULL where it has no more. */
+static ds_rc cut_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
+{
+	bool more = false;
+	ds_chunk *ch = new_chunk(mem, s->now);
+	uint64_t before = s->now->in ? ds_in_file_offset(s->now->in) : 0;
+	DS_TRY(s->now->importer->cut(s->now, ch, &more, e));
+	if (more && s->now->in)
+		ch->input_bytes = ds_in_file_offset(s->now->in) - before;
+	if (more)
+		*out = ch;
+	else
+		close_now(s);
+	return DS_OK;
+}
+
+static ds_rc next_file(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
+{
+	const ds_importer *im = ds_recognize_name(s->common, s->path);
+	if (im && im->a_file_a_record && strcmp(s->path, "-") != 0)
+		return gather_files(s, mem, out, e);
+	return open_next(s, mem, out, e);
+}
+
 ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 {
 	*out = NULL;
-	for (;;) {
+	while (!*out) {
 		if (s->now) {
-			bool more = false;
-			ds_chunk *ch = new_chunk(mem, s->now);
-			uint64_t before = s->now->in ? ds_in_file_offset(s->now->in) : 0;
-			DS_TRY(s->now->importer->cut(s->now, ch, &more, e));
-			if (more) {
-				if (s->now->in)
-					ch->input_bytes = ds_in_file_offset(s->now->in) - before;
-				*out = ch;
-				return DS_OK;
-			}
-			close_now(s);
+			DS_TRY(cut_next(s, mem, out, e));
+			continue;
 		}
 		DS_TRY(look_ahead(s, e));
-		if (!s->path)
-			return DS_OK;
-		const ds_importer *im = ds_recognize_name(s->common, s->path);
-		if (im && im->a_file_a_record && strcmp(s->path, "-") != 0)
-			return gather_files(s, mem, out, e);
-		DS_TRY(open_next(s, mem, out, e));
-		if (*out)
-			return DS_OK;
+		if (s->path)
+			DS_TRY(next_file(s, mem, out, e));
+		else if (s->common->exec && !s->exec)
+			DS_TRY(open_exec(s, mem, out, e));
+		else
+			return s->exec ? ds_exec_wait(s->exec, e) : DS_OK;
 	}
+	return DS_OK;
 }
 
 ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e)
@@ -370,7 +403,7 @@ const ds_opt *ds_source_opts(const ds_source *s, size_t *n)
 
 int64_t ds_source_total_bytes(const ds_source *s)
 {
-	return ds_walk_bytes(s->walk);
+	return s->walk ? ds_walk_bytes(s->walk) : -1;
 }
 
 bool ds_source_saw(const ds_source *s, const char *format)

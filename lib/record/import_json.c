@@ -1,0 +1,188 @@
+/*
+ * import_json.c - a JSON file: the objects of its array, or objects one after another
+ *
+ * Streamed: cutting follows brackets and strings only, and a chunk ends behind a comma of the array
+ * or behind an object. An element that is wrong is thus one record error, and the next goes on.
+ */
+#include "record/import.h"
+#include "record/json_columns.h"
+
+typedef struct {
+	bool in_array;          /* where the chunk begins */
+	bool now_in_array;      /* where the look is */
+	bool in_string, escape;
+	unsigned depth;         /* within the element */
+	bool begun;             /* something of the element was seen */
+} lexer;
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* One byte further; true: an element, or the array, ends behind it. */
+static bool advance(lexer *x, char c)
+{
+	if (x->in_string) {
+		x->in_string = c != '"' || x->escape;
+		x->escape = c == '\\' && !x->escape;
+		return false;
+	}
+	if (is_blank(c))
+		return false;
+	if (!x->depth && !x->begun && !x->now_in_array && c == '[') {
+		x->now_in_array = true;
+		return false;
+	}
+	if (x->now_in_array && !x->depth && (c == ',' || c == ']')) {
+		x->now_in_array = c == ',';
+		x->begun = false;
+		return true;
+	}
+	x->begun = true;
+	if (c == '"')
+		x->in_string = true;
+	else if (c == '{' || c == '[')
+		x->depth++;
+	else if ((c == '}' || c == ']') && x->depth)
+		x->depth--;
+	if (x->depth || x->now_in_array || c != '}')
+		return false;
+	x->begun = false;
+	return true; /* an object that stands alone */
+}
+
+static size_t element_end(void *state, ds_str bytes, size_t from, bool last)
+{
+	lexer *x = state, at_end = *x;
+	size_t end = 0;
+	if (last) {
+		at_end = *x = (lexer){ .in_array = x->in_array, .now_in_array = x->in_array };
+		from = 0;
+	}
+	for (size_t i = from; i < bytes.n; i++) {
+		if (x->in_string && !x->escape) { /* strings are most of the bytes */
+			while (i < bytes.n && bytes.at[i] != '"' && bytes.at[i] != '\\')
+				i++;
+			if (i == bytes.n)
+				break;
+		}
+		if (!advance(x, bytes.at[i]))
+			continue;
+		end = i + 1;
+		at_end = *x;
+		if (!last)
+			break;
+	}
+	if (end)
+		*x = at_end;
+	return end;
+}
+
+static ds_rc open_file(ds_input *in, ds_err *e)
+{
+	in->state = ds_arena_zero(ds_source_mem(in->source), sizeof(lexer));
+	return DS_OK;
+}
+
+/* The next element of *rest; false at the end. What is between [ and ] alone is no element. */
+static bool next_element(ds_str *rest, lexer *x, ds_str *element)
+{
+	bool after_comma = x->now_in_array;
+	size_t i = 0;
+	for (;;) {
+		while (rest->n && is_blank(*rest->at))
+			*rest = (ds_str){ rest->at + 1, rest->n - 1 };
+		if (!rest->n)
+			return false;
+		if (*rest->at == '[' && !x->now_in_array) {
+			x->now_in_array = true;
+			after_comma = false;
+		} else if (*rest->at == ']' && x->now_in_array && !after_comma) {
+			x->now_in_array = false;
+		} else {
+			break;
+		}
+		*rest = (ds_str){ rest->at + 1, rest->n - 1 };
+	}
+	while (i < rest->n && !advance(x, rest->at[i]))
+		i++;
+	bool ended = i < rest->n;
+	*element = (ds_str){ rest->at, ended && rest->at[i] == '}' ? i + 1 : i };
+	*rest = (ds_str){ rest->at + i + ended, rest->n - i - ended };
+	return true;
+}
+
+static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
+{
+	lexer *x = in->state;
+	ds_str rest, element;
+	bool was = x->in_array;
+	DS_TRY(ds_cut(in, ch, element_end, x, more, e));
+	if (!*more)
+		return x->in_array && !in->broken ?
+			       ds_fail(e, DS_SHORT, "%s: input ended early, within its array", in->name) :
+			       DS_OK;
+	lexer walk = { .in_array = was, .now_in_array = was };
+	ch->flags = was;
+	for (rest = ch->bytes; next_element(&rest, &walk, &element);)
+		ch->n_records++;
+	x->in_array = walk.now_in_array;
+	in->n_records += ch->n_records;
+	return DS_OK;
+}
+
+static ds_rc add(ds_json_columns *columns, ds_chunk *ch, ds_str element, uint64_t number,
+	bool *good, ds_err *e)
+{
+	size_t first = (size_t)(element.at - ch->bytes.at), end = first + element.n;
+	ds_json_scan s = { .text = ch->bytes.at, .at = first, .end = end };
+	*good = false;
+	DS_TRY(ds_check_size(ch, number, element, good, e));
+	if (!*good)
+		return DS_OK;
+	*good = ds_json_columns_add(columns, &s);
+	if (*good && ds_json_peek(&s)) {
+		*good = false;
+		ds_json_columns_undo(columns);
+		s.why = "more after the object";
+		s.where = s.at;
+	}
+	if (*good)
+		return DS_OK;
+	s.where -= first;
+	ds_json_scan_fail(&s, e);
+	return ds_reject(ch, number, element, e);
+}
+
+static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
+{
+	DS_AUTO(ds_json_columns) columns =
+		ds_json_columns_new(ch->mem, ch->bytes.at, ch->n_records);
+	lexer x = { .in_array = ch->flags, .now_in_array = ch->flags };
+	ds_str rest = ch->bytes, element;
+	ds_rows rows = { 0 };
+	uint64_t lone = 0, i = 0;
+	if (ch->first_record == 1 && ds_str_starts(rest, DS_S("\xEF\xBB\xBF")))
+		rest = (ds_str){ rest.at + 3, rest.n - 3 };
+	while (next_element(&rest, &x, &element)) {
+		bool good;
+		DS_TRY(add(columns, ch, element, ch->first_record + i, &good, e));
+		if (good)
+			ds_rows_add(&rows, ch->mem, i);
+		i++;
+	}
+	DS_TRY(ds_json_columns_finish(columns, out, &lone, e));
+	(*out)->row_of = rows.row_of;
+	ds_source_count_lone(ch->input->source, lone);
+	return DS_OK;
+}
+
+const ds_importer ds_import_json = {
+	.name = "json",
+	.what = "a JSON array of objects, or objects one after another",
+	.suffixes = ".json",
+	.open = open_file,
+	.cut = cut,
+	.parse = parse,
+};
