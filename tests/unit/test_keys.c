@@ -1,9 +1,5 @@
 /* test_keys.c - settings by name */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include "model/keys.h"
 

@@ -1,9 +1,5 @@
 /* test_safetensors.c - weights in files, well-formed and hostile */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include "model/safetensors.h"
 

@@ -1,0 +1,194 @@
+/* test_config.c - config.json, presets, keys */
+#include "test.h"
+
+#include "model/arch.h"
+#include "model/config.h"
+
+static ds_arena *mem;
+
+static ds_rc set(ds_config *c, const char *name, const char *value, ds_err *e)
+{
+	return ds_config_set(c, ds_str_of(name), ds_str_of(value), mem, e);
+}
+
+static void aliases_are_one_key(void **state)
+{
+	ds_config c;
+	ds_err e;
+	assert_int_equal(ds_config_preset(&c, DS_S("gpt2"), mem, &e), DS_OK);
+	assert_int_equal(set(&c, "num_hidden_layers", "3", &e), DS_OK);
+	assert_int_equal(c.n_layers, 3);
+	assert_int_equal(set(&c, "n_layer", "4", &e), DS_OK);
+	assert_int_equal(set(&c, "hidden_size", "64", &e), DS_OK);
+	assert_int_equal(set(&c, "n-head", "4", &e), DS_OK);
+	assert_int_equal(ds_config_finish(&c, &e), DS_OK);
+	assert_int_equal(c.n_layers, 4);
+	assert_int_equal(c.head_dim, 16);
+	assert_int_equal(c.intermediate_size, 256);
+	assert_int_equal(c.vocab_size, 50257);
+}
+
+static void presets_have_the_published_sizes(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t params;
+	} cases[] = {
+		{ "gpt2", 124439808 },
+		{ "gpt2-medium", 354823168 },
+		{ "gpt2-large", 774030080 },
+		{ "gpt2-xl", 1557611200 },
+		{ "llama", 1235814400 },
+		{ "llama-3.2-3b", 3212749824 },
+		{ "mistral", 7241732096 },
+		{ "qwen2", 494032768 },
+		{ "qwen2-1.5b", 1543714304 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ds_config c;
+		ds_err e;
+		DS_AUTO(ds_graph) g = ds_graph_new(1, 16);
+		ds_build b = { .train = true };
+		assert_int_equal(ds_config_preset(&c, ds_str_of(cases[i].name), mem, &e), DS_OK);
+		assert_int_equal(ds_config_finish(&c, &e), DS_OK);
+		ds_arch_build(g, &c, &b);
+		assert_int_equal(ds_graph_check(g, &e), DS_OK);
+		assert_int_equal(ds_graph_params(g, NULL), cases[i].params);
+	}
+}
+
+static void a_published_config_is_read_and_written_back(void **state)
+{
+	static const char json[] =
+		"{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":64,"
+		"\"intermediate_size\":172,\"num_hidden_layers\":5,\"num_attention_heads\":8,"
+		"\"num_key_value_heads\":4,\"vocab_size\":512,\"rms_norm_eps\":1e-05,"
+		"\"eos_token_id\":[2,5],\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":32.0,"
+		"\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"
+		"\"original_max_position_embeddings\":64},\"pad_token_id\":null,\"my_own\":{\"a\":[1]}}";
+	ds_config a, b;
+	ds_err e;
+	ds_buf out = { 0 };
+	assert_int_equal(ds_config_parse(&a, ds_str_of(json), mem, &e), DS_OK);
+	assert_int_equal(ds_config_finish(&a, &e), DS_OK);
+	assert_int_equal(a.head_dim, 8);
+	assert_int_equal(a.eos, 2);
+	assert_int_equal(a.pad, -1);
+	assert_int_equal(a.scaling, DS_SCALING_LLAMA3);
+	assert_true(a.scaling_factor == 32);
+	ds_config_print(&a, &out);
+	ds_str text = ds_arena_str(mem, ds_buf_view(&out));
+	assert_non_null(strstr(text.at, "\"my_own\": {\"a\":[1]}"));
+	assert_non_null(strstr(text.at, "\"rms_norm_eps\": "));
+	assert_int_equal(ds_config_parse(&b, text, mem, &e), DS_OK);
+	assert_int_equal(ds_config_finish(&b, &e), DS_OK);
+	for (const ds_key *k = ds_config_keys; k->name; k++)
+		assert_true(ds_key_equal(k, &a, &b));
+	ds_buf_free(&out);
+}
+
+static void gpt2_is_written_in_its_own_spelling(void **state)
+{
+	ds_config c;
+	ds_err e;
+	ds_buf out = { 0 };
+	assert_int_equal(ds_config_preset(&c, DS_S("gpt2"), mem, &e), DS_OK);
+	assert_int_equal(ds_config_finish(&c, &e), DS_OK);
+	ds_config_print(&c, &out);
+	const char *text = ds_buf_text(&out);
+	assert_non_null(strstr(text, "\"n_layer\": 12"));
+	assert_non_null(strstr(text, "\"n_positions\": 1024"));
+	assert_non_null(strstr(text, "\"activation_function\": \"gelu_new\""));
+	assert_non_null(strstr(text, "\"attn_pdrop\": 0.0"));
+	assert_null(strstr(text, "norm_type"));
+	assert_int_equal(set(&c, "norm_type", "rmsnorm", &e), DS_OK);
+	ds_buf_clear(&out);
+	ds_config_print(&c, &out);
+	assert_non_null(strstr(ds_buf_text(&out), "\"norm_type\": \"rmsnorm\""));
+	ds_buf_free(&out);
+}
+
+static void dropout_sets_all_dropouts(void **state)
+{
+	ds_config c;
+	ds_err e;
+	assert_int_equal(ds_config_preset(&c, DS_S("gpt2"), mem, &e), DS_OK);
+	assert_int_equal(set(&c, "dropout", "0.25", &e), DS_OK);
+	assert_true(c.embd_dropout == 0.25 && c.resid_dropout == 0.25 && c.attn_dropout == 0.25);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+	static const struct {
+		const char *json, *says;
+	} cases[] = {
+		{ "{\"model_type\":\"bloom\"}",
+			"model_type 'bloom' is not known; there are: gpt2 llama mistral qwen2" },
+		{ "{}", "no model_type" },
+		{ "[1]", "not a JSON object" },
+		{ "{\"model_type\":\"gpt2\",\"n_layer\":0}", "num_hidden_layers=0: the least is 1" },
+		{ "{\"model_type\":\"gpt2\",\"n_layer\":\"many\"}",
+			"num_hidden_layers='many': wanted a whole number" },
+		{ "{\"model_type\":\"gpt2\",\"n_layer\":[]}", "num_hidden_layers is an array, wanted a value" },
+		{ "{\"model_type\":\"gpt2\",\"n_head\":5}", "n_embd=768 is not a multiple of n_head=5" },
+		{ "{\"model_type\":\"gpt2\",\"vocab_size\":100}",
+			"a special token's id is not below vocab_size=100" },
+		{ "{\"model_type\":\"gpt2\",\"scale_attn_by_inverse_layer_idx\":true}",
+			"gpt2 with scale_attn_by_inverse_layer_idx=true is not supported" },
+		{ "{\"model_type\":\"llama\",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4}}",
+			"rope_scaling='yarn': wanted none|linear|llama3" },
+		{ "{\"model_type\":\"llama\",\"hidden_act\":\"mish\"}",
+			"hidden_act='mish': wanted gelu_new|gelu_pytorch_tanh|gelu_fast|gelu|silu|swish|relu|"
+			"tanh|sigmoid" },
+		{ "{\"model_type\":\"llama\",\"num_key_value_heads\":5}",
+			"num_attention_heads=32 is not a multiple of num_key_value_heads=5" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ds_config c;
+		ds_err e;
+		ds_rc rc = ds_config_parse(&c, ds_str_of(cases[i].json), mem, &e);
+		if (rc == DS_OK)
+			rc = ds_config_finish(&c, &e);
+		assert_int_equal(rc, DS_USAGE);
+		assert_string_equal(e.msg, cases[i].says);
+	}
+}
+
+static void unknown_names_get_the_nearest(void **state)
+{
+	ds_config c;
+	ds_err e;
+	assert_int_equal(ds_config_preset(&c, DS_S("gtp2"), mem, &e), DS_USAGE);
+	assert_non_null(strstr(e.msg, "the nearest preset is 'gpt2'"));
+	assert_int_equal(ds_config_preset(&c, DS_S("gpt2"), mem, &e), DS_OK);
+	assert_int_equal(set(&c, "n_layers", "2", &e), DS_USAGE);
+	assert_string_equal(e.msg, "unknown key 'n_layers'; the nearest is 'n_layer'");
+	assert_int_equal(set(&c, "rope_theta", "2", &e), DS_USAGE);
+	assert_string_equal(e.msg, "gpt2 has no key 'rope_theta'");
+}
+
+static int set_up(void **state)
+{
+	mem = ds_arena_new(1 << 12);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	ds_arena_free(mem);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(aliases_are_one_key),
+		cmocka_unit_test(presets_have_the_published_sizes),
+		cmocka_unit_test(a_published_config_is_read_and_written_back),
+		cmocka_unit_test(gpt2_is_written_in_its_own_spelling),
+		cmocka_unit_test(dropout_sets_all_dropouts),
+		cmocka_unit_test(what_is_wrong_is_named),
+		cmocka_unit_test(unknown_names_get_the_nearest),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
