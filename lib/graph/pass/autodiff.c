@@ -101,22 +101,35 @@ static int readers(const ds_grad *c, ds_tid t)
 	return n;
 }
 
+/* Whether a slice, other than node `self`, has a column in common with [from, from + n) of base. */
+static bool is_taken(const ds_grad *c, ds_tid base, int32_t self, const ds_slice_attr *a)
+{
+	for (int32_t i = 0; i < c->n_forward; i++) {
+		const ds_node *n = &c->g->nodes[i];
+		const ds_slice_attr *b = &n->attr.slice;
+		if (i != self && n->op == DS_OP_slice && n->in[0] == base && a->from < b->from + b->n &&
+			b->from < a->from + a->n)
+			return true;
+	}
+	return false;
+}
+
 /* Whether base is read by slices only, which are read once each and cover its columns once. */
 static bool is_covered(const ds_grad *c, ds_tid base)
 {
 	const ds_graph *g = c->g;
-	int64_t covered = 0, cols = ds_t_cols(&g->tensors[base]);
+	int64_t covered = 0;
 	for (int32_t i = 0; i < c->n_forward; i++)
 		for (int j = 0; j < DS_MAX_IN; j++) {
 			const ds_node *n = &g->nodes[i];
 			if (n->in[j] != base)
 				continue;
 			if (n->op != DS_OP_slice || readers(c, n->out[0]) != 1 ||
-				n->attr.slice.from != covered)
+				is_taken(c, base, i, &n->attr.slice))
 				return false;
 			covered += n->attr.slice.n;
 		}
-	return covered == cols;
+	return covered == ds_t_cols(&g->tensors[base]);
 }
 
 ds_tid ds_grad_place(ds_grad *c, ds_tid in)

@@ -1,0 +1,202 @@
+/*
+ * step.c - a training step of a small GPT against oneDNN's own speed on the same products
+ *
+ * Builds a decoder of the shapes asked for, runs steps on random ids, and then gives oneDNN the
+ * step's matrix products alone, whole, with its own threads. Prints both rates and their ratio.
+ */
+#include "base/mem.h"
+#include "graph/exec.h"
+#include "graph/op.h"
+
+#include <dnnl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+extern void omp_set_num_threads(int n);
+
+typedef struct {
+	int layers, width, heads, vocab, batch, seq, threads, steps;
+} setup;
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static ds_tid matrix(ds_graph *g, const char *name, int layer, int64_t rows, int64_t cols)
+{
+	char full[64];
+	snprintf(full, sizeof(full), "h.%d.%s", layer, name);
+	return ds_g_param(g, full, DS_DIMS(rows, cols), (ds_init){ DS_INIT_NORMAL, 0.02f }, 0);
+}
+
+static ds_tid vector(ds_graph *g, const char *name, int layer, int64_t n, ds_init_kind kind)
+{
+	char full[64];
+	snprintf(full, sizeof(full), "h.%d.%s", layer, name);
+	return ds_g_param(g, full, 1, &n, (ds_init){ kind, 0 }, DS_T_NO_DECAY);
+}
+
+static ds_tid block(ds_graph *g, const setup *s, int l, ds_tid h, ds_tid *stream)
+{
+	int64_t d = s->width;
+	ds_norm_attr norm = { .eps = 1e-5f };
+	ds_attention_attr a = { .heads = s->heads, .kv_heads = s->heads, .head_dim = s->width / s->heads,
+		.seq = s->seq, .kv_seq = s->seq, .causal = true };
+	ds_g_at(g, l, "h.%d", l);
+	ds_tid qkv = ds_g_linear(g, h, matrix(g, "qkv", l, d, 3 * d), vector(g, "qkv.b", l, 3 * d, 0), true);
+	ds_tid o = ds_g_attention(g, ds_g_slice(g, qkv, 0, d), ds_g_slice(g, qkv, d, d),
+		ds_g_slice(g, qkv, 2 * d, d), (ds_attention_in){ 0 }, a);
+	o = ds_g_linear(g, o, matrix(g, "proj", l, d, d), vector(g, "proj.b", l, d, 0), true);
+	h = ds_g_norm(g, o, *stream, vector(g, "ln2", l, d, DS_INIT_ONE), vector(g, "ln2.b", l, d, 0), norm,
+		stream);
+	ds_tid m = ds_g_linear(g, h, matrix(g, "fc", l, d, 4 * d), vector(g, "fc.b", l, 4 * d, 0), true);
+	m = ds_g_unary(g, m, DS_ACT_GELU_TANH);
+	m = ds_g_linear(g, m, matrix(g, "out", l, 4 * d, d), vector(g, "out.b", l, d, 0), true);
+	return ds_g_norm(g, m, *stream, vector(g, "ln3", l, d, DS_INIT_ONE), vector(g, "ln3.b", l, d, 0),
+		norm, stream);
+}
+
+static ds_graph *build(const setup *s)
+{
+	ds_graph *g = ds_graph_new(s->batch, s->seq);
+	int64_t rows = (int64_t)s->batch * s->seq, one = 1;
+	ds_norm_attr norm = { .eps = 1e-5f };
+	ds_tid ids = ds_g_input(g, "ids", DS_I32, 1, &rows), pos = ds_g_input(g, "pos", DS_I32, 1, &rows);
+	ds_tid targets = ds_g_input(g, "targets", DS_I32, 1, &rows);
+	ds_tid inv = ds_g_input(g, "inv", DS_F32, 1, &one), wte = matrix(g, "wte", 0, s->vocab, s->width);
+	ds_tid stream, p = ds_g_embed(g, matrix(g, "wpe", 0, s->seq, s->width), pos);
+	ds_tid h = ds_g_norm(g, ds_g_embed(g, wte, ids), p, vector(g, "ln1", 0, s->width, DS_INIT_ONE),
+		vector(g, "ln1.b", 0, s->width, 0), norm, &stream);
+	for (int l = 0; l < s->layers; l++)
+		h = block(g, s, l, h, &stream);
+	ds_g_linear_xent(g, h, wte, 0, targets, inv, NULL);
+	return g;
+}
+
+/* The matrix products of a node as oneDNN is asked for them: m, n, k and how often. */
+static void product(double *seconds, double *flops, int64_t m, int64_t n, int64_t k, char ta, char tb)
+{
+	static float *buf[3];
+	static size_t have[3];
+	size_t need[3] = { (size_t)(m * k), (size_t)(k * n), (size_t)(m * n) };
+	for (int i = 0; i < 3; i++)
+		if (have[i] < need[i]) {
+			ds_mem_free(buf[i]);
+			buf[i] = ds_mem_zero(need[i] * sizeof(float));
+			have[i] = need[i];
+		}
+	double best = 1e9;
+	for (int r = 0; r < 5; r++) {
+		double t = now();
+		dnnl_sgemm(ta, tb, m, n, k, 1, buf[0], ta == 'N' ? k : m, buf[1], tb == 'N' ? n : k, 0,
+			buf[2], n);
+		t = now() - t;
+		best = t < best ? t : best;
+	}
+	*seconds += best;
+	*flops += 2.0 * (double)m * (double)n * (double)k;
+}
+
+/* The same shapes again are not measured again. */
+static double gemm_rate(const ds_graph *g, int threads)
+{
+	double seconds = 0, flops = 0;
+	omp_set_num_threads(threads);
+	for (int32_t i = 0; i < g->n_nodes; i++) {
+		const ds_node *n = &g->nodes[i];
+		if (n->layer > 0 || (n->op != DS_OP_linear && n->op != DS_OP_linear_xent_grad))
+			continue;
+		const ds_tensor *x = ds_g_tensor(g, n->in[0]), *w = ds_g_tensor(g, n->in[1]);
+		bool in_out = n->op == DS_OP_linear && n->attr.linear.in_out;
+		int64_t rows = ds_t_rows(x), in = ds_t_cols(x), out = ds_t_count(w) / in;
+		int times = n->op == DS_OP_linear ? 1 : 0;
+		double s = 0, f = 0;
+		product(&s, &f, rows, out, in, 'N', in_out ? 'N' : 'T');
+		product(&s, &f, rows, in, out, 'N', in_out ? 'T' : 'N');
+		product(&s, &f, in_out ? in : out, in_out ? out : in, rows, 'T', 'N');
+		int layers = 1;
+		for (int32_t k = 0; times && k < g->n_nodes; k++)
+			layers = g->nodes[k].layer + 1 > layers ? g->nodes[k].layer + 1 : layers;
+		seconds += s * layers;
+		flops += f * layers;
+	}
+	omp_set_num_threads(1);
+	return flops / seconds;
+}
+
+static void fill(ds_exec *x, const setup *s, int64_t step)
+{
+	int32_t *ids = ds_exec_find(x, "ids", NULL), *pos = ds_exec_find(x, "pos", NULL);
+	int32_t *targets = ds_exec_find(x, "targets", NULL);
+	int64_t rows = (int64_t)s->batch * s->seq;
+	for (int64_t i = 0; i < rows; i++) {
+		ids[i] = (int32_t)ds_rng_below(ds_rng_of(1, 0), (uint64_t)(step * rows + i), (uint64_t)s->vocab);
+		pos[i] = (int32_t)(i % s->seq);
+		targets[i] = ids[i] / 2;
+	}
+	*(float *)ds_exec_find(x, "inv", NULL) = 1.0f / (float)rows;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return x < y ? -1 : x > y;
+}
+
+static int fail(const ds_err *e)
+{
+	fprintf(stderr, "step: %s\n", e->msg);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	setup s = { 4, 256, 4, 8192, 8, 256, 2, 15 };
+	int *fields[] = { &s.layers, &s.width, &s.heads, &s.vocab, &s.batch, &s.seq, &s.threads, &s.steps };
+	for (int i = 1; i < argc && i <= 8; i++)
+		*fields[i - 1] = atoi(argv[i]);
+	ds_err e;
+	DS_AUTO(ds_graph) g = build(&s);
+	ds_compile c = { .train = true, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .max_norm = 1 };
+	if (ds_graph_compile(g, &c, &e) != DS_OK)
+		return fail(&e);
+	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)s.threads);
+	DS_AUTO(ds_exec) x = NULL;
+	bool profile = getenv("DS_PROFILE") != NULL;
+	if (ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ .profile = profile }, &e) != DS_OK)
+		return fail(&e);
+	ds_exec_init(x, 1);
+	double flops = 0, *times = ds_mem_get((size_t)s.steps * sizeof(double));
+	for (int p = 0; p < DS_N_PHASES; p++)
+		flops += ds_graph_flops(g, (ds_phase)p);
+	for (int i = 0; i < s.steps; i++) {
+		ds_run r = { .seed = 1, .step = i + 1 };
+		fill(x, &s, i);
+		ds_hyper(ds_exec_data(x, g->hyper), &c, i + 1, 1e-3);
+		double t = now();
+		for (int p = 0; p < DS_N_PHASES; p++)
+			if (ds_exec_run(x, (ds_phase)p, &r, &e) != DS_OK)
+				return fail(&e);
+		times[i] = now() - t;
+	}
+	qsort(times, (size_t)s.steps, sizeof(double), compare);
+	double median = times[s.steps / 2], rate = gemm_rate(g, s.threads);
+	printf("%d layers, width %d, vocabulary %d, %d x %d tokens, %d threads: %.1f ms a step, "
+	       "%.0f tokens/s, loss %.3f\n", s.layers, s.width, s.vocab, s.batch, s.seq, s.threads,
+		1e3 * median, (double)s.batch * s.seq / median, (double)*(float *)ds_exec_data(x, g->loss));
+	printf("step %.1f Gflop/s, fastest %.1f; oneDNN on its products %.1f Gflop/s; ratio %.2f\n",
+		1e-9 * flops / median, 1e-9 * flops / times[0], 1e-9 * rate, flops / median / rate);
+	if (profile) {
+		ds_buf out = { 0 };
+		ds_exec_profile(x, &out);
+		fputs(ds_buf_text(&out), stdout);
+		ds_buf_free(&out);
+	}
+	ds_mem_free(times);
+	return 0;
+}
