@@ -85,7 +85,7 @@ void ds_block_remove(ds_block *b, const char *name); /* fine where there is none
 void ds_block_rename(ds_block *b, const char *name, const char *to);
 /* Keeps rows[0..n), ascending; decodes what it must. All rows kept costs nothing. */
 DS_MUST ds_rc ds_block_select(ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e);
-/* A copy of some rows of a block in another arena (which must outlive what is made of it). */
+/* A copy of some rows of a block in another arena; rows NULL: of the first n. */
 DS_MUST ds_rc ds_block_copy(ds_block **out, ds_arena *mem, ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e);
 /*
  * The rows of all blocks one after another as one block in mem; columns are merged by name. Where their

@@ -114,10 +114,18 @@ ds_rc ds_block_select(ds_block *b, const uint32_t *keep, uint32_t n, ds_err *e)
 	return DS_OK;
 }
 
+static const uint32_t *first_rows(ds_arena *mem, uint32_t n)
+{
+	uint32_t *all = ds_arena_get(mem, n * sizeof(*all));
+	for (uint32_t i = 0; i < n; i++)
+		all[i] = i;
+	return all;
+}
+
 ds_rc ds_block_copy(
 	ds_block **out, ds_arena *mem, ds_block *b, const uint32_t *keep, uint32_t n, ds_err *e)
 {
-	rows r = { keep, n };
+	rows r = { keep ? keep : first_rows(mem, n), n };
 	ds_block *to = ds_block_new(mem, n);
 	*out = NULL;
 	ds_block_room(to, b->n_cols);

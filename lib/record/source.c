@@ -35,6 +35,8 @@ struct ds_source {
 	ds_json_index **free_indexes;
 	size_t n_free, cap_free;
 	uint64_t lone;
+	ds_opt *opts;      /* of all readers; a new list where it has changed, old ones stay */
+	size_t n_opts, n_reader_opts;
 };
 
 static void *grown(void *at, size_t n, size_t *cap, size_t bytes)
@@ -379,26 +381,36 @@ ds_chain *ds_source_chain(const ds_source *s)
 }
 
 /* Of all readers, each kind and content once. */
-const ds_opt *ds_source_opts(const ds_source *s, size_t *n)
+static void gather_opts(ds_source *s, size_t n_all)
+{
+	ds_opt *opts = ds_arena_get(s->mem, n_all * sizeof *opts);
+	size_t n = 0, k;
+	for (size_t i = 0; i < s->n_readers; i++) {
+		const ds_opt *of = ds_reader_opts(s->readers[i], &k);
+		for (size_t j = 0; j < k; j++) {
+			size_t m = 0;
+			while (m < n && !(opts[m].kind == of[j].kind && ds_str_eq(opts[m].bytes, of[j].bytes)))
+				m++;
+			if (m == n)
+				opts[n++] = of[j];
+		}
+	}
+	s->opts = opts;
+	s->n_opts = n;
+	s->n_reader_opts = n_all;
+}
+
+const ds_opt *ds_source_opts(ds_source *s, size_t *n)
 {
 	size_t all = 0, k;
 	for (size_t i = 0; i < s->n_readers; i++) {
 		ds_reader_opts(s->readers[i], &k);
 		all += k;
 	}
-	ds_opt *opts = ds_arena_get(s->mem, (all + 1) * sizeof *opts);
-	*n = 0;
-	for (size_t i = 0; i < s->n_readers; i++) {
-		const ds_opt *of = ds_reader_opts(s->readers[i], &k);
-		for (size_t j = 0; j < k; j++) {
-			size_t m = 0;
-			while (m < *n && !(opts[m].kind == of[j].kind && ds_str_eq(opts[m].bytes, of[j].bytes)))
-				m++;
-			if (m == *n)
-				opts[(*n)++] = of[j];
-		}
-	}
-	return opts;
+	if (all != s->n_reader_opts)
+		gather_opts(s, all);
+	*n = s->n_opts;
+	return s->opts;
 }
 
 int64_t ds_source_total_bytes(const ds_source *s)
@@ -419,8 +431,9 @@ ds_reader_stats ds_source_damage(const ds_source *s)
 	ds_reader_stats sum = { 0 };
 	for (size_t i = 0; i < s->n_readers; i++) {
 		ds_reader_stats r = ds_reader_get_stats(s->readers[i]);
-		if (r.bad_blocks && !sum.bad_blocks)
+		if (r.damaged && !sum.damaged)
 			sum.first_bad_offset = r.first_bad_offset;
+		sum.damaged |= r.damaged;
 		sum.blocks += r.blocks;
 		sum.records += r.records;
 		sum.bad_blocks += r.bad_blocks;

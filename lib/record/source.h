@@ -40,7 +40,7 @@ void ds_source_number(ds_source *s, ds_chunk *ch, ds_block *b, uint64_t n_record
 DS_MUST ds_rc ds_source_next(ds_source *s, ds_arena *mem, ds_block **out, ds_err *e);
 
 ds_chain *ds_source_chain(const ds_source *s); /* of what was read so far; complete at the end */
-const ds_opt *ds_source_opts(const ds_source *s, size_t *n);
+const ds_opt *ds_source_opts(ds_source *s, size_t *n);
 int64_t ds_source_total_bytes(const ds_source *s); /* -1 unknown */
 /* The files' recognised formats, for "input recognised as HTML" messages: a bit set of 1 << index in formats.def. */
 bool ds_source_saw(const ds_source *s, const char *format);

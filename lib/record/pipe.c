@@ -1,0 +1,344 @@
+/*
+ * pipe.c - blocks through the gates
+ *
+ * A ticket is a block's place in the stream. Every thread takes one after the other and carries its
+ * block through all steps; those that must be in order lie behind gates, which let tickets pass one
+ * by one. So memory is bounded by one block a thread, and what happens in which order depends on the
+ * input alone. When a ticket fails, later ones only walk on through the gates; the write gate sees
+ * the first failure in stream order and what came before it is written.
+ */
+#include "record/pipe_impl.h"
+
+#include "base/mem.h"
+
+static bool failed_before(const ds_work *w)
+{
+	return atomic_load(&w->pipe->failed) < w->ticket;
+}
+
+static bool alive(const ds_work *w)
+{
+	return w->rc == DS_OK && !failed_before(w);
+}
+
+/* Notes the result of a step; the first failure of the ticket stays. */
+static void note(ds_work *w, ds_rc rc)
+{
+	if (rc == DS_OK || w->rc != DS_OK)
+		return;
+	w->rc = rc;
+	unsigned long long lowest = atomic_load(&w->pipe->failed);
+	while (w->ticket < lowest && !atomic_compare_exchange_weak(&w->pipe->failed, &lowest, w->ticket))
+		;
+}
+
+static bool wanted(const ds_pipe *p, uint16_t kind)
+{
+	for (size_t i = 0; i < p->n_without; i++)
+		if (p->without[i] == kind)
+			return false;
+	return true;
+}
+
+/* Optional blocks that the input had before this chunk go out before it. */
+static void take_opts(ds_pipe *p, ds_work *w)
+{
+	size_t n;
+	const ds_opt *opts = ds_source_opts(p->source, &n);
+	for (; p->n_opts < n; p->n_opts++)
+		if (wanted(p, opts[p->n_opts].kind))
+			ds_work_opt(w, opts[p->n_opts]);
+}
+
+/* Once, when the first chunk or the end is known: then so are chain and optional blocks. */
+static ds_rc begin(ds_pipe *p, ds_work *w, ds_err *e)
+{
+	if (p->begun)
+		return DS_OK;
+	p->begun = true;
+	if (p->s->begin)
+		DS_TRY(p->s->begin(p->s->state, w, e));
+	return ds_sink_open(&p->sink, p->c, ds_report_chain(p, false), e);
+}
+
+/* Behind `in`. */
+static ds_rc take_chunk(ds_pipe *p, ds_work *w, ds_err *e)
+{
+	if (p->ended || atomic_load(&p->failed) != UINT64_MAX) {
+		p->ended = true;
+		return DS_OK;
+	}
+	ds_rc rc = ds_source_chunk(p->source, w->mem, &w->chunk, e);
+	p->ended = rc != DS_OK || !w->chunk;
+	if (rc != DS_OK)
+		return rc;
+	if (w->chunk) {
+		DS_TRY(begin(p, w, e));
+		take_opts(p, w);
+	}
+	return DS_OK;
+}
+
+static ds_rc parse(ds_pipe *p, ds_work *w, ds_err *e)
+{
+	ds_bad *bad = NULL;
+	DS_TRY(ds_chunk_parse(w->chunk, &w->block, &bad, e));
+	w->block->packer = w->packer;
+	DS_TRY(ds_block_check(w->block, e));
+	DS_TRY(ds_block_limit(w->block, p->c->max_record, e));
+	w->n_records = w->block->n_rows;
+	w->bad = bad;
+	for (w->last_bad = &w->bad; *w->last_bad; w->last_bad = &(*w->last_bad)->next)
+		w->n_records++;
+	return DS_OK;
+}
+
+static ds_rc work(ds_pipe *p, ds_work *w, ds_err *e)
+{
+	if (p->s->work)
+		DS_TRY(p->s->work(p->s->state, w, w->block, e));
+	return ds_work_select(w, e);
+}
+
+static ds_rc encode(ds_pipe *p, ds_work *w, ds_err *e)
+{
+	for (outgoing *o = w->out.first; o; o = o->next) {
+		o->b->packer = w->packer;
+		DS_TRY(ds_sink_encode(p->sink, o->b, w->packer, &o->part, e));
+	}
+	return DS_OK;
+}
+
+static uint64_t bytes_of(const outgoing *o)
+{
+	return o->part.frame.parts ? o->part.frame.raw_bytes :
+	       o->part.text.n	   ? o->part.text.n :
+				     ds_block_raw_bytes(o->b);
+}
+
+static ds_rc write_bad(ds_pipe *p, ds_work *w, ds_err *e)
+{
+	for (const ds_bad *b = w->bad; b; b = b->next) {
+		p->counts[p->n_counters]++;
+		if (!p->rejects)
+			continue;
+		DS_TRY(ds_out_write(p->rejects, b->raw.at, b->raw.n, e));
+		DS_TRY(ds_out_write(p->rejects, "\n", 1, e));
+	}
+	return DS_OK;
+}
+
+/* Behind `write`, or while ending. */
+static ds_rc write_out(ds_pipe *p, ds_work *w, ds_err *e)
+{
+	for (size_t i = 0; i < w->n_opts; i++)
+		DS_TRY(ds_sink_opt(p->sink, w->opts[i], e));
+	for (outgoing *o = w->out.first; o; o = o->next) {
+		p->bytes_out += bytes_of(o);
+		p->records_out += o->b->n_rows;
+		DS_TRY(ds_sink_write(p->sink, &o->part, e));
+	}
+	DS_TRY(write_bad(p, w, e));
+	for (size_t i = 0; i <= p->n_counters; i++)
+		p->counts[i] += w->counts[i];
+	uint64_t bytes = w->block ? w->block->input_bytes : 0;
+	p->records_in += w->n_records;
+	p->bytes_in += bytes;
+	ds_progress_add(p->progress, w->n_records, bytes);
+	return DS_OK;
+}
+
+ds_rc ds_pipe_write(ds_work *w, ds_err *e)
+{
+	ds_pipe *p = w->pipe;
+	DS_TRY(encode(p, w, e));
+	DS_TRY(write_out(p, w, e));
+	for (outgoing *o = w->out.first; o; o = o->next)
+		ds_arena_free(o->own);
+	w->out = (outgoing_list){ NULL, NULL };
+	w->n_opts = 0;
+	w->bad = NULL;
+	w->last_bad = &w->bad;
+	memset(w->counts, 0, (p->n_counters + 1) * sizeof(*w->counts));
+	return DS_OK;
+}
+
+/* One ticket from gate to gate; false at the end of the input. */
+static bool trip(ds_pipe *p, ds_work *w)
+{
+	ds_err *e = &w->err;
+	ds_gate_enter(p->in, w->ticket);
+	note(w, take_chunk(p, w, e));
+	ds_gate_leave(p->in, w->ticket);
+	if (!w->chunk && w->rc == DS_OK)
+		return false;
+	if (alive(w))
+		note(w, parse(p, w, e));
+	ds_gate_enter(p->number, w->ticket);
+	if (alive(w))
+		ds_source_number(p->source, w->chunk, w->block, w->n_records);
+	ds_gate_leave(p->number, w->ticket);
+	if (alive(w))
+		note(w, work(p, w, e));
+	ds_gate_enter(p->order, w->ticket);
+	if (alive(w) && p->s->order)
+		note(w, p->s->order(p->s->state, w, w->block, e));
+	ds_gate_leave(p->order, w->ticket);
+	if (alive(w))
+		note(w, ds_work_select(w, e));
+	ds_gate_enter(p->join, w->ticket);
+	if (alive(w))
+		note(w, ds_join_pass(p, w, e));
+	ds_gate_leave(p->join, w->ticket);
+	if (alive(w))
+		note(w, encode(p, w, e));
+	ds_gate_enter(p->write, w->ticket);
+	if (alive(w))
+		note(w, write_out(p, w, e));
+	if (p->rc == DS_OK && w->rc != DS_OK) {
+		p->rc = w->rc;
+		p->err = w->err;
+	}
+	ds_gate_leave(p->write, w->ticket);
+	return true;
+}
+
+static void carry(void *context)
+{
+	ds_pipe *p = context;
+	ds_work w;
+	ds_work_open(&w, p);
+	do {
+		ds_work_reset(&w);
+		w.ticket = atomic_fetch_add(&p->tickets, 1);
+	} while (trip(p, &w));
+	ds_work_close(&w);
+}
+
+static ds_rc run_threads(ds_pipe *p, ds_err *e)
+{
+	size_t n = p->c->jobs > 1 ? (size_t)p->c->jobs - 1 : 0;
+	ds_thread **threads = DS_NEW(ds_thread *, n + 1);
+	/* Fewer threads do the same; this one always runs. */
+	for (size_t i = 0; i < n && ds_thread_start(&threads[i], carry, p, e) == DS_OK; i++)
+		;
+	carry(p);
+	for (size_t i = 0; i < n; i++)
+		ds_thread_join(threads[i]);
+	ds_mem_free(threads);
+	if (p->rc != DS_OK)
+		*e = p->err;
+	return p->rc;
+}
+
+/* The stage's end and what waits in the pipe, on this thread alone. */
+static ds_rc finish_stage(ds_pipe *p, ds_work *w, ds_err *e)
+{
+	DS_TRY(begin(p, w, e));
+	take_opts(p, w);
+	if (p->s->end) {
+		ds_rc rc = p->s->end(p->s->state, w, e);
+		if (w->rc != DS_OK) { /* what was emitted could not be written */
+			*e = w->err;
+			return w->rc;
+		}
+		DS_TRY(rc);
+	}
+	DS_TRY(ds_join_flush(p, w, e));
+	return ds_pipe_write(w, e);
+}
+
+static ds_rc end_run(ds_pipe *p, ds_err *e)
+{
+	ds_work w;
+	ds_work_open(&w, p);
+	w.ending = true;
+	w.ticket = UINT64_MAX;
+	ds_rc rc = finish_stage(p, &w, e);
+	ds_work_close(&w);
+	return rc;
+}
+
+/* Salvage commits what there is, and then says what there was not. */
+static ds_rc tell_damage(ds_pipe *p, ds_err *e)
+{
+	ds_reader_stats lost = ds_source_damage(p->source);
+	if (!p->c->salvage || !lost.damaged)
+		return DS_OK;
+	return ds_fail(e, DS_SHORT, "salvaged %llu blocks with %llu records; %llu blocks and %llu bytes were "
+				    "lost, the first damage is at byte %llu",
+		(unsigned long long)lost.blocks, (unsigned long long)lost.records,
+		(unsigned long long)lost.bad_blocks, (unsigned long long)lost.lost_bytes,
+		(unsigned long long)lost.first_bad_offset);
+}
+
+static ds_rc run(ds_pipe *p, ds_err *e)
+{
+	ds_progress_total(p->progress, ds_source_total_bytes(p->source));
+	DS_TRY(run_threads(p, e));
+	DS_TRY(end_run(p, e));
+	DS_TRY(ds_sink_finish(p->sink, ds_report_chain(p, true), e));
+	if (p->rejects)
+		DS_TRY(ds_out_finish(p->rejects, e));
+	DS_TRY(ds_report_stats(p, e));
+	return tell_damage(p, e);
+}
+
+/* A reader downstream learns why, even where nothing was written yet. */
+static void abort_run(ds_pipe *p, const char *reason)
+{
+	ds_err unused;
+	if (!p->sink && !p->c->out_path && !p->c->to)
+		if (ds_sink_open(&p->sink, p->c, ds_report_chain(p, false), &unused) != DS_OK)
+			return;
+	if (p->sink)
+		ds_sink_abort(p->sink, reason);
+}
+
+static void open_pipe(ds_pipe *p, const ds_common *c, const ds_stage *s)
+{
+	*p = (ds_pipe){ .c = c, .s = s, .small_bytes = ds_block_target() / 4 };
+	while (s->counters && s->counters[p->n_counters])
+		p->n_counters++;
+	p->counts = DS_NEW(uint64_t, p->n_counters + 1);
+	p->mem = ds_arena_new(4096);
+	ds_gate **gates[] = { &p->in, &p->number, &p->order, &p->join, &p->write };
+	for (size_t i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
+		*gates[i] = ds_gate_new();
+	atomic_store(&p->failed, UINT64_MAX);
+	p->progress = ds_progress_new(c);
+}
+
+static void close_pipe(ds_pipe *p)
+{
+	ds_gate *gates[] = { p->in, p->number, p->order, p->join, p->write };
+	for (size_t i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
+		ds_gate_free(gates[i]);
+	ds_join_free(p);
+	ds_sink_close(p->sink);
+	ds_out_close(p->rejects);
+	ds_source_close(p->source);
+	ds_progress_free(p->progress);
+	ds_arena_free(p->mem);
+	ds_mem_free(p->counts);
+}
+
+ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e)
+{
+	ds_pipe p;
+	open_pipe(&p, c, s);
+	ds_rc rc = DS_OK;
+	if (c->on_error == DS_ON_REJECT)
+		rc = ds_out_open(&p.rejects, c->reject_path, e);
+	if (rc == DS_OK)
+		rc = ds_source_open(&p.source, c, e);
+	if (rc == DS_OK) {
+		rc = run(&p, e);
+		if (rc == DS_OK)
+			ds_report_summary(&p);
+		else if (rc != DS_PIPE && !(c->salvage && rc == DS_SHORT))
+			abort_run(&p, e->msg);
+	}
+	close_pipe(&p);
+	return rc;
+}

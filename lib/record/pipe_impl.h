@@ -1,0 +1,109 @@
+/*
+ * pipe_impl.h - what the files of the pipe share
+ *
+ * pipe.c moves blocks through the gates, pipe_work.c is what a stage calls meanwhile, pipe_join.c
+ * joins small blocks, pipe_report.c counts and reports. A ds_work belongs to the thread that carries
+ * it; the fields of a ds_pipe say behind which gate they are.
+ */
+#ifndef DS_RECORD_PIPE_IMPL_H
+#define DS_RECORD_PIPE_IMPL_H
+
+#include "record/pipe.h"
+
+#include "base/codec.h"
+#include "base/progress.h"
+#include "base/thread.h"
+
+#include <stdatomic.h>
+
+typedef struct outgoing { /* a block on its way to the sink */
+	ds_block *b;
+	ds_arena *own; /* given back once it is written; NULL: the work's */
+	ds_sink_part part;
+	struct outgoing *next;
+} outgoing;
+
+typedef struct {
+	outgoing *first, **last;
+} outgoing_list;
+
+typedef struct { /* small blocks that wait for others */
+	ds_arena *mem;         /* NULL: none waits */
+	ds_block **parts;
+	size_t n, room;
+	uint64_t raw_bytes, n_rows;
+	ds_block *shape;       /* names and types of their columns */
+} pending;
+
+typedef struct ds_pipe ds_pipe;
+
+struct ds_work {
+	ds_pipe *pipe;
+	ds_arena *mem;
+	ds_packer *packer;
+	void *scratch;
+	uint64_t ticket;
+	ds_chunk *chunk;
+	ds_block *block;
+	ds_bad *bad, **last_bad;
+	uint64_t n_records;    /* of the chunk, those that could not be read included */
+	uint64_t *counts;      /* of the stage's counters, then "bad" */
+	uint8_t *dropped;      /* bitmap of the block's rows; NULL: none */
+	uint32_t n_dropped;
+	bool swallowed, ending;
+	outgoing_list emitted, out;
+	ds_opt *opts;          /* to be written before the block */
+	size_t n_opts;
+	ds_rc rc;
+	ds_err err;
+};
+
+struct ds_pipe {
+	const ds_common *c;
+	const ds_stage *s;
+	size_t n_counters;     /* of the stage */
+	ds_arena *mem;         /* the run's; behind the gate `in`, then the main thread's */
+	ds_gate *in, *number, *order, *join, *write;
+	atomic_ullong tickets, failed; /* failed: the lowest ticket that did */
+	/* behind `in` */
+	ds_source *source;
+	bool begun, ended;
+	size_t n_opts;         /* of the source's, those that were passed on */
+	uint16_t *without;     /* kinds that the stage swallowed, in begin */
+	size_t n_without;
+	/* behind `join` */
+	pending pending;
+	uint64_t small_bytes;
+	/* behind `write` */
+	ds_sink *sink;
+	ds_out *rejects;
+	uint64_t *counts;
+	uint64_t records_in, records_out, bytes_in, bytes_out;
+	ds_rc rc;
+	ds_err err;
+	ds_progress *progress;
+};
+
+/* pipe_work.c */
+void ds_work_open(ds_work *w, ds_pipe *p);
+void ds_work_close(ds_work *w);
+void ds_work_reset(ds_work *w); /* for the next block */
+DS_MUST ds_rc ds_work_select(ds_work *w, ds_err *e); /* takes dropped rows out of the block */
+void ds_list_add(outgoing_list *l, ds_work *w, ds_block *b, ds_arena *own);
+
+/* pipe_join.c: behind the gate `join` */
+/* Moves what goes on now from the block and those emitted to w->out; small ones wait. */
+DS_MUST ds_rc ds_join_pass(ds_pipe *p, ds_work *w, ds_err *e);
+DS_MUST ds_rc ds_join_flush(ds_pipe *p, ds_work *w, ds_err *e);
+void ds_join_free(ds_pipe *p);
+
+/* pipe.c */
+DS_MUST ds_rc ds_pipe_write(ds_work *w, ds_err *e); /* while ending: encodes and writes what is in w->out */
+
+/* pipe_report.c */
+/* The stage's entry in the chain; with counts once all is read. */
+ds_chain *ds_report_chain(ds_pipe *p, bool with_counts);
+DS_MUST ds_rc ds_report_stats(ds_pipe *p, ds_err *e); /* --stats FILE */
+void ds_report_summary(ds_pipe *p);
+
+#endif

@@ -1,0 +1,143 @@
+/*
+ * pipe_report.c - what a run says about itself: chain, --stats, the summary line
+ */
+#include "record/pipe_impl.h"
+
+#include "base/io.h"
+#include "record/import.h"
+#include "record/json.h"
+
+typedef struct {
+	const char *name;
+	uint64_t n;
+	bool if_any; /* not worth a word where it is zero */
+} tally;
+
+enum { TALLIES = 5 };
+
+/* What the pipe itself counts beside the stage's counters. */
+static unsigned tallies(const ds_pipe *p, tally out[TALLIES])
+{
+	ds_reader_stats lost = ds_source_damage(p->source);
+	uint64_t replaced = p->sink ? ds_sink_replaced(p->sink) : 0;
+	tally all[TALLIES] = {
+		{ "bad", p->counts[p->n_counters], true },
+		{ "lone surrogates", ds_source_lone_surrogates(p->source), true },
+		{ "invalid bytes replaced", replaced, true },
+		{ "blocks lost", lost.bad_blocks, true },
+		{ "bytes lost", lost.lost_bytes, true },
+	};
+	unsigned n = 0;
+	for (unsigned i = 0; i < TALLIES; i++)
+		if (all[i].n)
+			out[n++] = all[i];
+	return n;
+}
+
+static void add_counts(ds_pipe *p, ds_stage_entry *s)
+{
+	tally own[TALLIES];
+	unsigned n = tallies(p, own);
+	s->has_counts = true;
+	s->records_in = p->records_in;
+	s->records_out = p->records_out;
+	s->bytes_in = p->bytes_in;
+	s->bytes_out = p->bytes_out;
+	s->counts = ds_arena_get(p->mem, (p->n_counters + n) * sizeof(*s->counts));
+	for (size_t i = 0; i < p->n_counters; i++)
+		s->counts[s->n_counts++] = (ds_count){ ds_str_of(p->s->counters[i]), p->counts[i] };
+	for (unsigned i = 0; i < n; i++)
+		s->counts[s->n_counts++] = (ds_count){ ds_str_of(own[i].name), own[i].n };
+}
+
+ds_chain *ds_report_chain(ds_pipe *p, bool with_counts)
+{
+	const ds_common *c = p->c;
+	ds_chain *chain = ds_source_chain(p->source);
+	ds_stage_entry *s = ds_chain_push(p->mem, chain, ds_str_of(c->program), DS_S(DS_VERSION), c->recorded);
+	if (with_counts)
+		add_counts(p, s);
+	return chain;
+}
+
+ds_rc ds_report_stats(ds_pipe *p, ds_err *e)
+{
+	if (!p->c->stats_path)
+		return DS_OK;
+	ds_stage_entry s = { 0 };
+	ds_buf out = { 0 };
+	double seconds = ds_progress_seconds(p->progress);
+	add_counts(p, &s);
+	ds_buf_add_c(&out, "{\"program\":");
+	ds_json_add_str(&out, ds_str_of(p->c->program));
+	ds_buf_add_c(&out, ",\"args\":");
+	ds_json_add_str(&out, p->c->recorded);
+	ds_buf_fmt(&out, ",\"records_in\":%llu,\"records_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu"
+			 ",\"seconds\":%.3f,\"counts\":{",
+		(unsigned long long)s.records_in, (unsigned long long)s.records_out,
+		(unsigned long long)s.bytes_in, (unsigned long long)s.bytes_out, seconds);
+	for (size_t i = 0; i < s.n_counts; i++) {
+		if (i)
+			ds_buf_add_byte(&out, ',');
+		ds_json_add_str(&out, s.counts[i].name);
+		ds_buf_fmt(&out, ":%llu", (unsigned long long)s.counts[i].n);
+	}
+	ds_buf_add_c(&out, "}}\n");
+	ds_rc rc = ds_file_write(p->c->stats_path, ds_buf_view(&out), e);
+	ds_buf_free(&out);
+	return rc;
+}
+
+/* 12345 as 12,345 */
+static void add_number(ds_buf *out, uint64_t n)
+{
+	char digits[24];
+	int len = 0;
+	do
+		digits[len++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (len-- > 0) {
+		ds_buf_add_byte(out, digits[len]);
+		if (len && len % 3 == 0)
+			ds_buf_add_byte(out, ',');
+	}
+}
+
+static void add_tally(ds_buf *out, unsigned *shown, const char *name, uint64_t n)
+{
+	if (n == 0)
+		return;
+	ds_buf_add_c(out, (*shown)++ ? ", " : " (");
+	add_number(out, n);
+	ds_buf_fmt(out, " %s", name);
+}
+
+void ds_report_summary(ds_pipe *p)
+{
+	ds_buf out = { 0 };
+	tally own[TALLIES];
+	unsigned n = tallies(p, own), shown = 0;
+	double seconds = ds_progress_seconds(p->progress);
+	char rate[16];
+	add_number(&out, p->records_in);
+	ds_buf_add_c(&out, p->records_in == 1 ? " record in, " : " records in, ");
+	add_number(&out, p->records_out);
+	ds_buf_add_c(&out, " out");
+	for (size_t i = 0; i < p->n_counters; i++)
+		add_tally(&out, &shown, p->s->counters[i], p->counts[i]);
+	for (unsigned i = 0; i < n; i++)
+		add_tally(&out, &shown, own[i].name, own[i].n);
+	if (shown)
+		ds_buf_add_byte(&out, ')');
+	if (p->bytes_in && seconds > 0)
+		ds_buf_fmt(&out, ", %s/s", ds_human_bytes(rate, (double)p->bytes_in / seconds));
+	if (p->s->summary) {
+		size_t before = out.n;
+		ds_buf_add_c(&out, "; ");
+		p->s->summary(p->s->state, &out);
+		if (out.n == before + 2)
+			out.n = before;
+	}
+	ds_say(p->c, "%s", ds_buf_text(&out));
+	ds_buf_free(&out);
+}
