@@ -32,6 +32,7 @@ struct ds_exec {
 	ds_plan plan;
 	char *arenas[DS_N_CLASSES];
 	char *scratch;
+	uint64_t bytes;    /* of all these */
 	char **data;       /* [n_tensors] */
 	work *works;       /* [n_nodes] */
 	double *seconds;   /* [n_nodes], with opts.profile */
@@ -77,16 +78,22 @@ static ds_rc share(ds_exec *x, const ds_tensor *t, ds_err *e)
 	return DS_OK;
 }
 
+static char *arena_of(ds_exec *x, uint64_t bytes)
+{
+	x->bytes += bytes;
+	return ds_mem_zero(bytes);
+}
+
 static ds_rc lay_out(ds_exec *x, ds_err *e)
 {
 	const ds_graph *g = x->g;
 	for (int c = 0; c < DS_N_CLASSES; c++) {
 		bool shared = x->opts.share && (c == DS_CLASS_PARAM || c == DS_CLASS_STATE);
 		if (x->plan.bytes[c] && !shared)
-			x->arenas[c] = ds_mem_zero(x->plan.bytes[c]);
+			x->arenas[c] = arena_of(x, x->plan.bytes[c]);
 	}
 	if (x->plan.scratch_bytes)
-		x->scratch = ds_mem_zero(x->plan.scratch_bytes);
+		x->scratch = arena_of(x, x->plan.scratch_bytes);
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *s = &g->tensors[t];
 		if (is_shared(x, s))
@@ -240,6 +247,11 @@ void *ds_exec_find(ds_exec *x, const char *name, const ds_tensor **t)
 const ds_plan *ds_exec_plan(const ds_exec *x)
 {
 	return &x->plan;
+}
+
+uint64_t ds_exec_bytes(const ds_exec *x)
+{
+	return x->bytes;
 }
 
 /* ---- running ---- */

@@ -21,7 +21,7 @@ static bool is_leaf(const ds_tensor *t)
 
 static ds_rc bad(const ds_graph *g, const ds_node *n, ds_tid t, const char *what, ds_err *e)
 {
-	return ds_fail(e, DS_BAD, "%s: %s: '%s' %s", n->origin, ds_op_of(n->op)->name,
+	return ds_fail(e, DS_BAD, "%s: %s: '%s' %s", *n->origin ? n->origin : "graph", ds_op_of(n->op)->name,
 		t > 0 && t < g->n_tensors ? g->tensors[t].name : "?", what);
 }
 
@@ -47,7 +47,8 @@ static ds_rc check_out(state *s, const ds_node *n, ds_tid t, ds_err *e)
 			return bad(g, n, t, "is written twice", e);
 		s->partly[root] |= t != root;
 	}
-	if (g->tensors[t].class == DS_CLASS_IN || g->tensors[t].class == DS_CLASS_CONST)
+	bool is_input = g->tensors[t].class == DS_CLASS_IN || g->tensors[t].class == DS_CLASS_CONST;
+	if (is_input && !is_slice)
 		return bad(g, n, t, "is an input and written to", e);
 	s->written[t] = true;
 	return DS_OK;
