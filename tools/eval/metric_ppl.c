@@ -1,0 +1,199 @@
+/*
+ * metric_ppl.c - perplexity of a model: exp of the mean negative log likelihood of all targets
+ *
+ * Every record is a sequence of its own; one longer than the context (--seq, else the model's own, at most
+ * 1024) is cut into windows that share one token, so each token but a record's first is a target
+ * once. A target whose mask is 0 does not count. Windows are gathered into batches in the order of the
+ * stream and their losses are summed in double in that order: the figure does not depend on -j.
+ */
+#include "metric.h"
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "model/model.h"
+
+#include <math.h>
+
+enum { MAX_SEQ = 1024, ROWS = 2048 }; /* 2,048 rows keep the GEMMs at their peak */
+
+typedef struct {
+	ds_model *m;
+	ds_pool *pool;
+	ds_graph *g;
+	ds_exec *x;
+	ds_build b;
+	ds_tok_scratch *scratch;
+	const char *field;
+	int64_t batch, seq, filled; /* windows waiting in the inputs */
+} lm;
+
+typedef struct {
+	double nats;
+	uint64_t targets;
+} part;
+
+static void close_lm(void *state)
+{
+	lm *l = state;
+	if (!l)
+		return;
+	ds_exec_free(l->x);
+	ds_graph_free(l->g);
+	ds_pool_free(l->pool);
+	ds_tok_scratch_free(l->scratch);
+	ds_model_close(l->m);
+	ds_mem_free(l);
+}
+
+static ds_rc open_lm(void **state, const metric_args *a, ds_err *e)
+{
+	if (!a->model)
+		return ds_fail(e, DS_USAGE, "ppl needs a model: -m DIR");
+	lm *l = DS_NEW(lm, 1);
+	*state = l;
+	l->field = a->common->field;
+	DS_TRY(ds_model_open(&l->m, a->model, e));
+	const ds_config *c = ds_model_config(l->m);
+	l->seq = c->max_positions < MAX_SEQ ? c->max_positions : MAX_SEQ;
+	if (a->seq) {
+		if (a->seq < 2 || a->seq > c->max_positions)
+			return ds_fail(e, DS_USAGE, "--seq %lld is not between 2 and %lld",
+				(long long)a->seq, (long long)c->max_positions);
+		l->seq = a->seq;
+	}
+	l->batch = ROWS / l->seq > 1 ? ROWS / l->seq : 1;
+	l->pool = ds_pool_new((unsigned)a->common->jobs);
+	if (ds_model_tok(l->m))
+		l->scratch = ds_tok_scratch_new(ds_model_tok(l->m));
+	l->g = ds_graph_new(l->batch, l->seq);
+	l->b = (ds_build){ .train = true };
+	ds_arch_build(l->g, c, &l->b);
+	DS_TRY(ds_graph_compile(l->g, &(ds_compile){ .train = false }, e));
+	DS_TRY(ds_exec_new(&l->x, l->g, ds_backend_cpu(), l->pool, (ds_exec_opts){ 0 }, e));
+	DS_TRY(ds_model_load(l->m, l->x, l->g, e));
+	ds_model_positions(l->x, l->g, &l->b);
+	*(float *)ds_exec_data(l->x, l->b.inv) = 1;
+	return DS_OK;
+}
+
+static void *part_new(void *state)
+{
+	return DS_NEW(part, 1);
+}
+
+static ds_rc flush(lm *l, part *p, ds_err *e)
+{
+	int32_t *targets = ds_exec_data(l->x, l->b.targets);
+	int64_t rows = l->filled * l->seq;
+	if (rows == 0)
+		return DS_OK;
+	for (int64_t i = rows; i < l->batch * l->seq; i++) {
+		((int32_t *)ds_exec_data(l->x, l->b.ids))[i] = 0;
+		targets[i] = -1;
+	}
+	DS_TRY(ds_exec_run(l->x, DS_PHASE_FWD, &(ds_run){ .step = 1 }, e));
+	const float *nll = ds_exec_data(l->x, l->b.nll);
+	for (int64_t i = 0; i < rows; i++)
+		if (targets[i] >= 0) {
+			p->nats += nll[i];
+			p->targets++;
+		}
+	l->filled = 0;
+	return DS_OK;
+}
+
+/* Targets ids[from + 1 … from + seq]; rows past the end have none. */
+static void put_window(lm *l, const uint32_t *ids, size_t n, size_t from, ds_str mask)
+{
+	int32_t *in = (int32_t *)ds_exec_data(l->x, l->b.ids) + l->filled * l->seq;
+	int32_t *targets = (int32_t *)ds_exec_data(l->x, l->b.targets) + l->filled * l->seq;
+	for (size_t i = 0; i < (size_t)l->seq; i++) {
+		size_t at = from + i;
+		bool target = at + 1 < n && (at + 1 >= mask.n || mask.at[at + 1]);
+		in[i] = at < n ? (int32_t)ids[at] : 0;
+		targets[i] = target ? (int32_t)ids[at + 1] : -1;
+	}
+	l->filled++;
+}
+
+static ds_rc add_record(lm *l, part *p, const uint32_t *ids, size_t n, ds_str mask, ds_err *e)
+{
+	int64_t vocab = ds_model_config(l->m)->vocab_size;
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] >= vocab)
+			return ds_fail(e, DS_BAD, "token id %u, the model has %lld", ids[i],
+				(long long)vocab);
+	for (size_t from = 0; from + 1 < n; from += (size_t)l->seq) {
+		put_window(l, ids, n, from, mask);
+		if (l->filled == l->batch)
+			DS_TRY(flush(l, p, e));
+	}
+	return DS_OK;
+}
+
+static ds_rc ids_of(
+	lm *l, ds_block *b, uint32_t row, const uint32_t **ids, size_t *n, bool *has, ds_err *e)
+{
+	const ds_col *tokens = ds_block_find(b, "tokens"), *text;
+	*has = false;
+	if (tokens)
+		DS_TRY(ds_block_ids(b, tokens, row, ids, n, has, e));
+	if (*has)
+		return DS_OK;
+	ds_str t;
+	DS_TRY(ds_block_get(b, l->field, &text, e));
+	if (text)
+		DS_TRY(ds_block_text(b, text, row, &t, has, e));
+	if (!*has)
+		return ds_fail(e, DS_BAD, "record %llu has neither tokens nor '%s'",
+			(unsigned long long)ds_block_record(b, row), l->field);
+	if (!l->scratch)
+		return ds_fail(
+			e, DS_BAD, "%s has no tokenizer to encode text with", ds_model_dir(l->m));
+	return ds_tok_encode(ds_model_tok(l->m), l->scratch, t, 0, ids, n, e);
+}
+
+static ds_rc update(
+	void *state, void *p, ds_block *b, uint32_t from, uint32_t to, ds_arena *mem, ds_err *e)
+{
+	const ds_col *mask = ds_block_find(b, "mask");
+	for (uint32_t i = from; i < to; i++) {
+		const uint32_t *ids;
+		size_t n;
+		bool has;
+		ds_str m = { NULL, 0 };
+		DS_TRY(ids_of(state, b, i, &ids, &n, &has, e));
+		if (mask && mask->type == DS_T_BYTES && ds_col_has(mask, i))
+			m = ds_col_bytes(mask, i);
+		DS_TRY_AT(add_record(state, p, ids, n, m, e), e, "record %llu",
+			(unsigned long long)ds_block_record(b, i));
+	}
+	return DS_OK;
+}
+
+static ds_rc compute(void *state, void *p_, metric_result *out, ds_err *e)
+{
+	part *p = p_;
+	DS_TRY(flush(state, p, e));
+	if (p->targets == 0)
+		return ds_fail(e, DS_BAD, "ppl: there are no tokens to predict");
+	double mean = p->nats / (double)p->targets;
+	out->score = exp(mean);
+	ds_buf_fmt(&out->detail, "%llu tokens, %.4f nats a token", (unsigned long long)p->targets,
+		mean);
+	ds_buf_fmt(&out->signature, "window:%lld", (long long)((lm *)state)->seq);
+	return DS_OK;
+}
+
+const metric metric_ppl = {
+	.name = "ppl",
+	.help = "perplexity of the model -m DIR over all targets",
+	.fields = { "tokens", "mask" },
+	.serial = true,
+	.open = open_lm,
+	.close = close_lm,
+	.part_new = part_new,
+	.part_free = ds_mem_free,
+	.update = update,
+	.compute = compute,
+};

@@ -1,0 +1,71 @@
+/*
+ * main.c - dsexport: a trained model in other formats
+ */
+#include "export.h"
+
+#include "base/progress.h"
+
+static export_opts opt = { .opset = 17, .dtype = "f32" };
+
+static ds_rc run(const exporter *x, const ds_common *c, ds_err *e)
+{
+	DS_AUTO(ds_model) m = NULL;
+	if (!opt.model)
+		return ds_fail(e, DS_USAGE, "name the model with -m DIR");
+	if (c->n_files)
+		return ds_fail(e, DS_USAGE, "'%s': the model is named with -m", c->files[0]);
+	if (!c->out_path)
+		return ds_fail(e, DS_USAGE, "name the file to write with -o");
+	DS_TRY(ds_model_open(&m, opt.model, e));
+	DS_TRY(x->write(m, &opt, c, e));
+	ds_say(c, "%s written as %s", opt.model, c->out_path);
+	return DS_OK;
+}
+
+static ds_rc run_onnx(const ds_common *c, ds_err *e)
+{
+	return run(&export_onnx, c, e);
+}
+
+static ds_rc run_safetensors(const ds_common *c, ds_err *e)
+{
+	return run(&export_safetensors, c, e);
+}
+
+#define MODEL DS_ARG('m', "model", &opt.model, "DIR", "the model directory")
+static const ds_arg onnx_args[] = {
+	MODEL,
+	DS_ARG(0, "opset", &opt.opset, "N", "ONNX operator set, 13 to 21 (17)"),
+	DS_ARG(0, "input", &opt.inputs, "NAME=B,S",
+		"an input and its axes, numbers or names; repeat for more"),
+	{ 0 },
+};
+static const ds_arg safetensors_args[] = {
+	MODEL,
+	DS_ARG(0, "dtype", &opt.dtype, "f32|bf16|f16", "the type of the values (f32)"),
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	enum { TAKES = DS_TAKES_PATH | DS_TAKES_NO_STDIN };
+	static const ds_cmd cmds[] = {
+		{ "onnx", "-m DIR -o FILE [options]", "for ONNX Runtime and TensorRT", onnx_args,
+			TAKES, run_onnx },
+		{ "safetensors", "-m DIR -o FILE [options]", "the weights as one file",
+			safetensors_args, TAKES, run_safetensors },
+		{ 0 },
+	};
+	static const ds_tool tool = {
+		.name = "dsexport",
+		.usage = "onnx|safetensors -m DIR -o FILE [options]",
+		.what = "a trained model in other formats",
+		.cmds = cmds,
+		.examples = {
+			"dsexport onnx -m run/ -o model.onnx",
+			"dsexport onnx -m run/ -o model.onnx --opset 13 --input input_ids=1,128",
+			"dsexport safetensors -m run/ -o half.safetensors --dtype bf16",
+		},
+	};
+	return ds_main(&tool, argc, argv);
+}
