@@ -1,0 +1,232 @@
+/*
+ * choose.c - which model, which data, how many steps
+ *
+ * Options are settled first (a run that goes on takes them from its config.ini), then the model's
+ * config, then the data, whose tokenizer gives a new model its vocabulary.
+ */
+#include "run.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+enum { CONFIG_BYTES = 16 << 20, ROWS_A_STEP = 8, LONGEST_BY_DEFAULT = 1024 };
+
+static const char *in_out(train_run *r, const char *file)
+{
+	return ds_arena_fmt(r->mem, "%s/%s", r->out, file).at;
+}
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* ---- options ---- */
+
+/* --model config.ini: its keys first, the command line's after them. */
+static ds_rc read_model_ini(train_opts *o, const char **base, ds_err *e)
+{
+	*base = NULL;
+	for (size_t i = 0; i < o->n_given; i++) {
+		ds_str v = o->given[i].value;
+		if (!ds_str_is(o->given[i].name, "model") || !ds_str_ends(v, DS_S(".ini")))
+			continue;
+		DS_TRY(train_read_ini(o, ds_arena_str(o->mem, v).at, e));
+		*base = o->keys.model ? o->keys.model : "";
+	}
+	return DS_OK;
+}
+
+static ds_rc settle_options(train_run *r, ds_err *e)
+{
+	train_opts *o = r->o;
+	const char *base;
+	if (o->resume && is_file(in_out(r, "config.ini"))) {
+		DS_TRY(train_read_ini(o, in_out(r, "config.ini"), e));
+		DS_TRY_AT(train_apply_resumed(o, e), e, "%s", r->out);
+	} else {
+		DS_TRY(read_model_ini(o, &base, e));
+		DS_TRY(train_apply_given(o, e));
+		if (base && ds_str_ends(ds_str_of(o->keys.model), DS_S(".ini")))
+			o->keys.model = base[0] ? base : NULL;
+	}
+	if (!o->keys.model)
+		return ds_fail(e, DS_USAGE, "no --model: a preset such as gpt2, a model directory, config.json or config.ini");
+	bool named = r->c->n_files > 0;
+	r->data = named ? r->c->files : o->data;
+	r->n_data = named ? r->c->n_files : o->n_data;
+	if (!r->n_data && r->out)
+		return ds_fail(e, DS_USAGE, "no data: name a shard that dstok made, or text");
+	return DS_OK;
+}
+
+/* ---- the model ---- */
+
+static ds_rc read_config(train_run *r, const char *path, ds_err *e)
+{
+	ds_buf text = { 0 };
+	ds_rc rc = ds_file_read(path, CONFIG_BYTES, &text, e);
+	if (rc == DS_OK) {
+		rc = ds_config_parse(&r->config, ds_arena_str(r->mem, ds_buf_view(&text)), r->mem, e);
+		if (rc != DS_OK)
+			rc = ds_at(e, rc, "%s", path);
+	}
+	ds_buf_free(&text);
+	return rc;
+}
+
+/* fixed: the vocabulary is the model's, whatever the data says. */
+static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
+{
+	const char *model = r->o->keys.model;
+	*fixed = true;
+	if (r->state.step) {
+		DS_TRY(read_config(r, in_out(r, "config.json"), e));
+		if (is_file(in_out(r, "tokenizer.json")))
+			DS_TRY(ds_tok_open(&r->kept_tok, r->out, NULL, e));
+	} else if (is_folder(model)) {
+		DS_TRY(ds_model_open(&r->from, model, e));
+		r->config = *ds_model_config(r->from);
+	} else if (is_file(model)) {
+		DS_TRY(read_config(r, model, e));
+	} else {
+		DS_TRY(ds_config_preset(&r->config, ds_str_of(model), r->mem, e));
+		*fixed = false;
+	}
+	for (size_t i = 0; i < r->o->n_model && !r->state.step; i++)
+		DS_TRY(ds_config_set(&r->config, r->o->model[i].name, r->o->model[i].value, r->mem, e));
+	if (ds_config_given(&r->config, "vocab_size"))
+		*fixed = true;
+	return DS_OK;
+}
+
+static int64_t special(const ds_tok *t, ds_tok_special_kind kind)
+{
+	uint32_t id = ds_tok_special(t, kind);
+	return id == (uint32_t)DS_TOK_NONE ? -1 : (int64_t)id;
+}
+
+/* A preset's special tokens are those of the tokenizer at hand. */
+static void take_specials(train_run *r, const ds_tok *t)
+{
+	ds_config *c = &r->config;
+	if (!ds_config_given(c, "bos_token_id"))
+		c->bos = special(t, DS_TOK_BOS);
+	if (!ds_config_given(c, "eos_token_id"))
+		c->eos = special(t, DS_TOK_EOS);
+	if (!ds_config_given(c, "pad_token_id"))
+		c->pad = special(t, DS_TOK_PAD);
+}
+
+/* ---- the data ---- */
+
+static const ds_tok *model_tok(const train_run *r)
+{
+	return r->kept_tok ? r->kept_tok : r->from ? ds_model_tok(r->from) : NULL;
+}
+
+static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
+{
+	train_keys *k = &r->o->keys;
+	int64_t longest = r->config.max_positions;
+	ds_rows_opts o = { .files = r->data, .n_files = r->n_data, .seq = k->seq,
+		.seq_max = longest < LONGEST_BY_DEFAULT ? longest : LONGEST_BY_DEFAULT,
+		.docs = k->doc_attention, .tok = model_tok(r),
+		.vocab_size = fixed ? r->config.vocab_size : 0 };
+	if (r->n_data) {
+		DS_TRY(ds_rows_open(&r->rows, r->c, &o, e));
+		r->n_rows = ds_rows_count(r->rows);
+	}
+	r->seq = r->rows ? ds_rows_seq(r->rows) : k->seq ? k->seq : o.seq_max;
+	const ds_tok *tok = r->rows ? ds_rows_tok(r->rows) : o.tok;
+	if (tok && !fixed) {
+		r->config.vocab_size = ds_tok_size(tok);
+		take_specials(r, tok);
+	}
+	if (tok && fixed && ds_tok_size(tok) > r->config.vocab_size)
+		ds_warn(r->c, "the tokenizer has %u ids, vocab_size is %lld", ds_tok_size(tok),
+			(long long)r->config.vocab_size);
+	if (!k->eval_data || !r->out)
+		return DS_OK;
+	o.files = &k->eval_data;
+	o.n_files = 1;
+	o.seq = r->seq;
+	o.tok = tok;
+	o.vocab_size = r->config.vocab_size;
+	return ds_rows_open(&r->eval_rows, r->c, &o, e);
+}
+
+/* ---- the steps ---- */
+
+static ds_rc choose_batch(train_run *r, ds_err *e)
+{
+	train_keys *k = &r->o->keys;
+	if (r->seq > r->config.max_positions)
+		return ds_fail(e, DS_USAGE, "seq=%lld, the model's longest sequence is max_position_embeddings=%lld",
+			(long long)r->seq, (long long)r->config.max_positions);
+	if (!k->batch_tokens)
+		k->batch_tokens = ROWS_A_STEP * r->seq;
+	r->step_rows = k->batch_tokens / r->seq;
+	if (r->step_rows < 1 || k->batch_tokens % r->seq)
+		return ds_fail(e, DS_USAGE, "batch_tokens=%lld is not a multiple of seq=%lld",
+			(long long)k->batch_tokens, (long long)r->seq);
+	if (r->step_rows % k->accumulation)
+		return ds_fail(e, DS_USAGE,
+			"a step has %lld rows, not a multiple of gradient_accumulation_steps=%lld",
+			(long long)r->step_rows, (long long)k->accumulation);
+	r->n_micro = k->accumulation;
+	r->micro_rows = r->step_rows / r->n_micro;
+	k->seq = r->seq;
+	return DS_OK;
+}
+
+static ds_rc choose_steps(train_run *r, ds_err *e)
+{
+	static const char *const names[] = { "linear", "cosine", "constant" };
+	train_keys *k = &r->o->keys;
+	double epochs = k->epochs > 0 ? k->epochs : k->max_steps ? 0 : 1;
+	r->limit_rows = INT64_MAX;
+	r->steps = k->max_steps;
+	if (epochs > 0 && r->n_rows) {
+		double rows = ceil(epochs * (double)r->n_rows);
+		if (rows > 1e15)
+			return ds_fail(e, DS_USAGE, "epochs=%g: too many rows", epochs);
+		int64_t by_rows = ((int64_t)rows + r->step_rows - 1) / r->step_rows;
+		if (!r->steps || by_rows <= r->steps) {
+			r->steps = by_rows;
+			r->limit_rows = (int64_t)rows;
+		}
+	}
+	if (k->lr < 0)
+		k->lr = r->from ? 1e-5 : 3e-4;
+	r->schedule = (ds_schedule){ names[k->scheduler], k->lr, k->warmup_steps,
+		r->steps ? r->steps : 1 };
+	return ds_schedule_check(&r->schedule, e);
+}
+
+ds_rc train_choose(train_run *r, ds_err *e)
+{
+	bool fixed;
+	DS_TRY(settle_options(r, e));
+	if (r->o->resume && r->out) {
+		const char *passed = NULL;
+		DS_TRY(ds_ckpt_newest(r->out, &r->state.step, r->mem, &passed, e));
+		if (passed)
+			ds_warn(r->c, "a checkpoint is not whole and passed over: %s", passed);
+	}
+	DS_TRY(choose_model(r, &fixed, e));
+	DS_TRY(open_data(r, fixed, e));
+	DS_TRY(ds_config_finish(&r->config, e));
+	if (r->config.attn_dropout > 0)
+		ds_warn(r->c, "attention_dropout=%g is kept in config.json, attention is trained without",
+			r->config.attn_dropout);
+	DS_TRY(choose_batch(r, e));
+	return choose_steps(r, e);
+}

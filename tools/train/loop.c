@@ -1,0 +1,182 @@
+/*
+ * loop.c - the steps
+ *
+ * Row i of step s is row number (s - 1) * rows + i of an endless sequence of epochs, each a shuffled
+ * order of the data, so a step knows its rows without any history. The loss is the mean over all
+ * targets of the step: they are counted before its first part is computed.
+ */
+#include "run.h"
+
+#include "model/perm.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_stop(int sig)
+{
+	stop_signal = sig;
+}
+
+/* Once: a second signal ends the process as usual. */
+static void set_signals(void)
+{
+	struct sigaction now, stop = { .sa_handler = on_stop, .sa_flags = SA_RESETHAND };
+	static const int stops[] = { SIGINT, SIGTERM };
+	for (size_t i = 0; i < 2; i++)
+		if (sigaction(stops[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaction(stops[i], &stop, NULL);
+}
+
+static void blank_row(train_run *r, int64_t i)
+{
+	for (int64_t t = i * r->seq; t < (i + 1) * r->seq; t++) {
+		r->ids[t] = 0;
+		r->targets[t] = -1;
+		r->positions[t] = (int32_t)(t - i * r->seq);
+		r->first[t] = 0;
+	}
+}
+
+static ds_rc fetch(train_run *r, int64_t step, int64_t *n_targets, ds_err *e)
+{
+	*n_targets = 0;
+	for (int64_t i = 0; i < r->step_rows; i++) {
+		int64_t at = (step - 1) * r->step_rows + i, to = i * r->seq;
+		if (at >= r->limit_rows) {
+			blank_row(r, i);
+			continue;
+		}
+		uint64_t row = ds_perm_at((uint64_t)r->o->keys.seed, (uint64_t)(at / r->n_rows),
+			(uint64_t)r->n_rows, (uint64_t)(at % r->n_rows));
+		ds_row out = { r->ids + to, r->targets + to, r->positions + to, r->first + to, 0 };
+		DS_TRY(ds_rows_get(r->rows, (int64_t)row, &out, e));
+		*n_targets += out.n_targets;
+		r->state.tokens += r->seq;
+	}
+	return DS_OK;
+}
+
+void train_copy_rows(train_run *r, train_engine *t, int64_t row, int64_t n)
+{
+	size_t from = (size_t)(row * r->seq), bytes = (size_t)(n * r->seq) * 4;
+	memcpy(ds_exec_data(t->x, t->b.ids), r->ids + from, bytes);
+	memcpy(ds_exec_data(t->x, t->b.positions), r->positions + from, bytes);
+	memcpy(ds_exec_data(t->x, t->b.targets), r->targets + from, bytes);
+	if (t->b.first)
+		memcpy(ds_exec_data(t->x, t->b.first), r->first + from, bytes);
+}
+
+static ds_rc run_parts(train_run *r, train_engine *t, int64_t step, double *loss, ds_err *e)
+{
+	*loss = 0;
+	for (int64_t m = 0; m < r->n_micro; m++) {
+		ds_run run = { (uint64_t)r->o->keys.seed, step, m, m * r->micro_rows };
+		train_copy_rows(r, t, m * r->micro_rows, r->micro_rows);
+		DS_TRY(ds_exec_run(t->x, DS_PHASE_FWD, &run, e));
+		*loss += *(float *)ds_exec_data(t->x, t->b.loss);
+		DS_TRY(ds_exec_run(t->x, DS_PHASE_BWD, &run, e));
+	}
+	return DS_OK;
+}
+
+/* The step once more, looking at every tensor that is made; the weights are still those before it. */
+static ds_rc find_culprit(train_run *r, int64_t step, float inv, const char *what, ds_err *e)
+{
+	train_engine t = { 0 };
+	double loss;
+	ds_rc rc = train_make_engine(r, &t, true, (ds_exec_opts){ .share = r->train.x, .check = true }, e);
+	if (rc == DS_OK) {
+		*(float *)ds_exec_data(t.x, t.b.inv) = inv;
+		rc = run_parts(r, &t, step, &loss, e);
+	}
+	ds_exec_free(t.x);
+	ds_graph_free(t.g);
+	if (rc != DS_OK)
+		return rc;
+	return ds_fail(e, DS_BAD, "step %lld: the %s is not finite", (long long)step, what);
+}
+
+static ds_rc one_step(train_run *r, int64_t step, train_figures *f, ds_err *e)
+{
+	train_engine *t = &r->train;
+	int64_t n_targets;
+	DS_TRY(fetch(r, step, &n_targets, e));
+	float inv = 1 / (float)(n_targets ? n_targets : 1);
+	*(float *)ds_exec_data(t->x, t->b.inv) = inv;
+	f->lr = ds_schedule_at(&r->schedule, step);
+	ds_hyper(ds_exec_data(t->x, t->g->hyper), &r->compile, step, f->lr);
+	DS_TRY(run_parts(r, t, step, &f->loss, e));
+	if (!isfinite(f->loss))
+		return find_culprit(r, step, inv, "loss", e);
+	DS_TRY(ds_exec_run(t->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)r->o->keys.seed, step, 0, 0 }, e));
+	f->grad_norm = *(float *)ds_exec_data(t->x, t->g->grad_norm);
+	if (!isfinite(f->grad_norm))
+		return find_culprit(r, step, inv, "gradient", e);
+	return DS_OK;
+}
+
+static bool eval_due(const train_run *r, int64_t step)
+{
+	int64_t every = r->o->keys.eval_every;
+	if (!r->eval_rows)
+		return false;
+	if (step == r->steps)
+		return true;
+	if (every != EVERY_EPOCH)
+		return step % every == 0;
+	return step * r->step_rows / r->n_rows > (step - 1) * r->step_rows / r->n_rows;
+}
+
+static ds_rc evaluate(train_run *r, bool *enough, ds_err *e)
+{
+	double loss;
+	DS_TRY(train_eval(r, &loss, e));
+	if (loss < r->state.best) {
+		r->state.best = loss;
+		r->state.worse = 0;
+	} else {
+		r->state.worse++;
+	}
+	*enough = r->o->keys.patience && r->state.worse >= r->o->keys.patience;
+	return train_report_eval(r, loss, e);
+}
+
+/* A checkpoint that cannot be written in the middle of a run costs that checkpoint, not the run. */
+static ds_rc save(train_run *r, bool last, ds_err *e)
+{
+	ds_rc rc = train_save(r, e);
+	if (rc == DS_OK || last)
+		return rc;
+	ds_warn(r->c, "checkpoint-%lld could not be written, training goes on: %s",
+		(long long)r->state.step, e->msg);
+	return DS_OK;
+}
+
+ds_rc train_loop(train_run *r, ds_err *e)
+{
+	const train_keys *k = &r->o->keys;
+	bool enough = k->patience && r->state.worse >= k->patience;
+	bool saved = true;
+	set_signals();
+	while (r->state.step < r->steps && !enough && !stop_signal) {
+		int64_t step = r->state.step + 1;
+		train_figures f;
+		DS_TRY(one_step(r, step, &f, e));
+		r->state.step = step;
+		DS_TRY(train_report_step(r, &f, e));
+		if (eval_due(r, step))
+			DS_TRY(evaluate(r, &enough, e));
+		saved = k->save_every && step % k->save_every == 0 && step < r->steps;
+		if (saved)
+			DS_TRY(save(r, false, e));
+	}
+	if (!saved)
+		DS_TRY(save(r, true, e));
+	const char *how = r->state.step == r->steps ? "done" :
+		enough                              ? "stopped early" :
+						      "stopped by a signal, --resume goes on";
+	return train_report_end(r, how, e);
+}

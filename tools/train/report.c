@@ -1,0 +1,183 @@
+/*
+ * report.c - log.jsonl, TensorBoard, the live line, the summary
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static double wall(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* The lines before the checkpoint stay as they are, those after it go. */
+static ds_rc open_log(train_run *r, ds_err *e)
+{
+	const char *path = ds_arena_fmt(r->mem, "%s/log.jsonl", r->out).at;
+	struct stat st;
+	r->report.log = fopen(path, "ab");
+	if (!r->report.log || fstat(fileno(r->report.log), &st) != 0)
+		return ds_fail_errno(e, "%s: cannot open", path);
+	int64_t keep = r->state.step ? r->state.log_bytes : 0;
+	if (st.st_size < keep)
+		keep = st.st_size;
+	if (ftruncate(fileno(r->report.log), keep) != 0)
+		return ds_fail_errno(e, "%s: cannot cut", path);
+	r->report.log_bytes = keep;
+	return DS_OK;
+}
+
+static ds_rc measure(train_run *r, ds_err *e)
+{
+	train_report *p = &r->report;
+	char params[16], bytes[16];
+	if (r->c->quiet)
+		return DS_OK;
+	DS_TRY(train_gemm_rate(r->pool, 0.2, &p->gemm_flops, e));
+	p->step_flops = (double)r->n_micro *
+		(ds_graph_flops(r->train.g, DS_PHASE_FWD) + ds_graph_flops(r->train.g, DS_PHASE_BWD));
+	if (ds_progress_live(p->progress) || r->c->verbose)
+		ds_say(r->c, "%s: %s parameters, %s of memory, matrix products at %.1f GFLOP/s, %lld steps of %lld tokens",
+			r->config.arch->name,
+			ds_human_count(params, (double)ds_graph_params(r->train.g, NULL)),
+			ds_human_bytes(bytes, (double)ds_exec_plan(r->train.x)->total_bytes),
+			p->gemm_flops * 1e-9, (long long)r->steps,
+			(long long)(r->step_rows * r->seq));
+	return DS_OK;
+}
+
+ds_rc train_report_open(train_run *r, ds_err *e)
+{
+	train_report *p = &r->report;
+	p->progress = ds_progress_new(r->c);
+	DS_TRY(open_log(r, e));
+	const char *dir = ds_arena_fmt(r->mem, "%s/tb", r->out).at;
+	DS_TRY(ds_tb_open(&p->tb, dir, r->state.step + 1, wall(), e));
+	DS_TRY(measure(r, e));
+	p->first_step = r->state.step + 1;
+	p->tokens_before = r->state.tokens;
+	p->loss = p->first_loss = p->eval_loss = NAN;
+	p->started = p->last = train_now();
+	return DS_OK;
+}
+
+static ds_rc write_log(train_run *r, ds_buf *line, ds_err *e)
+{
+	FILE *log = r->report.log;
+	size_t n = fwrite(line->at, 1, line->n, log);
+	bool ok = n == line->n && fflush(log) == 0;
+	r->report.log_bytes += (int64_t)line->n;
+	ds_buf_free(line);
+	return ok ? DS_OK : ds_fail_errno(e, "%s/log.jsonl: cannot write", r->out);
+}
+
+static double mfu(const train_run *r, double seconds)
+{
+	const train_report *p = &r->report;
+	return p->gemm_flops > 0 && seconds > 0 ? p->step_flops / seconds / p->gemm_flops * 100 : 0;
+}
+
+static void show(train_run *r, const train_figures *f, double speed, double seconds)
+{
+	train_report *p = &r->report;
+	char rate[16], bytes[16], eval[32] = "";
+	double each = (train_now() - p->started) / (double)(r->state.step - p->first_step + 1);
+	long left = (long)(each * (double)(r->steps - r->state.step) + 0.5);
+	if (isfinite(p->eval_loss))
+		snprintf(eval, sizeof(eval), ", eval %.4f", p->eval_loss);
+	ds_progress_line(p->progress, "step %lld/%lld, loss %.4f%s, %s tokens/s, MFU %.0f%%, %s, ETA %ld:%02ld",
+		(long long)r->state.step, (long long)r->steps, f->loss, eval,
+		ds_human_count(rate, speed), mfu(r, seconds),
+		ds_human_bytes(bytes, (double)ds_exec_plan(r->train.x)->total_bytes), left / 60, left % 60);
+}
+
+ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
+{
+	train_report *p = &r->report;
+	double now = train_now(), seconds = now - p->last;
+	double speed = (double)(r->step_rows * r->seq) / (seconds > 1e-9 ? seconds : 1e-9);
+	ds_buf line = { 0 };
+	p->last = now;
+	p->loss = f->loss;
+	if (r->state.step == p->first_step)
+		p->first_loss = f->loss;
+	show(r, f, speed, seconds);
+	if (r->state.step % r->o->keys.log_every)
+		return DS_OK;
+	ds_buf_fmt(&line,
+		"{\"step\": %lld, \"loss\": %.9g, \"lr\": %.9g, \"grad_norm\": %.9g, \"tokens\": %lld, "
+		"\"tokens_per_second\": %.1f}\n",
+		(long long)r->state.step, f->loss, f->lr, f->grad_norm, (long long)r->state.tokens, speed);
+	DS_TRY(write_log(r, &line, e));
+	ds_tb_scalar s[] = { { "train/loss", (float)f->loss }, { "train/learning_rate", (float)f->lr },
+		{ "train/grad_norm", (float)f->grad_norm }, { "train/tokens_per_second", (float)speed } };
+	return ds_tb_add(p->tb, r->state.step, wall(), s, 4, e);
+}
+
+ds_rc train_report_eval(train_run *r, double loss, ds_err *e)
+{
+	ds_buf line = { 0 };
+	r->report.eval_loss = loss;
+	ds_buf_fmt(&line, "{\"step\": %lld, \"eval_loss\": %.9g}\n", (long long)r->state.step, loss);
+	DS_TRY(write_log(r, &line, e));
+	DS_TRY(ds_tb_add(r->report.tb, r->state.step, wall(),
+		&(ds_tb_scalar){ "eval/loss", (float)loss }, 1, e));
+	/* Evaluation is no part of a step's time. */
+	double now = train_now();
+	r->report.started += now - r->report.last;
+	r->report.last = now;
+	return DS_OK;
+}
+
+static ds_rc write_stats(const train_run *r, double seconds, ds_err *e)
+{
+	ds_buf b = { 0 };
+	const train_report *p = &r->report;
+	if (!r->c->stats_path)
+		return DS_OK;
+	ds_buf_fmt(&b, "{\"program\": \"%s\", \"steps\": %lld, \"tokens\": %lld, \"seconds\": %.3f",
+		r->c->program, (long long)r->state.step, (long long)r->state.tokens, seconds);
+	if (isfinite(p->loss))
+		ds_buf_fmt(&b, ", \"loss\": %.9g", p->loss);
+	if (isfinite(p->eval_loss))
+		ds_buf_fmt(&b, ", \"eval_loss\": %.9g", p->eval_loss);
+	ds_buf_add_c(&b, "}\n");
+	ds_rc rc = ds_file_write(r->c->stats_path, ds_buf_view(&b), e);
+	ds_buf_free(&b);
+	return rc;
+}
+
+ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
+{
+	train_report *p = &r->report;
+	int64_t steps = r->state.step - p->first_step + 1;
+	double seconds = p->last - p->started, each = steps > 0 ? seconds / (double)steps : 0;
+	double tokens = (double)(r->state.tokens - p->tokens_before);
+	char rate[16], eval[32] = "";
+	DS_TRY(write_stats(r, seconds, e));
+	ds_progress_clear(p->progress);
+	if (isfinite(p->eval_loss))
+		snprintf(eval, sizeof(eval), ", eval loss %.4f", p->eval_loss);
+	if (steps < 1)
+		ds_say(r->c, "%s at step %lld, nothing left to do", how, (long long)r->state.step);
+	else
+		ds_say(r->c, "%s: step %lld of %lld, loss %.4f -> %.4f%s, %.1f s, %s tokens/s, MFU %.0f%% of %.1f GFLOP/s",
+			how, (long long)r->state.step, (long long)r->steps, p->first_loss, p->loss, eval,
+			seconds, ds_human_count(rate, seconds > 0 ? tokens / seconds : 0), mfu(r, each),
+			p->gemm_flops * 1e-9);
+	return DS_OK;
+}
+
+void train_report_close(train_run *r)
+{
+	if (r->report.log)
+		fclose(r->report.log);
+	ds_tb_close(r->report.tb);
+	ds_progress_free(r->report.progress);
+}

@@ -1,0 +1,95 @@
+/*
+ * run.h - a training run: what its parts share
+ *
+ * setup.c opens everything, loop.c trains, save.c keeps --out, report.c tells, eval.c measures.
+ */
+#ifndef TRAIN_RUN_H
+#define TRAIN_RUN_H
+
+#include "base/progress.h"
+#include "model/checkpoint.h"
+#include "model/model.h"
+#include "model/rows.h"
+#include "model/tb.h"
+#include "opts.h"
+
+#include <stdio.h>
+
+typedef struct { /* one graph and what runs it */
+	ds_graph *g;
+	ds_exec *x;
+	ds_build b;
+} train_engine;
+
+typedef struct {
+	FILE *log;             /* OUT/log.jsonl */
+	int64_t log_bytes;
+	ds_tb *tb;
+	ds_progress *progress;
+	double gemm_flops;     /* a second, measured at the start; 0: not measured */
+	double step_flops;
+	double started, last;  /* seconds */
+	int64_t first_step, tokens_before;
+	double first_loss, loss, eval_loss;
+} train_report;
+
+typedef struct {
+	const ds_common *c;
+	train_opts *o;
+	ds_arena *mem;
+	const char *out;        /* NULL with --dump and --dry-run */
+	int out_fd;             /* locked; -1: none */
+	const char *const *data;
+	size_t n_data;
+	ds_config config;
+	ds_model *from;         /* a model directory to start from, or NULL */
+	ds_tok *kept_tok;       /* OUT/tokenizer.json of a run that goes on */
+	ds_rows *rows, *eval_rows;
+	ds_pool *pool;
+	ds_compile compile;
+	train_engine train, eval;
+	int64_t seq, step_rows, micro_rows, n_micro;
+	int64_t n_rows;         /* of the data */
+	int64_t limit_rows;     /* over all epochs; INT64_MAX where only steps are counted */
+	int64_t steps;          /* of the whole run */
+	ds_schedule schedule;
+	ds_ckpt state;
+	train_report report;
+	/* a step's rows, all of them: [step_rows * seq] */
+	int32_t *ids, *targets, *positions, *first;
+} train_run;
+
+/* setup.c */
+DS_MUST ds_rc train_open(train_run *r, ds_err *e);
+void train_close(train_run *r);
+DS_MUST ds_rc train_make_engine(train_run *r, train_engine *t, bool train, ds_exec_opts opts, ds_err *e);
+/* choose.c: options, model and data, everything that needs no memory yet */
+DS_MUST ds_rc train_choose(train_run *r, ds_err *e);
+/* save.c */
+DS_MUST ds_rc train_out_open(train_run *r, ds_err *e);  /* locks; refuses a folder with something in it */
+DS_MUST ds_rc train_out_begin(train_run *r, ds_err *e); /* config.json, config.ini, tokenizer.json */
+DS_MUST ds_rc train_save(train_run *r, ds_err *e);
+/* loop.c */
+DS_MUST ds_rc train_loop(train_run *r, ds_err *e);
+void train_copy_rows(train_run *r, train_engine *t, int64_t row, int64_t n);
+/* eval.c */
+DS_MUST ds_rc train_eval(train_run *r, double *loss, ds_err *e);
+/* report.c */
+DS_MUST ds_rc train_report_open(train_run *r, ds_err *e);
+typedef struct {
+	double loss, lr, grad_norm;
+} train_figures;
+DS_MUST ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e);
+DS_MUST ds_rc train_report_eval(train_run *r, double loss, ds_err *e);
+DS_MUST ds_rc train_report_end(train_run *r, const char *how, ds_err *e);
+void train_report_close(train_run *r);
+/* gemm.c: floating-point operations a second of a large matrix product, measured for `seconds` */
+DS_MUST ds_rc train_gemm_rate(ds_pool *pool, double seconds, double *flops, ds_err *e);
+/* show.c */
+DS_MUST ds_rc train_show(train_run *r, ds_err *e); /* --dump, --dry-run: to stdout */
+/* plot.c */
+DS_MUST ds_rc train_plot(const ds_common *c, ds_err *e);
+
+double train_now(void); /* seconds, monotonic */
+
+#endif

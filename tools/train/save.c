@@ -1,0 +1,78 @@
+/*
+ * save.c - the folder --out: config, tokenizer, checkpoints
+ *
+ * The folder itself is locked (flock on its descriptor), so nothing is left behind when the process
+ * dies, and a second run in the same folder is refused.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static ds_rc write_in_out(train_run *r, const char *file, ds_buf *text, ds_err *e)
+{
+	ds_rc rc = ds_file_write(ds_arena_fmt(r->mem, "%s/%s", r->out, file).at, ds_buf_view(text), e);
+	ds_buf_free(text);
+	return rc;
+}
+
+static ds_rc lock(train_run *r, ds_err *e)
+{
+	r->out_fd = open(r->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->out_fd < 0)
+		return ds_fail_errno(e, "%s: cannot open", r->out);
+	if (flock(r->out_fd, LOCK_EX | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK ?
+			ds_fail(e, DS_USAGE, "%s: another run is writing there", r->out) :
+			ds_fail_errno(e, "%s: cannot lock", r->out);
+	return DS_OK;
+}
+
+ds_rc train_out_open(train_run *r, ds_err *e)
+{
+	char **names;
+	DS_TRY(ds_dir_make(r->out, e));
+	DS_TRY(lock(r, e));
+	DS_TRY(ds_dir_list(r->out, &names, e));
+	bool empty = !names[0];
+	ds_names_free(names);
+	if (!empty && !r->o->resume)
+		return ds_fail(e, DS_USAGE, "%s: not empty; --resume goes on with what is there", r->out);
+	return DS_OK;
+}
+
+ds_rc train_out_begin(train_run *r, ds_err *e)
+{
+	ds_buf config = { 0 }, ini = { 0 }, json = { 0 };
+	const ds_tok *tok = ds_rows_tok(r->rows);
+	ds_config_print(&r->config, &config);
+	DS_TRY(write_in_out(r, "config.json", &config, e));
+	if (tok && !r->kept_tok) {
+		DS_TRY(ds_tok_json(tok, &json, e));
+		DS_TRY(write_in_out(r, "tokenizer.json", &json, e));
+	}
+	train_print_ini(r->o, &r->config, r->data, r->n_data, &ini);
+	DS_TRY(write_in_out(r, "config.ini", &ini, e));
+	DS_TRY(ds_ckpt_prune(r->out, r->o->keys.save_total_limit, e));
+	DS_TRY(ds_dir_make(ds_arena_fmt(r->mem, "%s/tb", r->out).at, e));
+	if (r->state.step)
+		return ds_ckpt_publish(r->out, &r->state, r->train.x, r->train.g,
+			(ds_st_type)(DS_ST_F32 + r->o->keys.save_dtype), e);
+	return DS_OK;
+}
+
+ds_rc train_save(train_run *r, ds_err *e)
+{
+	r->state.log_bytes = r->report.log_bytes;
+	r->state.data = ds_rows_identity(r->rows);
+	ds_str chain = ds_rows_chain(r->rows);
+	r->state.chain = chain.n ? ds_arena_str(r->mem, chain).at : "";
+	if (fdatasync(fileno(r->report.log)) != 0 && errno != EINVAL)
+		return ds_fail_errno(e, "%s/log.jsonl: cannot sync", r->out);
+	DS_TRY(ds_ckpt_save(r->out, &r->state, r->train.x, r->train.g, e));
+	DS_TRY(ds_ckpt_publish(r->out, &r->state, r->train.x, r->train.g,
+		(ds_st_type)(DS_ST_F32 + r->o->keys.save_dtype), e));
+	return ds_ckpt_prune(r->out, r->o->keys.save_total_limit, e);
+}

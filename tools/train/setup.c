@@ -1,0 +1,115 @@
+/*
+ * setup.c - graphs, memory and weights of a run
+ */
+#include "run.h"
+
+#include "base/mem.h"
+
+#include <time.h>
+#include <unistd.h>
+
+double train_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Said before the first step rather than found out by the kernel in the middle of one. */
+static ds_rc check_memory(const train_run *r, const ds_graph *g, ds_err *e)
+{
+	ds_plan p;
+	char need[16], have[16];
+	double pages = (double)sysconf(_SC_PHYS_PAGES), page = (double)sysconf(_SC_PAGESIZE);
+	ds_plan_make(&p, g, ds_backend_cpu(), ds_pool_threads(r->pool));
+	uint64_t bytes = p.total_bytes;
+	ds_plan_release(&p);
+	if ((double)bytes <= pages * page)
+		return DS_OK;
+	return ds_fail(e, DS_IO,
+		"needs %s of memory, this machine has %s: a smaller batch_tokens, more gradient_accumulation_steps or a shorter seq need less",
+		ds_human_bytes(need, (double)bytes), ds_human_bytes(have, pages * page));
+}
+
+ds_rc train_make_engine(train_run *r, train_engine *t, bool train, ds_exec_opts opts, ds_err *e)
+{
+	ds_compile c = r->compile;
+	c.train = train;
+	t->g = ds_graph_new(r->micro_rows, r->seq);
+	t->b = (ds_build){ .train = true, .docs = r->o->keys.doc_attention };
+	ds_arch_build(t->g, &r->config, &t->b);
+	DS_TRY(ds_graph_compile(t->g, &c, e));
+	DS_TRY(check_memory(r, t->g, e));
+	return ds_exec_new(&t->x, t->g, ds_backend_cpu(), r->pool, opts, e);
+}
+
+static ds_rc fill_weights(train_run *r, ds_err *e)
+{
+	train_engine *t = &r->train;
+	if (r->state.step) {
+		int64_t step = r->state.step;
+		DS_TRY(ds_ckpt_load(r->out, step, &r->state, t->x, t->g, e));
+		if (r->state.data != ds_rows_identity(r->rows))
+			return ds_fail(e, DS_USAGE, "%s: the data is not that of checkpoint-%lld", r->out,
+				(long long)step);
+		return DS_OK;
+	}
+	if (!r->from) {
+		ds_exec_init(t->x, (uint64_t)r->o->keys.seed);
+		return DS_OK;
+	}
+	DS_TRY(ds_model_load(r->from, t->x, t->g, e));
+	ds_str unused = ds_model_unused(r->from, t->g);
+	if (unused.at)
+		ds_warn(r->c, "%s: tensor '%.*s' is not part of this model", ds_model_dir(r->from),
+			DS_FMT(unused));
+	return DS_OK;
+}
+
+static void make_rows(train_run *r)
+{
+	size_t n = (size_t)(r->step_rows * r->seq);
+	r->ids = ds_arena_get(r->mem, n * 4);
+	r->targets = ds_arena_get(r->mem, n * 4);
+	r->positions = ds_arena_get(r->mem, n * 4);
+	r->first = ds_arena_get(r->mem, n * 4);
+}
+
+ds_rc train_open(train_run *r, ds_err *e)
+{
+	train_keys *k = &r->o->keys;
+	r->compile = (ds_compile){ .optimizer = "adamw", .beta1 = (float)k->beta1,
+		.beta2 = (float)k->beta2, .eps = (float)k->epsilon, .decay = (float)k->weight_decay,
+		.max_norm = (float)k->max_norm };
+	r->pool = ds_pool_new((unsigned)r->c->jobs);
+	DS_TRY(train_make_engine(r, &r->train, true, (ds_exec_opts){ 0 }, e));
+	DS_TRY(fill_weights(r, e));
+	if (r->eval_rows)
+		DS_TRY(train_make_engine(r, &r->eval, false, (ds_exec_opts){ .share = r->train.x }, e));
+	make_rows(r);
+	return DS_OK;
+}
+
+static void close_engine(train_engine *t)
+{
+	ds_exec_free(t->x);
+	ds_graph_free(t->g);
+}
+
+void train_close(train_run *r)
+{
+	train_report_close(r);
+	close_engine(&r->eval);
+	close_engine(&r->train);
+	ds_pool_free(r->pool);
+	ds_rows_close(r->eval_rows);
+	ds_rows_close(r->rows);
+	ds_tok_close(r->kept_tok);
+	ds_model_close(r->from);
+	if (r->out_fd >= 0)
+		close(r->out_fd);
+	ds_arena_free(r->mem);
+	ds_mem_free(r->o->given);
+	ds_mem_free(r->o->model);
+	ds_mem_free(r->o->data);
+}

@@ -1,0 +1,56 @@
+/*
+ * show.c - what would be trained: --dump and --dry-run
+ */
+#include "run.h"
+
+static ds_rc print(ds_buf *b, ds_err *e)
+{
+	size_t n = fwrite(b->at, 1, b->n, stdout);
+	bool ok = n == b->n && fflush(stdout) == 0;
+	ds_buf_free(b);
+	return ok ? DS_OK : ds_fail_errno(e, "cannot write stdout");
+}
+
+static void summary(const train_run *r, const ds_plan *p, ds_buf *b)
+{
+	int64_t trained, all = ds_graph_params(r->train.g, &trained);
+	double flops = ds_graph_flops(r->train.g, DS_PHASE_FWD) + ds_graph_flops(r->train.g, DS_PHASE_BWD);
+	ds_buf_fmt(b, "model       %s, %lld layers, hidden size %lld, %lld heads, vocabulary %lld\n",
+		r->config.arch->name, (long long)r->config.n_layers, (long long)r->config.hidden_size,
+		(long long)r->config.n_heads, (long long)r->config.vocab_size);
+	ds_buf_fmt(b, "parameters  %lld, trained %lld (%.2f %%)\n", (long long)all, (long long)trained,
+		100.0 * (double)trained / (double)all);
+	if (r->rows)
+		ds_buf_fmt(b, "data        %lld rows of %lld tokens\n", (long long)r->n_rows,
+			(long long)r->seq);
+	ds_buf_fmt(b, "step        %lld rows of %lld tokens in %lld parts, %.4g GFLOP\n",
+		(long long)r->step_rows, (long long)r->seq, (long long)r->n_micro,
+		flops * (double)r->n_micro * 1e-9);
+	if (r->steps)
+		ds_buf_fmt(b, "run         %lld steps, %s from %g\n", (long long)r->steps,
+			r->schedule.name, r->schedule.lr);
+	ds_plan_explain(p, r->train.g, b);
+}
+
+ds_rc train_show(train_run *r, ds_err *e)
+{
+	train_engine *t = &r->train;
+	ds_buf b = { 0 };
+	ds_plan p;
+	ds_compile c = { .train = true, .optimizer = "adamw", .max_norm = (float)r->o->keys.max_norm };
+	t->g = ds_graph_new(r->micro_rows, r->seq);
+	t->b = (ds_build){ .train = true, .docs = r->o->keys.doc_attention };
+	ds_arch_build(t->g, &r->config, &t->b);
+	DS_TRY(ds_graph_compile(t->g, &c, e));
+	ds_plan_make(&p, t->g, ds_backend_cpu(), (unsigned)r->c->jobs);
+	if (!r->o->dump)
+		summary(r, &p, &b);
+	else if (strcmp(r->o->dump, "graph") == 0)
+		ds_graph_dump(t->g, &b);
+	else if (strcmp(r->o->dump, "plan") == 0)
+		ds_plan_dump(&p, t->g, &b);
+	else
+		ds_sched_dump(t->g, &b);
+	ds_plan_release(&p);
+	return print(&b, e);
+}
