@@ -43,6 +43,8 @@ typedef struct ds_out ds_out;
  * symbolic links and keeping the mode; devices, FIFOs and sockets are written directly.
  */
 DS_MUST ds_rc ds_out_open(ds_out **out, const char *path, ds_err *e);
+/* Behind a descriptor that the caller keeps open and closes; name is for messages. */
+ds_out *ds_out_from_fd(int fd, const char *name);
 /* Gathers everything in a buffer instead; view until close. For tests and archives. */
 ds_out *ds_out_to_mem(ds_buf *into);
 /* Compresses what follows as one zstd or gzip file; call before the first write. level 0: default. */

@@ -101,6 +101,9 @@ static bool want_stdin(ds_args *a, ds_common *c)
 {
 	if (c->n_files || !(a->takes & DS_TAKES_INPUT) || (a->takes & DS_TAKES_NO_STDIN))
 		return true;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->opts[i].given && (a->opts[i].arg->flags & DS_ARG_INPUT))
+			return true;
 	if (isatty(STDIN_FILENO))
 		return false;
 	a->files[0] = "-";

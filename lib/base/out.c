@@ -230,6 +230,14 @@ ds_rc ds_out_open(ds_out **out, const char *path, ds_err *e)
 	return DS_OK;
 }
 
+ds_out *ds_out_from_fd(int fd, const char *name)
+{
+	ds_out *o = new_out(name);
+	o->fd = fd;
+	look_at(o);
+	return o;
+}
+
 ds_out *ds_out_to_mem(ds_buf *into)
 {
 	ds_out *o = new_out("memory");

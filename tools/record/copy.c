@@ -1,0 +1,166 @@
+/*
+ * copy.c - see copy.h
+ */
+#include "copy.h"
+
+#include "base/mem.h"
+
+ds_rc copy_open(copy_run **out, const ds_common *c, const char *const *paths, size_t n, ds_err *e)
+{
+	DS_AUTO(copy_run) r = DS_NEW(copy_run, 1);
+	r->c = c;
+	r->chain_mem = ds_arena_new(0);
+	r->outs = DS_NEW(copy_out, n);
+	r->n_outs = n;
+	for (size_t i = 0; i < n; i++) {
+		r->outs[i].common = *c;
+		r->outs[i].common.out_path = paths[i];
+		r->outs[i].packer = ds_packer_new(c->level);
+		r->outs[i].mem = ds_arena_new(1 << 20);
+	}
+	DS_TRY(ds_source_open(&r->source, c, e));
+	r->progress = ds_progress_new(c);
+	ds_progress_total(r->progress, ds_source_total_bytes(r->source));
+	*out = r;
+	r = NULL;
+	return DS_OK;
+}
+
+void copy_close(copy_run *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n_outs; i++) {
+		copy_out *o = &r->outs[i];
+		ds_sink_close(o->sink);
+		ds_packer_free(o->packer);
+		ds_arena_free(o->mem);
+		ds_mem_free(o->parts);
+	}
+	ds_mem_free(r->outs);
+	ds_source_close(r->source);
+	ds_progress_free(r->progress);
+	ds_arena_free(r->chain_mem);
+	ds_mem_free(r);
+}
+
+static ds_chain *chain_with_us(copy_run *r, ds_stage_entry **stage)
+{
+	ds_chain *chain = ds_source_chain(r->source);
+	*stage = ds_chain_push(r->chain_mem, chain, ds_str_of(r->c->program), DS_S(DS_VERSION),
+		r->c->recorded);
+	return chain;
+}
+
+/* Opens what is not open, and writes the optional blocks that have come since. */
+static ds_rc begin(copy_run *r, ds_err *e)
+{
+	size_t n_opts;
+	for (size_t i = 0; i < r->n_outs; i++) {
+		copy_out *o = &r->outs[i];
+		ds_stage_entry *unused;
+		if (!o->sink)
+			DS_TRY(ds_sink_open(&o->sink, &o->common, chain_with_us(r, &unused), e));
+		const ds_opt *opts = ds_source_opts(r->source, &n_opts);
+		for (; o->n_opts < n_opts; o->n_opts++)
+			DS_TRY(ds_sink_opt(o->sink, opts[o->n_opts], e));
+	}
+	return DS_OK;
+}
+
+ds_rc copy_next(copy_run *r, ds_arena *mem, ds_block **b, ds_err *e)
+{
+	DS_TRY(ds_source_next(r->source, mem, b, e));
+	DS_TRY(begin(r, e));
+	if (*b) {
+		r->records += (*b)->n_rows;
+		r->bytes += (*b)->input_bytes;
+		ds_progress_add(r->progress, (*b)->n_rows, (*b)->input_bytes);
+	}
+	return DS_OK;
+}
+
+ds_rc copy_block(copy_run *r, copy_out *o, ds_block *b, ds_err *e)
+{
+	ds_sink_part part;
+	if (b->n_rows == 0)
+		return DS_OK;
+	DS_TRY(ds_sink_encode(o->sink, b, o->packer, &part, e));
+	o->records += b->n_rows;
+	o->bytes += part.frame.raw_bytes ? part.frame.raw_bytes : part.text.n;
+	return ds_sink_write(o->sink, &part, e);
+}
+
+static ds_rc flush(copy_run *r, copy_out *o, ds_err *e)
+{
+	ds_block *b;
+	if (o->n_parts == 0)
+		return DS_OK;
+	DS_TRY(ds_block_join(&b, o->mem, o->parts, o->n_parts, e));
+	DS_TRY(copy_block(r, o, b, e));
+	o->n_parts = 0;
+	o->waiting_bytes = 0;
+	ds_arena_reset(o->mem);
+	return DS_OK;
+}
+
+static ds_rc add_part(copy_out *o, ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e)
+{
+	if (n == 0)
+		return DS_OK;
+	if (o->n_parts == o->cap_parts) {
+		size_t cap = o->cap_parts ? o->cap_parts * 2 : 64;
+		o->parts = ds_mem_grow(o->parts, o->n_parts * sizeof(*o->parts), cap * sizeof(*o->parts));
+		o->cap_parts = cap;
+	}
+	DS_TRY(ds_block_copy(&o->parts[o->n_parts], o->mem, b, rows, n, e));
+	o->n_parts++;
+	return DS_OK;
+}
+
+ds_rc copy_rows(copy_run *r, copy_out *o, ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e)
+{
+	uint32_t from = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t bytes;
+		DS_TRY(ds_block_row_bytes(b, rows[i], &bytes, e));
+		/* A record that does not fit any more begins the next block. */
+		if (o->waiting_bytes && o->waiting_bytes + bytes > DS_BLOCK_BYTES) {
+			DS_TRY(add_part(o, b, rows + from, i - from, e));
+			DS_TRY(flush(r, o, e));
+			from = i;
+		}
+		o->waiting_bytes += bytes;
+	}
+	return add_part(o, b, rows + from, n - from, e);
+}
+
+ds_rc copy_finish(copy_run *r, const char *elsewhere, ds_err *e)
+{
+	for (size_t i = 0; i < r->n_outs; i++) {
+		copy_out *o = &r->outs[i];
+		DS_TRY(flush(r, o, e));
+		ds_stage_entry *stage;
+		ds_chain *chain = chain_with_us(r, &stage);
+		stage->has_counts = true;
+		stage->records_in = r->records;
+		stage->records_out = o->records;
+		stage->bytes_in = r->bytes;
+		stage->bytes_out = o->bytes;
+		if (elsewhere && r->records > o->records) {
+			stage->counts = ds_arena_get(r->chain_mem, sizeof(*stage->counts));
+			stage->counts[0] = (ds_count){ ds_str_of(elsewhere), r->records - o->records };
+			stage->n_counts = 1;
+		}
+		DS_TRY(ds_sink_finish(o->sink, chain, e));
+	}
+	return DS_OK;
+}
+
+ds_rc copy_abort(copy_run *r, ds_rc rc, const ds_err *e)
+{
+	for (size_t i = 0; rc != DS_OK && i < r->n_outs; i++)
+		if (r->outs[i].sink)
+			ds_sink_abort(r->outs[i].sink, e->msg);
+	return rc;
+}
