@@ -45,20 +45,26 @@ static ds_tid block(ds_graph *g, const setup *s, int l, ds_tid h, ds_tid *stream
 {
 	int64_t d = s->width;
 	ds_norm_attr norm = { .eps = 1e-5f };
-	ds_attention_attr a = { .heads = s->heads, .kv_heads = s->heads, .head_dim = s->width / s->heads,
-		.seq = s->seq, .kv_seq = s->seq, .causal = true };
+	ds_attention_attr a = { .heads = s->heads,
+		.kv_heads = s->heads,
+		.head_dim = s->width / s->heads,
+		.seq = s->seq,
+		.kv_seq = s->seq,
+		.causal = true };
 	ds_g_at(g, l, "h.%d", l);
-	ds_tid qkv = ds_g_linear(g, h, matrix(g, "qkv", l, d, 3 * d), vector(g, "qkv.b", l, 3 * d, 0), true);
+	ds_tid qkv = ds_g_linear(
+		g, h, matrix(g, "qkv", l, d, 3 * d), vector(g, "qkv.b", l, 3 * d, 0), true);
 	ds_tid o = ds_g_attention(g, ds_g_slice(g, qkv, 0, d), ds_g_slice(g, qkv, d, d),
 		ds_g_slice(g, qkv, 2 * d, d), (ds_attention_in){ 0 }, a);
 	o = ds_g_linear(g, o, matrix(g, "proj", l, d, d), vector(g, "proj.b", l, d, 0), true);
-	h = ds_g_norm(g, o, *stream, vector(g, "ln2", l, d, DS_INIT_ONE), vector(g, "ln2.b", l, d, 0), norm,
-		stream);
-	ds_tid m = ds_g_linear(g, h, matrix(g, "fc", l, d, 4 * d), vector(g, "fc.b", l, 4 * d, 0), true);
+	h = ds_g_norm(g, o, *stream, vector(g, "ln2", l, d, DS_INIT_ONE),
+		vector(g, "ln2.b", l, d, 0), norm, stream);
+	ds_tid m = ds_g_linear(
+		g, h, matrix(g, "fc", l, d, 4 * d), vector(g, "fc.b", l, 4 * d, 0), true);
 	m = ds_g_unary(g, m, DS_ACT_GELU_TANH);
 	m = ds_g_linear(g, m, matrix(g, "out", l, 4 * d, d), vector(g, "out.b", l, d, 0), true);
-	return ds_g_norm(g, m, *stream, vector(g, "ln3", l, d, DS_INIT_ONE), vector(g, "ln3.b", l, d, 0),
-		norm, stream);
+	return ds_g_norm(g, m, *stream, vector(g, "ln3", l, d, DS_INIT_ONE),
+		vector(g, "ln3.b", l, d, 0), norm, stream);
 }
 
 static ds_graph *build(const setup *s)
@@ -66,12 +72,15 @@ static ds_graph *build(const setup *s)
 	ds_graph *g = ds_graph_new(s->batch, s->seq);
 	int64_t rows = (int64_t)s->batch * s->seq, one = 1;
 	ds_norm_attr norm = { .eps = 1e-5f };
-	ds_tid ids = ds_g_input(g, "ids", DS_I32, 1, &rows), pos = ds_g_input(g, "pos", DS_I32, 1, &rows);
+	ds_tid ids = ds_g_input(g, "ids", DS_I32, 1, &rows),
+	       pos = ds_g_input(g, "pos", DS_I32, 1, &rows);
 	ds_tid targets = ds_g_input(g, "targets", DS_I32, 1, &rows);
-	ds_tid inv = ds_g_input(g, "inv", DS_F32, 1, &one), wte = matrix(g, "wte", 0, s->vocab, s->width);
+	ds_tid inv = ds_g_input(g, "inv", DS_F32, 1, &one),
+	       wte = matrix(g, "wte", 0, s->vocab, s->width);
 	ds_tid stream, p = ds_g_embed(g, matrix(g, "wpe", 0, s->seq, s->width), pos);
-	ds_tid h = ds_g_norm(g, ds_g_embed(g, wte, ids), p, vector(g, "ln1", 0, s->width, DS_INIT_ONE),
-		vector(g, "ln1.b", 0, s->width, 0), norm, &stream);
+	ds_tid h =
+		ds_g_norm(g, ds_g_embed(g, wte, ids), p, vector(g, "ln1", 0, s->width, DS_INIT_ONE),
+			vector(g, "ln1.b", 0, s->width, 0), norm, &stream);
 	for (int l = 0; l < s->layers; l++)
 		h = block(g, s, l, h, &stream);
 	ds_g_linear_xent(g, h, wte, 0, targets, inv, NULL);
@@ -79,7 +88,8 @@ static ds_graph *build(const setup *s)
 }
 
 /* The matrix products of a node as oneDNN is asked for them: m, n, k and how often. */
-static void product(double *seconds, double *flops, int64_t m, int64_t n, int64_t k, char ta, char tb)
+static void product(
+	double *seconds, double *flops, int64_t m, int64_t n, int64_t k, char ta, char tb)
 {
 	static float *buf[3];
 	static size_t have[3];
@@ -93,8 +103,8 @@ static void product(double *seconds, double *flops, int64_t m, int64_t n, int64_
 	double best = 1e9;
 	for (int r = 0; r < 5; r++) {
 		double t = now();
-		dnnl_sgemm(ta, tb, m, n, k, 1, buf[0], ta == 'N' ? k : m, buf[1], tb == 'N' ? n : k, 0,
-			buf[2], n);
+		dnnl_sgemm(ta, tb, m, n, k, 1, buf[0], ta == 'N' ? k : m, buf[1], tb == 'N' ? n : k,
+			0, buf[2], n);
 		t = now() - t;
 		best = t < best ? t : best;
 	}
@@ -135,7 +145,8 @@ static void fill(ds_exec *x, const setup *s, int64_t step)
 	int32_t *targets = ds_exec_find(x, "targets", NULL);
 	int64_t rows = (int64_t)s->batch * s->seq;
 	for (int64_t i = 0; i < rows; i++) {
-		ids[i] = (int32_t)ds_rng_below(ds_rng_of(1, 0), (uint64_t)(step * rows + i), (uint64_t)s->vocab);
+		ids[i] = (int32_t)ds_rng_below(
+			ds_rng_of(1, 0), (uint64_t)(step * rows + i), (uint64_t)s->vocab);
 		pos[i] = (int32_t)(i % s->seq);
 		targets[i] = ids[i] / 2;
 	}
@@ -157,18 +168,22 @@ static int fail(const ds_err *e)
 int main(int argc, char **argv)
 {
 	setup s = { 4, 256, 4, 8192, 8, 256, 2, 15 };
-	int *fields[] = { &s.layers, &s.width, &s.heads, &s.vocab, &s.batch, &s.seq, &s.threads, &s.steps };
+	int *fields[] = { &s.layers, &s.width, &s.heads, &s.vocab, &s.batch, &s.seq, &s.threads,
+		&s.steps };
 	for (int i = 1; i < argc && i <= 8; i++)
 		*fields[i - 1] = atoi(argv[i]);
 	ds_err e;
 	DS_AUTO(ds_graph) g = build(&s);
-	ds_compile c = { .train = true, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .max_norm = 1 };
+	ds_compile c = {
+		.train = true, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .max_norm = 1
+	};
 	if (ds_graph_compile(g, &c, &e) != DS_OK)
 		return fail(&e);
 	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)s.threads);
 	DS_AUTO(ds_exec) x = NULL;
 	bool profile = getenv("DS_PROFILE") != NULL;
-	if (ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ .profile = profile }, &e) != DS_OK)
+	if (ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ .profile = profile }, &e) !=
+		DS_OK)
 		return fail(&e);
 	ds_exec_init(x, 1);
 	double flops = 0, *times = ds_mem_get((size_t)s.steps * sizeof(double));
@@ -187,8 +202,9 @@ int main(int argc, char **argv)
 	qsort(times, (size_t)s.steps, sizeof(double), compare);
 	double median = times[s.steps / 2], rate = gemm_rate(g, s.threads);
 	printf("%d layers, width %d, vocabulary %d, %d x %d tokens, %d threads: %.1f ms a step, "
-	       "%.0f tokens/s, loss %.3f\n", s.layers, s.width, s.vocab, s.batch, s.seq, s.threads,
-		1e3 * median, (double)s.batch * s.seq / median, (double)*(float *)ds_exec_data(x, g->loss));
+	       "%.0f tokens/s, loss %.3f\n",
+		s.layers, s.width, s.vocab, s.batch, s.seq, s.threads, 1e3 * median,
+		(double)s.batch * s.seq / median, (double)*(float *)ds_exec_data(x, g->loss));
 	printf("step %.1f Gflop/s, fastest %.1f; oneDNN on its products %.1f Gflop/s; ratio %.2f\n",
 		1e-9 * flops / median, 1e-9 * flops / times[0], 1e-9 * rate, flops / median / rate);
 	if (profile) {

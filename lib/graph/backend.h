@@ -23,8 +23,8 @@ typedef struct { /* one node, ready to run */
 	ds_arg_t in[DS_MAX_IN], out[DS_MAX_OUT];
 	float beta[DS_MAX_OUT]; /* gradients of parameters: 1 adds to what is there, 0 overwrites */
 	const ds_run *run;
-	char *shared;          /* this node's scratch for the run, shared by its tiles; 64-byte aligned */
-	char *worker;          /* scratch of every worker: + worker * worker_bytes */
+	char *shared; /* this node's scratch for the run, shared by its tiles; 64-byte aligned */
+	char *worker; /* scratch of every worker: + worker * worker_bytes */
 	size_t worker_bytes;
 } ds_job;
 

@@ -18,35 +18,37 @@ ds_tid ds_g_embed(ds_graph *g, ds_tid w, ds_tid ids)
 
 ds_tid ds_g_linear(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, bool in_out)
 {
-	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_linear, .in = { x, w, bias },
-		.attr.linear.in_out = in_out }));
+	return first_of(ds_g_node(g,
+		(ds_node){
+			.op = DS_OP_linear, .in = { x, w, bias }, .attr.linear.in_out = in_out }));
 }
 
-ds_tid ds_g_norm(ds_graph *g, ds_tid x, ds_tid residual, ds_tid w, ds_tid bias, ds_norm_attr a,
-	ds_tid *sum)
+ds_tid ds_g_norm(
+	ds_graph *g, ds_tid x, ds_tid residual, ds_tid w, ds_tid bias, ds_norm_attr a, ds_tid *sum)
 {
-	const ds_node *n = ds_g_node(g, (ds_node){ .op = DS_OP_norm,
-		.in = { x, residual, w, bias }, .attr.norm = a });
+	const ds_node *n = ds_g_node(
+		g, (ds_node){ .op = DS_OP_norm, .in = { x, residual, w, bias }, .attr.norm = a });
 	if (sum)
 		*sum = !n ? 0 : residual ? n->out[1] : x;
 	return first_of(n);
 }
 
-ds_tid ds_g_attention(ds_graph *g, ds_tid q, ds_tid k, ds_tid v, ds_attention_in opt,
-	ds_attention_attr a)
+ds_tid ds_g_attention(
+	ds_graph *g, ds_tid q, ds_tid k, ds_tid v, ds_attention_in opt, ds_attention_attr a)
 {
 	if (a.scale == 0)
 		a.scale = 1 / sqrtf((float)a.head_dim);
 	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_attention,
-		.in = { q, k, v, opt.first, opt.last, opt.past }, .attr.attention = a }));
+					     .in = { q, k, v, opt.first, opt.last, opt.past },
+					     .attr.attention = a }));
 }
 
 ds_tid ds_g_rope(ds_graph *g, ds_tid x, ds_tid pos, ds_tid freq, ds_rope_attr a)
 {
 	if (a.factor == 0)
 		a.factor = 1;
-	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_rope, .in = { x, pos, freq },
-		.attr.rope = a }));
+	return first_of(ds_g_node(
+		g, (ds_node){ .op = DS_OP_rope, .in = { x, pos, freq }, .attr.rope = a }));
 }
 
 ds_tid ds_g_unary(ds_graph *g, ds_tid x, ds_act act)
@@ -56,8 +58,8 @@ ds_tid ds_g_unary(ds_graph *g, ds_tid x, ds_act act)
 
 ds_tid ds_g_glu(ds_graph *g, ds_tid gate, ds_tid up, ds_act act)
 {
-	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_glu, .in = { gate, up },
-		.attr.act = act }));
+	return first_of(
+		ds_g_node(g, (ds_node){ .op = DS_OP_glu, .in = { gate, up }, .attr.act = act }));
 }
 
 ds_tid ds_g_add(ds_graph *g, ds_tid a, ds_tid b)
@@ -67,7 +69,8 @@ ds_tid ds_g_add(ds_graph *g, ds_tid a, ds_tid b)
 
 ds_tid ds_g_scale(ds_graph *g, ds_tid x, float by)
 {
-	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_scale, .in = { x }, .attr.scale = by }));
+	return first_of(
+		ds_g_node(g, (ds_node){ .op = DS_OP_scale, .in = { x }, .attr.scale = by }));
 }
 
 ds_tid ds_g_dropout(ds_graph *g, ds_tid x, float p)
@@ -79,7 +82,8 @@ ds_tid ds_g_dropout(ds_graph *g, ds_tid x, float p)
 		return 0;
 	}
 	ds_dropout_attr a = { .p = p, .stream = g->n_streams++ };
-	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_dropout, .in = { x }, .attr.dropout = a }));
+	return first_of(
+		ds_g_node(g, (ds_node){ .op = DS_OP_dropout, .in = { x }, .attr.dropout = a }));
 }
 
 ds_tid ds_g_slice(ds_graph *g, ds_tid x, int64_t from, int64_t n)
@@ -100,15 +104,17 @@ ds_tid ds_g_cache_put(ds_graph *g, ds_tid cache, ds_tid x, ds_tid past, int32_t 
 	ds_attention_attr a = { .seq = seq, .kv_seq = kv_seq };
 	if (cache && ds_g_tensor(g, cache)->class != DS_CLASS_STATE)
 		ds_g_fail(g, "cache_put: '%s' is no state", ds_g_tensor(g, cache)->name);
-	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_cache_put, .in = { cache, x, past },
-		.out = { cache }, .attr.attention = a }));
+	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_cache_put,
+					     .in = { cache, x, past },
+					     .out = { cache },
+					     .attr.attention = a }));
 }
 
-ds_tid ds_g_linear_xent(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, ds_tid targets, ds_tid inv,
-	ds_tid *nll)
+ds_tid ds_g_linear_xent(
+	ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, ds_tid targets, ds_tid inv, ds_tid *nll)
 {
-	const ds_node *n = ds_g_node(g, (ds_node){ .op = DS_OP_linear_xent,
-		.in = { x, w, bias, targets, inv } });
+	const ds_node *n = ds_g_node(
+		g, (ds_node){ .op = DS_OP_linear_xent, .in = { x, w, bias, targets, inv } });
 	if (!n)
 		return 0;
 	ds_tid loss = n->out[0];

@@ -5,7 +5,8 @@
 
 static void put_tensor(ds_buf *out, const ds_tensor *t)
 {
-	ds_buf_fmt(out, "tensor %s %s %s [", ds_class_name(t->class), t->name, ds_dtype_name(t->dtype));
+	ds_buf_fmt(out, "tensor %s %s %s [", ds_class_name(t->class), t->name,
+		ds_dtype_name(t->dtype));
 	for (int i = 0; i < t->rank; i++)
 		ds_buf_fmt(out, "%s%lld", i ? ", " : "", (long long)t->dims[i]);
 	ds_buf_add_c(out, "]");
@@ -44,7 +45,8 @@ static void put_attr(ds_buf *out, const ds_node *n)
 		break;
 	case DS_OP_rope:
 		ds_buf_fmt(out, " rot=%d/%d%s%s", a->rope.rot, a->rope.head_dim,
-			a->rope.interleaved ? " interleaved" : "", a->rope.inverse ? " inverse" : "");
+			a->rope.interleaved ? " interleaved" : "",
+			a->rope.inverse ? " inverse" : "");
 		break;
 	case DS_OP_unary:
 	case DS_OP_unary_grad:
@@ -60,7 +62,8 @@ static void put_attr(ds_buf *out, const ds_node *n)
 		break;
 	case DS_OP_slice:
 	case DS_OP_pad:
-		ds_buf_fmt(out, " from=%lld n=%lld", (long long)a->slice.from, (long long)a->slice.n);
+		ds_buf_fmt(
+			out, " from=%lld n=%lld", (long long)a->slice.from, (long long)a->slice.n);
 		break;
 	default:
 		break;
@@ -81,9 +84,9 @@ static void put_node(ds_buf *out, const ds_graph *g, const ds_node *n)
 	for (int i = 0; i < DS_MAX_OUT; i++)
 		if (n->out[i])
 			ds_buf_fmt(out, " %s%s", g->tensors[n->out[i]].name,
-				g->tensors[n->out[i]].class == DS_CLASS_GRAD ?
-					n->first & (1u << i) ? " (first)" : " (adds)" :
-					"");
+				g->tensors[n->out[i]].class == DS_CLASS_GRAD
+					? n->first & (1u << i) ? " (first)" : " (adds)"
+					: "");
 	ds_buf_add_c(out, "\n");
 }
 

@@ -32,10 +32,10 @@ struct ds_exec {
 	ds_plan plan;
 	char *arenas[DS_N_CLASSES];
 	char *scratch;
-	uint64_t bytes;    /* of all these */
-	char **data;       /* [n_tensors] */
-	work *works;       /* [n_nodes] */
-	double *seconds;   /* [n_nodes], with opts.profile */
+	uint64_t bytes;  /* of all these */
+	char **data;     /* [n_tensors] */
+	work *works;     /* [n_nodes] */
+	double *seconds; /* [n_nodes], with opts.profile */
 	ds_run run;
 };
 
@@ -73,7 +73,8 @@ static ds_rc share(ds_exec *x, const ds_tensor *t, ds_err *e)
 	for (int i = 0; same && i < t->rank; i++)
 		same = other->dims[i] == t->dims[i];
 	if (!same)
-		return ds_fail(e, DS_BAD, "'%s' has another shape in the graph to share with", t->name);
+		return ds_fail(
+			e, DS_BAD, "'%s' has another shape in the graph to share with", t->name);
 	x->data[t->id] = data;
 	return DS_OK;
 }
@@ -121,10 +122,12 @@ static ds_rc make_jobs(ds_exec *x, ds_err *e)
 			ds_job *j = &w->job;
 			w->stages = w->kernel->stages ? w->kernel->stages(j) : 1;
 			j->shared = x->scratch + used;
-			used += w->kernel->shared_bytes ?
-				(w->kernel->shared_bytes(j) + 63) / 64 * 64 : 0;
-			size_t need = w->kernel->worker_bytes ?
-				(w->kernel->worker_bytes(j) + 63) / 64 * 64 : 0;
+			used += w->kernel->shared_bytes
+					? (w->kernel->shared_bytes(j) + 63) / 64 * 64
+					: 0;
+			size_t need = w->kernel->worker_bytes
+					      ? (w->kernel->worker_bytes(j) + 63) / 64 * 64
+					      : 0;
 			worker = need > worker ? need : worker;
 			j->run = &x->run;
 			for (int k = 0; k < DS_MAX_IN; k++)
@@ -227,7 +230,8 @@ void ds_exec_init(ds_exec *x, uint64_t seed)
 		if (p->class != DS_CLASS_PARAM)
 			continue;
 		filling f = { p, x->data[t], ds_rng_of(seed, ds_hash64(p->name, strlen(p->name))) };
-		ds_pool_run(x->pool, (size_t)((ds_t_count(p) + FILL_TILE - 1) / FILL_TILE), fill, &f);
+		ds_pool_run(
+			x->pool, (size_t)((ds_t_count(p) + FILL_TILE - 1) / FILL_TILE), fill, &f);
 	}
 }
 
@@ -257,8 +261,8 @@ uint64_t ds_exec_bytes(const ds_exec *x)
 /* ---- running ---- */
 
 typedef struct {
-	work **works;     /* those with tiles in this stage */
-	int64_t *ends;    /* their last task + 1 */
+	work **works;  /* those with tiles in this stage */
+	int64_t *ends; /* their last task + 1 */
 	int32_t n;
 	int64_t stage;
 } loop;
@@ -306,8 +310,8 @@ static bool is_finite(const ds_arg_t *a)
 	for (int64_t i = 0; i < a->rows; i++)
 		for (int64_t k = 0; k < a->cols; k++) {
 			int64_t at = i * a->ld + k;
-			double v = a->dtype == DS_F32 ? (double)((float *)a->data)[at] :
-							((double *)a->data)[at];
+			double v = a->dtype == DS_F32 ? (double)((float *)a->data)[at]
+						      : ((double *)a->data)[at];
 			if (!isfinite(v))
 				return false;
 		}
@@ -321,7 +325,8 @@ static ds_rc check_wave(const ds_exec *x, int32_t from, int32_t to, ds_err *e)
 			const ds_node *n = &x->g->nodes[i];
 			if (n->out[j] && x->works[i].kernel && !is_finite(&x->works[i].job.out[j]))
 				return ds_fail(e, DS_BAD,
-					"step %lld: %s: %s: '%s' is not finite (the first op that made NaN or Inf)",
+					"step %lld: %s: %s: '%s' is not finite (the first op that "
+					"made NaN or Inf)",
 					(long long)x->run.step, n->origin, ds_op_of(n->op)->name,
 					x->g->tensors[n->out[j]].name);
 		}
@@ -341,13 +346,15 @@ ds_rc ds_exec_run(ds_exec *x, ds_phase phase, const ds_run *r, ds_err *e)
 	x->run = *r;
 	for (int32_t i = 0, end; i < g->n_nodes; i = end) {
 		for (end = i + 1; end < g->n_nodes && g->nodes[end].wave == g->nodes[i].wave &&
-			end - i < WAVE_PART; end++)
+				  end - i < WAVE_PART;
+			end++)
 			;
 		if (g->nodes[i].phase != phase)
 			continue;
 		for (int32_t k = i; k < end; k++)
 			for (int j = 0; j < DS_MAX_OUT; j++)
-				x->works[k].job.beta[j] = r->micro > 0 || !(g->nodes[k].first & (1u << j));
+				x->works[k].job.beta[j] =
+					r->micro > 0 || !(g->nodes[k].first & (1u << j));
 		/* With a profile, nodes run one by one so that each has its own time. */
 		double start = x->seconds ? now() : 0;
 		if (!x->seconds)
@@ -396,6 +403,6 @@ void ds_exec_profile(ds_exec *x, ds_buf *out)
 	qsort(rows, DS_N_OPS, sizeof(*rows), by_seconds);
 	for (int i = 0; i < DS_N_OPS && rows[i].seconds > 0; i++)
 		ds_buf_fmt(out, "%-18s %4lld nodes %9.3f ms %5.1f %%  %8.3f gflop\n", rows[i].op,
-			(long long)rows[i].nodes, 1e3 * rows[i].seconds, 100 * rows[i].seconds / all,
-			1e-9 * rows[i].flops);
+			(long long)rows[i].nodes, 1e3 * rows[i].seconds,
+			100 * rows[i].seconds / all, 1e-9 * rows[i].flops);
 }

@@ -13,9 +13,10 @@
 
 static const char *const dtype_names[] = { "f32", "bf16", "f16", "f64", "i32", "u8" };
 static const uint8_t dtype_bytes[] = { 4, 2, 2, 8, 4, 1 };
-static const char *const class_names[] = { "input", "constant", "parameter", "gradient", "optimizer",
-	"state", "activation" };
-static const char *const act_names[] = { "gelu_tanh", "gelu_erf", "silu", "relu", "tanh", "sigmoid" };
+static const char *const class_names[] = { "input", "constant", "parameter", "gradient",
+	"optimizer", "state", "activation" };
+static const char *const act_names[] = { "gelu_tanh", "gelu_erf", "silu", "relu", "tanh",
+	"sigmoid" };
 
 size_t ds_dtype_bytes(ds_dtype t)
 {
@@ -152,8 +153,8 @@ ds_tid ds_g_new(ds_graph *g, ds_class class, const ds_shape *s, const char *name
 	for (int i = 0; i < s->rank; i++)
 		t->dims[i] = s->dims[i];
 	t->ld = ds_t_cols(t);
-	t->name = name ? ds_arena_str(g->mem, ds_str_of(name)).at :
-			 ds_arena_fmt(g->mem, "t%d", t->id).at;
+	t->name = name ? ds_arena_str(g->mem, ds_str_of(name)).at
+		       : ds_arena_fmt(g->mem, "t%d", t->id).at;
 	return t->id;
 }
 
@@ -171,8 +172,9 @@ ds_tid ds_g_view(ds_graph *g, ds_tid base, int64_t from, int64_t n)
 	t->base = ds_g_root(g, base);
 	t->offset = b->offset + from;
 	t->dims[t->rank - 1] = n;
-	t->name = ds_arena_fmt(g->mem, "%s[%lld:%lld]", b->name, (long long)from,
-		(long long)(from + n)).at;
+	t->name = ds_arena_fmt(
+		g->mem, "%s[%lld:%lld]", b->name, (long long)from, (long long)(from + n))
+			  .at;
 	return id;
 }
 
@@ -183,16 +185,16 @@ ds_tid ds_g_find(const ds_graph *g, const char *name)
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *x = &g->tensors[t];
 		bool leaf = x->class == DS_CLASS_IN || x->class == DS_CLASS_PARAM ||
-			x->class == DS_CLASS_STATE || x->class == DS_CLASS_OPT ||
-			(x->flags & DS_T_KEEP);
+			    x->class == DS_CLASS_STATE || x->class == DS_CLASS_OPT ||
+			    (x->flags & DS_T_KEEP);
 		if (leaf && (strcmp(x->name, name) == 0 || (x->also && strcmp(x->also, name) == 0)))
 			return t;
 	}
 	return 0;
 }
 
-static ds_tid leaf(ds_graph *g, ds_class class, const char *name, ds_dtype type, int rank,
-	const int64_t *dims)
+static ds_tid leaf(
+	ds_graph *g, ds_class class, const char *name, ds_dtype type, int rank, const int64_t *dims)
 {
 	ds_shape s = { type, rank, { 0 } };
 	for (int i = 0; i < rank && i < DS_MAX_RANK; i++)
@@ -218,8 +220,8 @@ ds_tid ds_g_const(ds_graph *g, const char *name, ds_dtype type, int rank, const 
 	return t;
 }
 
-ds_tid ds_g_param(ds_graph *g, const char *name, int rank, const int64_t *dims, ds_init init,
-	unsigned flags)
+ds_tid ds_g_param(
+	ds_graph *g, const char *name, int rank, const int64_t *dims, ds_init init, unsigned flags)
 {
 	ds_tid had = g->rc == DS_OK ? ds_g_find(g, name) : 0;
 	if (had) {

@@ -34,7 +34,7 @@ const char *ds_dtype_name(ds_dtype t); /* "f32" … */
 
 /* What a tensor is for; one arena a class. */
 typedef enum {
-	DS_CLASS_IN,    /* the caller writes it before a run: ids, targets, positions, learning rate */
+	DS_CLASS_IN,    /* the caller writes it before a run: ids, targets, learning rate */
 	DS_CLASS_CONST, /* filled once from the builder: tables of frequencies */
 	DS_CLASS_PARAM, /* weights, by their Hugging Face names */
 	DS_CLASS_GRAD,  /* of a trainable parameter; accumulates over the micro-batches of a step */
@@ -51,7 +51,7 @@ typedef struct {
 	float scale; /* standard deviation, or the half width of the interval around 0 */
 } ds_init;
 
-enum { /* ds_tensor.flags */
+enum {                     /* ds_tensor.flags */
 	DS_T_FROZEN = 1,   /* a parameter that is not trained: no gradient, no optimizer bytes */
 	DS_T_NO_DECAY = 2, /* weight decay leaves it alone (norms, biases) */
 	DS_T_TIED = 4,     /* stands for a second name too; set by ds_g_tie */
@@ -67,15 +67,15 @@ typedef struct {
 	unsigned flags;
 	int rank;
 	int64_t dims[DS_MAX_RANK];
-	int64_t ld;        /* elements from one row to the next: the last dim unless a view */
-	ds_tid base;       /* views: where the memory is; else 0 */
-	int64_t offset;    /* views: elements from base's first one */
-	ds_tid grad;       /* of a parameter after autodiff; else 0 */
-	int32_t writer;    /* the node that first writes it, or -1 */
+	int64_t ld;     /* elements from one row to the next: the last dim unless a view */
+	ds_tid base;    /* views: where the memory is; else 0 */
+	int64_t offset; /* views: elements from base's first one */
+	ds_tid grad;    /* of a parameter after autodiff; else 0 */
+	int32_t writer; /* the node that first writes it, or -1 */
 	ds_init init;
-	const void *data;  /* DS_CLASS_CONST: the values, owned by the graph */
-	const char *name;  /* parameters: Hugging Face's; others: "attn.7" or what the builder gave */
-	const char *also;  /* the second name of a tied parameter, or NULL */
+	const void *data;   /* DS_CLASS_CONST: the values, owned by the graph */
+	const char *name;   /* parameters: Hugging Face's; others: "t7" or what was given */
+	const char *also;   /* the second name of a tied parameter, or NULL */
 	const char *origin; /* where in the model: "transformer.h.3.attn" */
 } ds_tensor;
 
@@ -102,12 +102,13 @@ typedef enum {
 } ds_act;
 const char *ds_act_name(ds_act a);
 
-typedef struct { /* y = x W (+ b): W is [out, in] as in torch.nn.Linear, or [in, out] as in Conv1D */
+/* y = x W (+ b): W is [out, in] as in torch.nn.Linear, or [in, out] as in Conv1D. */
+typedef struct {
 	bool in_out;
 } ds_linear_attr;
 
 typedef struct {
-	bool rms;  /* RMSNorm; else LayerNorm */
+	bool rms; /* RMSNorm; else LayerNorm */
 	float eps;
 } ds_norm_attr;
 
@@ -116,7 +117,7 @@ typedef struct {
 	int32_t seq, kv_seq; /* rows of q and of k, v that make one sequence */
 	float scale;         /* of the scores; the builder fills 1/sqrt(head_dim) for 0 */
 	bool causal;
-	int32_t window;      /* keys a query sees, itself included; 0: all */
+	int32_t window; /* keys a query sees, itself included; 0: all */
 } ds_attention_attr;
 
 typedef struct { /* pairs (i, i + rot/2), or (2i, 2i + 1) when interleaved; columns past rot stay */
@@ -145,10 +146,10 @@ typedef union {
 	ds_rope_attr rope;           /* rope */
 	ds_act act;                  /* unary glu and their _bwd */
 	ds_dropout_attr dropout;
-	ds_slice_attr slice;         /* slice pad */
+	ds_slice_attr slice; /* slice pad */
 	ds_adamw_attr adamw;
-	float scale;                 /* scale */
-	float max_norm;              /* clip */
+	float scale;    /* scale */
+	float max_norm; /* clip */
 	char bytes[64];
 } ds_attr;
 
@@ -156,20 +157,20 @@ enum { DS_MAX_IN = 8, DS_MAX_OUT = 5 };
 typedef struct {
 	ds_op_kind op;
 	ds_phase phase;
-	int32_t layer;      /* -1: none */
-	int32_t wave;       /* by the schedule: nodes of a wave depend on nothing in it */
+	int32_t layer; /* -1: none */
+	int32_t wave;  /* by the schedule: nodes of a wave depend on nothing in it */
 	ds_tid in[DS_MAX_IN];
 	ds_tid out[DS_MAX_OUT];
-	uint8_t first;      /* bit i: out[i] is a gradient and this is its first writer in a step */
+	uint8_t first; /* bit i: out[i] is a gradient and this is its first writer in a step */
 	ds_attr attr;
 	const char *origin; /* model path, in every error and profile line */
 } ds_node;
 
-typedef struct { /* what a run is told besides its inputs */
-	uint64_t seed;  /* of dropout */
-	int64_t step;   /* from 1 */
-	int64_t micro;  /* micro-batch within the step: 0 starts the gradients anew, others add */
-	int64_t row0;   /* number in the step of this micro-batch's first row */
+typedef struct {       /* what a run is told besides its inputs */
+	uint64_t seed; /* of dropout */
+	int64_t step;  /* from 1 */
+	int64_t micro; /* micro-batch within the step: 0 starts the gradients anew, others add */
+	int64_t row0;  /* number in the step of this micro-batch's first row */
 } ds_run;
 
 /* The numbers of dropout `stream`; count by element of the step, row0 * cols on. */
@@ -219,9 +220,10 @@ static inline const ds_tensor *ds_g_tensor(const ds_graph *g, ds_tid t)
 }
 int64_t ds_t_count(const ds_tensor *t); /* elements */
 size_t ds_t_bytes(const ds_tensor *t);
-int64_t ds_t_rows(const ds_tensor *t);  /* elements over the last dim */
-int64_t ds_t_cols(const ds_tensor *t);  /* the last dim */
-ds_tid ds_g_find(const ds_graph *g, const char *name); /* a parameter, input or state, by either name; 0 */
+int64_t ds_t_rows(const ds_tensor *t); /* elements over the last dim */
+int64_t ds_t_cols(const ds_tensor *t); /* the last dim */
+/* A parameter, input, state or kept tensor, by either of its names; 0. */
+ds_tid ds_g_find(const ds_graph *g, const char *name);
 
 /* ---- leaves ---- */
 
@@ -230,16 +232,17 @@ ds_tid ds_g_input(ds_graph *g, const char *name, ds_dtype type, int rank, const 
 ds_tid ds_g_const(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims,
 	const void *values);
 /* flags: DS_T_FROZEN, DS_T_NO_DECAY. A name that exists gives the same tensor again. */
-ds_tid ds_g_param(ds_graph *g, const char *name, int rank, const int64_t *dims, ds_init init,
-	unsigned flags);
-void ds_g_tie(ds_graph *g, ds_tid param, const char *also); /* the file may hold it by this name too */
+ds_tid ds_g_param(
+	ds_graph *g, const char *name, int rank, const int64_t *dims, ds_init init, unsigned flags);
+/* A file may hold the parameter by this name too. */
+void ds_g_tie(ds_graph *g, ds_tid param, const char *also);
 ds_tid ds_g_state(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims);
 void ds_g_keep(ds_graph *g, ds_tid t, const char *name); /* an output; name may be NULL */
 
-#define DS_DIMS(...)                                                                               \
-	(int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (int64_t[])                   \
-	{                                                                                          \
-		__VA_ARGS__                                                                        \
+#define DS_DIMS(...) \
+	(int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (int64_t[]) \
+	{ \
+		__VA_ARGS__ \
 	}
 
 /* Training starts at t too, with the values of seed as its gradient. */
@@ -252,9 +255,9 @@ ds_tid ds_g_embed(ds_graph *g, ds_tid w, ds_tid ids);
 /* x[rows, in] -> [rows, out]; bias may be 0. */
 ds_tid ds_g_linear(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, bool in_out);
 /* Normalises x, or x + residual where given; then *sum (may be NULL) is that sum. bias may be 0. */
-ds_tid ds_g_norm(ds_graph *g, ds_tid x, ds_tid residual, ds_tid w, ds_tid bias, ds_norm_attr a,
-	ds_tid *sum);
-typedef struct { /* optional inputs of attention, 0: none; all i32 */
+ds_tid ds_g_norm(
+	ds_graph *g, ds_tid x, ds_tid residual, ds_tid w, ds_tid bias, ds_norm_attr a, ds_tid *sum);
+typedef struct {      /* optional inputs of attention, 0: none; all i32 */
 	ds_tid first; /* [rows of q]: the first key this query may see (documents; padding left) */
 	ds_tid last;  /* [rows of q]: one past the last key it may see (padding right) */
 	ds_tid past;  /* [batch]: keys before the first query (KV cache); 0 everywhere if absent */
@@ -264,22 +267,23 @@ typedef struct { /* optional inputs of attention, 0: none; all i32 */
  * position past + t and sees keys j with first <= j < last, j <= position when causal, and
  * j > position - window. A query that may see nothing gives zeros.
  */
-ds_tid ds_g_attention(ds_graph *g, ds_tid q, ds_tid k, ds_tid v, ds_attention_in opt,
-	ds_attention_attr a);
+ds_tid ds_g_attention(
+	ds_graph *g, ds_tid q, ds_tid k, ds_tid v, ds_attention_in opt, ds_attention_attr a);
 /* Rotates heads by pos[rows] (i32) times freq[rot/2] (f32 constant). */
 ds_tid ds_g_rope(ds_graph *g, ds_tid x, ds_tid pos, ds_tid freq, ds_rope_attr a);
 ds_tid ds_g_unary(ds_graph *g, ds_tid x, ds_act act);
 ds_tid ds_g_glu(ds_graph *g, ds_tid gate, ds_tid up, ds_act act); /* act(gate) * up */
 ds_tid ds_g_add(ds_graph *g, ds_tid a, ds_tid b);                 /* same shapes */
 ds_tid ds_g_scale(ds_graph *g, ds_tid x, float by);
-ds_tid ds_g_dropout(ds_graph *g, ds_tid x, float p);   /* only in training; p = 0 gives x itself */
+ds_tid ds_g_dropout(ds_graph *g, ds_tid x, float p); /* only in training; p = 0 gives x itself */
 ds_tid ds_g_slice(ds_graph *g, ds_tid x, int64_t from, int64_t n); /* columns; a view, no copy */
 ds_tid ds_g_rows(ds_graph *g, ds_tid x, ds_tid index); /* x's rows by index[n] (i32): [n, cols] */
 /*
  * Writes x[batch*seq, C] into cache[batch*kv_seq, C] (DS_CLASS_STATE) from row past[b] of each
  * sequence on; the result is the whole cache, to be read by attention. Not differentiable.
  */
-ds_tid ds_g_cache_put(ds_graph *g, ds_tid cache, ds_tid x, ds_tid past, int32_t seq, int32_t kv_seq);
+ds_tid ds_g_cache_put(
+	ds_graph *g, ds_tid cache, ds_tid x, ds_tid past, int32_t seq, int32_t kv_seq);
 /*
  * Cross-entropy of softmax(x w^T + bias) against targets[rows] (i32; -1: not a target), in chunks of
  * rows so that logits never exist whole. The result is f32[1]: the sum over targets times inv[0], so
@@ -287,8 +291,8 @@ ds_tid ds_g_cache_put(ds_graph *g, ds_tid cache, ds_tid x, ds_tid past, int32_t 
  * gives the step's mean. *nll (may be NULL) is f32[rows], 0 where there is no target; it is kept.
  * It is the graph's loss: training starts its gradients here, with the factor inv.
  */
-ds_tid ds_g_linear_xent(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, ds_tid targets, ds_tid inv,
-	ds_tid *nll);
+ds_tid ds_g_linear_xent(
+	ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, ds_tid targets, ds_tid inv, ds_tid *nll);
 
 /* ---- passes ---- */
 
@@ -296,7 +300,7 @@ typedef struct {
 	bool train;
 	const char *optimizer; /* a name of opts.def; NULL: "adamw" */
 	float beta1, beta2, eps, decay;
-	float max_norm;        /* 0: no clipping */
+	float max_norm; /* 0: no clipping */
 } ds_compile;
 
 /* Runs passes.def in order; afterwards the graph may be executed, and not changed. */
@@ -305,7 +309,7 @@ DS_MUST ds_rc ds_graph_compile(ds_graph *g, const ds_compile *c, ds_err *e);
 /* The values of g->hyper for step (from 1) at learning rate lr. */
 void ds_hyper(float out[4], const ds_compile *c, int64_t step, double lr);
 
-typedef struct { /* learning rate over a run */
+typedef struct {          /* learning rate over a run */
 	const char *name; /* linear cosine constant */
 	double lr;
 	int64_t warmup, steps; /* warm-up counts within steps */

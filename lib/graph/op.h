@@ -60,7 +60,7 @@ typedef struct { /* numbers for a random instance, and the graph it goes into */
 	uint64_t draws;
 } ds_sample;
 typedef void ds_sample_fn(ds_sample *s);
-int64_t ds_sample_int(ds_sample *s, int64_t lo, int64_t hi); /* both included */
+int64_t ds_sample_int(ds_sample *s, int64_t lo, int64_t hi);       /* both included */
 ds_tid ds_sample_tensor(ds_sample *s, int64_t rows, int64_t cols); /* trainable; rows 0: a vector */
 ds_tid ds_sample_ids(ds_sample *s, int64_t n, int64_t lo, int64_t hi); /* i32 constants */
 void ds_sample_output(ds_sample *s, ds_tid t); /* its gradient is seeded at random */
@@ -74,11 +74,11 @@ typedef struct {
 	const char *name;
 	int n_in, n_out, place; /* place: the input whose memory out[0] may take, -1: none */
 	ds_shape_fn *shape;
-	ds_grad_fn *grad;       /* gr_nodiff: none, by its nature */
+	ds_grad_fn *grad; /* gr_nodiff: none, by its nature */
 	ds_flops_fn *flops;
 	ds_split split;
 	ds_ref_fn *ref;
-	ds_sample_fn *sample;   /* sa_none: made by autodiff or the optimizer, tested through them */
+	ds_sample_fn *sample; /* sa_none: made by autodiff or the optimizer, tested through them */
 } ds_op;
 const ds_op *ds_op_of(ds_op_kind k);
 bool ds_op_differentiable(const ds_op *o);
@@ -121,5 +121,9 @@ typedef struct {
 	const char *name, *help;
 	double (*factor)(double done); /* of the peak, done in [0, 1] after the warm-up */
 } ds_schedule_kind;
+
+/* name NULL: adamw; NULL where there is none of that name. */
+const ds_optimizer *ds_optimizer_find(const char *name);
+const ds_schedule_kind *ds_schedule_find(const char *name);
 
 #endif

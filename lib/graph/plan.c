@@ -82,11 +82,11 @@ static void find_places(const ds_graph *g, life *lives, ds_tid *place)
 		for (int32_t o = i; o >= 0 && g->nodes[o].wave == n->wave; o--)
 			for (int j = 0; j < DS_MAX_IN; j++)
 				alone &= !(g->nodes[o].in[j] && (o != i || j != k) &&
-					storage_of(g, place, g->nodes[o].in[j]) == s);
+					   storage_of(g, place, g->nodes[o].in[j]) == s);
 		for (int32_t o = i + 1; o < g->n_nodes && g->nodes[o].wave == n->wave; o++)
 			for (int j = 0; j < DS_MAX_IN; j++)
 				alone &= !(g->nodes[o].in[j] &&
-					storage_of(g, place, g->nodes[o].in[j]) == s);
+					   storage_of(g, place, g->nodes[o].in[j]) == s);
 		if (!alone)
 			continue;
 		place[out->id] = s;
@@ -128,7 +128,8 @@ static uint64_t lowest_gap(life **placed, size_t n, const life *l)
 
 static uint64_t place_acts(const ds_graph *g, life *lives, const ds_tid *place)
 {
-	life **order = DS_NEW(life *, (size_t)g->n_tensors), **placed = DS_NEW(life *, (size_t)g->n_tensors);
+	life **order = DS_NEW(life *, (size_t)g->n_tensors),
+	     **placed = DS_NEW(life *, (size_t)g->n_tensors);
 	size_t n = 0;
 	uint64_t top = 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++)

@@ -87,7 +87,8 @@ static void run(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 			r.beta[i] = j->beta[i];
 			/* 0 times what was left there must not be NaN. */
 			for (int64_t k = 0; j->beta[i] == 0 && j->node->first & (1u << i) &&
-				k < r.out[i].rows * r.out[i].cols; k++)
+					    k < r.out[i].rows * r.out[i].cols;
+				k++)
 				r.out[i].at[k] = 0;
 		}
 	ds_op_of(j->node->op)->ref(&r);

@@ -21,8 +21,8 @@ static bool is_leaf(const ds_tensor *t)
 
 static ds_rc bad(const ds_graph *g, const ds_node *n, ds_tid t, const char *what, ds_err *e)
 {
-	return ds_fail(e, DS_BAD, "%s: %s: '%s' %s", *n->origin ? n->origin : "graph", ds_op_of(n->op)->name,
-		t > 0 && t < g->n_tensors ? g->tensors[t].name : "?", what);
+	return ds_fail(e, DS_BAD, "%s: %s: '%s' %s", *n->origin ? n->origin : "graph",
+		ds_op_of(n->op)->name, t > 0 && t < g->n_tensors ? g->tensors[t].name : "?", what);
 }
 
 static ds_rc check_in(const state *s, const ds_node *n, ds_tid t, ds_err *e)
@@ -30,7 +30,8 @@ static ds_rc check_in(const state *s, const ds_node *n, ds_tid t, ds_err *e)
 	if (t < 0 || t >= s->g->n_tensors)
 		return bad(s->g, n, t, "is no tensor of this graph", e);
 	ds_tid root = ds_g_root(s->g, t);
-	if (!is_leaf(&s->g->tensors[root]) && !s->written[t] && !s->written[root] && !s->partly[root])
+	if (!is_leaf(&s->g->tensors[root]) && !s->written[t] && !s->written[root] &&
+		!s->partly[root])
 		return bad(s->g, n, t, "is read before it is written", e);
 	return DS_OK;
 }
@@ -81,7 +82,8 @@ static ds_rc check_nodes(state *s, ds_err *e)
 		if (n->op <= DS_OP_none || n->op >= DS_N_OPS)
 			return ds_fail(e, DS_BAD, "%s: node %d has no op", n->origin, i);
 		if (i > 0 && n->phase < n[-1].phase)
-			return bad(g, n, n->out[0], "comes in an earlier phase than its forerunner", e);
+			return bad(g, n, n->out[0], "comes in an earlier phase than its forerunner",
+				e);
 		for (int j = 0; j < DS_MAX_IN; j++)
 			if (n->in[j])
 				DS_TRY(check_in(s, n, n->in[j], e));

@@ -16,8 +16,9 @@
 enum { BATCH = 2, SEQ = 20, ROWS = BATCH * SEQ, WIDTH = 32, VOCAB = 50 };
 
 static const ds_init normal = { DS_INIT_NORMAL, 0.1f }, one = { DS_INIT_ONE, 0 };
-static const ds_compile training = { .train = true, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f,
-	.decay = 0.1f, .max_norm = 0.5f };
+static const ds_compile training = {
+	.train = true, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .decay = 0.1f, .max_norm = 0.5f
+};
 
 /* One layer with tied embeddings, everything that a decoder has. */
 static ds_graph *decoder(unsigned embedding_flags, float dropout)
@@ -32,12 +33,13 @@ static ds_graph *decoder(unsigned embedding_flags, float dropout)
 	ds_tid x = ds_g_dropout(g, ds_g_embed(g, wte, ids), dropout);
 	ds_tid w1 = ds_g_param(g, "ln", DS_DIMS(WIDTH), one, DS_T_NO_DECAY);
 	ds_tid h = ds_g_norm(g, x, 0, w1, 0, (ds_norm_attr){ true, 1e-5f }, &sum);
-	ds_tid qkv = ds_g_linear(g, h,
-		ds_g_param(g, "qkv", DS_DIMS(WIDTH, 3 * WIDTH), normal, 0), 0, true);
+	ds_tid qkv = ds_g_linear(
+		g, h, ds_g_param(g, "qkv", DS_DIMS(WIDTH, 3 * WIDTH), normal, 0), 0, true);
 	ds_tid q = ds_g_slice(g, qkv, 0, WIDTH), k = ds_g_slice(g, qkv, WIDTH, WIDTH);
 	ds_tid v = ds_g_slice(g, qkv, 2 * WIDTH, WIDTH);
-	ds_attention_attr a = { .heads = 2, .kv_heads = 2, .head_dim = 16, .seq = SEQ, .kv_seq = SEQ,
-		.causal = true };
+	ds_attention_attr a = {
+		.heads = 2, .kv_heads = 2, .head_dim = 16, .seq = SEQ, .kv_seq = SEQ, .causal = true
+	};
 	ds_tid o = ds_g_attention(g, q, k, v, (ds_attention_in){ 0 }, a);
 	ds_tid w2 = ds_g_param(g, "ln2", DS_DIMS(WIDTH), one, DS_T_NO_DECAY);
 	h = ds_g_norm(g, o, sum, w2, 0, (ds_norm_attr){ true, 1e-5f }, NULL);
@@ -70,7 +72,8 @@ static void run(ds_exec *x, ds_phase p, ds_run r)
 
 static void feed(ds_exec *x, uint64_t batch)
 {
-	int32_t *ids = ds_exec_find(x, "input_ids", NULL), *targets = ds_exec_find(x, "targets", NULL);
+	int32_t *ids = ds_exec_find(x, "input_ids", NULL),
+		*targets = ds_exec_find(x, "targets", NULL);
 	for (uint64_t i = 0; i < ROWS; i++) {
 		ids[i] = (int32_t)ds_rng_below(ds_rng_of(5, batch), i, VOCAB);
 		targets[i] = i % 7 == 0 ? -1 : (ids[i] * 3 + 1) % VOCAB;
@@ -130,10 +133,12 @@ static double adamw(ds_exec *x, const ds_graph *g, history *h, int64_t step, dou
 		double decay = p->flags & DS_T_NO_DECAY ? 0 : training.decay;
 		const float *d = ds_exec_data(x, p->grad), *now = ds_exec_data(x, t);
 		for (int64_t i = 0; i < ds_t_count(p); i++) {
-			double gr = d[i] * factor, *m = &h[t].m[i], *v = &h[t].v[i], *w = &h[t].p[i];
+			double gr = d[i] * factor, *m = &h[t].m[i], *v = &h[t].v[i],
+			       *w = &h[t].p[i];
 			*m = b1 * *m + (1 - b1) * gr;
 			*v = b2 * *v + (1 - b2) * gr * gr;
-			double mh = *m / (1 - pow(b1, (double)step)), vh = *v / (1 - pow(b2, (double)step));
+			double mh = *m / (1 - pow(b1, (double)step)),
+			       vh = *v / (1 - pow(b2, (double)step));
 			*w -= lr * (mh / (sqrt(vh) + (double)training.eps) + decay * *w);
 			worst = fmax(worst, fabs(now[i] - *w));
 		}
@@ -215,8 +220,8 @@ static void dropout_depends_on_seed_and_step_alone(void **state)
 	ds_exec_init(x, 1);
 	feed(x, 0);
 	float loss[4];
-	ds_run runs[] = { { .seed = 1, .step = 1 }, { .seed = 1, .step = 1 }, { .seed = 2, .step = 1 },
-		{ .seed = 1, .step = 2 } };
+	ds_run runs[] = { { .seed = 1, .step = 1 }, { .seed = 1, .step = 1 },
+		{ .seed = 2, .step = 1 }, { .seed = 1, .step = 2 } };
 	for (int i = 0; i < 4; i++) {
 		run(x, DS_PHASE_FWD, runs[i]);
 		loss[i] = *(float *)ds_exec_data(x, g->loss);
@@ -232,14 +237,16 @@ static void overlaps_are_never_alive_together(const ds_graph *g, const ds_plan *
 	for (ds_tid a = 1; a < g->n_tensors; a++)
 		for (ds_tid b = a + 1; b < g->n_tensors; b++) {
 			const ds_tensor *x = ds_g_tensor(g, a), *y = ds_g_tensor(g, b);
-			if (x->class != DS_CLASS_ACT || y->class != DS_CLASS_ACT || x->base || y->base)
+			if (x->class != DS_CLASS_ACT || y->class != DS_CLASS_ACT || x->base ||
+				y->base)
 				continue;
 			bool meet = p->offsets[a] < p->offsets[b] + ds_t_bytes(y) &&
-				p->offsets[b] < p->offsets[a] + ds_t_bytes(x);
+				    p->offsets[b] < p->offsets[a] + ds_t_bytes(x);
 			bool in_place = p->from[a] == p->from[b] && p->to[a] == p->to[b] &&
-				p->offsets[a] == p->offsets[b];
+					p->offsets[a] == p->offsets[b];
 			bool together = p->from[a] <= p->to[b] && p->from[b] <= p->to[a];
-			if (meet && together && !in_place && p->to[a] >= p->from[a] && p->to[b] >= p->from[b])
+			if (meet && together && !in_place && p->to[a] >= p->from[a] &&
+				p->to[b] >= p->from[b])
 				fail_msg("%s and %s overlap", x->name, y->name);
 		}
 }
@@ -290,8 +297,9 @@ static ds_graph *cached(int32_t seq, int32_t cap)
 	ds_tid x = ds_g_input(g, "x", DS_F32, DS_DIMS(seq, 32));
 	ds_tid k = ds_g_cache_put(g, ds_g_state(g, "k", DS_F32, DS_DIMS(cap, 16)),
 		ds_g_slice(g, x, 16, 16), past, seq, cap);
-	ds_attention_attr a = { .heads = 2, .kv_heads = 1, .head_dim = 16, .seq = seq, .kv_seq = cap,
-		.causal = true };
+	ds_attention_attr a = {
+		.heads = 2, .kv_heads = 1, .head_dim = 16, .seq = seq, .kv_seq = cap, .causal = true
+	};
 	ds_g_keep(g, ds_g_attention(g, x, k, k, (ds_attention_in){ .past = past }, a), "o");
 	compile(g, &(ds_compile){ 0 });
 	return g;
@@ -385,10 +393,12 @@ static void schedules_rise_and_fall(void **state)
 	ds_err e;
 	assert_true(rate("linear", 1) == 0 && rate("linear", 6) == 1 && rate("linear", 11) == 2);
 	assert_true(rate("linear", 61) == 1 && rate("linear", 111) == 0);
-	assert_true(fabs(rate("cosine", 61) - 1) < 1e-12 && fabs(rate("cosine", 36) - 1.7071) < 1e-4);
+	assert_true(
+		fabs(rate("cosine", 61) - 1) < 1e-12 && fabs(rate("cosine", 36) - 1.7071) < 1e-4);
 	assert_true(rate("constant", 110) == 2);
 	assert_int_equal(ds_schedule_check(&(ds_schedule){ "triangle", 1, 0, 5 }, &e), DS_USAGE);
-	assert_string_equal(e.msg, "unknown scheduler 'triangle'; there are linear, cosine, constant");
+	assert_string_equal(
+		e.msg, "unknown scheduler 'triangle'; there are linear, cosine, constant");
 }
 
 int main(void)

@@ -31,8 +31,12 @@ static ds_graph *make(ds_op_kind k, uint64_t round)
 	ds_sample s = { .g = g, .rng = ds_rng_of(seed_now, (round << 8) + k) };
 	op->sample(&s);
 	ds_err e;
-	ds_compile c = { .train = ds_op_differentiable(op), .beta1 = 0.9f, .beta2 = 0.95f,
-		.eps = 1e-8f, .decay = 0.01f, .max_norm = 1 };
+	ds_compile c = { .train = ds_op_differentiable(op),
+		.beta1 = 0.9f,
+		.beta2 = 0.95f,
+		.eps = 1e-8f,
+		.decay = 0.01f,
+		.max_norm = 1 };
 	if (ds_graph_compile(g, &c, &e) != DS_OK)
 		fail_msg("%s: %s (DS_SEED=%llu)", op->name, e.msg, (unsigned long long)seed_now);
 	return g;
@@ -78,9 +82,11 @@ static void fill(ds_exec *x, const ds_graph *g)
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *d = ds_g_tensor(g, t);
 		bool takes = d->class == DS_CLASS_PARAM || d->class == DS_CLASS_IN ||
-			d->class == DS_CLASS_STATE;
+			     d->class == DS_CLASS_STATE;
 		for (int64_t i = 0; takes && i < ds_t_count(d); i++)
-			set(x, g, t, i, (float)ds_rng_normal(ds_rng_of(seed_now, (uint64_t)t), (uint64_t)i));
+			set(x, g, t, i,
+				(float)ds_rng_normal(
+					ds_rng_of(seed_now, (uint64_t)t), (uint64_t)i));
 	}
 }
 
@@ -118,9 +124,10 @@ static void check_param(ds_exec *x, const ds_graph *g, ds_tid t, const char *op)
 	const ds_tensor *p = ds_g_tensor(g, t);
 	int64_t n = ds_t_count(p);
 	for (int k = 0; k < 6; k++) { /* some elements, not all: each costs two runs */
-		int64_t i = (int64_t)ds_rng_below(ds_rng_of(seed_now, (uint64_t)t), (uint64_t)(1000 + k),
-			(uint64_t)n);
-		double was = get(x, g, t, i), h = 1e-5 * fmax(1, fabs(was)), got = get(x, g, p->grad, i);
+		int64_t i = (int64_t)ds_rng_below(
+			ds_rng_of(seed_now, (uint64_t)t), (uint64_t)(1000 + k), (uint64_t)n);
+		double was = get(x, g, t, i), h = 1e-5 * fmax(1, fabs(was)),
+		       got = get(x, g, p->grad, i);
 		set(x, g, t, i, was + h);
 		double up = objective(x, g);
 		set(x, g, t, i, was - h);
@@ -128,7 +135,8 @@ static void check_param(ds_exec *x, const ds_graph *g, ds_tid t, const char *op)
 		set(x, g, t, i, was);
 		double want = (up - down) / (2 * h);
 		if (fabs(got - want) > 1e-5 * fmax(1, fabs(want)))
-			fail_msg("%s: gradient of %s[%lld] is %.10g, differences give %.10g (DS_SEED=%llu)",
+			fail_msg("%s: gradient of %s[%lld] is %.10g, differences give %.10g "
+				 "(DS_SEED=%llu)",
 				op, p->name, (long long)i, got, want, (unsigned long long)seed_now);
 	}
 }
@@ -153,8 +161,8 @@ static void gradients_are_finite_differences(void **state)
 }
 
 /* Relative to the largest value of the tensor: sums of n products lose about sqrt(n) ulp. */
-static void compare(ds_exec *x, ds_exec *y, const ds_graph *g, const ds_graph *wide, ds_tid t,
-	const char *op)
+static void compare(
+	ds_exec *x, ds_exec *y, const ds_graph *g, const ds_graph *wide, ds_tid t, const char *op)
 {
 	double top = 1e-3, worst = 0;
 	int64_t n = ds_t_count(ds_g_tensor(g, t)), at = 0;
@@ -169,8 +177,8 @@ static void compare(ds_exec *x, ds_exec *y, const ds_graph *g, const ds_graph *w
 	}
 	if (!(worst <= 2e-5 * top))
 		fail_msg("%s: %s[%lld] is %.9g, the reference gives %.9g (DS_SEED=%llu)", op,
-			ds_g_tensor(g, t)->name, (long long)at, get(x, g, t, at), get(y, wide, t, at),
-			(unsigned long long)seed_now);
+			ds_g_tensor(g, t)->name, (long long)at, get(x, g, t, at),
+			get(y, wide, t, at), (unsigned long long)seed_now);
 }
 
 static bool is_result(const ds_tensor *t)
@@ -218,8 +226,10 @@ static void bits_do_not_depend_on_threads(void **state)
 				const ds_tensor *d = ds_g_tensor(g, t);
 				if (!is_result(d) || d->base || t == g->grad_norm)
 					continue;
-				if (memcmp(ds_exec_data(x, t), ds_exec_data(y, t), ds_t_bytes(d)) != 0)
-					fail_msg("%s: the bits of %s depend on threads (DS_SEED=%llu)",
+				if (memcmp(ds_exec_data(x, t), ds_exec_data(y, t), ds_t_bytes(d)) !=
+					0)
+					fail_msg("%s: the bits of %s depend on threads "
+						 "(DS_SEED=%llu)",
 						op->name, d->name, (unsigned long long)seed_now);
 			}
 		}
@@ -245,11 +255,13 @@ static void a_second_micro_batch_adds_to_the_gradients(void **state)
 		assert_int_equal(ds_exec_run(x, DS_PHASE_BWD, &second, &e), DS_OK);
 		for (ds_tid t = 1; t < g->n_tensors; t++)
 			for (int64_t i = 0; ds_g_tensor(g, t)->class == DS_CLASS_GRAD &&
-				i < ds_t_count(ds_g_tensor(g, t)); i++) {
+					    i < ds_t_count(ds_g_tensor(g, t));
+				i++) {
 				double want = 2 * get(y, g, t, i), got = get(x, g, t, i);
 				if (fabs(want - got) > 1e-4 * fmax(1, fabs(want)))
-					fail_msg("%s: %s[%lld]: %.9g after two, %.9g wanted", op->name,
-						ds_g_tensor(g, t)->name, (long long)i, got, want);
+					fail_msg("%s: %s[%lld]: %.9g after two, %.9g wanted",
+						op->name, ds_g_tensor(g, t)->name, (long long)i,
+						got, want);
 			}
 	}
 }

@@ -60,7 +60,7 @@ static float *turned(const ds_job *j, int64_t b, int64_t h, int64_t kb)
 {
 	const ds_attention_attr *a = &j->node->attr.attention;
 	return (float *)j->shared +
-		((b * a->kv_heads + h) * key_blocks(j) + kb) * BLOCK * a->head_dim;
+	       ((b * a->kv_heads + h) * key_blocks(j) + kb) * BLOCK * a->head_dim;
 }
 
 static void turn_keys(const ds_job *j, const ds_heads *h, int64_t tile)
@@ -74,7 +74,8 @@ static void turn_keys(const ds_job *j, const ds_heads *h, int64_t tile)
 }
 
 /* One row of a block of scores: probabilities up to a factor; o, m and l follow the new maximum. */
-static void soften(const ds_heads *h, float *s, int64_t lo, int64_t hi, float *m, float *l, float *o)
+static void soften(
+	const ds_heads *h, float *s, int64_t lo, int64_t hi, float *m, float *l, float *o)
 {
 	const ds_simd *v = ds_simd_now();
 	lo = lo < 0 ? 0 : lo;
@@ -104,24 +105,41 @@ typedef struct { /* a block of queries on its way */
 static void attend_block(const ds_job *j, const ds_heads *h, queries *q, int64_t kb, float *s)
 {
 	const ds_simd *v = ds_simd_now();
-	int64_t row = q->b * h->a->seq + q->t, kv = h->a->kv_seq, keys = min_i64(BLOCK, kv - kb * BLOCK);
+	int64_t row = q->b * h->a->seq + q->t, kv = h->a->kv_seq,
+		keys = min_i64(BLOCK, kv - kb * BLOCK);
 	int64_t kv_head = q->head / h->group;
 	float *o = row_of(&j->out[0], row) + q->head * h->d;
-	v->gemm(&(ds_simd_gemm){ .m = q->n, .n = BLOCK, .k = h->d,
-		.a = row_of(&j->in[0], row) + q->head * h->d, .am = j->in[0].ld, .ak = 1,
-		.b = turned(j, q->b, kv_head, kb), .ldb = BLOCK, .c = s, .ldc = BLOCK });
+	v->gemm(&(ds_simd_gemm){ .m = q->n,
+		.n = BLOCK,
+		.k = h->d,
+		.a = row_of(&j->in[0], row) + q->head * h->d,
+		.am = j->in[0].ld,
+		.ak = 1,
+		.b = turned(j, q->b, kv_head, kb),
+		.ldb = BLOCK,
+		.c = s,
+		.ldc = BLOCK });
 	for (int64_t i = 0; i < q->n; i++)
 		soften(h, s + i * BLOCK, q->lo[i] - kb * BLOCK, q->hi[i] - kb * BLOCK, &q->m[i],
 			&q->l[i], o + i * j->out[0].ld);
-	v->gemm(&(ds_simd_gemm){ .m = q->n, .n = h->d, .k = keys, .a = s, .am = BLOCK, .ak = 1,
-		.b = row_of(&j->in[2], q->b * kv + kb * BLOCK) + kv_head * h->d, .ldb = j->in[2].ld,
-		.c = o, .ldc = j->out[0].ld, .add = true });
+	v->gemm(&(ds_simd_gemm){ .m = q->n,
+		.n = h->d,
+		.k = keys,
+		.a = s,
+		.am = BLOCK,
+		.ak = 1,
+		.b = row_of(&j->in[2], q->b * kv + kb * BLOCK) + kv_head * h->d,
+		.ldb = j->in[2].ld,
+		.c = o,
+		.ldc = j->out[0].ld,
+		.add = true });
 }
 
 static void attend(const ds_job *j, const ds_heads *h, int64_t tile, float *s)
 {
 	int64_t blocks = ceil_div(h->a->seq, BLOCK), lo, hi;
-	queries q = { .b = tile / blocks / h->a->heads, .head = tile / blocks % h->a->heads,
+	queries q = { .b = tile / blocks / h->a->heads,
+		.head = tile / blocks % h->a->heads,
 		.t = tile % blocks * BLOCK };
 	q.n = min_i64(BLOCK, h->a->seq - q.t);
 	int64_t row = q.b * h->a->seq + q.t;
@@ -129,7 +147,8 @@ static void attend(const ds_job *j, const ds_heads *h, int64_t tile, float *s)
 		q.m[i] = -FLT_MAX;
 		q.l[i] = 0;
 		keys_of(h, q.b, q.t + i, &q.lo[i], &q.hi[i]);
-		memset(row_of(&j->out[0], row + i) + q.head * h->d, 0, (size_t)h->d * sizeof(float));
+		memset(row_of(&j->out[0], row + i) + q.head * h->d, 0,
+			(size_t)h->d * sizeof(float));
 	}
 	keys_of_block(h, q.b, q.t, q.n, &lo, &hi);
 	for (int64_t kb = lo / BLOCK; kb * BLOCK < hi; kb++)
@@ -177,5 +196,8 @@ static void attention(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 		attend(j, &h, tile, ds_job_worker(j, worker));
 }
 
-const ds_kernel ds_cpu_attention = { .stages = stages, .tiles = tiles,
-	.shared_bytes = shared_bytes, .worker_bytes = worker_bytes, .tile = attention };
+const ds_kernel ds_cpu_attention = { .stages = stages,
+	.tiles = tiles,
+	.shared_bytes = shared_bytes,
+	.worker_bytes = worker_bytes,
+	.tile = attention };

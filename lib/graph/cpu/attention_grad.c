@@ -17,10 +17,10 @@ static int64_t tiles(const ds_job *j, int64_t stage)
 	return j->in[0].rows / a->seq * a->kv_heads;
 }
 
-typedef struct { /* a worker's scratch */
-	float *p, *dp;   /* [BLOCK, BLOCK] */
-	float *kt, *vt;  /* [D, BLOCK] */
-	float *all;      /* [group, seq]: sum(do o) of every row */
+typedef struct {        /* a worker's scratch */
+	float *p, *dp;  /* [BLOCK, BLOCK] */
+	float *kt, *vt; /* [D, BLOCK] */
+	float *all;     /* [group, seq]: sum(do o) of every row */
 } room;
 
 static size_t worker_bytes(const ds_job *j)
@@ -34,8 +34,8 @@ static room room_of(const ds_job *j, unsigned worker)
 {
 	float *at = ds_job_worker(j, worker);
 	int64_t d = j->node->attr.attention.head_dim;
-	return (room){ at, at + BLOCK * BLOCK, at + 2 * BLOCK * BLOCK, at + 2 * BLOCK * BLOCK + BLOCK * d,
-		at + 2 * BLOCK * BLOCK + 2 * BLOCK * d };
+	return (room){ at, at + BLOCK * BLOCK, at + 2 * BLOCK * BLOCK,
+		at + 2 * BLOCK * BLOCK + BLOCK * d, at + 2 * BLOCK * BLOCK + 2 * BLOCK * d };
 }
 
 typedef struct {
@@ -71,26 +71,68 @@ static void block(const state *s, int64_t head, int64_t t, int64_t n)
 {
 	const ds_job *j = s->j;
 	const ds_simd *v = ds_simd_now();
-	int64_t d = s->h.d, row = s->b * s->h.a->seq + t, key = s->b * s->h.a->kv_seq + s->kb * BLOCK;
+	int64_t d = s->h.d, row = s->b * s->h.a->seq + t,
+		key = s->b * s->h.a->kv_seq + s->kb * BLOCK;
 	const float *q = at(&j->in[0], row, head, d), *go = at(&j->in[5], row, head, d);
 	const float *sum = s->r.all + head % s->h.group * s->h.a->seq + t;
-	v->gemm(&(ds_simd_gemm){ .m = n, .n = BLOCK, .k = d, .a = q, .am = j->in[0].ld, .ak = 1,
-		.b = s->r.kt, .ldb = BLOCK, .c = s->r.p, .ldc = BLOCK });
+	v->gemm(&(ds_simd_gemm){ .m = n,
+		.n = BLOCK,
+		.k = d,
+		.a = q,
+		.am = j->in[0].ld,
+		.ak = 1,
+		.b = s->r.kt,
+		.ldb = BLOCK,
+		.c = s->r.p,
+		.ldc = BLOCK });
 	for (int64_t i = 0; i < n; i++)
 		probabilities(s, s->r.p + i * BLOCK, t + i, row_of(&j->in[4], row + i)[head]);
-	v->gemm(&(ds_simd_gemm){ .m = s->keys, .n = d, .k = n, .a = s->r.p, .am = 1, .ak = BLOCK,
-		.b = go, .ldb = j->in[5].ld, .c = at(&j->out[2], key, s->kv_head, d),
-		.ldc = j->out[2].ld, .add = true });
-	v->gemm(&(ds_simd_gemm){ .m = n, .n = BLOCK, .k = d, .a = go, .am = j->in[5].ld, .ak = 1,
-		.b = s->r.vt, .ldb = BLOCK, .c = s->r.dp, .ldc = BLOCK });
+	v->gemm(&(ds_simd_gemm){ .m = s->keys,
+		.n = d,
+		.k = n,
+		.a = s->r.p,
+		.am = 1,
+		.ak = BLOCK,
+		.b = go,
+		.ldb = j->in[5].ld,
+		.c = at(&j->out[2], key, s->kv_head, d),
+		.ldc = j->out[2].ld,
+		.add = true });
+	v->gemm(&(ds_simd_gemm){ .m = n,
+		.n = BLOCK,
+		.k = d,
+		.a = go,
+		.am = j->in[5].ld,
+		.ak = 1,
+		.b = s->r.vt,
+		.ldb = BLOCK,
+		.c = s->r.dp,
+		.ldc = BLOCK });
 	for (int64_t i = 0; i < n; i++)
-		v->score_grad(s->r.dp + i * BLOCK, s->r.p + i * BLOCK, sum[i], s->h.a->scale, BLOCK);
-	v->gemm(&(ds_simd_gemm){ .m = n, .n = d, .k = s->keys, .a = s->r.dp, .am = BLOCK, .ak = 1,
-		.b = at(&j->in[1], key, s->kv_head, d), .ldb = j->in[1].ld,
-		.c = at(&j->out[0], row, head, d), .ldc = j->out[0].ld, .add = true });
-	v->gemm(&(ds_simd_gemm){ .m = s->keys, .n = d, .k = n, .a = s->r.dp, .am = 1, .ak = BLOCK,
-		.b = q, .ldb = j->in[0].ld, .c = at(&j->out[1], key, s->kv_head, d),
-		.ldc = j->out[1].ld, .add = true });
+		v->score_grad(
+			s->r.dp + i * BLOCK, s->r.p + i * BLOCK, sum[i], s->h.a->scale, BLOCK);
+	v->gemm(&(ds_simd_gemm){ .m = n,
+		.n = d,
+		.k = s->keys,
+		.a = s->r.dp,
+		.am = BLOCK,
+		.ak = 1,
+		.b = at(&j->in[1], key, s->kv_head, d),
+		.ldb = j->in[1].ld,
+		.c = at(&j->out[0], row, head, d),
+		.ldc = j->out[0].ld,
+		.add = true });
+	v->gemm(&(ds_simd_gemm){ .m = s->keys,
+		.n = d,
+		.k = n,
+		.a = s->r.dp,
+		.am = 1,
+		.ak = BLOCK,
+		.b = q,
+		.ldb = j->in[0].ld,
+		.c = at(&j->out[1], key, s->kv_head, d),
+		.ldc = j->out[1].ld,
+		.add = true });
 }
 
 /* Gradients begin at nothing; sums of do o by row. */
@@ -107,8 +149,8 @@ static void begin(const state *s)
 		for (int64_t t = 0; t < seq; t++) {
 			int64_t head = s->kv_head * s->h.group + k, row = s->b * seq + t;
 			memset(at(&j->out[0], row, head, d), 0, bytes);
-			s->r.all[k * seq + t] = ds_simd_now()->dot(at(&j->in[5], row, head, d),
-				at(&j->in[3], row, head, d), d);
+			s->r.all[k * seq + t] = ds_simd_now()->dot(
+				at(&j->in[5], row, head, d), at(&j->in[3], row, head, d), d);
 		}
 }
 
@@ -123,8 +165,10 @@ static void attention_grad(const ds_job *j, int64_t stage, int64_t tile, unsigne
 	for (s.kb = 0; s.kb * BLOCK < kv; s.kb++) {
 		int64_t key = s.b * kv + s.kb * BLOCK;
 		s.keys = min_i64(BLOCK, kv - s.kb * BLOCK);
-		v->transpose(s.r.kt, BLOCK, at(&j->in[1], key, s.kv_head, d), j->in[1].ld, s.keys, d);
-		v->transpose(s.r.vt, BLOCK, at(&j->in[2], key, s.kv_head, d), j->in[2].ld, s.keys, d);
+		v->transpose(
+			s.r.kt, BLOCK, at(&j->in[1], key, s.kv_head, d), j->in[1].ld, s.keys, d);
+		v->transpose(
+			s.r.vt, BLOCK, at(&j->in[2], key, s.kv_head, d), j->in[2].ld, s.keys, d);
 		for (int64_t t = 0; t < seq; t += BLOCK) {
 			int64_t n = min_i64(BLOCK, seq - t), lo, hi;
 			keys_of_block(&s.h, s.b, t, n, &lo, &hi);
@@ -136,5 +180,6 @@ static void attention_grad(const ds_job *j, int64_t stage, int64_t tile, unsigne
 	}
 }
 
-const ds_kernel ds_cpu_attention_grad = { .tiles = tiles, .worker_bytes = worker_bytes,
-	.tile = attention_grad };
+const ds_kernel ds_cpu_attention_grad = {
+	.tiles = tiles, .worker_bytes = worker_bytes, .tile = attention_grad
+};

@@ -6,7 +6,9 @@
 
 #include "graph/cpu/cpu_impl.h"
 
-enum { BLOCK = 64 }; /* queries and keys of a block: its scores take 16 KiB of the first-level cache */
+enum {
+	BLOCK = 64
+}; /* queries and keys of a block: its scores take 16 KiB of the first-level cache */
 
 typedef struct {
 	const ds_attention_attr *a;
@@ -36,8 +38,8 @@ static inline void keys_of(const ds_heads *h, int64_t b, int64_t t, int64_t *lo,
 }
 
 /* The keys that any of the queries [t, t + n) sees. */
-static inline void keys_of_block(const ds_heads *h, int64_t b, int64_t t, int64_t n, int64_t *lo,
-	int64_t *hi)
+static inline void keys_of_block(
+	const ds_heads *h, int64_t b, int64_t t, int64_t n, int64_t *lo, int64_t *hi)
 {
 	*lo = h->a->kv_seq;
 	*hi = 0;

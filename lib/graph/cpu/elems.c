@@ -8,7 +8,8 @@ static void unary(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 	const ds_simd *v = ds_simd_now();
 	int64_t i, to;
 	for (tile_rows(j, tile, &i, &to); i < to; i++)
-		v->act(j->node->attr.act, row_of(&j->out[0], i), row_of(&j->in[0], i), j->out[0].cols);
+		v->act(j->node->attr.act, row_of(&j->out[0], i), row_of(&j->in[0], i),
+			j->out[0].cols);
 }
 
 static void unary_grad(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
@@ -35,7 +36,8 @@ static void glu_grad(const ds_job *j, int64_t stage, int64_t tile, unsigned work
 	int64_t i, to;
 	for (tile_rows(j, tile, &i, &to); i < to; i++) {
 		float *out[2] = { row_of(&j->out[0], i), row_of(&j->out[1], i) };
-		const float *in[3] = { row_of(&j->in[0], i), row_of(&j->in[1], i), row_of(&j->in[2], i) };
+		const float *in[3] = { row_of(&j->in[0], i), row_of(&j->in[1], i),
+			row_of(&j->in[2], i) };
 		v->glu_grad(j->node->attr.act, out, in, j->out[0].cols);
 	}
 }
@@ -45,7 +47,8 @@ static void add(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 	const ds_simd *v = ds_simd_now();
 	int64_t i, to;
 	for (tile_rows(j, tile, &i, &to); i < to; i++)
-		v->add(row_of(&j->out[0], i), row_of(&j->in[0], i), row_of(&j->in[1], i), j->out[0].cols);
+		v->add(row_of(&j->out[0], i), row_of(&j->in[0], i), row_of(&j->in[1], i),
+			j->out[0].cols);
 }
 
 static void accum(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
@@ -133,8 +136,8 @@ static void rope(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 			if (a->interleaved)
 				turn_interleaved(y, x, c, s, half);
 			else
-				v->turn((float *[]){ y, y + half }, (const float *[]){ x, x + half }, c,
-					s, half);
+				v->turn((float *[]){ y, y + half },
+					(const float *[]){ x, x + half }, c, s, half);
 			for (int64_t k = a->rot; k < a->head_dim; k++)
 				y[k] = x[k];
 		}

@@ -43,9 +43,17 @@ static void linear(const ds_job *j, int64_t stage, int64_t tile, unsigned worker
 	const float *bias = j->in[2].data ? (const float *)j->in[2].data + p.j : NULL;
 	for (int64_t i = 0; bias && i < p.m; i++) /* under the product: it adds to this */
 		memcpy(c + i * y->ld, bias, (size_t)p.n * sizeof(float));
-	ds_cpu_gemm(&(ds_gemm){ .b_trans = !in_out, .m = p.m, .n = p.n, .k = x->cols,
-		.a = row_of(x, p.i), .lda = x->ld, .b = w_from(w, in_out, p.j), .ldb = w->ld,
-		.beta = bias ? 1 : 0, .c = c, .ldc = y->ld });
+	ds_cpu_gemm(&(ds_gemm){ .b_trans = !in_out,
+		.m = p.m,
+		.n = p.n,
+		.k = x->cols,
+		.a = row_of(x, p.i),
+		.lda = x->ld,
+		.b = w_from(w, in_out, p.j),
+		.ldb = w->ld,
+		.beta = bias ? 1 : 0,
+		.c = c,
+		.ldc = y->ld });
 }
 
 static void linear_dx(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
@@ -56,9 +64,17 @@ static void linear_dx(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 	float *c = row_of(dx, p.i) + p.j;
 	for (int64_t i = 0; before->data && before->data != dx->data && i < p.m; i++)
 		memcpy(c + i * dx->ld, row_of(before, p.i + i) + p.j, (size_t)p.n * sizeof(float));
-	ds_cpu_gemm(&(ds_gemm){ .b_trans = in_out, .m = p.m, .n = p.n, .k = dy->cols,
-		.a = row_of(dy, p.i), .lda = dy->ld, .b = w_from(w, !in_out, p.j), .ldb = w->ld,
-		.beta = before->data ? 1 : 0, .c = c, .ldc = dx->ld });
+	ds_cpu_gemm(&(ds_gemm){ .b_trans = in_out,
+		.m = p.m,
+		.n = p.n,
+		.k = dy->cols,
+		.a = row_of(dy, p.i),
+		.lda = dy->ld,
+		.b = w_from(w, !in_out, p.j),
+		.ldb = w->ld,
+		.beta = before->data ? 1 : 0,
+		.c = c,
+		.ldc = dx->ld });
 }
 
 static void linear_dw(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
@@ -67,10 +83,17 @@ static void linear_dw(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 	bool in_out = j->node->attr.linear.in_out;
 	const ds_arg_t *left = in_out ? x : dy, *right = in_out ? dy : x;
 	part p = part_of(j, tile);
-	ds_cpu_gemm(&(ds_gemm){ .a_trans = true, .m = p.m, .n = p.n, .k = x->rows,
-		.a = (const float *)left->data + p.i, .lda = left->ld,
-		.b = (const float *)right->data + p.j, .ldb = right->ld, .beta = j->beta[0],
-		.c = row_of(dw, p.i) + p.j, .ldc = dw->ld });
+	ds_cpu_gemm(&(ds_gemm){ .a_trans = true,
+		.m = p.m,
+		.n = p.n,
+		.k = x->rows,
+		.a = (const float *)left->data + p.i,
+		.lda = left->ld,
+		.b = (const float *)right->data + p.j,
+		.ldb = right->ld,
+		.beta = j->beta[0],
+		.c = row_of(dw, p.i) + p.j,
+		.ldc = dw->ld });
 }
 
 const ds_kernel ds_cpu_linear = { .tiles = tiles, .tile = linear };

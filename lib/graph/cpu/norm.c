@@ -18,10 +18,15 @@ static void norm(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 	const ds_simd *v = ds_simd_now();
 	int64_t i, to;
 	for (tile_rows(j, tile, &i, &to); i < to; i++)
-		v->norm(&(ds_simd_norm){ .n = j->in[0].cols, .rms = j->node->attr.norm.rms,
-			.eps = j->node->attr.norm.eps, .x = row_of(&j->in[0], i),
-			.add = row_or_null(&j->in[1], i), .w = j->in[2].data, .b = j->in[3].data,
-			.y = row_of(&j->out[0], i), .sum = row_or_null(&j->out[1], i),
+		v->norm(&(ds_simd_norm){ .n = j->in[0].cols,
+			.rms = j->node->attr.norm.rms,
+			.eps = j->node->attr.norm.eps,
+			.x = row_of(&j->in[0], i),
+			.add = row_or_null(&j->in[1], i),
+			.w = j->in[2].data,
+			.b = j->in[3].data,
+			.y = row_of(&j->out[0], i),
+			.sum = row_or_null(&j->out[1], i),
 			.stats = row_of(&j->out[2], i) });
 }
 
@@ -64,10 +69,15 @@ static void grad_rows(const ds_job *j, int64_t tile)
 	int64_t to = min_i64(from + rows_a_tile(cols), j->in[0].rows);
 	memset(sums(j, tile, 0), 0, (size_t)(2 * cols) * sizeof(float));
 	for (int64_t i = from; i < to; i++)
-		v->norm_grad(&(ds_simd_norm_grad){ .n = cols, .rms = j->node->attr.norm.rms,
-			.dy = row_of(&j->in[0], i), .s = row_of(&j->in[1], i), .w = j->in[2].data,
-			.stats = row_of(&j->in[3], i), .add = row_or_null(&j->in[4], i),
-			.ds = row_or_null(&j->out[0], i), .dw = j->out[1].data ? sums(j, tile, 0) : NULL,
+		v->norm_grad(&(ds_simd_norm_grad){ .n = cols,
+			.rms = j->node->attr.norm.rms,
+			.dy = row_of(&j->in[0], i),
+			.s = row_of(&j->in[1], i),
+			.w = j->in[2].data,
+			.stats = row_of(&j->in[3], i),
+			.add = row_or_null(&j->in[4], i),
+			.ds = row_or_null(&j->out[0], i),
+			.dw = j->out[1].data ? sums(j, tile, 0) : NULL,
 			.db = j->out[2].data ? sums(j, tile, 1) : NULL });
 }
 
@@ -95,5 +105,6 @@ static void norm_grad(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 		grad_sums(j, tile);
 }
 
-const ds_kernel ds_cpu_norm_grad = { .stages = stages, .tiles = grad_tiles,
-	.shared_bytes = shared_bytes, .tile = norm_grad };
+const ds_kernel ds_cpu_norm_grad = {
+	.stages = stages, .tiles = grad_tiles, .shared_bytes = shared_bytes, .tile = norm_grad
+};

@@ -20,8 +20,8 @@ void ds_cpu_gemm(const ds_gemm *g)
 		omp_set_num_threads(1);
 		is_single = true;
 	}
-	dnnl_sgemm(g->a_trans ? 'T' : 'N', g->b_trans ? 'T' : 'N', g->m, g->n, g->k, 1.0f, g->a, g->lda,
-		g->b, g->ldb, g->beta, g->c, g->ldc);
+	dnnl_sgemm(g->a_trans ? 'T' : 'N', g->b_trans ? 'T' : 'N', g->m, g->n, g->k, 1.0f, g->a,
+		g->lda, g->b, g->ldb, g->beta, g->c, g->ldc);
 }
 
 ds_tiling ds_cpu_tiling(int64_t m, int64_t n)

@@ -30,7 +30,8 @@ typedef struct { /* one row of its gradient; dw and db are added to */
 	float *ds, *dw, *db;
 } ds_simd_norm_grad;
 
-typedef struct { /* C[m, n] = A B (+ C); A's element (i, k) is a[i * am + k * ak]; B's rows are dense */
+typedef struct
+{ /* C[m, n] = A B (+ C); A's element (i, k) is a[i * am + k * ak]; B's rows are dense */
 	int64_t m, n, k;
 	const float *a;
 	int64_t am, ak;
@@ -54,7 +55,8 @@ typedef struct {
 	double (*squares)(const float *x, int64_t n);
 	void (*norm)(const ds_simd_norm *r);
 	void (*norm_grad)(const ds_simd_norm_grad *r);
-	void (*adamw)(const ds_simd_adamw *o, float *p, const float *g, float *m, float *v, int64_t n);
+	void (*adamw)(
+		const ds_simd_adamw *o, float *p, const float *g, float *m, float *v, int64_t n);
 	float (*max)(const float *x, int64_t n);
 	/* x = exp(scale x - top); returns the sum */
 	float (*exp_sum)(float *x, float scale, float top, int64_t n);
@@ -65,7 +67,8 @@ typedef struct {
 	void (*transpose)(float *to, int64_t ld, const float *from, int64_t from_ld, int64_t rows,
 		int64_t cols);
 	/* sine and cosine of at * freq[i], each times by; the product is made in double */
-	void (*turns)(float *cosine, float *sine, double at, const float *freq, float by, int64_t n);
+	void (*turns)(
+		float *cosine, float *sine, double at, const float *freq, float by, int64_t n);
 	/* x' = x c - y s, y' = y c + x s */
 	void (*turn)(float *const out[2], const float *const in[2], const float *c, const float *s,
 		int64_t n);

@@ -38,7 +38,8 @@ INLINE void store(float *p, vec v)
 
 INLINE vec all(float x)
 {
-	return x - (vec){ 0 }; /* x - 0 is x for every x, which x + 0 is not: no instruction is left */
+	return x -
+	       (vec){ 0 }; /* x - 0 is x for every x, which x + 0 is not: no instruction is left */
 }
 
 /* The first n < W floats, fill elsewhere. */
@@ -96,7 +97,8 @@ INLINE float max_of(vec v)
 INLINE vec vexp(vec x)
 {
 	x = vmin(vmax(x, all(-87.3f)), all(88.3f));
-	vec shifted = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: the low bits hold round(x / ln 2) */
+	vec shifted =
+		x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: the low bits hold round(x / ln 2) */
 	vec n = shifted - 12582912.0f;
 	vec r = x - n * 0.693359375f;
 	r = r + n * 2.12194440e-4f;
@@ -161,7 +163,7 @@ INLINE vec act_slope(ds_act act, vec x)
 		return s + x * s * (1.0f - s) * 2.0f * gc0 * (1.0f + 3.0f * gc1 * x * x);
 	case DS_ACT_GELU_ERF:
 		return 0.5f * (1.0f + verf(x * 0.7071067812f)) +
-			x * vexp(-0.5f * x * x) * 0.3989422804f;
+		       x * vexp(-0.5f * x * x) * 0.3989422804f;
 	case DS_ACT_SILU:
 		s = vsigmoid(x);
 		return s * (1.0f + x * (1.0f - s));
@@ -193,7 +195,8 @@ INLINE void act_grad_loop(ds_act act, float *dx, const float *dy, const float *x
 	for (; i + W <= n; i += W)
 		store(dx + i, load(dy + i) * act_slope(act, load(x + i)));
 	if (i < n)
-		store_part(dx + i, load_part(dy + i, n - i, 0) * act_slope(act, load_part(x + i, n - i, 0)),
+		store_part(dx + i,
+			load_part(dy + i, n - i, 0) * act_slope(act, load_part(x + i, n - i, 0)),
 			n - i);
 }
 
@@ -203,8 +206,9 @@ INLINE void glu_loop(ds_act act, float *y, const float *gate, const float *up, i
 	for (; i + W <= n; i += W)
 		store(y + i, act_value(act, load(gate + i)) * load(up + i));
 	if (i < n)
-		store_part(y + i, act_value(act, load_part(gate + i, n - i, 0)) *
-			load_part(up + i, n - i, 0), n - i);
+		store_part(y + i,
+			act_value(act, load_part(gate + i, n - i, 0)) * load_part(up + i, n - i, 0),
+			n - i);
 }
 
 INLINE void glu_grad_loop(ds_act act, float *const out[2], const float *const in[3], int64_t n)
@@ -224,25 +228,25 @@ INLINE void glu_grad_loop(ds_act act, float *const out[2], const float *const in
 }
 
 /* The switch stands outside of the loops: each case is a loop of its own. */
-#define BY_ACT(call)                                                                               \
-	switch (act) {                                                                             \
-	case DS_ACT_GELU_TANH:                                                                     \
-		call(DS_ACT_GELU_TANH);                                                            \
-		break;                                                                             \
-	case DS_ACT_GELU_ERF:                                                                      \
-		call(DS_ACT_GELU_ERF);                                                             \
-		break;                                                                             \
-	case DS_ACT_SILU:                                                                          \
-		call(DS_ACT_SILU);                                                                 \
-		break;                                                                             \
-	case DS_ACT_RELU:                                                                          \
-		call(DS_ACT_RELU);                                                                 \
-		break;                                                                             \
-	case DS_ACT_TANH:                                                                          \
-		call(DS_ACT_TANH);                                                                 \
-		break;                                                                             \
-	default:                                                                                   \
-		call(DS_ACT_SIGMOID);                                                              \
+#define BY_ACT(call) \
+	switch (act) { \
+	case DS_ACT_GELU_TANH: \
+		call(DS_ACT_GELU_TANH); \
+		break; \
+	case DS_ACT_GELU_ERF: \
+		call(DS_ACT_GELU_ERF); \
+		break; \
+	case DS_ACT_SILU: \
+		call(DS_ACT_SILU); \
+		break; \
+	case DS_ACT_RELU: \
+		call(DS_ACT_RELU); \
+		break; \
+	case DS_ACT_TANH: \
+		call(DS_ACT_TANH); \
+		break; \
+	default: \
+		call(DS_ACT_SIGMOID); \
 	}
 
 static void act_all(ds_act act, float *y, const float *x, int64_t n)
@@ -435,7 +439,8 @@ static void norm_grad_row(const ds_simd_norm_grad *r)
 	}
 	if (!r->ds)
 		return;
-	float g0 = r->rms ? 0 : (sum_of(v0) + rest0) / (float)n, g1 = (sum_of(v1) + rest1) / (float)n;
+	float g0 = r->rms ? 0 : (sum_of(v0) + rest0) / (float)n,
+	      g1 = (sum_of(v1) + rest1) / (float)n;
 	for (i = 0; i + W <= n; i += W) {
 		vec hat = (load(r->s + i) - mean) * rstd;
 		vec d = rstd * (load(r->dy + i) * load(r->w + i) - g0 - hat * g1);
@@ -464,7 +469,8 @@ INLINE vec vsqrt(vec v)
 #endif
 }
 
-static void adamw_all(const ds_simd_adamw *o, float *p, const float *g, float *m, float *v, int64_t n)
+static void adamw_all(
+	const ds_simd_adamw *o, float *p, const float *g, float *m, float *v, int64_t n)
 {
 	float keep = 1 - o->lr * o->decay, lr1 = o->lr * o->fix1;
 	for (int64_t i = 0; i < n; i += W) {
@@ -491,27 +497,26 @@ static void adamw_all(const ds_simd_adamw *o, float *p, const float *g, float *m
 
 /* ---- small matrix products, for attention: operands lie in the first-level caches ---- */
 
+/* clang-format off: it takes UNROLL for a part of the loop */
 INLINE void gemm_block(int mr, int nv, const ds_simd_gemm *g, int64_t i0, int64_t j0)
 {
 	vec sum[MR][NV];
 	const float *a = g->a + i0 * g->am, *b = g->b + j0;
-	UNROLL for (int i = 0; i < mr; i++)
-		UNROLL for (int j = 0; j < nv; j++)
-			sum[i][j] = g->add ? load(g->c + (i0 + i) * g->ldc + j0 + j * W) : all(0);
+	UNROLL for (int i = 0; i < mr; i++) UNROLL for (int j = 0; j < nv; j++) sum[i][j] =
+		g->add ? load(g->c + (i0 + i) * g->ldc + j0 + j * W) : all(0);
 	for (int64_t k = 0; k < g->k; k++) {
 		vec bv[NV];
-		UNROLL for (int j = 0; j < nv; j++)
-			bv[j] = load(b + k * g->ldb + j * W);
-		UNROLL for (int i = 0; i < mr; i++) {
+		UNROLL for (int j = 0; j < nv; j++) bv[j] = load(b + k * g->ldb + j * W);
+		UNROLL for (int i = 0; i < mr; i++)
+		{
 			vec av = all(a[i * g->am + k * g->ak]);
-			UNROLL for (int j = 0; j < nv; j++)
-				sum[i][j] += av * bv[j];
+			UNROLL for (int j = 0; j < nv; j++) sum[i][j] += av * bv[j];
 		}
 	}
-	UNROLL for (int i = 0; i < mr; i++)
-		UNROLL for (int j = 0; j < nv; j++)
-			store(g->c + (i0 + i) * g->ldc + j0 + j * W, sum[i][j]);
+	UNROLL for (int i = 0; i < mr; i++) UNROLL for (int j = 0; j < nv; j++)
+		store(g->c + (i0 + i) * g->ldc + j0 + j * W, sum[i][j]);
 }
+/* clang-format on */
 
 static void gemm_tail(const ds_simd_gemm *g, int64_t j0)
 {
@@ -547,15 +552,15 @@ static void gemm_all(const ds_simd_gemm *g)
 		gemm_tail(g, j);
 }
 
-static void transpose_all(float *to, int64_t ld, const float *from, int64_t from_ld, int64_t rows,
-	int64_t cols)
+static void transpose_all(
+	float *to, int64_t ld, const float *from, int64_t from_ld, int64_t rows, int64_t cols)
 {
 	int64_t i = 0;
 	for (; i + 8 <= rows; i += 8) /* eight rows at once fill half a cache line of each column */
 		for (int64_t k = 0; k < cols; k++) {
 			const float *f = from + i * from_ld + k;
 			float *t = to + k * ld + i;
-			UNROLL for (int x = 0; x < 8; x++)
+			for (int x = 0; x < 8; x++)
 				t[x] = f[x * from_ld];
 		}
 	for (; i < ld; i++)
@@ -575,8 +580,8 @@ static void turns_all(float *cosine, float *sine, double at, const float *freq, 
 	}
 }
 
-static void turn_all(float *const out[2], const float *const in[2], const float *c, const float *s,
-	int64_t n)
+static void turn_all(
+	float *const out[2], const float *const in[2], const float *c, const float *s, int64_t n)
 {
 	int64_t i = 0;
 	for (; i + W <= n; i += W) {
@@ -591,9 +596,23 @@ static void turn_all(float *const out[2], const float *const in[2], const float 
 	}
 }
 
-const ds_simd TABLE = { .name = NAME, .act = act_all, .act_grad = act_grad_all, .glu = glu_all,
-	.glu_grad = glu_grad_all, .add = add_all, .scale = scale_all, .dot = dot_all,
-	.add_scaled = add_scaled_all, .squares = squares_all, .norm = norm_row,
-	.norm_grad = norm_grad_row, .adamw = adamw_all, .max = max_all, .exp_sum = exp_sum_all,
-	.score_grad = score_grad_all, .gemm = gemm_all, .transpose = transpose_all,
-	.turns = turns_all, .turn = turn_all };
+const ds_simd TABLE = { .name = NAME,
+	.act = act_all,
+	.act_grad = act_grad_all,
+	.glu = glu_all,
+	.glu_grad = glu_grad_all,
+	.add = add_all,
+	.scale = scale_all,
+	.dot = dot_all,
+	.add_scaled = add_scaled_all,
+	.squares = squares_all,
+	.norm = norm_row,
+	.norm_grad = norm_grad_row,
+	.adamw = adamw_all,
+	.max = max_all,
+	.exp_sum = exp_sum_all,
+	.score_grad = score_grad_all,
+	.gemm = gemm_all,
+	.transpose = transpose_all,
+	.turns = turns_all,
+	.turn = turn_all };

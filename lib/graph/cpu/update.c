@@ -40,8 +40,8 @@ static void sqnorm(const ds_job *j, int64_t stage, int64_t tile, unsigned worker
 	double *sums = (double *)j->shared, total = 0;
 	if (stage == 0) {
 		int64_t from = tile * ELEMS;
-		sums[tile] = ds_simd_now()->squares((const float *)j->in[0].data + from,
-			min_i64(ELEMS, count(j) - from));
+		sums[tile] = ds_simd_now()->squares(
+			(const float *)j->in[0].data + from, min_i64(ELEMS, count(j) - from));
 		return;
 	}
 	for (int64_t t = 0; t < elem_tiles(j); t++)
@@ -49,8 +49,9 @@ static void sqnorm(const ds_job *j, int64_t stage, int64_t tile, unsigned worker
 	*(double *)j->out[0].data = total;
 }
 
-const ds_kernel ds_cpu_sqnorm = { .stages = norm_stages, .tiles = norm_tiles,
-	.shared_bytes = norm_bytes, .tile = sqnorm };
+const ds_kernel ds_cpu_sqnorm = {
+	.stages = norm_stages, .tiles = norm_tiles, .shared_bytes = norm_bytes, .tile = sqnorm
+};
 
 /* ---- adamw ---- */
 
@@ -66,8 +67,9 @@ static void adamw(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 	int64_t from = tile * ELEMS, n = min_i64(ELEMS, count(j) - from);
 	ds_simd_adamw o = { a->beta1, a->beta2, a->eps, a->decay, hyper[0], hyper[1], hyper[2],
 		j->in[5].data ? *(const float *)j->in[5].data : 1 };
-	ds_simd_now()->adamw(&o, (float *)j->out[0].data + from, (const float *)j->in[1].data + from,
-		(float *)j->out[1].data + from, (float *)j->out[2].data + from, n);
+	ds_simd_now()->adamw(&o, (float *)j->out[0].data + from,
+		(const float *)j->in[1].data + from, (float *)j->out[1].data + from,
+		(float *)j->out[2].data + from, n);
 }
 
 const ds_kernel ds_cpu_adamw = { .tiles = adamw_tiles, .tile = adamw };

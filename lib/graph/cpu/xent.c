@@ -23,8 +23,12 @@ typedef struct {
 
 static shape shape_of(const ds_job *j)
 {
-	shape s = { .x = &j->in[0], .w = &j->in[1], .rows = j->in[0].rows, .vocab = j->in[1].rows,
-		.cols = j->in[0].cols, .grad = j->node->op == DS_OP_linear_xent_grad };
+	shape s = { .x = &j->in[0],
+		.w = &j->in[1],
+		.rows = j->in[0].rows,
+		.vocab = j->in[1].rows,
+		.cols = j->in[0].cols,
+		.grad = j->node->op == DS_OP_linear_xent_grad };
 	s.ld = ceil_div(s.vocab, 16) * 16;
 	int64_t fit = LOGIT_BYTES / (s.ld * (int64_t)sizeof(float)) / 64 * 64;
 	s.chunk = fit > MOST_ROWS ? MOST_ROWS : fit < FEWEST_ROWS ? FEWEST_ROWS : fit;
@@ -83,9 +87,17 @@ static void logits(const ds_job *j, const shape *s, int64_t chunk, int64_t tile)
 	const float *bias = j->in[2].data ? (const float *)j->in[2].data + from : NULL;
 	for (int64_t i = 0; bias && i < rows_in(s, chunk); i++)
 		memcpy(c + i * s->ld, bias, (size_t)n * sizeof(float));
-	ds_cpu_gemm(&(ds_gemm){ .b_trans = true, .m = rows_in(s, chunk), .n = n, .k = s->cols,
-		.a = row_of(s->x, chunk * s->chunk), .lda = s->x->ld, .b = row_of(s->w, from),
-		.ldb = s->w->ld, .beta = bias ? 1 : 0, .c = c, .ldc = s->ld });
+	ds_cpu_gemm(&(ds_gemm){ .b_trans = true,
+		.m = rows_in(s, chunk),
+		.n = n,
+		.k = s->cols,
+		.a = row_of(s->x, chunk * s->chunk),
+		.lda = s->x->ld,
+		.b = row_of(s->w, from),
+		.ldb = s->w->ld,
+		.beta = bias ? 1 : 0,
+		.c = c,
+		.ldc = s->ld });
 }
 
 /* Loss of a row; its logits become their gradients times inv. */
@@ -119,9 +131,14 @@ static void grad_x(const ds_job *j, const shape *s, int64_t chunk, int64_t tile)
 {
 	const ds_arg_t *dx = &j->out[2];
 	int64_t from = tile * DX_TILE;
-	ds_cpu_gemm(&(ds_gemm){ .m = min_i64(DX_TILE, rows_in(s, chunk) - from), .n = s->cols,
-		.k = s->vocab, .a = (const float *)j->shared + from * s->ld, .lda = s->ld,
-		.b = s->w->data, .ldb = s->w->ld, .c = row_of(dx, chunk * s->chunk + from),
+	ds_cpu_gemm(&(ds_gemm){ .m = min_i64(DX_TILE, rows_in(s, chunk) - from),
+		.n = s->cols,
+		.k = s->vocab,
+		.a = (const float *)j->shared + from * s->ld,
+		.lda = s->ld,
+		.b = s->w->data,
+		.ldb = s->w->ld,
+		.c = row_of(dx, chunk * s->chunk + from),
 		.ldc = dx->ld });
 }
 
@@ -131,9 +148,17 @@ static void grad_w(const ds_job *j, const shape *s, int64_t chunk, int64_t tile)
 	int64_t from = tile * VOCAB_TILE, n = min_i64(VOCAB_TILE, s->vocab - from);
 	const float *z = (const float *)j->shared + from;
 	if (dw->data)
-		ds_cpu_gemm(&(ds_gemm){ .a_trans = true, .m = n, .n = s->cols, .k = rows_in(s, chunk),
-			.a = z, .lda = s->ld, .b = row_of(s->x, chunk * s->chunk), .ldb = s->x->ld,
-			.beta = chunk > 0 ? 1 : j->beta[3], .c = row_of(dw, from), .ldc = dw->ld });
+		ds_cpu_gemm(&(ds_gemm){ .a_trans = true,
+			.m = n,
+			.n = s->cols,
+			.k = rows_in(s, chunk),
+			.a = z,
+			.lda = s->ld,
+			.b = row_of(s->x, chunk * s->chunk),
+			.ldb = s->x->ld,
+			.beta = chunk > 0 ? 1 : j->beta[3],
+			.c = row_of(dw, from),
+			.ldc = dw->ld });
 	if (!db->data)
 		return;
 	float *sum = (float *)db->data + from;
@@ -167,7 +192,9 @@ static void xent(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 		grad_w(j, &s, chunk, tile - dx_tiles(j, &s, chunk));
 }
 
-const ds_kernel ds_cpu_linear_xent = { .stages = stages, .tiles = tiles,
-	.shared_bytes = shared_bytes, .tile = xent };
-const ds_kernel ds_cpu_linear_xent_grad = { .stages = stages, .tiles = tiles,
-	.shared_bytes = shared_bytes, .tile = xent };
+const ds_kernel ds_cpu_linear_xent = {
+	.stages = stages, .tiles = tiles, .shared_bytes = shared_bytes, .tile = xent
+};
+const ds_kernel ds_cpu_linear_xent_grad = {
+	.stages = stages, .tiles = tiles, .shared_bytes = shared_bytes, .tile = xent
+};

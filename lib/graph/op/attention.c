@@ -16,7 +16,8 @@ static ds_rc check(const ds_graph *g, const ds_node *n, ds_err *e)
 	if (a->heads < 1 || a->kv_heads < 1 || a->head_dim < 1 || a->heads % a->kv_heads != 0 ||
 		a->seq < 1 || a->kv_seq < 1)
 		return ds_fail(e, DS_BAD,
-			"attention: %d heads over %d key heads of %d columns, sequences of %d and %d",
+			"attention: %d heads over %d key heads of %d columns, sequences of %d and "
+			"%d",
 			a->heads, a->kv_heads, a->head_dim, a->seq, a->kv_seq);
 	DS_TRY(need_shape(g, n, 0, -1, (int64_t)a->heads * a->head_dim, e));
 	int64_t rows = ds_t_rows(in_of(g, n, 0));
@@ -24,8 +25,8 @@ static ds_rc check(const ds_graph *g, const ds_node *n, ds_err *e)
 		return ds_fail(e, DS_BAD, "attention: %lld rows are no multiple of the sequence %d",
 			(long long)rows, a->seq);
 	for (int i = 1; i <= 2; i++)
-		DS_TRY(need_shape(g, n, i, rows / a->seq * a->kv_seq,
-			(int64_t)a->kv_heads * a->head_dim, e));
+		DS_TRY(need_shape(
+			g, n, i, rows / a->seq * a->kv_seq, (int64_t)a->kv_heads * a->head_dim, e));
 	return DS_OK;
 }
 
@@ -65,11 +66,13 @@ void gr_attention(ds_grad *c, const ds_node *n)
 		ds_g_fail(g, "attention over a cache has no gradient");
 		return;
 	}
-	const ds_node *b = ds_g_node(g, (ds_node){ .op = DS_OP_attention_grad, .attr = n->attr,
-		.in = { n->in[0], n->in[1], n->in[2], n->out[0], n->out[1],
-			ds_grad_of(c, n->out[0]), n->in[3], n->in[4] },
-		.out = { ds_grad_place(c, n->in[0]), ds_grad_place(c, n->in[1]),
-			ds_grad_place(c, n->in[2]) } });
+	const ds_node *b = ds_g_node(
+		g, (ds_node){ .op = DS_OP_attention_grad,
+			   .attr = n->attr,
+			   .in = { n->in[0], n->in[1], n->in[2], n->out[0], n->out[1],
+				   ds_grad_of(c, n->out[0]), n->in[3], n->in[4] },
+			   .out = { ds_grad_place(c, n->in[0]), ds_grad_place(c, n->in[1]),
+				   ds_grad_place(c, n->in[2]) } });
 	if (!b)
 		return;
 	ds_tid d[3] = { b->out[0], b->out[1], b->out[2] };
@@ -129,7 +132,8 @@ void ref_attention(const ds_ref *r)
 	for (int64_t i = 0; i < r->in[0].rows; i++)
 		for (int64_t h = 0; h < a->heads; h++) {
 			const double *q = r->in[0].at + i * r->in[0].cols + h * d;
-			double *o = r->out[0].at + i * r->in[0].cols + h * d, top = -INFINITY, sum = 0;
+			double *o = r->out[0].at + i * r->in[0].cols + h * d, top = -INFINITY,
+			       sum = 0;
 			int64_t lo, hi, kv = i / a->seq * a->kv_seq * wide + h / group * d;
 			visible(r, &r->in[3], i, &lo, &hi);
 			for (int64_t j = lo; j < hi; j++)
@@ -137,7 +141,8 @@ void ref_attention(const ds_ref *r)
 			for (int64_t k = 0; k < d; k++)
 				o[k] = 0;
 			for (int64_t j = lo; j < hi; j++) {
-				double p = exp(a->scale * dot(q, r->in[1].at + kv + j * wide, d) - top);
+				double p = exp(
+					a->scale * dot(q, r->in[1].at + kv + j * wide, d) - top);
 				sum += p;
 				for (int64_t k = 0; k < d; k++)
 					o[k] += p * r->in[2].at[kv + j * wide + k];
@@ -198,11 +203,16 @@ static ds_tid sample_first(ds_sample *s, int64_t batch, int64_t seq)
 
 void sa_attention(ds_sample *s)
 {
-	int64_t batch = ds_sample_int(s, 1, 2), seq = ds_sample_int(s, 1, 150), kv = ds_sample_int(s, 1, 3);
+	int64_t batch = ds_sample_int(s, 1, 2), seq = ds_sample_int(s, 1, 150),
+		kv = ds_sample_int(s, 1, 3);
 	int64_t group = ds_sample_int(s, 1, 2), d = 4 * ds_sample_int(s, 1, 9);
 	bool causal = ds_sample_int(s, 0, 1);
-	ds_attention_attr a = { .heads = (int32_t)(kv * group), .kv_heads = (int32_t)kv,
-		.head_dim = (int32_t)d, .seq = (int32_t)seq, .kv_seq = (int32_t)seq, .causal = causal,
+	ds_attention_attr a = { .heads = (int32_t)(kv * group),
+		.kv_heads = (int32_t)kv,
+		.head_dim = (int32_t)d,
+		.seq = (int32_t)seq,
+		.kv_seq = (int32_t)seq,
+		.causal = causal,
 		.window = ds_sample_int(s, 0, 3) ? 0 : (int32_t)ds_sample_int(s, 1, seq) };
 	ds_attention_in opt = { 0 };
 	if (ds_sample_int(s, 0, 1))
@@ -255,8 +265,12 @@ void sa_cache_put(ds_sample *s)
 	ds_tid cache = ds_g_state(s->g, "cache", DS_F32, DS_DIMS(batch * cap, 8));
 	ds_tid x = ds_sample_tensor(s, batch * seq, 8), past = ds_sample_ids(s, batch, 0, 4);
 	ds_tid k = ds_g_cache_put(s->g, cache, x, past, (int32_t)seq, (int32_t)cap);
-	ds_attention_attr a = { .heads = 2, .kv_heads = 1, .head_dim = 8, .seq = (int32_t)seq,
-		.kv_seq = (int32_t)cap, .causal = true };
+	ds_attention_attr a = { .heads = 2,
+		.kv_heads = 1,
+		.head_dim = 8,
+		.seq = (int32_t)seq,
+		.kv_seq = (int32_t)cap,
+		.causal = true };
 	ds_tid q = ds_sample_tensor(s, batch * seq, 16);
 	ds_g_keep(s->g, ds_g_attention(s->g, q, k, k, (ds_attention_in){ .past = past }, a), "o");
 }

@@ -37,9 +37,11 @@ void sa_add(ds_sample *s)
 
 void gr_scale(ds_grad *c, const ds_node *n)
 {
-	const ds_node *b = ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_scale,
-		.attr = n->attr, .in = { ds_grad_of(c, n->out[0]) },
-		.out = { ds_grad_place(c, n->in[0]) } });
+	const ds_node *b =
+		ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_scale,
+						    .attr = n->attr,
+						    .in = { ds_grad_of(c, n->out[0]) },
+						    .out = { ds_grad_place(c, n->in[0]) } });
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 
@@ -64,9 +66,11 @@ ds_rng ds_dropout_rng(const ds_run *r, uint32_t stream)
 
 void gr_dropout(ds_grad *c, const ds_node *n)
 {
-	const ds_node *b = ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_dropout,
-		.attr = n->attr, .in = { ds_grad_of(c, n->out[0]) },
-		.out = { ds_grad_place(c, n->in[0]) } });
+	const ds_node *b =
+		ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_dropout,
+						    .attr = n->attr,
+						    .in = { ds_grad_of(c, n->out[0]) },
+						    .out = { ds_grad_place(c, n->in[0]) } });
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 
@@ -98,7 +102,8 @@ ds_rc sh_slice(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds
 	int64_t from = n->attr.slice.from, wide = n->attr.slice.n;
 	if (from < 0 || wide < 1 || from > ds_t_cols(x) - wide)
 		return ds_fail(e, DS_BAD, "slice: columns %lld to %lld of '%s', which has %lld",
-			(long long)from, (long long)(from + wide), x->name, (long long)ds_t_cols(x));
+			(long long)from, (long long)(from + wide), x->name,
+			(long long)ds_t_cols(x));
 	out[0] = matrix(x->dtype, ds_t_rows(x), wide);
 	return DS_OK;
 }
@@ -119,8 +124,8 @@ void gr_slice(ds_grad *c, const ds_node *n)
 	ds_graph *g = ds_grad_graph(c);
 	ds_tid dy = ds_grad_of(c, n->out[0]), x = n->in[0];
 	ds_attr a = { .slice = { n->attr.slice.from, ds_t_cols(ds_g_tensor(g, x)) } };
-	const ds_node *b = ds_g_node(g, (ds_node){ .op = DS_OP_pad, .attr = a,
-		.in = { dy, ds_grad_take(c, x) } });
+	const ds_node *b = ds_g_node(
+		g, (ds_node){ .op = DS_OP_pad, .attr = a, .in = { dy, ds_grad_take(c, x) } });
 	ds_grad_give(c, x, b ? b->out[0] : 0);
 }
 
@@ -179,8 +184,9 @@ void gr_rows(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
 	ds_attr a = { .slice = { 0, ds_t_rows(ds_g_tensor(g, n->in[0])) } };
-	const ds_node *b = ds_g_node(g, (ds_node){ .op = DS_OP_rows_grad, .attr = a,
-		.in = { ds_grad_of(c, n->out[0]), n->in[1] } });
+	const ds_node *b = ds_g_node(g, (ds_node){ .op = DS_OP_rows_grad,
+						.attr = a,
+						.in = { ds_grad_of(c, n->out[0]), n->in[1] } });
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 

@@ -28,7 +28,7 @@ ds_rc need_shape(const ds_graph *g, const ds_node *n, int i, int64_t rows, int64
 		return ds_fail(e, DS_BAD, "%s: input %d is missing", op, i);
 	const ds_tensor *t = in_of(g, n, i);
 	bool fits = t->rank == (rows == 0 ? 1 : 2) && (rows <= 0 || t->dims[0] == rows) &&
-		(cols < 0 || ds_t_cols(t) == cols);
+		    (cols < 0 || ds_t_cols(t) == cols);
 	if (fits)
 		return DS_OK;
 	char got[96], want[96];
@@ -37,8 +37,8 @@ ds_rc need_shape(const ds_graph *g, const ds_node *n, int i, int64_t rows, int64
 		describe(want, 1, (int64_t[]){ cols });
 	else
 		describe(want, 2, (int64_t[]){ rows, cols });
-	return ds_fail(e, DS_BAD, "%s: input %d '%s' is %s, the op takes %s (-1: any)", op, i, t->name,
-		got, want);
+	return ds_fail(e, DS_BAD, "%s: input %d '%s' is %s, the op takes %s (-1: any)", op, i,
+		t->name, got, want);
 }
 
 ds_rc need_type(const ds_graph *g, const ds_node *n, int i, ds_dtype type, ds_err *e)
@@ -46,8 +46,8 @@ ds_rc need_type(const ds_graph *g, const ds_node *n, int i, ds_dtype type, ds_er
 	const ds_tensor *t = in_of(g, n, i);
 	if (t->dtype == type)
 		return DS_OK;
-	return ds_fail(e, DS_BAD, "%s: input %d '%s' is %s, the op takes %s", ds_op_of(n->op)->name, i,
-		t->name, ds_dtype_name(t->dtype), ds_dtype_name(type));
+	return ds_fail(e, DS_BAD, "%s: input %d '%s' is %s, the op takes %s", ds_op_of(n->op)->name,
+		i, t->name, ds_dtype_name(t->dtype), ds_dtype_name(type));
 }
 
 ds_rc sh_same(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
@@ -130,7 +130,8 @@ void ds_sample_output(ds_sample *s, ds_tid t)
 	const ds_tensor *x = ds_g_tensor(s->g, t);
 	char name[32];
 	snprintf(name, sizeof(name), "seed%d", s->g->n_seeds);
-	ds_tid seed = ds_g_input(s->g, name, x->dtype, x->rank, (int64_t[]){ x->dims[0], x->dims[1] });
+	ds_tid seed =
+		ds_g_input(s->g, name, x->dtype, x->rank, (int64_t[]){ x->dims[0], x->dims[1] });
 	ds_g_keep(s->g, t, NULL);
 	ds_g_seed(s->g, t, seed);
 }

@@ -32,7 +32,8 @@ void gr_embed(ds_grad *c, const ds_node *n)
 	if (!dw)
 		return;
 	ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_embed_grad,
-		.in = { ds_grad_of(c, n->out[0]), n->in[1] }, .out = { dw } });
+					    .in = { ds_grad_of(c, n->out[0]), n->in[1] },
+					    .out = { dw } });
 }
 
 void ref_embed(const ds_ref *r)

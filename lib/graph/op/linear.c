@@ -64,14 +64,19 @@ void gr_linear(ds_grad *c, const ds_node *n)
 	ds_tid dy = ds_grad_of(c, n->out[0]), x = n->in[0];
 	if (ds_grad_needed(c, x)) {
 		ds_tid before = ds_grad_take(c, x);
-		const ds_node *dx = ds_g_node(g, (ds_node){ .op = DS_OP_linear_dx, .attr = n->attr,
-			.in = { dy, n->in[1], before }, .out = { before ? 0 : ds_grad_place(c, x) } });
+		const ds_node *dx =
+			ds_g_node(g, (ds_node){ .op = DS_OP_linear_dx,
+					     .attr = n->attr,
+					     .in = { dy, n->in[1], before },
+					     .out = { before ? 0 : ds_grad_place(c, x) } });
 		ds_grad_give(c, x, dx ? dx->out[0] : 0);
 	}
 	ds_tid dw = ds_grad_param(c, n->in[1]);
 	if (dw)
-		ds_g_node(g, (ds_node){ .op = DS_OP_linear_dw, .attr = n->attr, .in = { x, dy },
-			.out = { dw } });
+		ds_g_node(g, (ds_node){ .op = DS_OP_linear_dw,
+				     .attr = n->attr,
+				     .in = { x, dy },
+				     .out = { dw } });
 	ds_tid db = ds_grad_param(c, n->in[2]);
 	if (db)
 		ds_g_node(g, (ds_node){ .op = DS_OP_bias_grad, .in = { dy }, .out = { db } });
@@ -100,7 +105,7 @@ void ref_linear(const ds_ref *r)
 			double sum = r->in[2].at ? r->in[2].at[o] : 0;
 			for (int64_t k = 0; k < n_in; k++)
 				sum += r->in[0].at[i * n_in + k] *
-					r->in[1].at[at_w(r->node, k, o, n_in, n_out)];
+				       r->in[1].at[at_w(r->node, k, o, n_in, n_out)];
 			r->out[0].at[i * n_out + o] = sum;
 		}
 }
@@ -113,7 +118,7 @@ void ref_linear_dx(const ds_ref *r)
 			double sum = r->in[2].at ? r->in[2].at[i * n_in + k] : 0;
 			for (int64_t o = 0; o < n_out; o++)
 				sum += r->in[0].at[i * n_out + o] *
-					r->in[1].at[at_w(r->node, k, o, n_in, n_out)];
+				       r->in[1].at[at_w(r->node, k, o, n_in, n_out)];
 			r->out[0].at[i * n_in + k] = sum;
 		}
 }

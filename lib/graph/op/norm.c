@@ -49,10 +49,12 @@ void gr_norm(ds_grad *c, const ds_node *n)
 	ds_tid before = residual ? ds_grad_of(c, sum) : dx ? ds_grad_take(c, x) : 0;
 	ds_tid ds = before; /* the sum alone was used */
 	if (dy && (dx || dw || db)) {
-		const ds_node *b = ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_norm_grad,
-			.attr = n->attr, .in = { dy, sum, n->in[2], n->out[2], dx ? before : 0 },
-			.out = { dx ? 0 : DS_NOT_WANTED, dw ? dw : DS_NOT_WANTED,
-				db ? db : DS_NOT_WANTED } });
+		const ds_node *b = ds_g_node(ds_grad_graph(c),
+			(ds_node){ .op = DS_OP_norm_grad,
+				.attr = n->attr,
+				.in = { dy, sum, n->in[2], n->out[2], dx ? before : 0 },
+				.out = { dx ? 0 : DS_NOT_WANTED, dw ? dw : DS_NOT_WANTED,
+					db ? db : DS_NOT_WANTED } });
 		ds = b && dx ? b->out[0] : 0;
 	}
 	ds_grad_give(c, x, ds);
@@ -76,7 +78,7 @@ void ref_norm(const ds_ref *r)
 		for (int64_t j = 0; j < cols; j++) {
 			double s = S(j);
 			r->out[0].at[i * cols + j] = (s - mean) * rstd * r->in[2].at[j] +
-				(r->in[3].at ? r->in[3].at[j] : 0);
+						     (r->in[3].at ? r->in[3].at[j] : 0);
 			if (r->out[1].at)
 				r->out[1].at[i * cols + j] = s;
 		}
@@ -104,7 +106,7 @@ static void grad_row(const ds_ref *r, int64_t i)
 		g0 = 0;
 	for (int64_t j = 0; j < cols && r->out[0].at; j++)
 		r->out[0].at[i * cols + j] = (r->in[4].at ? r->in[4].at[i * cols + j] : 0) +
-			rstd * (dy[j] * w[j] - g0 - (s[j] - mean) * rstd * g1);
+					     rstd * (dy[j] * w[j] - g0 - (s[j] - mean) * rstd * g1);
 }
 
 void ref_norm_grad(const ds_ref *r)
@@ -122,7 +124,8 @@ void sa_norm(ds_sample *s)
 	bool rms = ds_sample_int(s, 0, 1), residual = ds_sample_int(s, 0, 1);
 	ds_tid x = ds_sample_tensor(s, rows, cols);
 	ds_tid add = residual ? ds_sample_tensor(s, rows, cols) : 0;
-	ds_tid w = ds_sample_tensor(s, 0, cols), b = rms ? 0 : ds_sample_tensor(s, 0, cols), sum = 0;
+	ds_tid w = ds_sample_tensor(s, 0, cols), b = rms ? 0 : ds_sample_tensor(s, 0, cols),
+	       sum = 0;
 	ds_norm_attr a = { .rms = rms, .eps = 1e-5f };
 	ds_sample_output(s, ds_g_norm(s->g, x, add, w, b, a, &sum));
 	if (sum != x)

@@ -8,11 +8,11 @@
 
 /* A name may stand in several lines; C allows to declare a function again. */
 #define NODIFF gr_nodiff
-#define OP(name, n_in, n_out, place, shape, grad, flops, split, sample)                            \
-	ds_shape_fn shape;                                                                         \
-	ds_grad_fn grad;                                                                           \
-	ds_flops_fn flops;                                                                         \
-	ds_ref_fn ref_##name;                                                                      \
+#define OP(name, n_in, n_out, place, shape, grad, flops, split, sample) \
+	ds_shape_fn shape; \
+	ds_grad_fn grad; \
+	ds_flops_fn flops; \
+	ds_ref_fn ref_##name; \
 	ds_sample_fn sample;
 #include "graph/ops.def"
 #undef OP

@@ -14,8 +14,8 @@ ds_rc sh_rope(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_
 	DS_TRY(need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *x = in_of(g, n, 0);
 	if (a->rot < 2 || a->rot % 2 || a->rot > a->head_dim || ds_t_cols(x) % a->head_dim)
-		return ds_fail(e, DS_BAD, "rope: %d rotated of heads of %d columns, in %lld", a->rot,
-			a->head_dim, (long long)ds_t_cols(x));
+		return ds_fail(e, DS_BAD, "rope: %d rotated of heads of %d columns, in %lld",
+			a->rot, a->head_dim, (long long)ds_t_cols(x));
 	DS_TRY(need_shape(g, n, 1, 0, ds_t_rows(x), e));
 	DS_TRY(need_type(g, n, 1, DS_I32, e));
 	DS_TRY(need_shape(g, n, 2, 0, a->rot / 2, e));
@@ -27,9 +27,11 @@ void gr_rope(ds_grad *c, const ds_node *n)
 {
 	ds_attr back = n->attr;
 	back.rope.inverse = !back.rope.inverse;
-	const ds_node *b = ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_rope, .attr = back,
-		.in = { ds_grad_of(c, n->out[0]), n->in[1], n->in[2] },
-		.out = { ds_grad_place(c, n->in[0]) } });
+	const ds_node *b = ds_g_node(
+		ds_grad_graph(c), (ds_node){ .op = DS_OP_rope,
+					  .attr = back,
+					  .in = { ds_grad_of(c, n->out[0]), n->in[1], n->in[2] },
+					  .out = { ds_grad_place(c, n->in[0]) } });
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 

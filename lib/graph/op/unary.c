@@ -57,8 +57,10 @@ static double slope(ds_act act, double x)
 /* in: dy, x; out: dx */
 void gr_unary(ds_grad *c, const ds_node *n)
 {
-	const ds_node *b = ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_unary_grad,
-		.attr = n->attr, .in = { ds_grad_of(c, n->out[0]), n->in[0] } });
+	const ds_node *b =
+		ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_unary_grad,
+						    .attr = n->attr,
+						    .in = { ds_grad_of(c, n->out[0]), n->in[0] } });
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 
@@ -96,9 +98,11 @@ ds_rc sh_glu_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT],
 
 void gr_glu(ds_grad *c, const ds_node *n)
 {
-	const ds_node *b = ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_glu_grad,
-		.attr = n->attr, .in = { ds_grad_of(c, n->out[0]), n->in[0], n->in[1] },
-		.out = { ds_grad_place(c, n->in[0]), ds_grad_place(c, n->in[1]) } });
+	const ds_node *b = ds_g_node(ds_grad_graph(c),
+		(ds_node){ .op = DS_OP_glu_grad,
+			.attr = n->attr,
+			.in = { ds_grad_of(c, n->out[0]), n->in[0], n->in[1] },
+			.out = { ds_grad_place(c, n->in[0]), ds_grad_place(c, n->in[1]) } });
 	if (!b)
 		return;
 	ds_tid gate = b->out[0], up = b->out[1];

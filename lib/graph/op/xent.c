@@ -129,5 +129,6 @@ void sa_linear_xent(ds_sample *s)
 	ds_tid b = ds_sample_int(s, 0, 1) ? ds_sample_tensor(s, 0, vocab) : 0;
 	ds_tid targets = ds_sample_ids(s, rows, -1, vocab - 1);
 	float inv = 0.125f;
-	ds_g_linear_xent(s->g, x, w, b, targets, ds_g_const(s->g, "inv", DS_F32, 1, &one, &inv), NULL);
+	ds_g_linear_xent(
+		s->g, x, w, b, targets, ds_g_const(s->g, "inv", DS_F32, 1, &one, &inv), NULL);
 }

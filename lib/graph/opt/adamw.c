@@ -18,10 +18,14 @@ static void update(ds_graph *g, const ds_compile *c, ds_tid param, ds_tid scale)
 {
 	ds_tid m = state(g, param, "m"), v = state(g, param, "v");
 	const ds_tensor *p = ds_g_tensor(g, param);
-	ds_adamw_attr a = { .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps,
+	ds_adamw_attr a = { .beta1 = c->beta1,
+		.beta2 = c->beta2,
+		.eps = c->eps,
 		.decay = p->flags & DS_T_NO_DECAY ? 0 : c->decay };
-	ds_g_node(g, (ds_node){ .op = DS_OP_adamw, .attr.adamw = a,
-		.in = { param, p->grad, m, v, g->hyper, scale }, .out = { param, m, v } });
+	ds_g_node(g, (ds_node){ .op = DS_OP_adamw,
+			     .attr.adamw = a,
+			     .in = { param, p->grad, m, v, g->hyper, scale },
+			     .out = { param, m, v } });
 }
 
 static void hyper(float out[4], const ds_compile *c, int64_t step, double lr)
@@ -33,4 +37,6 @@ static void hyper(float out[4], const ds_compile *c, int64_t step, double lr)
 }
 
 const ds_optimizer ds_optimizer_adamw = { .name = "adamw",
-	.help = "Adam with decoupled weight decay", .update = update, .hyper = hyper };
+	.help = "Adam with decoupled weight decay",
+	.update = update,
+	.hyper = hyper };

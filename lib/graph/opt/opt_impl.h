@@ -12,8 +12,4 @@
 #undef OPTIMIZER
 #undef SCHEDULE
 
-/* name NULL: adamw; NULL where there is none of that name. */
-const ds_optimizer *ds_optimizer_find(const char *name);
-const ds_schedule_kind *ds_schedule_find(const char *name);
-
 #endif

@@ -16,12 +16,12 @@ ds_pass_fn ds_pass_autodiff;
 
 struct ds_grad {
 	ds_graph *g;
-	int32_t n_forward;   /* nodes that were there before */
-	ds_tid n_tensors;    /* tensors that were there before */
-	bool *needed;        /* [n_tensors] something trainable lies behind */
-	ds_tid *of;          /* [n_tensors] gradient so far */
-	ds_tid *parts;       /* [n_tensors] of a base: the gradient that slices write side by side */
-	int32_t now;         /* the node being differentiated */
+	int32_t n_forward; /* nodes that were there before */
+	ds_tid n_tensors;  /* tensors that were there before */
+	bool *needed;      /* [n_tensors] something trainable lies behind */
+	ds_tid *of;        /* [n_tensors] gradient so far */
+	ds_tid *parts;     /* [n_tensors] of a base: the gradient that slices write side by side */
+	int32_t now;       /* the node being differentiated */
 };
 
 ds_graph *ds_grad_graph(ds_grad *c)
@@ -55,7 +55,8 @@ void ds_grad_give(ds_grad *c, ds_tid in, ds_tid grad)
 		c->of[in] = grad;
 		return;
 	}
-	const ds_node *sum = ds_g_node(c->g, (ds_node){ .op = DS_OP_add, .in = { c->of[in], grad } });
+	const ds_node *sum =
+		ds_g_node(c->g, (ds_node){ .op = DS_OP_add, .in = { c->of[in], grad } });
 	c->of[in] = sum ? sum->out[0] : 0;
 }
 
@@ -107,8 +108,8 @@ static bool is_taken(const ds_grad *c, ds_tid base, int32_t self, const ds_slice
 	for (int32_t i = 0; i < c->n_forward; i++) {
 		const ds_node *n = &c->g->nodes[i];
 		const ds_slice_attr *b = &n->attr.slice;
-		if (i != self && n->op == DS_OP_slice && n->in[0] == base && a->from < b->from + b->n &&
-			b->from < a->from + a->n)
+		if (i != self && n->op == DS_OP_slice && n->in[0] == base &&
+			a->from < b->from + b->n && b->from < a->from + a->n)
 			return true;
 	}
 	return false;
@@ -163,8 +164,10 @@ static bool slice_is_placed(ds_grad *c, const ds_node *n)
 	bool there = dy && g->tensors[dy].base == parts;
 	if (!there) { /* the other slices write theirs; nothing flows here */
 		ds_tid view = ds_g_view(g, parts, n->attr.slice.from, n->attr.slice.n);
-		ds_g_node(g, (ds_node){ .op = DS_OP_scale, .in = { dy ? dy : n->out[0] },
-			.out = { view }, .attr.scale = dy ? 1 : 0 });
+		ds_g_node(g, (ds_node){ .op = DS_OP_scale,
+				     .in = { dy ? dy : n->out[0] },
+				     .out = { view },
+				     .attr.scale = dy ? 1 : 0 });
 	}
 	c->of[base] = parts;
 	return true;
@@ -177,7 +180,7 @@ static void find_needed(ds_grad *c)
 	const ds_graph *g = c->g;
 	for (ds_tid t = 1; t < c->n_tensors; t++)
 		c->needed[t] = g->tensors[t].class == DS_CLASS_PARAM &&
-			!(g->tensors[t].flags & DS_T_FROZEN);
+			       !(g->tensors[t].flags & DS_T_FROZEN);
 	for (int32_t i = 0; i < c->n_forward; i++) {
 		const ds_node *n = &g->nodes[i];
 		bool any = false;
@@ -213,15 +216,18 @@ static void gather_params(ds_grad *c)
 	ds_graph *g = c->g;
 	for (ds_tid t = 1; t < c->n_tensors; t++)
 		if (g->tensors[t].class == DS_CLASS_PARAM && c->of[t])
-			ds_g_node(g, (ds_node){ .op = DS_OP_accum, .in = { c->of[t] },
-				.out = { ds_grad_param(c, t) } });
+			ds_g_node(g, (ds_node){ .op = DS_OP_accum,
+					     .in = { c->of[t] },
+					     .out = { ds_grad_param(c, t) } });
 }
 
 ds_rc ds_pass_autodiff(ds_graph *g, const ds_compile *opt, ds_err *e)
 {
 	ds_arena *mem = g->mem;
 	size_t n = (size_t)g->n_tensors;
-	ds_grad c = { .g = g, .n_forward = g->n_nodes, .n_tensors = g->n_tensors,
+	ds_grad c = { .g = g,
+		.n_forward = g->n_nodes,
+		.n_tensors = g->n_tensors,
 		.needed = ds_arena_zero(mem, n * sizeof(bool)),
 		.of = ds_arena_zero(mem, n * sizeof(ds_tid)),
 		.parts = ds_arena_zero(mem, n * sizeof(ds_tid)) };

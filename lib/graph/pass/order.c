@@ -12,8 +12,8 @@ ds_pass_fn ds_pass_order;
 /* Marks what the node touches with the wave's number; true if it meets what the wave wrote, or
  * writes what the wave read. Parts of one tensor written side by side do not meet. */
 typedef struct {
-	int32_t *read, *written;   /* [n_tensors] by root: wave that did so last */
-	int32_t *written_view;     /* [n_tensors] by tensor */
+	int32_t *read, *written; /* [n_tensors] by root: wave that did so last */
+	int32_t *written_view;   /* [n_tensors] by tensor */
 } marks;
 
 static bool meets(const ds_graph *g, const ds_node *n, const marks *m, int32_t wave)

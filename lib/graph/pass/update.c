@@ -5,8 +5,6 @@
  */
 #include "graph/op.h"
 
-#include "graph/opt/opt_impl.h"
-
 ds_pass_fn ds_pass_update;
 
 static int32_t count_trained(const ds_graph *g)
@@ -25,10 +23,11 @@ static ds_tid clip_all(ds_graph *g, const ds_compile *c, int32_t n_trained)
 	int32_t k = 0;
 	for (ds_tid t = 1; t < n_tensors; t++)
 		if (g->tensors[t].grad)
-			ds_g_node(g, (ds_node){ .op = DS_OP_sqnorm, .in = { g->tensors[t].grad },
-				.out = { ds_g_view(g, squares, k++, 1) } });
-	const ds_node *n = ds_g_node(g, (ds_node){ .op = DS_OP_clip, .in = { squares },
-		.attr.max_norm = c->max_norm });
+			ds_g_node(g, (ds_node){ .op = DS_OP_sqnorm,
+					     .in = { g->tensors[t].grad },
+					     .out = { ds_g_view(g, squares, k++, 1) } });
+	const ds_node *n = ds_g_node(
+		g, (ds_node){ .op = DS_OP_clip, .in = { squares }, .attr.max_norm = c->max_norm });
 	if (!n)
 		return 0;
 	ds_tid scale = n->out[0], norm = n->out[1];

@@ -1,5 +1,5 @@
 /*
- * ops.c - the table of ops.def as an array
+ * table.c - the table of ops.def as an array
  */
 #include "graph/op/op_impl.h"
 
@@ -11,8 +11,8 @@ enum {
 };
 
 static const ds_op table[DS_N_OPS] = {
-#define OP(name_, n_in_, n_out_, place_, shape_, grad_, flops_, split_, sample_)                   \
-	[DS_OP_##name_] = { #name_, n_in_, n_out_, place_, shape_, grad_, flops_,                  \
+#define OP(name_, n_in_, n_out_, place_, shape_, grad_, flops_, split_, sample_) \
+	[DS_OP_##name_] = { #name_, n_in_, n_out_, place_, shape_, grad_, flops_, \
 		(ds_split)(split_), ref_##name_, sample_ },
 #include "graph/ops.def"
 #undef OP
