@@ -40,6 +40,7 @@ struct ds_in {
 	int64_t size;
 	void *map;
 	size_t map_bytes;
+	uint64_t forgotten;     /* of the map */
 	const void *mem_all;
 	size_t mem_bytes;
 };
@@ -298,9 +299,26 @@ bool ds_in_map(ds_in *in, ds_str *view)
 		in->map_bytes = (size_t)in->size;
 		/* Advice only. */
 		madvise(p, in->map_bytes, MADV_SEQUENTIAL);
+		/* The map outlives them, and there may be thousands of files. */
+		if (in->own_fd)
+			close(in->fd);
+		in->own_fd = false;
+		in->fd = -1;
+		ds_mem_free(in->raw.bytes);
+		in->raw = (buffer){ NULL, 0, 0 };
 	}
 	*view = (ds_str){ (const char *)in->map + from, (size_t)in->size - from };
 	return true;
+}
+
+void ds_in_forget(ds_in *in, uint64_t before)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = in->start + before;
+	end -= end % page;
+	if (!in->map || end <= in->forgotten)
+		return;
+	madvise((char *)in->map + in->forgotten, end - in->forgotten, MADV_DONTNEED);
+	in->forgotten = end;
 }
 
 static ds_in *new_in(const char *name)

@@ -29,7 +29,9 @@ DS_MUST ds_rc ds_in_some(ds_in *in, void *out, size_t n, size_t *got, ds_err *e)
 /* Looks at the next bytes (n <= 64 KiB) without taking them; fewer only at the end. View until the next call. */
 DS_MUST ds_rc ds_in_peek(ds_in *in, size_t n, ds_str *view, ds_err *e);
 /* The whole regular uncompressed file mapped from here on, or false: then read it. Lives until close. */
-bool ds_in_map(ds_in *in, ds_str *view);
+bool ds_in_map(ds_in *in, ds_str *view); /* after true, only the view is read */
+/* Mapped bytes before this one are done with: they stay readable, but count as memory no more. */
+void ds_in_forget(ds_in *in, uint64_t before);
 const char *ds_in_name(const ds_in *in);    /* as given; "-" is "stdin" */
 ds_wrap ds_in_wrap(const ds_in *in);        /* what was found around the bytes */
 uint64_t ds_in_offset(const ds_in *in);     /* bytes given so far, after unwrapping */

@@ -333,6 +333,7 @@ static ds_rc next_salvaged(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *
 ds_rc ds_reader_next(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *e)
 {
 	*out = NULL;
+	ds_feed_forget(&r->feed);
 	ds_rc rc = r->salvage ? next_salvaged(r, mem, out, e) : next(r, mem, out, e);
 	if (rc == DS_OK || rc == DS_IO)
 		return rc;

@@ -8,7 +8,8 @@
 
 #include "base/mem.h"
 
-enum { STEP_BYTES = 1 << 20 };
+/* Blocks that other threads still work on are within the last of these; if not, they are mapped again. */
+enum { STEP_BYTES = 1 << 20, BEHIND_BYTES = 16 << 20 };
 
 void ds_feed_open(ds_feed *f, ds_in *in)
 {
@@ -20,6 +21,14 @@ void ds_feed_close(ds_feed *f)
 {
 	ds_in_close(f->in);
 	ds_buf_free(&f->window);
+}
+
+void ds_feed_forget(ds_feed *f)
+{
+	if (!f->mapped || f->at - f->forgotten < 2 * (uint64_t)BEHIND_BYTES)
+		return;
+	f->forgotten = f->at - BEHIND_BYTES;
+	ds_in_forget(f->in, f->forgotten);
 }
 
 void ds_feed_keep(ds_feed *f)
