@@ -1,0 +1,130 @@
+/*
+ * read.c - tokenizers out of options and streams; texts read on several threads
+ */
+#include "base/mem.h"
+#include "base/progress.h"
+#include "base/thread.h"
+#include "record/source.h"
+#include "tokenize.h"
+
+#include <pthread.h>
+
+ds_rc open_tokenizer(ds_tok **t, ds_err *e)
+{
+	ds_tok_options o = { .pattern = opt.pattern, .nfc = opt.nfc };
+	return ds_tok_open(t, opt.tokenizer, &o, e);
+}
+
+ds_rc stream_tokenizer(ds_tok **t, const ds_opt *opts, size_t n, ds_err *e)
+{
+	*t = NULL;
+	for (size_t i = 0; i < n; i++) {
+		DS_AUTO(ds_tok) next = NULL;
+		if (opts[i].kind != DS_OPT_TOKENIZER)
+			continue;
+		ds_rc rc = ds_tok_unpack(&next, opts[i].bytes, e);
+		if (rc == DS_OK && *t) {
+			ds_h128 a = ds_tok_identity(*t), b = ds_tok_identity(next);
+			if (a.lo != b.lo || a.hi != b.hi)
+				rc = ds_fail(e, DS_BAD, "the inputs were made with different tokenizers");
+		}
+		if (rc != DS_OK) {
+			ds_tok_close(*t);
+			*t = NULL;
+			return rc;
+		}
+		if (!*t) {
+			*t = next;
+			next = NULL;
+		}
+	}
+	return DS_OK;
+}
+
+typedef struct {
+	const ds_common *common;
+	ds_source *source;
+	each_text *fn;
+	void *context;
+	ds_progress *progress;
+	pthread_mutex_t lock; /* source and what is below */
+	uint64_t n_blocks, n_without, failed_block;
+	ds_rc rc;
+	ds_err err;
+} reading;
+
+/* The failure of the earliest block is the one that is told. */
+static void failed(reading *r, uint64_t block, ds_rc rc, const ds_err *e)
+{
+	pthread_mutex_lock(&r->lock);
+	if (r->rc == DS_OK || block < r->failed_block) {
+		r->rc = rc;
+		r->err = *e;
+		r->failed_block = block;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+static ds_rc texts_of(reading *r, ds_block *b, unsigned worker, ds_err *e)
+{
+	const ds_col *col;
+	uint64_t without = 0;
+	DS_TRY(ds_block_get(b, r->common->field, &col, e));
+	for (uint32_t row = 0; row < b->n_rows; row++) {
+		ds_str text;
+		bool has = false;
+		ds_rc rc = col ? ds_block_text(b, col, row, &text, &has, e) : DS_OK;
+		if (rc == DS_OK && has)
+			rc = r->fn(r->context, worker, text, e);
+		if (rc == DS_BAD && r->common->on_error != DS_ON_STOP)
+			rc = DS_OK;
+		if (rc != DS_OK)
+			return ds_at(e, rc, "%s:%llu", b->origin ? b->origin : "record",
+				(unsigned long long)(b->origin_record + row));
+		without += !has;
+	}
+	__atomic_fetch_add(&r->n_without, without, __ATOMIC_RELAXED);
+	return DS_OK;
+}
+
+static void read_some(void *context, size_t task, unsigned worker)
+{
+	reading *r = context;
+	DS_AUTO(ds_arena) mem = ds_arena_new(2 << 20);
+	for (;;) {
+		ds_err e;
+		ds_block *b = NULL;
+		ds_arena_reset(mem);
+		pthread_mutex_lock(&r->lock);
+		uint64_t n = r->n_blocks++;
+		ds_rc rc = r->rc == DS_OK ? ds_source_next(r->source, mem, &b, &e) : DS_OK;
+		pthread_mutex_unlock(&r->lock);
+		if (rc == DS_OK && !b)
+			return;
+		if (rc == DS_OK) {
+			ds_progress_add(r->progress, b->n_rows, b->input_bytes);
+			rc = texts_of(r, b, (unsigned)task, &e);
+		}
+		if (rc != DS_OK) {
+			failed(r, n, rc, &e);
+			return;
+		}
+	}
+}
+
+ds_rc read_texts(const ds_common *c, each_text *fn, void *context, uint64_t *n_without, ds_err *e)
+{
+	DS_AUTO(ds_source) source = NULL;
+	DS_AUTO(ds_progress) progress = ds_progress_new(c);
+	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)c->jobs);
+	DS_TRY(ds_source_open(&source, c, e));
+	ds_progress_total(progress, ds_source_total_bytes(source));
+	reading r = { .common = c, .source = source, .fn = fn, .context = context, .progress = progress };
+	pthread_mutex_init(&r.lock, NULL);
+	ds_pool_run(pool, (size_t)c->jobs, read_some, &r);
+	pthread_mutex_destroy(&r.lock);
+	*n_without = r.n_without;
+	if (r.rc != DS_OK)
+		*e = r.err;
+	return r.rc;
+}

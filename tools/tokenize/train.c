@@ -1,0 +1,103 @@
+/*
+ * train.c - dstok train: a tokenizer out of text
+ */
+#include "base/mem.h"
+#include "base/io.h"
+#include "base/progress.h"
+#include "text/tok/train.h"
+#include "tokenize.h"
+
+#include <inttypes.h>
+
+typedef struct {
+	ds_tok_counter **counters; /* one a worker */
+} counting;
+
+static ds_rc count_text(void *context, unsigned worker, ds_str text, ds_err *e)
+{
+	counting *x = context;
+	return ds_tok_counter_add(x->counters[worker], text, e);
+}
+
+static void show(void *context, uint32_t done, uint32_t all)
+{
+	ds_progress_note(context, "merging: %u of %u ids", done, all);
+}
+
+/* Counts all text; the other workers' counters go into the first. */
+static ds_rc count_all(const ds_common *c, const char *pattern, ds_tok_counter **out, ds_err *e)
+{
+	counting x = { DS_NEW(ds_tok_counter *, (size_t)c->jobs) };
+	uint64_t without;
+	ds_rc rc = DS_OK;
+	for (int i = 0; i < c->jobs; i++)
+		x.counters[i] = ds_tok_counter_new(pattern);
+	if (!x.counters[0])
+		rc = ds_fail(e, DS_USAGE, "there is no pattern '%s'", pattern);
+	if (rc == DS_OK)
+		rc = read_texts(c, count_text, &x, &without, e);
+	for (int i = 1; i < c->jobs; i++) {
+		if (rc == DS_OK)
+			ds_tok_counter_merge(x.counters[0], x.counters[i]);
+		ds_tok_counter_free(x.counters[i]);
+	}
+	if (rc == DS_OK && without)
+		ds_warn(c, "%" PRIu64 " records have no field '%s'", without, c->field);
+	*out = x.counters[0];
+	ds_mem_free(x.counters);
+	return rc;
+}
+
+static ds_rc write_tokenizer(const ds_common *c, const ds_tok *t, ds_err *e)
+{
+	DS_AUTO(ds_out) out = NULL;
+	ds_buf json = { 0 };
+	ds_rc rc = ds_out_open(&out, c->out_path, e);
+	if (rc == DS_OK)
+		rc = ds_tok_json(t, &json, e);
+	if (rc == DS_OK)
+		rc = ds_out_write(out, json.at, json.n, e);
+	if (rc == DS_OK)
+		rc = ds_out_finish(out, e);
+	ds_buf_free(&json);
+	return rc;
+}
+
+static ds_rc merge_all(const ds_common *c, ds_tok_counter *counter, ds_tok **t, ds_err *e)
+{
+	static const ds_str default_special[] = { DS_S("<|pad|>"), DS_S("<|bos|>"), DS_S("<|eos|>"),
+		DS_S("<|mask|>"), DS_S("<|cls|>"), DS_S("<|sep|>") };
+	DS_AUTO(ds_progress) progress = ds_progress_new(c);
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
+	ds_str *names = ds_arena_get(mem, (opt.special.n + 1) * sizeof(*names));
+	for (size_t i = 0; i < opt.special.n; i++)
+		names[i] = ds_str_of(opt.special.at[i]);
+	ds_tok_train_options o = {
+		.n_ids = (uint32_t)opt.vocab,
+		.min_count = opt.min_frequency,
+		.special = opt.special.n ? names : default_special,
+		.n_special = opt.special.n ? opt.special.n : sizeof(default_special) / sizeof(ds_str),
+		.progress = show,
+		.context = progress,
+	};
+	return ds_tok_train(t, counter, &o, e);
+}
+
+ds_rc train_run(const ds_common *c, ds_err *e)
+{
+	DS_AUTO(ds_tok_counter) counter = NULL;
+	DS_AUTO(ds_tok) t = NULL;
+	if (opt.vocab < 1 || opt.vocab > DS_TOK_MAX_IDS)
+		return ds_fail(e, DS_USAGE, "-V %" PRId64 ": it must be 1 to %d", opt.vocab, DS_TOK_MAX_IDS);
+	DS_TRY(count_all(c, opt.pattern ? opt.pattern : "qwen2", &counter, e));
+	uint64_t pieces = ds_tok_counter_pieces(counter), distinct = ds_tok_counter_distinct(counter);
+	if (pieces == 0)
+		return ds_fail(e, DS_BAD, "there is no text to train on");
+	DS_TRY(merge_all(c, counter, &t, e));
+	DS_TRY(write_tokenizer(c, t, e));
+	if (ds_tok_size(t) < opt.vocab)
+		ds_warn(c, "%u ids instead of %" PRId64 ": the text gives no more", ds_tok_size(t), opt.vocab);
+	ds_say(c, "%u ids from %" PRIu64 " pieces, %" PRIu64 " of them distinct", ds_tok_size(t), pieces,
+		distinct);
+	return DS_OK;
+}
