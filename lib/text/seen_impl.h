@@ -1,0 +1,45 @@
+/*
+ * seen_impl.h - what a ds_seen is made of; only for seen*.c
+ */
+#ifndef DS_TEXT_SEEN_IMPL_H
+#define DS_TEXT_SEEN_IMPL_H
+
+#include "base/arena.h"
+#include "text/lsh.h"
+#include "text/seen.h"
+
+enum { DS_SEEN_BITS = 16, DS_SEEN_CHUNK = 1 << DS_SEEN_BITS, DS_SEEN_CHUNKS = 1 << 16 };
+
+typedef struct {
+	ds_h128 key;
+	const uint32_t *sketch;
+	uint32_t n_sketch;
+	uint32_t parent; /* towards the first member of its cluster */
+} ds_seen_text;
+
+struct ds_seen {
+	ds_seen_plan plan;
+	ds_seen_text *chunk[DS_SEEN_CHUNKS]; /* chunks never move */
+	const char **names[DS_SEEN_CHUNKS];  /* length and kind before the text; NULL: no names */
+	uint64_t n, n_full;
+	ds_lsh *same, *near; /* by exact key and by bands; NULL where not asked for */
+	uint32_t *found;     /* DS_BUCKET_MOST a band */
+	size_t *n_found, *at_found;
+	ds_buf taken; /* void * */
+	ds_arena *texts;
+};
+
+static inline ds_seen_text *ds_seen_get(const ds_seen *s, uint32_t number)
+{
+	return &s->chunk[number >> DS_SEEN_BITS][number & (DS_SEEN_CHUNK - 1)];
+}
+/* The key that the table of exact keys is asked for; the whole one is compared then. */
+static inline uint64_t ds_seen_key(ds_h128 key)
+{
+	return key.lo >> (64 - DS_LSH_KEY_BITS);
+}
+/* The next text, with itself as its cluster; NULL: there are too many. */
+ds_seen_text *ds_seen_next(ds_seen *s);
+void ds_seen_join(ds_seen *s, uint32_t a, uint32_t b);
+
+#endif
