@@ -1,0 +1,107 @@
+/*
+ * against.c - the 13-grams of an evaluation set, by 64-bit hashes
+ *
+ * Open addressing in a table at most half full, read by all threads. A text's hashes are looked up in
+ * parts, the slots of a part fetched before the first of them is looked at.
+ */
+#include "base/mem.h"
+#include "dedup.h"
+
+struct against {
+	uint64_t *slot; /* 0: empty; a hash of 0 is kept as 1 */
+	size_t mask, n;
+};
+
+static void put(against *a, uint64_t h)
+{
+	size_t i = h & a->mask;
+	while (a->slot[i] && a->slot[i] != h)
+		i = (i + 1) & a->mask;
+	a->n += !a->slot[i];
+	a->slot[i] = h;
+}
+
+static void add(against *a, uint64_t h)
+{
+	if (2 * (a->n + 1) > a->mask) {
+		against was = *a;
+		a->mask = a->slot ? 2 * a->mask + 1 : 1023;
+		a->n = 0;
+		a->slot = DS_NEW(uint64_t, a->mask + 1);
+		for (size_t i = 0; was.slot && i <= was.mask; i++)
+			if (was.slot[i])
+				put(a, was.slot[i]);
+		ds_mem_free(was.slot);
+	}
+	put(a, h ? h : 1);
+}
+
+void against_free(against *a)
+{
+	if (!a)
+		return;
+	ds_mem_free(a->slot);
+	ds_mem_free(a);
+}
+
+static void add_text(against *a, ds_ngram *units, ds_str text)
+{
+	uint64_t x[DS_NGRAM_ROOM];
+	size_t n;
+	ds_ngram_start(units, text);
+	while ((n = ds_ngram_next64(units, x)))
+		/* A text of fewer units has one shingle all the same, which is none of 13. */
+		for (size_t i = 0; i < n && ds_ngram_units(units) >= AGAINST_UNITS; i++)
+			add(a, x[i]);
+}
+
+ds_rc against_load(against **out, const ds_common *c, const char *path, ds_unit unit, ds_err *e)
+{
+	DS_AUTO(against) a = DS_NEW(against, 1);
+	ds_common of = *c;
+	of.files = &path;
+	of.n_files = 1;
+	of.on_error = DS_ON_STOP;
+	DS_AUTO(ds_source) from = NULL;
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
+	DS_AUTO(ds_ngram) units = ds_ngram_new(unit, AGAINST_UNITS);
+	DS_TRY(ds_source_open(&from, &of, e));
+	for (ds_block *b;;) {
+		ds_arena_reset(mem);
+		DS_TRY(ds_source_next(from, mem, &b, e));
+		if (!b)
+			break;
+		const ds_col *col;
+		DS_TRY_AT(ds_block_get(b, c->field, &col, e), e, "%s", path);
+		for (uint32_t row = 0; col && row < b->n_rows; row++) {
+			ds_str text;
+			bool has;
+			DS_TRY_AT(ds_block_text(b, col, row, &text, &has, e), e, "%s", path);
+			if (has)
+				add_text(a, units, text);
+		}
+	}
+	*out = a;
+	a = NULL;
+	return DS_OK;
+}
+
+bool against_hits(const against *a, ds_ngram *units, ds_str text)
+{
+	uint64_t x[DS_NGRAM_ROOM];
+	size_t n;
+	if (!a->slot)
+		return false;
+	ds_ngram_start(units, text);
+	while ((n = ds_ngram_next64(units, x))) {
+		for (size_t i = 0; i < n; i++)
+			__builtin_prefetch(a->slot + (x[i] & a->mask));
+		for (size_t i = 0; i < n && ds_ngram_units(units) >= AGAINST_UNITS; i++) {
+			uint64_t h = x[i] ? x[i] : 1;
+			for (size_t k = h & a->mask; a->slot[k]; k = (k + 1) & a->mask)
+				if (a->slot[k] == h)
+					return true;
+		}
+	}
+	return false;
+}

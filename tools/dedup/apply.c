@@ -1,0 +1,186 @@
+/*
+ * apply.c - what was decided, done to the block
+ */
+#include "base/mem.h"
+#include "dedup.h"
+#include "record/json.h"
+
+const char *const apply_counters[] = { "exact", "near", "emptied", "against", "full buckets",
+	NULL };
+
+/* A value of `id` or `dup_of`, in a column of a type that its values share. */
+static void put_id(ds_colb *col, ds_type type, ds_seen_id id, ds_buf *json)
+{
+	int64_t v = 0;
+	if (type == DS_T_I64 && ds_str_i64(id.text, &v)) {
+		ds_colb_i64(col, v);
+	} else if (type == DS_T_JSON && !id.is_number) {
+		ds_buf_clear(json);
+		ds_json_add_str(json, id.text);
+		ds_colb_bytes(col, ds_buf_view(json));
+	} else {
+		ds_colb_bytes(col, id.text);
+	}
+}
+
+static ds_rc id_of(ds_block *b, const ds_col *col, uint32_t row, ds_seen_id *id, ds_err *e)
+{
+	int64_t v;
+	bool has = col && ds_col_has(col, row) && !ds_col_null(col, row);
+	id->is_number = !has || col->type == DS_T_I64 ||
+			(col->type == DS_T_JSON && ds_str_i64(ds_col_bytes(col, row), &v));
+	return ds_block_id(b, row, &id->text, e);
+}
+
+/* Fills in `id` where a record has none; the ids of all rows. */
+static ds_rc name_rows(ds_block *b, ds_seen_id *ids, ds_err *e)
+{
+	const ds_col *col;
+	bool lacking = false, number = true, text = true;
+	DS_TRY(ds_block_get(b, "id", &col, e));
+	for (uint32_t row = 0; row < b->n_rows; row++) {
+		DS_TRY(id_of(b, col, row, &ids[row], e));
+		lacking |= !col || !ds_col_has(col, row) || ds_col_null(col, row);
+		number &= ids[row].is_number;
+		text &= !ids[row].is_number;
+	}
+	if (!lacking)
+		return DS_OK;
+	ds_type type = number ? DS_T_I64 : text ? DS_T_UTF8 : DS_T_JSON;
+	ds_colb *to = ds_colb_new(b, "id", type);
+	ds_buf json = { 0 };
+	for (uint32_t row = 0; row < b->n_rows; row++)
+		put_id(to, type, ids[row], &json);
+	ds_buf_free(&json);
+	return ds_colb_put(to, e);
+}
+
+static ds_rc mark_rows(const applier *a, ds_block *b, const signed_block *s, ds_err *e)
+{
+	bool number = true, text = true;
+	size_t n = 0;
+	for (size_t i = 0; i < s->n_items; i++) {
+		if (s->items[i].dup_of == DS_NO_TEXT)
+			continue;
+		ds_seen_id id = ds_seen_id_of(a->seen, s->items[i].dup_of);
+		number &= id.is_number;
+		text &= !id.is_number;
+		n++;
+	}
+	if (!n)
+		return DS_OK;
+	ds_type type = number ? DS_T_I64 : text ? DS_T_UTF8 : DS_T_JSON;
+	ds_colb *to = ds_colb_new(b, "dup_of", type);
+	ds_buf json = { 0 };
+	for (uint32_t row = 0; row < b->n_rows; row++) {
+		const row_items *r = &s->rows[row];
+		uint32_t dup = r->n ? s->items[r->first].dup_of : DS_NO_TEXT;
+		if (dup == DS_NO_TEXT)
+			ds_colb_absent(to);
+		else
+			put_id(to, type, ds_seen_id_of(a->seen, dup), &json);
+	}
+	ds_buf_free(&json);
+	return ds_colb_put(to, e);
+}
+
+/* The text without the pieces that repeat, each with the line end that follows it. */
+static ds_str cut_row(ds_str text, const signed_block *s, const row_items *r, ds_arena *mem)
+{
+	char *out = ds_arena_bytes(mem, text.n ? text.n : 1), *w = out;
+	const char *p = text.at, *end = p + text.n;
+	for (size_t i = r->first; i < r->first + r->n; i++) {
+		if (s->items[i].dup_of == DS_NO_TEXT)
+			continue;
+		const char *start = s->texts[i].at, *after = start + s->texts[i].n;
+		memcpy(w, p, (size_t)(start - p));
+		w += start - p;
+		p = after;
+		if (after < end)
+			p++;
+		else if (w > out)
+			w--;
+	}
+	memcpy(w, p, (size_t)(end - p));
+	w += end - p;
+	/* A first paragraph that is gone leaves the empty line behind it. */
+	if (text.n && text.at[0] != '\n')
+		while (out < w && *out == '\n')
+			out++;
+	return (ds_str){ out, (size_t)(w - out) };
+}
+
+static ds_rc cut_rows(applier *a, ds_work *w, ds_block *b, const signed_block *s, ds_err *e)
+{
+	const char *field = ds_work_common(w)->field;
+	const ds_col *col;
+	DS_TRY(ds_block_get(b, field, &col, e));
+	if (!col)
+		return DS_OK;
+	ds_colb *to = ds_colb_new(b, field, DS_T_UTF8);
+	for (uint32_t row = 0; row < b->n_rows; row++) {
+		const row_items *r = &s->rows[row];
+		ds_str text;
+		bool has, repeats = false;
+		DS_TRY(ds_block_text(b, col, row, &text, &has, e));
+		for (size_t i = r->first; i < r->first + r->n; i++)
+			repeats |= s->items[i].dup_of != DS_NO_TEXT;
+		if (!has && ds_col_null(col, row)) {
+			ds_colb_null(to);
+		} else if (!has) {
+			ds_colb_absent(to);
+		} else if (!repeats) {
+			ds_colb_bytes(to, text);
+		} else {
+			text = cut_row(text, s, r, ds_work_mem(w));
+			ds_colb_bytes(to, text);
+			if (!ds_str_trim(text).n)
+				ds_work_drop(w, row, COUNT_EMPTIED);
+		}
+	}
+	return ds_colb_put(to, e);
+}
+
+/* Counts what was found, and drops whole records. Returns how many items repeat. */
+static size_t drop_rows(applier *a, ds_work *w, const signed_block *s)
+{
+	bool drop = a->plan->scope == SCOPE_TEXT && !a->plan->mark;
+	size_t n = 0;
+	for (uint32_t row = 0; row < s->n_rows; row++) {
+		const row_items *r = &s->rows[row];
+		if (r->contaminated)
+			ds_work_drop(w, row, COUNT_AGAINST);
+		for (size_t i = r->first; i < r->first + r->n; i++) {
+			const ds_seen_item *it = &s->items[i];
+			if (it->dup_of == DS_NO_TEXT)
+				continue;
+			n++;
+			*(it->same ? &a->n_exact : &a->n_near) += 1;
+			if (drop)
+				ds_work_drop(w, row, it->same ? COUNT_EXACT : COUNT_NEAR);
+			else
+				ds_work_count(w, it->same ? COUNT_EXACT : COUNT_NEAR, 1);
+		}
+	}
+	return n;
+}
+
+ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e)
+{
+	uint64_t first = ds_seen_count(a->seen), was_full = ds_seen_full(a->seen);
+	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
+	if (a->plan->named)
+		DS_TRY(name_rows(b, ids, e));
+	ds_seen_take(a->seen, s->sketches);
+	s->sketches = NULL;
+	DS_TRY(ds_seen_add(a->seen, s->items, s->n_items, e));
+	for (uint32_t row = 0; a->plan->named && row < b->n_rows; row++)
+		for (size_t i = s->rows[row].first; i < s->rows[row].first + s->rows[row].n; i++)
+			ds_seen_name(a->seen, (uint32_t)(first + i), ids[row]);
+	a->n_records += b->n_rows;
+	ds_work_count(w, COUNT_FULL, ds_seen_full(a->seen) - was_full);
+	size_t n = drop_rows(a, w, s);
+	if (n && a->plan->scope != SCOPE_TEXT)
+		return cut_rows(a, w, b, s, e);
+	return a->plan->mark ? mark_rows(a, b, s, e) : DS_OK;
+}

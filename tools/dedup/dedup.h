@@ -1,0 +1,61 @@
+/*
+ * dedup.h - what the files of dsdedup share
+ *
+ * Signing (sign.c) runs on any thread and fills a signed_block; applying (apply.c) is one at a time, in
+ * stream order, and asks the memory of all texts seen.
+ */
+#ifndef DSDEDUP_DEDUP_H
+#define DSDEDUP_DEDUP_H
+
+#include "record/pipe.h"
+#include "text/seen.h"
+
+enum { AGAINST_UNITS = 13 };
+
+typedef enum { SCOPE_TEXT, SCOPE_LINE, SCOPE_PARA } scope;
+
+typedef struct { /* what the user asked for, checked */
+	ds_seen_plan seen;
+	scope scope;
+	bool mark, named; /* named: ids are needed */
+} plan;
+
+typedef struct {
+	size_t first, n; /* items; none where the record has no text */
+	bool contaminated;
+} row_items;
+
+typedef struct {             /* one block between work and order */
+	ds_seen_item *items; /* a text, or with --scope a piece of one, as it is compared */
+	ds_str *texts;       /* of the items */
+	row_items *rows;     /* of the records that are left, in order */
+	size_t n_items, n_rows;
+	uint32_t *sketches; /* heap; handed on with ds_seen_take */
+} signed_block;
+
+/* The set of what --against forbids; never changes, any thread. */
+typedef struct against against;
+DS_MUST ds_rc against_load(
+	against **out, const ds_common *c, const char *path, ds_unit unit, ds_err *e);
+void against_free(against *a);
+bool against_hits(const against *a, ds_ngram *units, ds_str text);
+DS_AUTO_WITH(against, against_free)
+
+/* One a thread. */
+typedef struct signer signer;
+signer *signer_new(const plan *p, const ds_minhash *perm, const against *evil);
+void signer_free(signer *s);
+DS_MUST ds_rc signer_block(signer *s, ds_work *w, ds_block *b, ds_err *e);
+signed_block *signer_result(signer *s);
+
+/* Decides about the items of a block, and does it: rows dropped or marked, pieces cut out. */
+enum { COUNT_EXACT, COUNT_NEAR, COUNT_EMPTIED, COUNT_AGAINST, COUNT_FULL };
+extern const char *const apply_counters[];
+typedef struct {
+	const plan *plan;
+	ds_seen *seen;
+	uint64_t n_records, n_exact, n_near;
+} applier;
+DS_MUST ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e);
+
+#endif
