@@ -8,43 +8,48 @@ static ds_tid input(ds_graph *g, const char *name, int64_t n)
 	return ds_g_input(g, name, DS_I32, DS_DIMS(n));
 }
 
-ds_tid ds_arch_norm(ds_graph *g, const ds_config *c, const char *prefix, ds_tid x, ds_tid residual,
-	ds_tid *sum)
+ds_tid ds_arch_norm(
+	ds_graph *g, const ds_config *c, const char *prefix, ds_tid x, ds_tid residual, ds_tid *sum)
 {
 	DS_NAME(weight, "%s.weight", prefix);
 	DS_NAME(bias, "%s.bias", prefix);
 	bool rms = c->norm_type == DS_NORM_RMS;
-	ds_tid w = ds_g_param(g, weight, DS_DIMS(c->hidden_size), (ds_init){ DS_INIT_ONE, 1 },
-		DS_T_NO_DECAY);
-	ds_tid b = rms ? 0 : ds_g_param(g, bias, DS_DIMS(c->hidden_size),
-				     (ds_init){ DS_INIT_ZERO, 0 }, DS_T_NO_DECAY);
+	ds_tid w = ds_g_param(
+		g, weight, DS_DIMS(c->hidden_size), (ds_init){ DS_INIT_ONE, 1 }, DS_T_NO_DECAY);
+	ds_tid b = rms ? 0
+		       : ds_g_param(g, bias, DS_DIMS(c->hidden_size), (ds_init){ DS_INIT_ZERO, 0 },
+				 DS_T_NO_DECAY);
 	if (!residual && sum)
 		*sum = x;
 	return ds_g_norm(g, x, residual, w, b, (ds_norm_attr){ rms, (float)c->norm_eps },
 		residual ? sum : NULL);
 }
 
-static ds_tid through_cache(ds_graph *g, const ds_build *b, int layer, char what, ds_tid x,
-	int64_t width)
+static ds_tid through_cache(
+	ds_graph *g, const ds_build *b, int layer, char what, ds_tid x, int64_t width)
 {
 	DS_NAME(name, "cache.%d.%c", layer, what);
 	ds_tid cache = ds_g_state(g, name, DS_F32, DS_DIMS(g->batch * b->kv_seq, width));
 	return ds_g_cache_put(g, cache, x, b->past, (int32_t)g->seq, (int32_t)b->kv_seq);
 }
 
-ds_tid ds_arch_attend(ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid q,
-	ds_tid k, ds_tid v)
+ds_tid ds_arch_attend(
+	ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid q, ds_tid k, ds_tid v)
 {
 	int64_t width = c->n_kv_heads * c->head_dim;
 	if (b->kv_seq) {
 		k = through_cache(g, b, layer, 'k', k, width);
 		v = through_cache(g, b, layer, 'v', v, width);
 	}
-	ds_attention_attr a = { .heads = (int32_t)c->n_heads, .kv_heads = (int32_t)c->n_kv_heads,
-		.head_dim = (int32_t)c->head_dim, .seq = (int32_t)g->seq,
-		.kv_seq = (int32_t)(b->kv_seq ? b->kv_seq : g->seq), .causal = true,
+	ds_attention_attr a = { .heads = (int32_t)c->n_heads,
+		.kv_heads = (int32_t)c->n_kv_heads,
+		.head_dim = (int32_t)c->head_dim,
+		.seq = (int32_t)g->seq,
+		.kv_seq = (int32_t)(b->kv_seq ? b->kv_seq : g->seq),
+		.causal = true,
 		.window = (int32_t)c->sliding_window };
-	return ds_g_attention(g, q, k, v, (ds_attention_in){ .first = b->first, .past = b->past }, a);
+	return ds_g_attention(
+		g, q, k, v, (ds_attention_in){ .first = b->first, .past = b->past }, a);
 }
 
 static ds_tid head_weight(ds_graph *g, const ds_config *c)

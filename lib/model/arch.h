@@ -20,31 +20,31 @@ typedef struct {
 	int64_t kv_seq;   /* over 0: key/value caches of so many positions, inputs "past" */
 	int64_t n_logits; /* logits of so many rows, input "rows"; 0: of all rows */
 	/* got; 0: none */
-	ds_tid ids, positions, first, past, rows;  /* inputs, all i32; see model.h */
-	ds_tid targets, inv;                       /* inputs of the loss */
+	ds_tid ids, positions, first, past, rows; /* inputs, all i32; see model.h */
+	ds_tid targets, inv;                      /* inputs of the loss */
 	ds_tid hidden, logits, loss, nll;
 } ds_build;
 
 enum { DS_ARCH_QKV_BIAS = 1 }; /* ds_arch.traits: q, k and v always have biases */
 
 struct ds_arch {
-	const char *name;        /* model_type */
-	const char *class_name;  /* what config.json names under "architectures" */
-	const char *help;        /* one line */
-	int spelling;            /* which of a key's names config.json uses, where it has so many */
-	const char *keys;        /* the keys it has, by their first names, separated by blanks */
+	const char *name;       /* model_type */
+	const char *class_name; /* what config.json names under "architectures" */
+	const char *help;       /* one line */
+	int spelling;           /* which of a key's names config.json uses, where it has so many */
+	const char *keys;       /* the keys it has, by their first names, separated by blanks */
 	unsigned traits;
-	int norm_type;           /* its own, of DS_NORM_… */
-	const char *defaults;    /* k=v,… : what transformers takes where config.json is silent */
-	const char *prefix;      /* some published files leave it off parameter names */
+	int norm_type;        /* its own, of DS_NORM_… */
+	const char *defaults; /* k=v,… : what transformers takes where config.json is silent */
+	const char *prefix;   /* some published files leave it off parameter names */
 	ds_rc (*finish)(ds_config *c, ds_err *e); /* derives and checks */
 	/* The trunk, from ids to the last norm: returns the hidden states [rows, hidden_size]. */
 	ds_tid (*trunk)(ds_graph *g, const ds_config *c, ds_build *b);
-	const char *embedding;   /* the token embedding's name */
-	const char *head;        /* the output projection's name */
+	const char *embedding; /* the token embedding's name */
+	const char *head;      /* the output projection's name */
 };
 
-extern const ds_arch *const ds_archs[]; /* ends with NULL */
+extern const ds_arch *const ds_archs[];   /* ends with NULL */
 const ds_arch *ds_arch_find(ds_str name); /* by model_type or class name; NULL */
 
 /* Builds all that b asks for; errors stay in the graph (ds_graph_check). */
@@ -52,8 +52,8 @@ void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b);
 
 /* What decoders share. */
 enum { DS_NAME_BYTES = 96 };
-#define DS_NAME(var, ...)                                                                          \
-	char var[DS_NAME_BYTES];                                                                   \
+#define DS_NAME(var, ...) \
+	char var[DS_NAME_BYTES]; \
 	snprintf(var, sizeof(var), __VA_ARGS__)
 static inline ds_init ds_init_normal(double deviation)
 {

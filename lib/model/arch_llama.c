@@ -37,7 +37,8 @@ static ds_rc finish(ds_config *c, ds_err *e)
 	if (!c->intermediate_size)
 		return ds_fail(e, DS_USAGE, "intermediate_size=0");
 	if (c->scaling == DS_SCALING_LLAMA3 && c->scaling_low >= c->scaling_high)
-		return ds_fail(e, DS_USAGE, "rope_low_freq_factor=%g is not below rope_high_freq_factor=%g",
+		return ds_fail(e, DS_USAGE,
+			"rope_low_freq_factor=%g is not below rope_high_freq_factor=%g",
 			c->scaling_low, c->scaling_high);
 	return DS_OK;
 }
@@ -83,13 +84,13 @@ static ds_tid linear(ds_graph *g, const char *prefix, const char *part, ds_tid x
 	DS_NAME(bias, "%s.%s.bias", prefix, part);
 	ds_tid w = ds_g_param(g, weight, DS_DIMS(s.out, s.in), ds_init_normal(s.dev), 0);
 	ds_tid b = s.bias ? ds_g_param(g, bias, DS_DIMS(s.out), (ds_init){ DS_INIT_ZERO, 0 },
-				    DS_T_NO_DECAY) :
-			    0;
+				    DS_T_NO_DECAY)
+			  : 0;
 	return ds_g_linear(g, x, w, b, false);
 }
 
-static ds_tid attention(ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid x,
-	ds_tid freq)
+static ds_tid attention(
+	ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid x, ds_tid freq)
 {
 	DS_NAME(at, "model.layers.%d.self_attn", layer);
 	int64_t n = c->hidden_size, nq = c->n_heads * c->head_dim, nk = c->n_kv_heads * c->head_dim;
@@ -135,17 +136,17 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 	return ds_arch_norm(g, c, "model.norm", x, delta, NULL);
 }
 
-#define COMMON_KEYS                                                                                \
-	"vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads "          \
-	"num_key_value_heads max_position_embeddings bos_token_id eos_token_id pad_token_id "      \
-	"rms_norm_eps rope_theta rope_scaling rope_scaling_factor rope_low_freq_factor "           \
-	"rope_high_freq_factor rope_original_positions initializer_range attention_dropout "       \
+#define COMMON_KEYS \
+	"vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads " \
+	"num_key_value_heads max_position_embeddings bos_token_id eos_token_id pad_token_id " \
+	"rms_norm_eps rope_theta rope_scaling rope_scaling_factor rope_low_freq_factor " \
+	"rope_high_freq_factor rope_original_positions initializer_range attention_dropout " \
 	"hidden_act norm_type tie_word_embeddings"
-#define COMMON                                                                                     \
-	.norm_type = DS_NORM_RMS, .prefix = "model.", .finish = finish, .trunk = trunk,            \
+#define COMMON \
+	.norm_type = DS_NORM_RMS, .prefix = "model.", .finish = finish, .trunk = trunk, \
 	.embedding = "model.embed_tokens.weight", .head = "lm_head.weight"
-#define COMMON_DEFAULTS                                                                            \
-	"hidden_act=silu,rms_norm_eps=1e-6,rope_theta=10000,norm_type=rmsnorm,hidden_size=4096,"   \
+#define COMMON_DEFAULTS \
+	"hidden_act=silu,rms_norm_eps=1e-6,rope_theta=10000,norm_type=rmsnorm,hidden_size=4096," \
 	"num_hidden_layers=32,num_attention_heads=32,"
 
 const ds_arch ds_arch_llama = {
@@ -162,9 +163,10 @@ const ds_arch ds_arch_mistral = {
 	.class_name = "MistralForCausalLM",
 	.help = "Mistral: Llama with a sliding window",
 	.keys = COMMON_KEYS " head_dim sliding_window",
-	.defaults = COMMON_DEFAULTS "vocab_size=32000,intermediate_size=14336,num_key_value_heads=8,"
-				    "max_position_embeddings=131072,sliding_window=4096,"
-				    "bos_token_id=1,eos_token_id=2",
+	.defaults =
+		COMMON_DEFAULTS "vocab_size=32000,intermediate_size=14336,num_key_value_heads=8,"
+				"max_position_embeddings=131072,sliding_window=4096,"
+				"bos_token_id=1,eos_token_id=2",
 	COMMON,
 };
 const ds_arch ds_arch_qwen2 = {

@@ -23,7 +23,8 @@ typedef struct { /* paths of one call */
 static const char *join(path *p, const char *out, const char *end, int64_t step, const char *file)
 {
 	ds_buf_clear(&p->at);
-	ds_buf_fmt(&p->at, "%s/%s%lld%s%s%s", out, prefix, (long long)step, end, *file ? "/" : "", file);
+	ds_buf_fmt(&p->at, "%s/%s%lld%s%s%s", out, prefix, (long long)step, end, *file ? "/" : "",
+		file);
 	return ds_buf_text(&p->at);
 }
 
@@ -44,8 +45,8 @@ static bool wanted(const ds_tensor *t, ds_class class)
 	return t->class == class && !(t->flags & DS_T_VIEW);
 }
 
-static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class class,
-	ds_st_type type, ds_err *e)
+static ds_rc write_class(
+	const char *to, ds_exec *x, const ds_graph *g, ds_class class, ds_st_type type, ds_err *e)
 {
 	ds_st_item *items = DS_NEW(ds_st_item, (size_t)g->n_tensors);
 	size_t n = 0;
@@ -72,12 +73,13 @@ static void print_state(ds_buf *b, const ds_ckpt *s)
 		"{\"step\": %lld, \"tokens\": %lld, \"log_bytes\": %lld, \"data\": \"%016llx\",\n"
 		" \"best_eval_loss\": %s, \"evals_since_best\": %lld,\n \"chain\": ",
 		(long long)s->step, (long long)s->tokens, (long long)s->log_bytes,
-		(unsigned long long)s->data, isfinite(s->best) ? best : "null", (long long)s->worse);
+		(unsigned long long)s->data, isfinite(s->best) ? best : "null",
+		(long long)s->worse);
 	ds_buf_fmt(b, "[%s]}\n", s->chain ? s->chain : "");
 }
 
-static ds_rc write_parts(path *p, const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
-	ds_err *e)
+static ds_rc write_parts(
+	path *p, const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e)
 {
 	ds_buf state = { 0 };
 	DS_TRY(ds_dir_make(join(p, out, part, s->step, ""), e));
@@ -128,7 +130,7 @@ static bool publish_by_link(path *p, const char *out, int64_t step)
 	ds_buf_fmt(&to, "%s/model.safetensors", out);
 	unlink(ds_buf_text(&mid));
 	bool ok = link(join(p, out, "", step, "model.safetensors"), ds_buf_text(&mid)) == 0 &&
-		rename(ds_buf_text(&mid), ds_buf_text(&to)) == 0;
+		  rename(ds_buf_text(&mid), ds_buf_text(&to)) == 0;
 	/* rename does nothing where both are the same file already */
 	unlink(ds_buf_text(&mid));
 	ds_buf_free(&mid);
@@ -245,7 +247,8 @@ static ds_rc load_one(const ds_st *s, const ds_tensor *t, float *to, ds_err *e)
 	const ds_st_tensor *from = ds_st_find(s, ds_str_of(t->name));
 	int64_t cols = ds_t_cols(t);
 	if (!from || ds_st_count(from) != ds_t_count(t))
-		return ds_fail(e, DS_BAD, "tensor '%s' is %s", t->name, from ? "of another size" : "missing");
+		return ds_fail(e, DS_BAD, "tensor '%s' is %s", t->name,
+			from ? "of another size" : "missing");
 	for (int64_t row = 0; row < ds_t_rows(t); row++)
 		DS_TRY(ds_st_floats(from, row * cols, cols, to + row * t->ld, e));
 	return DS_OK;
@@ -257,19 +260,22 @@ static ds_rc load_class(const char *from, ds_exec *x, const ds_graph *g, ds_clas
 	DS_TRY(ds_st_open(&s, from, e));
 	for (ds_tid i = 1; i < g->n_tensors; i++)
 		if (wanted(&g->tensors[i], class))
-			DS_TRY_AT(load_one(s, &g->tensors[i], ds_exec_data(x, i), e), e, "%s", from);
+			DS_TRY_AT(
+				load_one(s, &g->tensors[i], ds_exec_data(x, i), e), e, "%s", from);
 	return DS_OK;
 }
 
-ds_rc ds_ckpt_load(const char *out, int64_t step, ds_ckpt *s, ds_exec *x, const ds_graph *g,
-	ds_err *e)
+ds_rc ds_ckpt_load(
+	const char *out, int64_t step, ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e)
 {
 	path p = { 0 };
 	ds_rc rc = read_state(join(&p, out, "", step, "state.json"), s, e);
 	if (rc == DS_OK)
-		rc = load_class(join(&p, out, "", step, "model.safetensors"), x, g, DS_CLASS_PARAM, e);
+		rc = load_class(
+			join(&p, out, "", step, "model.safetensors"), x, g, DS_CLASS_PARAM, e);
 	if (rc == DS_OK)
-		rc = load_class(join(&p, out, "", step, "optimizer.safetensors"), x, g, DS_CLASS_OPT, e);
+		rc = load_class(
+			join(&p, out, "", step, "optimizer.safetensors"), x, g, DS_CLASS_OPT, e);
 	ds_buf_free(&p.at);
 	return rc;
 }

@@ -11,19 +11,19 @@
 #include "graph/exec.h"
 #include "model/safetensors.h"
 
-typedef struct { /* everything that is not a tensor */
-	int64_t step;       /* steps done */
-	int64_t tokens;     /* trained on so far */
-	int64_t log_bytes;  /* length of log.jsonl */
-	uint64_t data;      /* ds_rows_identity */
-	double best;        /* smallest eval loss; infinite: none yet */
-	int64_t worse;      /* evaluations since */
-	const char *chain;  /* the data's provenance, JSON; not read back */
+typedef struct {           /* everything that is not a tensor */
+	int64_t step;      /* steps done */
+	int64_t tokens;    /* trained on so far */
+	int64_t log_bytes; /* length of log.jsonl */
+	uint64_t data;     /* ds_rows_identity */
+	double best;       /* smallest eval loss; infinite: none yet */
+	int64_t worse;     /* evaluations since */
+	const char *chain; /* the data's provenance, JSON; not read back */
 } ds_ckpt;
 
 /* Writes checkpoint-STEP, whole or not at all. */
-DS_MUST ds_rc ds_ckpt_save(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
-	ds_err *e);
+DS_MUST ds_rc ds_ckpt_save(
+	const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e);
 /* Makes the weights of checkpoint-STEP those of OUT itself, stored as type, in one rename. */
 DS_MUST ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
 	ds_st_type type, ds_err *e);
@@ -31,10 +31,10 @@ DS_MUST ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, con
  * The newest whole checkpoint's step, 0 where there is none. What is damaged is passed over and
  * named in *passed (may be NULL), which lives in mem.
  */
-DS_MUST ds_rc ds_ckpt_newest(const char *out, int64_t *step, ds_arena *mem, const char **passed,
-	ds_err *e);
-DS_MUST ds_rc ds_ckpt_load(const char *out, int64_t step, ds_ckpt *s, ds_exec *x, const ds_graph *g,
-	ds_err *e);
+DS_MUST ds_rc ds_ckpt_newest(
+	const char *out, int64_t *step, ds_arena *mem, const char **passed, ds_err *e);
+DS_MUST ds_rc ds_ckpt_load(
+	const char *out, int64_t step, ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e);
 /* Removes all but the `keep` newest (0 keeps all), and what an interrupted write left. */
 DS_MUST ds_rc ds_ckpt_prune(const char *out, int64_t keep, ds_err *e);
 

@@ -53,10 +53,10 @@ const ds_key ds_config_keys[] = {
 
 static const char *const dropouts[] = { "embd_pdrop", "resid_pdrop", "attention_dropout", NULL };
 
-#define LLAMA3                                                                                     \
-	"vocab_size=128256,max_position_embeddings=131072,rms_norm_eps=1e-5,rope_theta=500000,"    \
-	"rope_scaling=llama3,rope_scaling_factor=32,rope_low_freq_factor=1,"                       \
-	"rope_high_freq_factor=4,rope_original_positions=8192,bos_token_id=128000,"                \
+#define LLAMA3 \
+	"vocab_size=128256,max_position_embeddings=131072,rms_norm_eps=1e-5,rope_theta=500000," \
+	"rope_scaling=llama3,rope_scaling_factor=32,rope_low_freq_factor=1," \
+	"rope_high_freq_factor=4,rope_original_positions=8192,bos_token_id=128000," \
 	"eos_token_id=128001"
 #define NO_DROPOUT "embd_pdrop=0,resid_pdrop=0,attn_pdrop=0"
 static const struct {
@@ -158,7 +158,8 @@ static ds_rc unknown_arch(ds_str name, ds_err *e)
 		memcpy(list + n, ds_archs[i]->name, m + 1);
 		n += m;
 	}
-	return ds_fail(e, DS_USAGE, "model_type '%.*s' is not known; there are:%s", DS_FMT(name), list);
+	return ds_fail(
+		e, DS_USAGE, "model_type '%.*s' is not known; there are:%s", DS_FMT(name), list);
 }
 
 ds_rc ds_config_init(ds_config *c, ds_str arch, ds_arena *mem, ds_err *e)
@@ -166,8 +167,15 @@ ds_rc ds_config_init(ds_config *c, ds_str arch, ds_arena *mem, ds_err *e)
 	const ds_arch *a = ds_arch_find(arch);
 	if (!a)
 		return unknown_arch(arch, e);
-	*c = (ds_config){ .arch = a, .bos = -1, .eos = -1, .pad = -1, .scaling_factor = 1,
-		.scaling_low = 1, .scaling_high = 4, .scaling_original = 8192, .init_range = 0.02 };
+	*c = (ds_config){ .arch = a,
+		.bos = -1,
+		.eos = -1,
+		.pad = -1,
+		.scaling_factor = 1,
+		.scaling_low = 1,
+		.scaling_high = 4,
+		.scaling_original = 8192,
+		.init_range = 0.02 };
 	return set_all(c, a->defaults, mem, e);
 }
 
@@ -191,7 +199,8 @@ ds_rc ds_config_preset(ds_config *c, ds_str name, ds_arena *mem, ds_err *e)
 		ds_key names[N_PRESETS + 1] = { 0 };
 		for (int k = 0; k < N_PRESETS; k++)
 			names[k].name = presets[k].name;
-		return ds_fail(e, DS_USAGE, "model '%.*s' is neither a file nor a preset; the nearest preset is '%s'",
+		return ds_fail(e, DS_USAGE,
+			"model '%.*s' is neither a file nor a preset; the nearest preset is '%s'",
 			DS_FMT(name), ds_key_nearest(names, NULL, name));
 	}
 	DS_TRY(ds_config_init(c, ds_str_of(presets[i].arch), mem, e));
@@ -387,14 +396,14 @@ static bool ours(const ds_config *c, const ds_json *m)
 {
 	const ds_key *k = key_of(m->key);
 	return (k && has_key(c->arch, k)) || is_scaling(m) || ds_str_is(m->key, "model_type") ||
-		ds_str_is(m->key, "architectures") || ds_str_is(m->key, "torch_dtype") ||
-		ds_str_is(m->key, "dtype") || ds_str_is(m->key, "transformers_version");
+	       ds_str_is(m->key, "architectures") || ds_str_is(m->key, "torch_dtype") ||
+	       ds_str_is(m->key, "dtype") || ds_str_is(m->key, "transformers_version");
 }
 
 void ds_config_print(const ds_config *c, ds_buf *out)
 {
-	ds_buf_fmt(out, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\"", c->arch->class_name,
-		c->arch->name);
+	ds_buf_fmt(out, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\"",
+		c->arch->class_name, c->arch->name);
 	for (const ds_key *k = ds_config_keys; k->name; k++)
 		if (has_key(c->arch, k))
 			print_key(c, k, out);

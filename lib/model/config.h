@@ -21,15 +21,16 @@ enum { DS_SCALING_NONE, DS_SCALING_LINEAR, DS_SCALING_LLAMA3 };
 
 typedef struct ds_config {
 	const ds_arch *arch;
-	int64_t vocab_size, hidden_size, intermediate_size; /* 0 for the last: the architecture's own */
-	int64_t n_layers, n_heads, n_kv_heads, head_dim;    /* 0 for the last two: derived */
+	int64_t vocab_size, hidden_size,
+		intermediate_size; /* 0 for the last: the architecture's own */
+	int64_t n_layers, n_heads, n_kv_heads, head_dim; /* 0 for the last two: derived */
 	int64_t max_positions;
 	int64_t sliding_window; /* 0: none */
 	int64_t bos, eos, pad;  /* -1: none */
 	double norm_eps, rope_theta, init_range;
 	double embd_dropout, resid_dropout, attn_dropout;
-	int act;                /* an index of the key's choices: ds_config_act */
-	int norm_type;          /* DS_NORM_… */
+	int act;       /* an index of the key's choices: ds_config_act */
+	int norm_type; /* DS_NORM_… */
 	bool tied, attention_bias, mlp_bias;
 	int scaling; /* DS_SCALING_…, with the four below */
 	double scaling_factor, scaling_low, scaling_high;

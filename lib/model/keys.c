@@ -55,7 +55,7 @@ static int distance(const char *a, ds_str b)
 			int cost = a[i - 1] != b.at[j - 1];
 			now[j] = min3(up[j] + 1, now[j - 1] + 1, up[j - 1] + cost);
 			bool swapped = i > 1 && j > 1 && a[i - 1] == b.at[j - 2] &&
-				a[i - 2] == b.at[j - 1];
+				       a[i - 2] == b.at[j - 1];
 			if (swapped && up2[j - 2] + 1 < now[j])
 				now[j] = up2[j - 2] + 1;
 		}
@@ -114,9 +114,11 @@ static ds_rc wrong(const ds_key *k, ds_str value, const char *wanted, ds_err *e)
 static ds_rc in_range(const ds_key *k, ds_str value, double v, ds_err *e)
 {
 	if (v < k->min)
-		return ds_fail(e, DS_USAGE, "%s=%.*s: the least is %.16g", k->name, DS_FMT(value), k->min);
+		return ds_fail(
+			e, DS_USAGE, "%s=%.*s: the least is %.16g", k->name, DS_FMT(value), k->min);
 	if (v > k->max)
-		return ds_fail(e, DS_USAGE, "%s=%.*s: the most is %.16g", k->name, DS_FMT(value), k->max);
+		return ds_fail(
+			e, DS_USAGE, "%s=%.*s: the most is %.16g", k->name, DS_FMT(value), k->max);
 	return DS_OK;
 }
 
@@ -269,8 +271,8 @@ static size_t pair_end(ds_str text, size_t from, bool (*known)(void *, ds_str), 
 	return text.n;
 }
 
-ds_rc ds_pairs_each(ds_str text, bool (*known)(void *, ds_str), ds_pair_fn *fn, void *context,
-	ds_err *e)
+ds_rc ds_pairs_each(
+	ds_str text, bool (*known)(void *, ds_str), ds_pair_fn *fn, void *context, ds_err *e)
 {
 	size_t at = 0;
 	do {
@@ -294,7 +296,8 @@ ds_rc ds_ini_each(ds_str text, ds_pair_fn *fn, void *context, ds_err *e)
 			continue;
 		ds_str name = ds_str_trim(ds_str_cut(one, '=', &value));
 		if (!value.at)
-			return ds_fail(e, DS_USAGE, "line %u: '%.*s': wanted key = value", line, DS_FMT(one));
+			return ds_fail(e, DS_USAGE, "line %u: '%.*s': wanted key = value", line,
+				DS_FMT(one));
 		DS_TRY_AT(fn(context, name, ds_str_trim(value), e), e, "line %u", line);
 	}
 	return DS_OK;

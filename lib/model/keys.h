@@ -38,8 +38,8 @@ const ds_key *ds_key_find(const ds_key *table, ds_str name);
 const char *ds_key_nearest(const ds_key *a, const ds_key *b, ds_str name);
 DS_MUST ds_rc ds_key_set(const ds_key *k, void *base, ds_str value, ds_arena *mem, ds_err *e);
 /* The same from a JSON value; null leaves what is there. */
-DS_MUST ds_rc ds_key_set_json(const ds_key *k, void *base, const ds_json *v, ds_arena *mem,
-	ds_err *e);
+DS_MUST ds_rc ds_key_set_json(
+	const ds_key *k, void *base, const ds_json *v, ds_arena *mem, ds_err *e);
 /* The value as ds_key_set reads it; nothing for a TEXT that is NULL. */
 void ds_key_print(const ds_key *k, const void *base, ds_buf *out);
 bool ds_key_equal(const ds_key *k, const void *a, const void *b);

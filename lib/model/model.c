@@ -210,7 +210,8 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 /* Buffers that transformers itself recomputes and older files carry along. */
 static bool is_buffer(ds_str name)
 {
-	static const char *const ends[] = { ".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq" };
+	static const char *const ends[] = { ".attn.bias", ".attn.masked_bias",
+		"rotary_emb.inv_freq" };
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (ds_str_ends(name, ds_str_of(ends[i])))
 			return true;

@@ -69,9 +69,10 @@ static ds_rc check_packed(const ds_rows *r, const piece *p, uint32_t rec, ds_err
 	uint32_t n = p->ids.off[rec + 1] - p->ids.off[rec];
 	const list_col *m = &p->mask;
 	if (n != (uint64_t)r->seq || (p->ids.present && !ds_bit(p->ids.present, rec)))
-		return ds_fail(e, DS_BAD, "%s:%llu: a row of %u tokens, the others have %lld", p->origin,
-			(unsigned long long)(p->record + rec), n, (long long)r->seq);
-	if (m->off && (!m->present || ds_bit(m->present, rec)) && m->off[rec + 1] - m->off[rec] != n)
+		return ds_fail(e, DS_BAD, "%s:%llu: a row of %u tokens, the others have %lld",
+			p->origin, (unsigned long long)(p->record + rec), n, (long long)r->seq);
+	if (m->off && (!m->present || ds_bit(m->present, rec)) &&
+		m->off[rec + 1] - m->off[rec] != n)
 		return ds_fail(e, DS_BAD, "%s:%llu: a mask of %u bytes for %u tokens", p->origin,
 			(unsigned long long)(p->record + rec), m->off[rec + 1] - m->off[rec], n);
 	return DS_OK;

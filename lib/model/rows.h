@@ -36,7 +36,8 @@ DS_AUTO_WITH(ds_rows, ds_rows_close)
 int64_t ds_rows_count(const ds_rows *r);
 int64_t ds_rows_seq(const ds_rows *r);
 int64_t ds_rows_tokens(const ds_rows *r); /* seq * count */
-const ds_tok *ds_rows_tok(const ds_rows *r); /* the model's, or what was found; NULL: none is known */
+const ds_tok *ds_rows_tok(
+	const ds_rows *r); /* the model's, or what was found; NULL: none is known */
 uint64_t ds_rows_identity(const ds_rows *r); /* of the data, the same whenever it is the same */
 ds_str ds_rows_chain(const ds_rows *r);      /* its provenance as JSON, an array of chains */
 

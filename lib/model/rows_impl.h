@@ -10,15 +10,15 @@
 
 typedef struct { /* a list column as one block has it */
 	const void *data;
-	const uint32_t *off; /* NULL: the block has no such column */
+	const uint32_t *off;    /* NULL: the block has no such column */
 	const uint8_t *present; /* NULL: every record has it */
-	bool wide;           /* u32 elements; else u16 (ids, docs) or u8 (mask) */
+	bool wide;              /* u32 elements; else u16 (ids, docs) or u8 (mask) */
 } list_col;
 
-typedef struct { /* one block's worth of rows or tokens */
-	int64_t first;   /* packed: number of its first row; else of its first token in the whole */
+typedef struct {       /* one block's worth of rows or tokens */
+	int64_t first; /* packed: number of its first row; else of its first token in the whole */
 	uint32_t n_rows;
-	bool ready;      /* ids and so on are set; else they are read through reader */
+	bool ready; /* ids and so on are set; else they are read through reader */
 	ds_reader *reader;
 	ds_index_entry entry;
 	const char *origin; /* file, for messages */
@@ -36,7 +36,7 @@ struct ds_rows {
 	int64_t seq, count, vocab_size, n_tokens; /* n_tokens: unpacked, separators included */
 	const ds_tok *tok;
 	ds_tok *own_tok;
-	bool tok_known;  /* tok is the model's or was found in a shard */
+	bool tok_known;         /* tok is the model's or was found in a shard */
 	int64_t separator, pad; /* ids; separator -1: none */
 	uint64_t identity;
 	ds_buf chain;

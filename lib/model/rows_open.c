@@ -41,7 +41,7 @@ static ds_rc take_list(list_col *out, ds_block *b, const char *name, ds_err *e)
 	if (!c)
 		return DS_OK;
 	bool ok = c->type == DS_T_U16S || c->type == DS_T_U32S ||
-		(c->type == DS_T_BYTES && ds_str_is(c->name, "mask"));
+		  (c->type == DS_T_BYTES && ds_str_is(c->name, "mask"));
 	if (!ok)
 		return ds_fail(e, DS_BAD, "field '%s' is %s, wanted u16[] or u32[]", name,
 			ds_type_name(c->type));
@@ -83,7 +83,8 @@ static ds_rc meet_tokenizer(ds_rows *r, const ds_opt *opts, size_t n, const char
 			ds_h128 a = ds_tok_identity(r->tok), b = ds_tok_identity(t);
 			if (a.lo != b.lo || a.hi != b.hi)
 				return ds_fail(e, DS_BAD,
-					"%s: encoded with another tokenizer (%s) than the model's (%s)",
+					"%s: encoded with another tokenizer (%s) than the model's "
+					"(%s)",
 					origin, ds_tok_name(t), ds_tok_name(r->tok));
 			continue;
 		}
@@ -223,8 +224,8 @@ static void own_ids(ds_rows *r, piece *p, const ds_buf *ids, uint32_t *off)
 	p->ready = true;
 }
 
-static ds_rc encode_rows(ds_rows *r, ds_block *b, ds_tok_scratch *scratch, ds_buf *ids,
-	uint32_t *off, ds_err *e)
+static ds_rc encode_rows(
+	ds_rows *r, ds_block *b, ds_tok_scratch *scratch, ds_buf *ids, uint32_t *off, ds_err *e)
 {
 	const ds_col *text;
 	DS_TRY(ds_block_get(b, "text", &text, e));
@@ -240,7 +241,8 @@ static ds_rc encode_rows(ds_rows *r, ds_block *b, ds_tok_scratch *scratch, ds_bu
 				(unsigned long long)(b->origin_record + row));
 		DS_TRY(ds_tok_encode(r->tok, scratch, s, 0, &at, &n, e));
 		if (ids->n / 4 + n > UINT32_MAX / 2)
-			return ds_fail(e, DS_BAD, "%s: over 2 billion tokens in a block", b->origin);
+			return ds_fail(
+				e, DS_BAD, "%s: over 2 billion tokens in a block", b->origin);
 		ds_buf_add(ids, at, n * 4);
 		off[row + 1] = (uint32_t)(ids->n / 4);
 	}
@@ -318,14 +320,16 @@ static ds_rc number_pieces(ds_rows *r, const ds_rows_opts *o, ds_err *e)
 		if (p->ready && r->packed != (p->docs.off != NULL))
 			return ds_fail(e, DS_BAD, "%s: %s, what came before is%s", p->origin,
 				r->packed ? "not packed" : "packed rows", r->packed ? "" : " not");
-		at += r->packed ? p->n_rows :
-				  (int64_t)(p->ids.off[p->n_rows] - p->ids.off[0]) + sep * p->n_rows;
+		at += r->packed
+			      ? p->n_rows
+			      : (int64_t)(p->ids.off[p->n_rows] - p->ids.off[0]) + sep * p->n_rows;
 	}
 	if (!at)
 		return ds_fail(e, DS_BAD, "no tokens in the input");
 	if (r->packed && o->seq && o->seq != r->seq)
 		return ds_fail(e, DS_USAGE,
-			"seq=%lld, but the rows have %lld tokens: pack them again with dstok --seq %lld",
+			"seq=%lld, but the rows have %lld tokens: pack them again with dstok --seq "
+			"%lld",
 			(long long)o->seq, (long long)r->seq, (long long)o->seq);
 	if (!r->packed)
 		r->seq = o->seq ? o->seq : o->seq_max;

@@ -38,7 +38,7 @@ static const struct {
 
 struct ds_st {
 	ds_arena *mem;
-	ds_in *in;       /* NULL: the bytes are the caller's */
+	ds_in *in; /* NULL: the bytes are the caller's */
 	ds_st_tensor *at;
 	size_t n;
 	ds_map *by_name; /* to an index of at */
@@ -68,7 +68,8 @@ void ds_st_shape(const ds_st_tensor *t, char out[128])
 	size_t n = 0;
 	out[n++] = '[';
 	for (int i = 0; i < t->rank && n < 100; i++)
-		n += (size_t)snprintf(out + n, 127 - n, "%s%lld", i ? ", " : "", (long long)t->dims[i]);
+		n += (size_t)snprintf(
+			out + n, 127 - n, "%s%lld", i ? ", " : "", (long long)t->dims[i]);
 	snprintf(out + n, 128 - n, "]");
 }
 
@@ -87,18 +88,20 @@ static ds_rc read_type(ds_st_tensor *t, const ds_json *entry, ds_err *e)
 }
 
 /* Non-negative whole numbers of an array. */
-static ds_rc read_numbers(const ds_json *entry, const char *key, size_t most, int64_t *out, int *n,
-	ds_err *e)
+static ds_rc read_numbers(
+	const ds_json *entry, const char *key, size_t most, int64_t *out, int *n, ds_err *e)
 {
 	const ds_json *list = ds_json_get(entry, key);
 	if (!list || list->kind != DS_J_ARR)
 		return ds_fail(e, DS_BAD, "'%s' is not an array", key);
 	if (list->n > most)
-		return ds_fail(e, DS_BAD, "'%s' has %zu numbers, the limit is %zu", key, list->n, most);
+		return ds_fail(
+			e, DS_BAD, "'%s' has %zu numbers, the limit is %zu", key, list->n, most);
 	for (size_t i = 0; i < list->n; i++) {
 		const ds_json *v = list->items[i];
 		if (v->kind != DS_J_I64 || v->i < 0)
-			return ds_fail(e, DS_BAD, "'%s' holds something else than whole numbers", key);
+			return ds_fail(
+				e, DS_BAD, "'%s' holds something else than whole numbers", key);
 		out[i] = v->i;
 	}
 	*n = (int)list->n;
@@ -122,8 +125,8 @@ static ds_rc read_entry(ds_st *s, const ds_json *entry, ds_st_tensor *t, ds_err 
 		if (!ds_mul(bytes, (size_t)t->dims[i], &bytes) || bytes > INT64_MAX)
 			return ds_fail(e, DS_BAD, "the shape's size does not fit into 63 bits");
 	if (span[0] > span[1])
-		return ds_fail(e, DS_BAD, "data_offsets [%lld, %lld] run backwards", (long long)span[0],
-			(long long)span[1]);
+		return ds_fail(e, DS_BAD, "data_offsets [%lld, %lld] run backwards",
+			(long long)span[0], (long long)span[1]);
 	if ((uint64_t)(span[1] - span[0]) != bytes)
 		return ds_fail(e, DS_BAD, "%lld bytes of data, its shape needs %zu",
 			(long long)(span[1] - span[0]), bytes);
@@ -155,8 +158,9 @@ static ds_rc check_cover(ds_st *s, ds_err *e)
 		const ds_st_tensor *t = &s->at[i];
 		if ((const char *)t->data != at)
 			return ds_fail(e, DS_BAD, "tensor '%.*s' %s at byte %zu of the data",
-				DS_FMT(t->name), (const char *)t->data < at ? "overlaps another" :
-									    "leaves a gap before it",
+				DS_FMT(t->name),
+				(const char *)t->data < at ? "overlaps another"
+							   : "leaves a gap before it",
 				(size_t)((const char *)t->data - s->data.at));
 		at += t->bytes;
 	}
@@ -174,7 +178,8 @@ static ds_rc parse(ds_st *s, ds_str file, ds_err *e)
 	if (!ds_cur_ok(&c))
 		return ds_fail(e, DS_SHORT, "%zu bytes: too short for safetensors", file.n);
 	if (n > DS_ST_MAX_HEADER)
-		return ds_fail(e, DS_BAD, "a header of %llu bytes, the limit is %d: not safetensors",
+		return ds_fail(e, DS_BAD,
+			"a header of %llu bytes, the limit is %d: not safetensors",
 			(unsigned long long)n, DS_ST_MAX_HEADER);
 	if (n > ds_cur_left(&c))
 		return ds_fail(e, DS_SHORT, "a header of %llu bytes in a file of %zu",
@@ -384,7 +389,8 @@ static ds_rc write_floats(ds_out *out, const float *v, int64_t n, ds_st_type typ
 	for (int64_t from = 0; from < n; from += 4096) {
 		int64_t m = n - from < 4096 ? n - from : 4096;
 		for (int64_t i = 0; i < m; i++)
-			half[i] = type == DS_ST_F16 ? f16_of_f32(v[from + i]) : bf16_of_f32(v[from + i]);
+			half[i] = type == DS_ST_F16 ? f16_of_f32(v[from + i])
+						    : bf16_of_f32(v[from + i]);
 		DS_TRY(ds_out_write(out, half, (size_t)m * 2, e));
 	}
 	return DS_OK;

@@ -14,9 +14,22 @@
 #include "base/str.h"
 
 typedef enum {
-	DS_ST_F64, DS_ST_F32, DS_ST_BF16, DS_ST_F16, DS_ST_F8_E5M2, DS_ST_F8_E4M3,
-	DS_ST_I64, DS_ST_U64, DS_ST_I32, DS_ST_U32, DS_ST_I16, DS_ST_U16, DS_ST_I8, DS_ST_U8,
-	DS_ST_BOOL, DS_ST_N_TYPES,
+	DS_ST_F64,
+	DS_ST_F32,
+	DS_ST_BF16,
+	DS_ST_F16,
+	DS_ST_F8_E5M2,
+	DS_ST_F8_E4M3,
+	DS_ST_I64,
+	DS_ST_U64,
+	DS_ST_I32,
+	DS_ST_U32,
+	DS_ST_I16,
+	DS_ST_U16,
+	DS_ST_I8,
+	DS_ST_U8,
+	DS_ST_BOOL,
+	DS_ST_N_TYPES,
 } ds_st_type;
 const char *ds_st_type_name(ds_st_type t);
 size_t ds_st_type_bytes(ds_st_type t);
@@ -41,7 +54,7 @@ DS_MUST ds_rc ds_st_view(ds_st **s, ds_str bytes, ds_err *e);
 void ds_st_close(ds_st *s); /* NULL is fine */
 DS_AUTO_WITH(ds_st, ds_st_close)
 size_t ds_st_n(const ds_st *s);
-const ds_st_tensor *ds_st_at(const ds_st *s, size_t i); /* in the order of the data */
+const ds_st_tensor *ds_st_at(const ds_st *s, size_t i);      /* in the order of the data */
 const ds_st_tensor *ds_st_find(const ds_st *s, ds_str name); /* NULL: there is none */
 /* The values from element `from` on as f32; DS_BAD for types that are not floating point. */
 DS_MUST ds_rc ds_st_floats(const ds_st_tensor *t, int64_t from, int64_t n, float *out, ds_err *e);
@@ -52,9 +65,10 @@ typedef struct { /* one tensor to be written */
 	int rank;
 	int64_t dims[DS_ST_MAX_RANK];
 	const float *data;
-	int64_t ld;      /* elements from a row to the next; 0: the last dimension */
+	int64_t ld; /* elements from a row to the next; 0: the last dimension */
 } ds_st_item;
 /* f32 values stored as `type` (F32, BF16 or F16), sorted by name; metadata {"format":"pt"}. */
-DS_MUST ds_rc ds_st_write(const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_err *e);
+DS_MUST ds_rc ds_st_write(
+	const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_err *e);
 
 #endif

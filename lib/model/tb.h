@@ -23,8 +23,8 @@ typedef struct {
 DS_MUST ds_rc ds_tb_open(ds_tb **t, const char *dir, int64_t first_step, double seconds, ds_err *e);
 void ds_tb_close(ds_tb *t); /* NULL is fine */
 /* Written and flushed, so that a killed run loses nothing. */
-DS_MUST ds_rc ds_tb_add(ds_tb *t, int64_t step, double seconds, const ds_tb_scalar *s, size_t n,
-	ds_err *e);
+DS_MUST ds_rc ds_tb_add(
+	ds_tb *t, int64_t step, double seconds, const ds_tb_scalar *s, size_t n, ds_err *e);
 DS_AUTO_WITH(ds_tb, ds_tb_close)
 
 #endif

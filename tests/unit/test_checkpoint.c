@@ -28,8 +28,13 @@ static bool exists(const char *file)
 static void save(int64_t step)
 {
 	ds_err e;
-	ds_ckpt s = { .step = step, .tokens = 100 * step, .log_bytes = 10 * step, .data = 77,
-		.best = step == 1 ? INFINITY : 2.5, .worse = 1, .chain = "{\"a\":1}" };
+	ds_ckpt s = { .step = step,
+		.tokens = 100 * step,
+		.log_bytes = 10 * step,
+		.data = 77,
+		.best = step == 1 ? INFINITY : 2.5,
+		.worse = 1,
+		.chain = "{\"a\":1}" };
 	assert_int_equal(ds_ckpt_save(dir, &s, x, g, &e), DS_OK);
 	assert_int_equal(ds_ckpt_publish(dir, &s, x, g, DS_ST_F32, &e), DS_OK);
 }
@@ -115,7 +120,8 @@ static void events_are_framed_as_tensorboard_reads_them(void **state)
 	assert_int_equal((uint8_t)file.at[23], 0x1a);
 	assert_memory_equal(file.at + 25, "brain.Event:2", 13);
 	/* the last message ends with: value { tag "loss" simple_value 0.5 } */
-	static const uint8_t tail[] = { 0x2a, 13, 0x0a, 11, 0x0a, 4, 'l', 'o', 's', 's', 0x15, 0, 0, 0, 0x3f };
+	static const uint8_t tail[] = { 0x2a, 13, 0x0a, 11, 0x0a, 4, 'l', 'o', 's', 's', 0x15, 0, 0,
+		0, 0x3f };
 	assert_memory_equal(file.at + file.n - 4 - sizeof(tail), tail, sizeof(tail));
 	ds_buf_free(&file);
 }
@@ -140,10 +146,10 @@ static int set_up(void **state)
 	pool = ds_pool_new(1);
 	ds_arch_build(g, &c, &b);
 	ds_compile how = { .train = true, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f };
-	return ds_graph_compile(g, &how, &e) == DS_OK &&
-			ds_exec_new(&x, g, ds_backend_ref(), pool, (ds_exec_opts){ 0 }, &e) == DS_OK ?
-		0 :
-		-1;
+	return ds_graph_compile(g, &how, &e) == DS_OK && ds_exec_new(&x, g, ds_backend_ref(), pool,
+								 (ds_exec_opts){ 0 }, &e) == DS_OK
+		       ? 0
+		       : -1;
 }
 
 static int tear_down(void **state)

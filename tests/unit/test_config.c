@@ -60,12 +60,14 @@ static void presets_have_the_published_sizes(void **state)
 static void a_published_config_is_read_and_written_back(void **state)
 {
 	static const char json[] =
-		"{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":64,"
+		"{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_"
+		"size\":64,"
 		"\"intermediate_size\":172,\"num_hidden_layers\":5,\"num_attention_heads\":8,"
 		"\"num_key_value_heads\":4,\"vocab_size\":512,\"rms_norm_eps\":1e-05,"
 		"\"eos_token_id\":[2,5],\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":32.0,"
 		"\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"
-		"\"original_max_position_embeddings\":64},\"pad_token_id\":null,\"my_own\":{\"a\":[1]}}";
+		"\"original_max_position_embeddings\":64},\"pad_token_id\":null,\"my_own\":{\"a\":["
+		"1]}}";
 	ds_config a, b;
 	ds_err e;
 	ds_buf out = { 0 };
@@ -126,11 +128,14 @@ static void what_is_wrong_is_named(void **state)
 			"model_type 'bloom' is not known; there are: gpt2 llama mistral qwen2" },
 		{ "{}", "no model_type" },
 		{ "[1]", "not a JSON object" },
-		{ "{\"model_type\":\"gpt2\",\"n_layer\":0}", "num_hidden_layers=0: the least is 1" },
+		{ "{\"model_type\":\"gpt2\",\"n_layer\":0}",
+			"num_hidden_layers=0: the least is 1" },
 		{ "{\"model_type\":\"gpt2\",\"n_layer\":\"many\"}",
 			"num_hidden_layers='many': wanted a whole number" },
-		{ "{\"model_type\":\"gpt2\",\"n_layer\":[]}", "num_hidden_layers is an array, wanted a value" },
-		{ "{\"model_type\":\"gpt2\",\"n_head\":5}", "n_embd=768 is not a multiple of n_head=5" },
+		{ "{\"model_type\":\"gpt2\",\"n_layer\":[]}",
+			"num_hidden_layers is an array, wanted a value" },
+		{ "{\"model_type\":\"gpt2\",\"n_head\":5}",
+			"n_embd=768 is not a multiple of n_head=5" },
 		{ "{\"model_type\":\"gpt2\",\"vocab_size\":100}",
 			"a special token's id is not below vocab_size=100" },
 		{ "{\"model_type\":\"gpt2\",\"scale_attn_by_inverse_layer_idx\":true}",
@@ -138,7 +143,8 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"model_type\":\"llama\",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4}}",
 			"rope_scaling='yarn': wanted none|linear|llama3" },
 		{ "{\"model_type\":\"llama\",\"hidden_act\":\"mish\"}",
-			"hidden_act='mish': wanted gelu_new|gelu_pytorch_tanh|gelu_fast|gelu|silu|swish|relu|"
+			"hidden_act='mish': wanted "
+			"gelu_new|gelu_pytorch_tanh|gelu_fast|gelu|silu|swish|relu|"
 			"tanh|sigmoid" },
 		{ "{\"model_type\":\"llama\",\"num_key_value_heads\":5}",
 			"num_attention_heads=32 is not a multiple of num_key_value_heads=5" },

@@ -99,9 +99,11 @@ static void what_is_printed_reads_back(void **state)
 	setting a = { .mem = ds_arena_new(100) }, b = { .mem = a.mem };
 	ds_err e;
 	ds_buf ini = { 0 };
-	assert_int_equal(pairs(&a, "steps=12,every=3,eval_every=epoch,lr=0.1,on=true,text=a b,c", &e),
+	assert_int_equal(
+		pairs(&a, "steps=12,every=3,eval_every=epoch,lr=0.1,on=true,text=a b,c", &e),
 		DS_USAGE);
-	assert_int_equal(pairs(&a, "steps=12,eval_every=epoch,lr=0.1,on=true,text=a b,c", &e), DS_OK);
+	assert_int_equal(
+		pairs(&a, "steps=12,eval_every=epoch,lr=0.1,on=true,text=a b,c", &e), DS_OK);
 	ds_buf_add_c(&ini, "# made by a test\n[run]\n");
 	for (const ds_key *k = table; k->name; k++) {
 		ds_buf_fmt(&ini, "%s = ", k->name);

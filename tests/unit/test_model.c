@@ -48,7 +48,8 @@ static void halve_heads(float *w, int64_t heads, int64_t head_dim, int64_t cols)
 		float *at = w + h * head_dim * cols;
 		memcpy(old, at, (size_t)(head_dim * cols) * 4);
 		for (int64_t r = 0; r < head_dim; r++)
-			memcpy(at + (r / 2 + r % 2 * head_dim / 2) * cols, old + r * cols, (size_t)cols * 4);
+			memcpy(at + (r / 2 + r % 2 * head_dim / 2) * cols, old + r * cols,
+				(size_t)cols * 4);
 	}
 	ds_mem_free(old);
 }
@@ -59,8 +60,8 @@ static float *take(weights *w, ds_cur *c, int layer, const char *part, int64_t r
 	size_t n = (size_t)(rows ? rows * cols : cols);
 	ds_cur_copy(c, at, n * 4);
 	w->used += n;
-	w->items[w->n++] = rows ? (ds_st_item){ name_of(layer, part), 2, { rows, cols }, at, 0 } :
-				  (ds_st_item){ name_of(layer, part), 1, { cols }, at, 0 };
+	w->items[w->n++] = rows ? (ds_st_item){ name_of(layer, part), 2, { rows, cols }, at, 0 }
+				: (ds_st_item){ name_of(layer, part), 1, { cols }, at, 0 };
 	return at;
 }
 
@@ -77,9 +78,11 @@ static void convert(ds_str bin)
 	for (int i = 0; i < s.layers; i++)
 		take(&w, &c, i, "input_layernorm", 0, s.dim);
 	for (int i = 0; i < s.layers; i++)
-		halve_heads(take(&w, &c, i, "self_attn.q_proj", s.dim, s.dim), s.heads, head, s.dim);
+		halve_heads(
+			take(&w, &c, i, "self_attn.q_proj", s.dim, s.dim), s.heads, head, s.dim);
 	for (int i = 0; i < s.layers; i++)
-		halve_heads(take(&w, &c, i, "self_attn.k_proj", kv, s.dim), s.kv_heads, head, s.dim);
+		halve_heads(
+			take(&w, &c, i, "self_attn.k_proj", kv, s.dim), s.kv_heads, head, s.dim);
 	for (int i = 0; i < s.layers; i++)
 		take(&w, &c, i, "self_attn.v_proj", kv, s.dim);
 	for (int i = 0; i < s.layers; i++)
@@ -122,7 +125,8 @@ static engine start(const ds_model *m, int64_t batch, int64_t seq, ds_build b)
 	ds_err e;
 	ds_arch_build(n.g, ds_model_config(m), &n.b);
 	assert_int_equal(ds_graph_compile(n.g, &(ds_compile){ 0 }, &e), DS_OK);
-	assert_int_equal(ds_exec_new(&n.x, n.g, ds_backend_cpu(), n.pool, (ds_exec_opts){ 0 }, &e), DS_OK);
+	assert_int_equal(
+		ds_exec_new(&n.x, n.g, ds_backend_cpu(), n.pool, (ds_exec_opts){ 0 }, &e), DS_OK);
 	assert_int_equal(ds_model_load(m, n.x, n.g, &e), DS_OK);
 	ds_model_positions(n.x, n.g, &n.b);
 	return n;
@@ -169,7 +173,8 @@ static void real_weights_give_the_known_probabilities(void **state)
 	if (!have_stories)
 		skip();
 	assert_int_equal(ds_model_open(&m, dir, &e), DS_OK);
-	snprintf(path, sizeof(path), "%s/models/stories260K/nll-vectors.jsonl", getenv("DS_TEST_DATA"));
+	snprintf(path, sizeof(path), "%s/models/stories260K/nll-vectors.jsonl",
+		getenv("DS_TEST_DATA"));
 	assert_int_equal(ds_file_read(path, 1 << 20, &text, &e), DS_OK);
 	ds_str rest = ds_buf_view(&text);
 	while (rest.at && rest.n) {
@@ -231,7 +236,8 @@ static ds_rc try_config(const char *config, ds_err *e)
 		ds_build b = { 0 };
 		ds_arch_build(g, ds_model_config(m), &b);
 		assert_int_equal(ds_graph_compile(g, &(ds_compile){ 0 }, e), DS_OK);
-		assert_int_equal(ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ 0 }, e), DS_OK);
+		assert_int_equal(
+			ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ 0 }, e), DS_OK);
 		rc = ds_model_load(m, x, g, e);
 		ds_exec_free(x);
 		ds_graph_free(g);
@@ -257,8 +263,9 @@ static void missing_and_misshapen_tensors_are_named(void **state)
 	assert_non_null(strstr(e.msg, ": no tensor 'model.layers.5."));
 	snprintf(config, sizeof(config), form, 128, 5);
 	assert_int_equal(try_config(config, &e), DS_BAD);
-	assert_non_null(strstr(e.msg, "tensor 'model.layers.0.mlp.gate_proj.weight' is [172, 64], the "
-				      "config makes it [128, 64]"));
+	assert_non_null(
+		strstr(e.msg, "tensor 'model.layers.0.mlp.gate_proj.weight' is [172, 64], the "
+			      "config makes it [128, 64]"));
 	snprintf(config, sizeof(config), form, 172, 5);
 	assert_int_equal(try_config(config, &e), DS_OK);
 	assert_int_equal(try_config("{\"model_type\":\"x\"}", &e), DS_USAGE);

@@ -12,8 +12,9 @@
 
 enum { MAX = 64 };
 static char path[] = "/tmp/ds-rows-XXXXXX.jsonl";
-static const ds_common common = { .program = "test", .field = "text", .jobs = 1, .quiet = true,
-	.max_record = 1 << 20 };
+static const ds_common common = {
+	.program = "test", .field = "text", .jobs = 1, .quiet = true, .max_record = 1 << 20
+};
 
 static ds_rc open_rows(ds_rows **r, const char *text, ds_rows_opts o, ds_err *e)
 {
@@ -90,8 +91,9 @@ static void unpacked_tokens_are_cut_and_padded(void **state)
 	assert_int_equal(ds_tok_builtin(&tok, &e), DS_OK);
 	int32_t eos = (int32_t)ds_tok_special(tok, DS_TOK_EOS);
 	int32_t pad = (int32_t)ds_tok_special(tok, DS_TOK_PAD);
-	assert_int_equal(open_rows(&r, "{\"tokens\":[11,12,13]}\n{\"tokens\":[]}\n{\"tokens\":[14,15]}\n",
-				 (ds_rows_opts){ .seq = 4, .docs = true, .tok = tok }, &e),
+	assert_int_equal(
+		open_rows(&r, "{\"tokens\":[11,12,13]}\n{\"tokens\":[]}\n{\"tokens\":[14,15]}\n",
+			(ds_rows_opts){ .seq = 4, .docs = true, .tok = tok }, &e),
 		DS_OK);
 	assert_int_equal(ds_rows_count(r), 2);
 	assert_int_equal(get(r, 0, &b, &e), DS_OK);
@@ -127,11 +129,15 @@ static void text_is_encoded(void **state)
 	DS_AUTO(ds_rows) same = NULL;
 	buffer b;
 	ds_err e;
-	static const char text[] = "{\"text\":\"hello world, hello world\"}\n{\"text\":\"again\"}\n";
-	assert_int_equal(open_rows(&r, text, (ds_rows_opts){ .seq = 8, .vocab_size = 1 << 20 }, &e), DS_OK);
+	static const char text[] =
+		"{\"text\":\"hello world, hello world\"}\n{\"text\":\"again\"}\n";
+	assert_int_equal(
+		open_rows(&r, text, (ds_rows_opts){ .seq = 8, .vocab_size = 1 << 20 }, &e), DS_OK);
 	assert_non_null(ds_rows_tok(r));
 	assert_int_equal(get(r, 0, &b, &e), DS_OK);
-	assert_int_equal(open_rows(&same, text, (ds_rows_opts){ .seq = 8, .vocab_size = 1 << 20 }, &e), DS_OK);
+	assert_int_equal(
+		open_rows(&same, text, (ds_rows_opts){ .seq = 8, .vocab_size = 1 << 20 }, &e),
+		DS_OK);
 	assert_true(ds_rows_identity(r) == ds_rows_identity(same));
 }
 
@@ -148,12 +154,14 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"tokens\":\"abc\"}\n", 4, DS_BAD, "wanted u16[] or u32[]" },
 		{ "{\"tokens\":[1,2,3],\"docs\":[0]}\n", 2, DS_USAGE,
 			"seq=2, but the rows have 3 tokens: pack them again with dstok --seq 2" },
-		{ "{\"tokens\":[1],\"docs\":[0]}\n", 0, DS_BAD, "rows of 1 tokens predict nothing" },
+		{ "{\"tokens\":[1],\"docs\":[0]}\n", 0, DS_BAD,
+			"rows of 1 tokens predict nothing" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		DS_AUTO(ds_rows) r = NULL;
 		ds_err e;
-		assert_int_equal(open_rows(&r, cases[i].text, (ds_rows_opts){ .seq = cases[i].seq }, &e),
+		assert_int_equal(
+			open_rows(&r, cases[i].text, (ds_rows_opts){ .seq = cases[i].seq }, &e),
 			cases[i].rc);
 		assert_non_null(strstr(e.msg, cases[i].says));
 	}
@@ -168,7 +176,8 @@ static void bad_ids_and_rows_are_found_when_they_are_read(void **state)
 			":2: id 100, the vocabulary has 100" },
 		{ "{\"tokens\":[1,2,3],\"docs\":[0]}\n{\"tokens\":[1,2],\"docs\":[0]}\n",
 			":2: a row of 2 tokens, the others have 3" },
-		{ "{\"tokens\":[1,2,3],\"docs\":[0]}\n{\"tokens\":[1,2,3],\"docs\":[0],\"mask\":\"AQE=\"}\n",
+		{ "{\"tokens\":[1,2,3],\"docs\":[0]}\n{\"tokens\":[1,2,3],\"docs\":[0],\"mask\":"
+		  "\"AQE=\"}\n",
 			":2: a mask of 2 bytes for 3 tokens" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

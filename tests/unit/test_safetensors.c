@@ -45,7 +45,8 @@ static void what_is_written_reads_back(void **state)
 		assert_int_equal(ds_st_floats(a, 0, 6, got, &e), DS_OK);
 		assert_true(got[0] == 1 && got[1] == -2.5f && got[2] == 0 && isinf(got[4]));
 		assert_int_equal(ds_st_floats(z, 2, 2, got, &e), DS_OK);
-		assert_true(type != DS_ST_F32 || got[0] == 1e-8f); /* the second row begins at w[3] */
+		assert_true(
+			type != DS_ST_F32 || got[0] == 1e-8f); /* the second row begins at w[3] */
 	}
 	unlink(path);
 }
@@ -62,7 +63,8 @@ static void every_half_reads_back_as_itself(void **state)
 	close(mkstemp(path));
 	for (int i = 0; i < 65536; i++)
 		bits[i] = (uint16_t)i;
-	snprintf(head, sizeof(head), "{\"h\":{\"dtype\":\"F16\",\"shape\":[65536],\"data_offsets\":[0,131072]}}");
+	snprintf(head, sizeof(head),
+		"{\"h\":{\"dtype\":\"F16\",\"shape\":[65536],\"data_offsets\":[0,131072]}}");
 	n = strlen(head);
 	ds_buf_add(&file, &n, 8);
 	ds_buf_add_c(&file, head);
@@ -76,7 +78,8 @@ static void every_half_reads_back_as_itself(void **state)
 	assert_int_equal(ds_st_open(&b, path, &e), DS_OK);
 	assert_int_equal(ds_st_floats(ds_st_at(b, 0), 0, 65536, out, &e), DS_OK);
 	for (int i = 0; i < 65536; i++)
-		assert_true((isnan(in[i]) && isnan(out[i])) || (in[i] == out[i] && signbit(in[i]) == signbit(out[i])));
+		assert_true((isnan(in[i]) && isnan(out[i])) ||
+			    (in[i] == out[i] && signbit(in[i]) == signbit(out[i])));
 	ds_buf_free(&file);
 	unlink(path);
 }
@@ -113,8 +116,9 @@ static void hostile_headers_are_refused_and_named(void **state)
 			"tensor 'a' leaves a gap before it at byte 4 of the data" },
 		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, DS_BAD,
 			"tensor 'a': 'data_offsets' has 1 numbers, wanted 2" },
-		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4,
-			DS_BAD, "tensor 'a': 'shape' has 9 numbers, the limit is 8" },
+		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}"
+		  "}",
+			4, DS_BAD, "tensor 'a': 'shape' has 9 numbers, the limit is 8" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		ds_err e;

@@ -58,7 +58,9 @@ static ds_rc settle_options(train_run *r, ds_err *e)
 			o->keys.model = base[0] ? base : NULL;
 	}
 	if (!o->keys.model)
-		return ds_fail(e, DS_USAGE, "no --model: a preset such as gpt2, a model directory, config.json or config.ini");
+		return ds_fail(e, DS_USAGE,
+			"no --model: a preset such as gpt2, a model directory, config.json or "
+			"config.ini");
 	bool named = r->c->n_files > 0;
 	r->data = named ? r->c->files : o->data;
 	r->n_data = named ? r->c->n_files : o->n_data;
@@ -74,7 +76,8 @@ static ds_rc read_config(train_run *r, const char *path, ds_err *e)
 	ds_buf text = { 0 };
 	ds_rc rc = ds_file_read(path, CONFIG_BYTES, &text, e);
 	if (rc == DS_OK) {
-		rc = ds_config_parse(&r->config, ds_arena_str(r->mem, ds_buf_view(&text)), r->mem, e);
+		rc = ds_config_parse(
+			&r->config, ds_arena_str(r->mem, ds_buf_view(&text)), r->mem, e);
 		if (rc != DS_OK)
 			rc = ds_at(e, rc, "%s", path);
 	}
@@ -82,7 +85,10 @@ static ds_rc read_config(train_run *r, const char *path, ds_err *e)
 	return rc;
 }
 
-/* fixed: the vocabulary is the model's, whatever the data says. */
+/*
+ * A preset's name is the preset, also where a folder is called so (./gpt2 is the folder). fixed: the
+ * vocabulary is the model's, whatever the data says.
+ */
 static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 {
 	const char *model = r->o->keys.model;
@@ -91,17 +97,18 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 		DS_TRY(read_config(r, in_out(r, "config.json"), e));
 		if (is_file(in_out(r, "tokenizer.json")))
 			DS_TRY(ds_tok_open(&r->kept_tok, r->out, NULL, e));
-	} else if (is_folder(model)) {
+	} else if (is_folder(model) && !ds_config_is_preset(ds_str_of(model))) {
 		DS_TRY(ds_model_open(&r->from, model, e));
 		r->config = *ds_model_config(r->from);
-	} else if (is_file(model)) {
+	} else if (is_file(model) && !ds_config_is_preset(ds_str_of(model))) {
 		DS_TRY(read_config(r, model, e));
 	} else {
 		DS_TRY(ds_config_preset(&r->config, ds_str_of(model), r->mem, e));
 		*fixed = false;
 	}
 	for (size_t i = 0; i < r->o->n_model && !r->state.step; i++)
-		DS_TRY(ds_config_set(&r->config, r->o->model[i].name, r->o->model[i].value, r->mem, e));
+		DS_TRY(ds_config_set(
+			&r->config, r->o->model[i].name, r->o->model[i].value, r->mem, e));
 	if (ds_config_given(&r->config, "vocab_size"))
 		*fixed = true;
 	return DS_OK;
@@ -136,9 +143,12 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
 	int64_t longest = r->config.max_positions;
-	ds_rows_opts o = { .files = r->data, .n_files = r->n_data, .seq = k->seq,
+	ds_rows_opts o = { .files = r->data,
+		.n_files = r->n_data,
+		.seq = k->seq,
 		.seq_max = longest < LONGEST_BY_DEFAULT ? longest : LONGEST_BY_DEFAULT,
-		.docs = k->doc_attention, .tok = model_tok(r),
+		.docs = k->doc_attention,
+		.tok = model_tok(r),
 		.vocab_size = fixed ? r->config.vocab_size : 0 };
 	if (r->n_data) {
 		DS_TRY(ds_rows_open(&r->rows, r->c, &o, e));
@@ -169,7 +179,8 @@ static ds_rc choose_batch(train_run *r, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
 	if (r->seq > r->config.max_positions)
-		return ds_fail(e, DS_USAGE, "seq=%lld, the model's longest sequence is max_position_embeddings=%lld",
+		return ds_fail(e, DS_USAGE,
+			"seq=%lld, the model's longest sequence is max_position_embeddings=%lld",
 			(long long)r->seq, (long long)r->config.max_positions);
 	if (!k->batch_tokens)
 		k->batch_tokens = ROWS_A_STEP * r->seq;
@@ -225,7 +236,8 @@ ds_rc train_choose(train_run *r, ds_err *e)
 	DS_TRY(open_data(r, fixed, e));
 	DS_TRY(ds_config_finish(&r->config, e));
 	if (r->config.attn_dropout > 0)
-		ds_warn(r->c, "attention_dropout=%g is kept in config.json, attention is trained without",
+		ds_warn(r->c,
+			"attention_dropout=%g is kept in config.json, attention is trained without",
 			r->config.attn_dropout);
 	DS_TRY(choose_batch(r, e));
 	return choose_steps(r, e);

@@ -87,7 +87,8 @@ static ds_rc find_culprit(train_run *r, int64_t step, float inv, const char *wha
 {
 	train_engine t = { 0 };
 	double loss;
-	ds_rc rc = train_make_engine(r, &t, true, (ds_exec_opts){ .share = r->train.x, .check = true }, e);
+	ds_rc rc = train_make_engine(
+		r, &t, true, (ds_exec_opts){ .share = r->train.x, .check = true }, e);
 	if (rc == DS_OK) {
 		*(float *)ds_exec_data(t.x, t.b.inv) = inv;
 		rc = run_parts(r, &t, step, &loss, e);
@@ -111,7 +112,8 @@ static ds_rc one_step(train_run *r, int64_t step, train_figures *f, ds_err *e)
 	DS_TRY(run_parts(r, t, step, &f->loss, e));
 	if (!isfinite(f->loss))
 		return find_culprit(r, step, inv, "loss", e);
-	DS_TRY(ds_exec_run(t->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)r->o->keys.seed, step, 0, 0 }, e));
+	DS_TRY(ds_exec_run(
+		t->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)r->o->keys.seed, step, 0, 0 }, e));
 	f->grad_norm = *(float *)ds_exec_data(t->x, t->g->grad_norm);
 	if (!isfinite(f->grad_norm))
 		return find_culprit(r, step, inv, "gradient", e);
@@ -175,8 +177,8 @@ ds_rc train_loop(train_run *r, ds_err *e)
 	}
 	if (!saved)
 		DS_TRY(save(r, true, e));
-	const char *how = r->state.step == r->steps ? "done" :
-		enough                              ? "stopped early" :
-						      "stopped by a signal, --resume goes on";
+	const char *how = r->state.step == r->steps ? "done"
+			  : enough                  ? "stopped early"
+						    : "stopped by a signal, --resume goes on";
 	return train_report_end(r, how, e);
 }

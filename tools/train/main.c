@@ -28,9 +28,14 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		return train_plot(c, e);
 	bool shown = o->dry_run || o->dump;
 	if (!shown && !c->out_path)
-		return ds_fail(e, DS_USAGE, "no --out: the folder for the model and its checkpoints");
-	train_run r = { .c = c, .o = o, .mem = ds_arena_new(1 << 16), .out_fd = -1,
-		.out = shown ? NULL : c->out_path, .state.best = INFINITY };
+		return ds_fail(
+			e, DS_USAGE, "no --out: the folder for the model and its checkpoints");
+	train_run r = { .c = c,
+		.o = o,
+		.mem = ds_arena_new(1 << 16),
+		.out_fd = -1,
+		.out = shown ? NULL : c->out_path,
+		.state.best = INFINITY };
 	o->mem = r.mem;
 	ds_rc rc = shown ? show(&r, e) : train(&r, e);
 	train_close(&r);

@@ -55,9 +55,17 @@ static const char *const free_keys[] = { "max_steps", "epochs", "eval_data", "ev
 	"log_every", NULL };
 
 train_opts train_options = {
-	.keys = { .lr = -1, .weight_decay = 0.01, .max_norm = 1, .beta1 = 0.9, .beta2 = 0.95,
-		.epsilon = 1e-8, .accumulation = 1, .save_every = 500, .save_total_limit = 2,
-		.log_every = 1, .eval_every = EVERY_EPOCH },
+	.keys = { .lr = -1,
+		.weight_decay = 0.01,
+		.max_norm = 1,
+		.beta1 = 0.9,
+		.beta2 = 0.95,
+		.epsilon = 1e-8,
+		.accumulation = 1,
+		.save_every = 500,
+		.save_total_limit = 2,
+		.log_every = 1,
+		.eval_every = EVERY_EPOCH },
 };
 
 static bool known(void *context, ds_str name)
@@ -119,8 +127,8 @@ static const ds_arg own_args[] = {
 /* Options on the first screen of --help; the others are in the manual. */
 static bool is_prominent(const char *name)
 {
-	static const char *const names[] = { "model", "seq", "batch_tokens", "max_steps", "epochs", "lr",
-		"scheduler", "eval_data", "save_every", "seed" };
+	static const char *const names[] = { "model", "seq", "batch_tokens", "max_steps", "epochs",
+		"lr", "scheduler", "eval_data", "save_every", "seed" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
 			return true;
@@ -137,8 +145,10 @@ static size_t add_arg(size_t n, const char *key, const ds_key *k, const char *he
 	for (size_t i = 0; i < NAME_BYTES - 1 && key[i]; i++)
 		to[i] = key[i] == '_' ? '-' : key[i];
 	table[n] = (ds_arg){ 0, names[n], &key_call, DS_KIND_CALL,
-		k && k->choices ? k->choices : k && k->kind == DS_KEY_TEXT ? "FILE" : "N", help,
-		is_prominent(key) ? 0 : DS_ARG_HIDDEN };
+		k && k->choices               ? k->choices
+		: k && k->kind == DS_KEY_TEXT ? "FILE"
+					      : "N",
+		help, is_prominent(key) ? 0 : DS_ARG_HIDDEN };
 	return n + 1;
 }
 
@@ -248,7 +258,8 @@ static ds_rc set_dropouts(const train_opts *o, ds_config *c, ds_str value, ds_er
 	for (size_t i = 0; i < o->n_model; i++)
 		if (ds_str_ends(o->model[i].name, DS_S("pdrop")) ||
 			ds_str_is(o->model[i].name, "attention_dropout"))
-			DS_TRY(set_model_key(c, &(train_pair){ o->model[i].name, value }, o->mem, e));
+			DS_TRY(set_model_key(
+				c, &(train_pair){ o->model[i].name, value }, o->mem, e));
 	return DS_OK;
 }
 
@@ -286,8 +297,8 @@ ds_rc train_apply_resumed(train_opts *o, ds_err *e)
 	return check_model_keys(o, e);
 }
 
-void train_print_ini(const train_opts *o, const ds_config *c, const char *const *data, size_t n_data,
-	ds_buf *out)
+void train_print_ini(const train_opts *o, const ds_config *c, const char *const *data,
+	size_t n_data, ds_buf *out)
 {
 	ds_buf_add_c(out, "# dstrain --model config.ini --out DIR repeats this run\n[run]\n");
 	for (const ds_key *k = train_key_table; k->name; k++) {

@@ -51,7 +51,7 @@ DS_MUST ds_rc train_apply_given(train_opts *o, ds_err *e);
 DS_MUST ds_rc train_read_ini(train_opts *o, const char *path, ds_err *e);
 /* For a run that goes on, after its ini: applies what may differ, refuses what else does not agree. */
 DS_MUST ds_rc train_apply_resumed(train_opts *o, ds_err *e);
-void train_print_ini(const train_opts *o, const ds_config *c, const char *const *data, size_t n_data,
-	ds_buf *out);
+void train_print_ini(const train_opts *o, const ds_config *c, const char *const *data,
+	size_t n_data, ds_buf *out);
 
 #endif

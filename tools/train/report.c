@@ -40,10 +40,12 @@ static ds_rc measure(train_run *r, ds_err *e)
 	if (r->c->quiet)
 		return DS_OK;
 	DS_TRY(train_gemm_rate(r->pool, 0.2, &p->gemm_flops, e));
-	p->step_flops = (double)r->n_micro *
-		(ds_graph_flops(r->train.g, DS_PHASE_FWD) + ds_graph_flops(r->train.g, DS_PHASE_BWD));
+	p->step_flops = (double)r->n_micro * (ds_graph_flops(r->train.g, DS_PHASE_FWD) +
+						     ds_graph_flops(r->train.g, DS_PHASE_BWD));
 	if (ds_progress_live(p->progress) || r->c->verbose)
-		ds_say(r->c, "%s: %s parameters, %s of memory, matrix products at %.1f GFLOP/s, %lld steps of %lld tokens",
+		ds_say(r->c,
+			"%s: %s parameters, %s of memory, matrix products at %.1f GFLOP/s, %lld "
+			"steps of %lld tokens",
 			r->config.arch->name,
 			ds_human_count(params, (double)ds_graph_params(r->train.g, NULL)),
 			ds_human_bytes(bytes, (double)ds_exec_plan(r->train.x)->total_bytes),
@@ -91,10 +93,12 @@ static void show(train_run *r, const train_figures *f, double speed, double seco
 	long left = (long)(each * (double)(r->steps - r->state.step) + 0.5);
 	if (isfinite(p->eval_loss))
 		snprintf(eval, sizeof(eval), ", eval %.4f", p->eval_loss);
-	ds_progress_line(p->progress, "step %lld/%lld, loss %.4f%s, %s tokens/s, MFU %.0f%%, %s, ETA %ld:%02ld",
+	ds_progress_line(p->progress,
+		"step %lld/%lld, loss %.4f%s, %s tokens/s, MFU %.0f%%, %s, ETA %ld:%02ld",
 		(long long)r->state.step, (long long)r->steps, f->loss, eval,
 		ds_human_count(rate, speed), mfu(r, seconds),
-		ds_human_bytes(bytes, (double)ds_exec_plan(r->train.x)->total_bytes), left / 60, left % 60);
+		ds_human_bytes(bytes, (double)ds_exec_plan(r->train.x)->total_bytes), left / 60,
+		left % 60);
 }
 
 ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
@@ -111,12 +115,15 @@ ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
 	if (r->state.step % r->o->keys.log_every)
 		return DS_OK;
 	ds_buf_fmt(&line,
-		"{\"step\": %lld, \"loss\": %.9g, \"lr\": %.9g, \"grad_norm\": %.9g, \"tokens\": %lld, "
+		"{\"step\": %lld, \"loss\": %.9g, \"lr\": %.9g, \"grad_norm\": %.9g, \"tokens\": "
+		"%lld, "
 		"\"tokens_per_second\": %.1f}\n",
-		(long long)r->state.step, f->loss, f->lr, f->grad_norm, (long long)r->state.tokens, speed);
+		(long long)r->state.step, f->loss, f->lr, f->grad_norm, (long long)r->state.tokens,
+		speed);
 	DS_TRY(write_log(r, &line, e));
-	ds_tb_scalar s[] = { { "train/loss", (float)f->loss }, { "train/learning_rate", (float)f->lr },
-		{ "train/grad_norm", (float)f->grad_norm }, { "train/tokens_per_second", (float)speed } };
+	ds_tb_scalar s[] = { { "train/loss", (float)f->loss },
+		{ "train/learning_rate", (float)f->lr }, { "train/grad_norm", (float)f->grad_norm },
+		{ "train/tokens_per_second", (float)speed } };
 	return ds_tb_add(p->tb, r->state.step, wall(), s, 4, e);
 }
 
@@ -124,7 +131,8 @@ ds_rc train_report_eval(train_run *r, double loss, ds_err *e)
 {
 	ds_buf line = { 0 };
 	r->report.eval_loss = loss;
-	ds_buf_fmt(&line, "{\"step\": %lld, \"eval_loss\": %.9g}\n", (long long)r->state.step, loss);
+	ds_buf_fmt(
+		&line, "{\"step\": %lld, \"eval_loss\": %.9g}\n", (long long)r->state.step, loss);
 	DS_TRY(write_log(r, &line, e));
 	DS_TRY(ds_tb_add(r->report.tb, r->state.step, wall(),
 		&(ds_tb_scalar){ "eval/loss", (float)loss }, 1, e));
@@ -167,10 +175,12 @@ ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
 	if (steps < 1)
 		ds_say(r->c, "%s at step %lld, nothing left to do", how, (long long)r->state.step);
 	else
-		ds_say(r->c, "%s: step %lld of %lld, loss %.4f -> %.4f%s, %.1f s, %s tokens/s, MFU %.0f%% of %.1f GFLOP/s",
-			how, (long long)r->state.step, (long long)r->steps, p->first_loss, p->loss, eval,
-			seconds, ds_human_count(rate, seconds > 0 ? tokens / seconds : 0), mfu(r, each),
-			p->gemm_flops * 1e-9);
+		ds_say(r->c,
+			"%s: step %lld of %lld, loss %.4f -> %.4f%s, %.1f s, %s tokens/s, MFU "
+			"%.0f%% of %.1f GFLOP/s",
+			how, (long long)r->state.step, (long long)r->steps, p->first_loss, p->loss,
+			eval, seconds, ds_human_count(rate, seconds > 0 ? tokens / seconds : 0),
+			mfu(r, each), p->gemm_flops * 1e-9);
 	return DS_OK;
 }
 

@@ -22,13 +22,13 @@ typedef struct { /* one graph and what runs it */
 } train_engine;
 
 typedef struct {
-	FILE *log;             /* OUT/log.jsonl */
+	FILE *log; /* OUT/log.jsonl */
 	int64_t log_bytes;
 	ds_tb *tb;
 	ds_progress *progress;
-	double gemm_flops;     /* a second, measured at the start; 0: not measured */
+	double gemm_flops; /* a second, measured at the start; 0: not measured */
 	double step_flops;
-	double started, last;  /* seconds */
+	double started, last; /* seconds */
 	int64_t first_step, tokens_before;
 	double first_loss, loss, eval_loss;
 } train_report;
@@ -37,21 +37,21 @@ typedef struct {
 	const ds_common *c;
 	train_opts *o;
 	ds_arena *mem;
-	const char *out;        /* NULL with --dump and --dry-run */
-	int out_fd;             /* locked; -1: none */
+	const char *out; /* NULL with --dump and --dry-run */
+	int out_fd;      /* locked; -1: none */
 	const char *const *data;
 	size_t n_data;
 	ds_config config;
-	ds_model *from;         /* a model directory to start from, or NULL */
-	ds_tok *kept_tok;       /* OUT/tokenizer.json of a run that goes on */
+	ds_model *from;   /* a model directory to start from, or NULL */
+	ds_tok *kept_tok; /* OUT/tokenizer.json of a run that goes on */
 	ds_rows *rows, *eval_rows;
 	ds_pool *pool;
 	ds_compile compile;
 	train_engine train, eval;
 	int64_t seq, step_rows, micro_rows, n_micro;
-	int64_t n_rows;         /* of the data */
-	int64_t limit_rows;     /* over all epochs; INT64_MAX where only steps are counted */
-	int64_t steps;          /* of the whole run */
+	int64_t n_rows;     /* of the data */
+	int64_t limit_rows; /* over all epochs; INT64_MAX where only steps are counted */
+	int64_t steps;      /* of the whole run */
 	ds_schedule schedule;
 	ds_ckpt state;
 	train_report report;
@@ -62,12 +62,15 @@ typedef struct {
 /* setup.c */
 DS_MUST ds_rc train_open(train_run *r, ds_err *e);
 void train_close(train_run *r);
-DS_MUST ds_rc train_make_engine(train_run *r, train_engine *t, bool train, ds_exec_opts opts, ds_err *e);
+DS_MUST ds_rc train_make_engine(
+	train_run *r, train_engine *t, bool train, ds_exec_opts opts, ds_err *e);
 /* choose.c: options, model and data, everything that needs no memory yet */
 DS_MUST ds_rc train_choose(train_run *r, ds_err *e);
 /* save.c */
-DS_MUST ds_rc train_out_open(train_run *r, ds_err *e);  /* locks; refuses a folder with something in it */
-DS_MUST ds_rc train_out_begin(train_run *r, ds_err *e); /* config.json, config.ini, tokenizer.json */
+DS_MUST ds_rc train_out_open(
+	train_run *r, ds_err *e); /* locks; refuses a folder with something in it */
+DS_MUST ds_rc train_out_begin(
+	train_run *r, ds_err *e); /* config.json, config.ini, tokenizer.json */
 DS_MUST ds_rc train_save(train_run *r, ds_err *e);
 /* loop.c */
 DS_MUST ds_rc train_loop(train_run *r, ds_err *e);

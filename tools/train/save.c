@@ -13,7 +13,8 @@
 
 static ds_rc write_in_out(train_run *r, const char *file, ds_buf *text, ds_err *e)
 {
-	ds_rc rc = ds_file_write(ds_arena_fmt(r->mem, "%s/%s", r->out, file).at, ds_buf_view(text), e);
+	ds_rc rc =
+		ds_file_write(ds_arena_fmt(r->mem, "%s/%s", r->out, file).at, ds_buf_view(text), e);
 	ds_buf_free(text);
 	return rc;
 }
@@ -24,9 +25,9 @@ static ds_rc lock(train_run *r, ds_err *e)
 	if (r->out_fd < 0)
 		return ds_fail_errno(e, "%s: cannot open", r->out);
 	if (flock(r->out_fd, LOCK_EX | LOCK_NB) != 0)
-		return errno == EWOULDBLOCK ?
-			ds_fail(e, DS_USAGE, "%s: another run is writing there", r->out) :
-			ds_fail_errno(e, "%s: cannot lock", r->out);
+		return errno == EWOULDBLOCK
+			       ? ds_fail(e, DS_USAGE, "%s: another run is writing there", r->out)
+			       : ds_fail_errno(e, "%s: cannot lock", r->out);
 	return DS_OK;
 }
 
@@ -39,7 +40,8 @@ ds_rc train_out_open(train_run *r, ds_err *e)
 	bool empty = !names[0];
 	ds_names_free(names);
 	if (!empty && !r->o->resume)
-		return ds_fail(e, DS_USAGE, "%s: not empty; --resume goes on with what is there", r->out);
+		return ds_fail(
+			e, DS_USAGE, "%s: not empty; --resume goes on with what is there", r->out);
 	return DS_OK;
 }
 

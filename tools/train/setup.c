@@ -27,7 +27,8 @@ static ds_rc check_memory(const train_run *r, const ds_graph *g, ds_err *e)
 	if ((double)bytes <= pages * page)
 		return DS_OK;
 	return ds_fail(e, DS_IO,
-		"needs %s of memory, this machine has %s: a smaller batch_tokens, more gradient_accumulation_steps or a shorter seq need less",
+		"needs %s of memory, this machine has %s: a smaller batch_tokens, more "
+		"gradient_accumulation_steps or a shorter seq need less",
 		ds_human_bytes(need, (double)bytes), ds_human_bytes(have, pages * page));
 }
 
@@ -50,8 +51,8 @@ static ds_rc fill_weights(train_run *r, ds_err *e)
 		int64_t step = r->state.step;
 		DS_TRY(ds_ckpt_load(r->out, step, &r->state, t->x, t->g, e));
 		if (r->state.data != ds_rows_identity(r->rows))
-			return ds_fail(e, DS_USAGE, "%s: the data is not that of checkpoint-%lld", r->out,
-				(long long)step);
+			return ds_fail(e, DS_USAGE, "%s: the data is not that of checkpoint-%lld",
+				r->out, (long long)step);
 		return DS_OK;
 	}
 	if (!r->from) {
@@ -78,14 +79,18 @@ static void make_rows(train_run *r)
 ds_rc train_open(train_run *r, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
-	r->compile = (ds_compile){ .optimizer = "adamw", .beta1 = (float)k->beta1,
-		.beta2 = (float)k->beta2, .eps = (float)k->epsilon, .decay = (float)k->weight_decay,
+	r->compile = (ds_compile){ .optimizer = "adamw",
+		.beta1 = (float)k->beta1,
+		.beta2 = (float)k->beta2,
+		.eps = (float)k->epsilon,
+		.decay = (float)k->weight_decay,
 		.max_norm = (float)k->max_norm };
 	r->pool = ds_pool_new((unsigned)r->c->jobs);
 	DS_TRY(train_make_engine(r, &r->train, true, (ds_exec_opts){ 0 }, e));
 	DS_TRY(fill_weights(r, e));
 	if (r->eval_rows)
-		DS_TRY(train_make_engine(r, &r->eval, false, (ds_exec_opts){ .share = r->train.x }, e));
+		DS_TRY(train_make_engine(
+			r, &r->eval, false, (ds_exec_opts){ .share = r->train.x }, e));
 	make_rows(r);
 	return DS_OK;
 }

@@ -14,12 +14,15 @@ static ds_rc print(ds_buf *b, ds_err *e)
 static void summary(const train_run *r, const ds_plan *p, ds_buf *b)
 {
 	int64_t trained, all = ds_graph_params(r->train.g, &trained);
-	double flops = ds_graph_flops(r->train.g, DS_PHASE_FWD) + ds_graph_flops(r->train.g, DS_PHASE_BWD);
-	ds_buf_fmt(b, "model       %s, %lld layers, hidden size %lld, %lld heads, vocabulary %lld\n",
-		r->config.arch->name, (long long)r->config.n_layers, (long long)r->config.hidden_size,
-		(long long)r->config.n_heads, (long long)r->config.vocab_size);
-	ds_buf_fmt(b, "parameters  %lld, trained %lld (%.2f %%)\n", (long long)all, (long long)trained,
-		100.0 * (double)trained / (double)all);
+	double flops =
+		ds_graph_flops(r->train.g, DS_PHASE_FWD) + ds_graph_flops(r->train.g, DS_PHASE_BWD);
+	ds_buf_fmt(b,
+		"model       %s, %lld layers, hidden size %lld, %lld heads, vocabulary %lld\n",
+		r->config.arch->name, (long long)r->config.n_layers,
+		(long long)r->config.hidden_size, (long long)r->config.n_heads,
+		(long long)r->config.vocab_size);
+	ds_buf_fmt(b, "parameters  %lld, trained %lld (%.2f %%)\n", (long long)all,
+		(long long)trained, 100.0 * (double)trained / (double)all);
 	if (r->rows)
 		ds_buf_fmt(b, "data        %lld rows of %lld tokens\n", (long long)r->n_rows,
 			(long long)r->seq);
@@ -37,7 +40,9 @@ ds_rc train_show(train_run *r, ds_err *e)
 	train_engine *t = &r->train;
 	ds_buf b = { 0 };
 	ds_plan p;
-	ds_compile c = { .train = true, .optimizer = "adamw", .max_norm = (float)r->o->keys.max_norm };
+	ds_compile c = {
+		.train = true, .optimizer = "adamw", .max_norm = (float)r->o->keys.max_norm
+	};
 	t->g = ds_graph_new(r->micro_rows, r->seq);
 	t->b = (ds_build){ .train = true, .docs = r->o->keys.doc_attention };
 	ds_arch_build(t->g, &r->config, &t->b);

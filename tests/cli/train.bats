@@ -1,0 +1,222 @@
+#!/usr/bin/env bats
+# dstrain: runs, what they leave behind, how they end and go on
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	PATH=$BATS_TEST_DIRNAME/../../build/bin:$PATH
+	cd "$BATS_TEST_TMPDIR"
+	for i in $(seq 200); do
+		echo "line $i: the quick brown fox jumps over the lazy dog, and $((i * 7 % 13)) more"
+	done >text.txt
+	tiny=(--model gpt2 --set "n_layer=2,n_embd=32,n_head=4,seq=32,batch_tokens=128,lr=1e-3,seed=3" -q)
+}
+
+# log.jsonl without what depends on the clock
+figures() { sed 's/, "tokens_per_second": [0-9.]*//' "$1/log.jsonl"; }
+
+says() { # says RC PATTERN COMMAND...: fails like that, in one line
+	local rc=$1 pattern=$2
+	shift 2
+	run --separate-stderr "$@"
+	[ "$status" -eq "$rc" ] || { echo "exit $status: $stderr"; return 1; }
+	[ "${#stderr_lines[@]}" -eq 1 ] || { echo "$stderr"; return 1; }
+	[[ $stderr == "dstrain: "*$pattern* ]] || { echo "$stderr"; return 1; }
+}
+
+@test "a run leaves a model directory, a log and a checkpoint, and learns" {
+	dstrain "${tiny[@]}" --max-steps 40 --out run text.txt
+	for f in config.json config.ini model.safetensors tokenizer.json log.jsonl \
+		checkpoint-40/state.json checkpoint-40/optimizer.safetensors; do
+		[ -s "run/$f" ]
+	done
+	[ "$(wc -l <run/log.jsonl)" -eq 40 ]
+	first=$(sed -n '1s/.*"loss": \([0-9.]*\).*/\1/p' run/log.jsonl)
+	last=$(sed -n '40s/.*"loss": \([0-9.]*\).*/\1/p' run/log.jsonl)
+	awk -v a="$first" -v b="$last" 'BEGIN { exit !(a - b > 1) }'
+	ls run/tb/events.out.tfevents.*
+}
+
+@test "a killed run goes on as if nothing had happened" {
+	dstrain "${tiny[@]}" --save-every 10 --max-steps 300 --out whole text.txt
+	dstrain "${tiny[@]}" --save-every 10 --max-steps 300 --out cut text.txt &
+	for _ in $(seq 600); do
+		[ "$(cat cut/log.jsonl 2>/dev/null | wc -l)" -ge 35 ] && break
+		sleep 0.05
+	done
+	kill -9 $!
+	wait $! || true
+	[ "$(wc -l <cut/log.jsonl)" -lt 300 ]
+	head -n 30 cut/log.jsonl >before
+	dstrain "${tiny[@]}" --save-every 10 --max-steps 300 --out cut --resume text.txt
+	head -n 30 cut/log.jsonl | cmp - before
+	cmp <(figures whole) <(figures cut)
+	cmp whole/model.safetensors cut/model.safetensors
+}
+
+@test "threads change no bit" {
+	dstrain "${tiny[@]}" -j 1 --max-steps 10 --out a text.txt
+	dstrain "${tiny[@]}" -j 3 --max-steps 10 --out b text.txt
+	cmp a/model.safetensors b/model.safetensors
+	cmp <(figures a) <(figures b)
+}
+
+@test "parts of a batch give the loss of the whole" {
+	dstrain "${tiny[@]}" --max-steps 5 --out a text.txt
+	dstrain "${tiny[@]}" --max-steps 5 --gradient-accumulation-steps 4 --out b text.txt
+	paste -d ' ' <(sed 's/.*"loss": \([0-9.]*\).*/\1/' a/log.jsonl) \
+		<(sed 's/.*"loss": \([0-9.]*\).*/\1/' b/log.jsonl) |
+		awk '{ d = $1 - $2; if (d > 1e-4 || d < -1e-4) exit 1 }'
+}
+
+@test "SIGTERM saves and exits 0; --resume goes on" {
+	dstrain "${tiny[@]}" --max-steps 100000 --out run text.txt &
+	for _ in $(seq 600); do
+		[ "$(cat run/log.jsonl 2>/dev/null | wc -l)" -ge 5 ] && break
+		sleep 0.05
+	done
+	kill -TERM $!
+	wait $!
+	steps=$(wc -l <run/log.jsonl)
+	[ -s "run/checkpoint-$steps/state.json" ]
+	dstrain "${tiny[@]}" --max-steps $((steps + 2)) --out run --resume text.txt
+	[ "$(wc -l <run/log.jsonl)" -eq $((steps + 2)) ]
+}
+
+@test "checkpoints: the two newest stay, a damaged one is passed over" {
+	dstrain "${tiny[@]}" --save-every 5 --max-steps 20 --out run text.txt
+	[ "$(echo run/checkpoint-*)" = "run/checkpoint-15 run/checkpoint-20" ]
+	cp run/model.safetensors good
+	head -c 1000 run/checkpoint-20/optimizer.safetensors >cut
+	mv cut run/checkpoint-20/optimizer.safetensors
+	run --separate-stderr dstrain --out run --resume
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"passed over: run/checkpoint-20/optimizer.safetensors"* ]]
+	cmp run/model.safetensors good
+}
+
+@test "a run goes on from its config.ini alone, and repeats from it" {
+	dstrain "${tiny[@]}" --max-steps 4 --out run text.txt
+	dstrain --resume --max-steps 6 --out run -q
+	[ "$(wc -l <run/log.jsonl)" -eq 6 ]
+	dstrain --model run/config.ini --out again -q
+	cmp run/model.safetensors again/model.safetensors && return 1
+	dstrain "${tiny[@]}" --max-steps 6 --out fresh text.txt
+	cmp fresh/model.safetensors again/model.safetensors
+}
+
+@test "--resume in an absent or empty folder starts" {
+	mkdir empty
+	dstrain "${tiny[@]}" --max-steps 2 --resume --out empty text.txt
+	dstrain "${tiny[@]}" --max-steps 2 --resume --out absent/deep text.txt
+	cmp empty/model.safetensors absent/deep/model.safetensors
+}
+
+@test "what may not change on resuming is refused" {
+	dstrain "${tiny[@]}" --max-steps 2 --out run text.txt
+	says 2 "lr=0.1, but the run to resume has 0.001" dstrain "${tiny[@]}" --lr 0.1 --resume --out run text.txt
+	says 2 "num_hidden_layers=3, but the run to resume has 2" \
+		dstrain "${tiny[@]}" --n-layer 3 --resume --out run text.txt
+	echo more >>text.txt
+	says 2 "the data is not that of checkpoint-2" \
+		dstrain "${tiny[@]}" --max-steps 4 --resume --out run text.txt
+}
+
+@test "a folder in use, and one that is not empty, are refused" {
+	mkdir full && touch full/x
+	says 2 "full: not empty" dstrain "${tiny[@]}" --max-steps 2 --out full text.txt
+	dstrain "${tiny[@]}" --max-steps 100000 --out run text.txt &
+	for _ in $(seq 200); do [ -s run/log.jsonl ] && break; sleep 0.05; done
+	says 2 "run: another run is writing there" dstrain "${tiny[@]}" --resume --out run text.txt
+	kill %1
+	wait %1
+}
+
+@test "evaluation, and stopping early" {
+	head -n 20 text.txt >held.txt
+	dstrain "${tiny[@]}" --max-steps 20 --eval-data held.txt --eval-every 5 --out run text.txt
+	[ "$(grep -c eval_loss run/log.jsonl)" -eq 4 ]
+	# a learning rate of 0 gains nothing
+	dstrain "${tiny[@]}" --lr 0 --max-steps 50 --eval-data held.txt --eval-every 5 \
+		--early-stopping-patience 2 --out stopped text.txt
+	[ "$(grep -c eval_loss stopped/log.jsonl)" -eq 3 ]
+	[ "$(grep -vc eval_loss stopped/log.jsonl)" -eq 15 ]
+}
+
+@test "fine-tuning a directory starts where it ended" {
+	dstrain "${tiny[@]}" --max-steps 30 --out base text.txt
+	dstrain --model base --set seq=32,batch_tokens=128 --max-steps 2 --out tuned -q text.txt
+	first=$(sed -n '1s/.*"loss": \([0-9.]*\).*/\1/p' tuned/log.jsonl)
+	last=$(sed -n '30s/.*"loss": \([0-9.]*\).*/\1/p' base/log.jsonl)
+	awk -v a="$first" -v b="$last" 'BEGIN { exit !(a - b < 0.3) }'
+	grep -q '"lr": 1e-05' tuned/log.jsonl
+}
+
+@test "Llama, Mistral and Qwen2 train" {
+	for m in llama mistral qwen2; do
+		dstrain --model "$m" -q --max-steps 3 --out "$m" --set \
+			"num_hidden_layers=2,hidden_size=32,intermediate_size=64,num_attention_heads=4,num_key_value_heads=2,seq=32,batch_tokens=64" text.txt
+		[ "$(wc -l <"$m/log.jsonl")" -eq 3 ]
+	done
+}
+
+@test "weights that are not finite are found, by the first op that shows it" {
+	dstrain "${tiny[@]}" --max-steps 1 --out base text.txt
+	size=$(stat -c %s base/model.safetensors)
+	mkdir bad && cp base/config.json base/tokenizer.json bad
+	{ head -c $((size - 4)) base/model.safetensors; printf '\0\0\300\177'; } >bad/model.safetensors
+	says 1 "is not finite" dstrain --model bad --set seq=32,batch_tokens=64 --max-steps 1 --out out -q text.txt
+	[ ! -e out/model.safetensors ]
+}
+
+@test "what the user wrote wrong is exit 2 and named" {
+	says 2 "unknown key 'max_stesp'; the nearest is 'max_steps'" dstrain "${tiny[@]}" --set max_stesp=3 --out o text.txt
+	says 2 "nearest preset is 'gpt2'" dstrain --model gtp2 --out o text.txt
+	says 2 "gpt2 has no key 'rope_theta'" dstrain "${tiny[@]}" --set rope_theta=3 --out o2 text.txt
+	says 2 "batch_tokens=100 is not a multiple of seq=32" dstrain "${tiny[@]}" --batch-tokens 100 --out o3 text.txt
+	says 2 "not a multiple of n_head=5" dstrain "${tiny[@]}" --n-head 5 --out o4 text.txt
+	says 2 "max_position_embeddings=16" dstrain "${tiny[@]}" --set n_positions=16 --out o5 text.txt
+	says 2 "no --out" dstrain "${tiny[@]}" text.txt
+	says 2 "no data" dstrain "${tiny[@]}" --out o6
+	says 2 "no --model" dstrain --out o7 text.txt
+	says 4 "absent.txt" dstrain "${tiny[@]}" --out o8 absent.txt
+}
+
+@test "hostile weights are refused with a code from 1 to 4" {
+	dstrain "${tiny[@]}" --max-steps 1 --out base text.txt
+	mkdir bad && cp base/config.json base/tokenizer.json bad
+	for what in "head -c 0" "head -c 7" "head -c 100" "head -c 20000" "tail -c +2"; do
+		$what base/model.safetensors >bad/model.safetensors
+		run dstrain --model bad --max-steps 1 --out "out" -q text.txt
+		[ "$status" -ge 1 ] && [ "$status" -le 4 ]
+		rm -rf out
+	done
+}
+
+@test "a full disk at a checkpoint costs that checkpoint only" {
+	command -v unshare >/dev/null || skip "needs unshare"
+	unshare -rm true 2>/dev/null || skip "needs user namespaces"
+	mkdir small
+	run unshare -rm bash -c "mount -t tmpfs -o size=1400k none small &&
+		PATH=$PATH dstrain ${tiny[*]@Q} --save-every 5 --save-total-limit 0 --max-steps 20 --out small/run text.txt; echo rc=\$?; ls small/run"
+	[[ $output == *"rc=4"* ]] || { echo "$output"; return 1; }
+	[[ $output == *"checkpoint-5"* ]]
+}
+
+@test "--dry-run and --dump print and write nothing" {
+	dstrain "${tiny[@]}" --dry-run text.txt >dry
+	grep -q '^parameters' dry
+	dstrain --model gpt2 --dump graph >graph
+	grep -q 'transformer.h.11.mlp.c_proj.weight' graph
+	dstrain "${tiny[@]}" --dump plan text.txt | grep -q .
+	dstrain "${tiny[@]}" --dump sched text.txt | grep -q .
+	[ "$(ls)" = "$(printf 'dry\ngraph\ntext.txt')" ]
+}
+
+@test "--plot draws runs" {
+	dstrain "${tiny[@]}" --max-steps 30 --out run text.txt
+	dstrain --plot run >picture
+	[ "$(grep -c '|' picture)" -eq 18 ]
+	grep -q '\* loss of run' picture
+	says 4 "absent/log.jsonl" dstrain --plot absent
+}
