@@ -39,7 +39,7 @@ const ds_shared_arg ds_args_common[] = {
 	{ DS_TAKES_SEED, DS_ARG(0, "seed", &V.seed, "N", "seed of all that is random, 0 unless said") },
 	{ DS_TAKES_JOBS, DS_ARG_F('j', "jobs", &V.jobs, "N", "threads, all cores unless said",
 				 DS_ARG_UNRECORDED) },
-	{ 0, DS_ARG_F(0, "stats", &V.stats_path, "FILE", "write the summary to FILE as JSON",
+	{ DS_TAKES_OUTPUT | DS_TAKES_STATS, DS_ARG_F(0, "stats", &V.stats_path, "FILE", "write the summary to FILE as JSON",
 		     DS_ARG_UNRECORDED) },
 	{ 0, DS_ARG_F('q', "quiet", &V.quiet, NULL, "no summary and no warnings", DS_ARG_UNRECORDED) },
 	{ 0, DS_ARG_F('v', "verbose", &V.verbose, NULL, "say more, and show progress within a pipeline",

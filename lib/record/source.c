@@ -31,6 +31,7 @@ struct ds_source {
 	ds_reader **readers;
 	size_t n_readers, cap_readers;
 	ds_out *rejects;   /* of ds_source_next */
+	uint64_t n_bad;    /* the same */
 	pthread_mutex_t lock;
 	ds_json_index **free_indexes;
 	size_t n_free, cap_free;
@@ -328,8 +329,14 @@ ds_rc ds_source_next(ds_source *s, ds_arena *mem, ds_block **out, ds_err *e)
 	DS_TRY(ds_chunk_parse(ch, out, &bad, e));
 	for (const ds_bad *b = bad; b; b = b->next)
 		n++;
+	s->n_bad += n;
 	ds_source_number(s, ch, *out, (*out)->n_rows + n);
 	return write_rejects(s, bad, e);
+}
+
+uint64_t ds_source_bad(const ds_source *s)
+{
+	return s->n_bad;
 }
 
 ds_json_index *ds_source_take_index(ds_source *s)

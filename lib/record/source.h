@@ -49,6 +49,7 @@ uint64_t ds_source_lone_surrogates(const ds_source *s);
 /* Program text or Markdown, HTML, by the file's name (with .gz or .zst behind it or not). */
 bool ds_source_is_code(ds_str name);
 bool ds_source_is_html(ds_str name);
+uint64_t ds_source_bad(const ds_source *s); /* records that ds_source_next left out */
 ds_reader_stats ds_source_damage(const ds_source *s); /* with --salvage: what was lost */
 DS_AUTO_WITH(ds_source, ds_source_close)
 

@@ -54,7 +54,7 @@ static void verify(void *context, size_t task, unsigned worker)
 
 static ds_rc check_blocks(batch *t, ds_reader *r, ds_progress *p, ds_err *e)
 {
-	for (uint64_t first = 0;; first += t->n) {
+	for (;;) {
 		size_t n = 0;
 		ds_rc rc = DS_OK;
 		for (; n < t->n; n++) {
@@ -70,7 +70,7 @@ static ds_rc check_blocks(batch *t, ds_reader *r, ds_progress *p, ds_err *e)
 		for (size_t i = 0; i < n; i++) {
 			if (t->slots[i].rc != DS_OK) {
 				*e = t->slots[i].e;
-				return ds_at(e, DS_SHORT, "block %llu", (unsigned long long)(first + i));
+				return t->slots[i].rc;
 			}
 		}
 		if (rc != DS_OK || n < t->n)
@@ -83,11 +83,15 @@ static ds_rc check_file(const ds_common *c, batch *t, const char *path, ds_progr
 	DS_AUTO(ds_reader) r = NULL;
 	const char *name = strcmp(path, "-") == 0 ? "stdin" : path;
 	DS_TRY(open_stream(&r, path, e));
-	DS_TRY_AT(check_blocks(t, r, p, e), e, "%s", name);
+	DS_TRY(check_blocks(t, r, p, e));
 	ds_reader_stats s = ds_reader_get_stats(r);
 	ds_progress_clear(p);
-	ds_say(c, "%s: whole, %llu blocks, %llu records", name, (unsigned long long)s.blocks,
-		(unsigned long long)s.records);
+	ds_buf counts = { 0 };
+	add_grouped(&counts, s.blocks);
+	ds_buf_add_c(&counts, s.blocks == 1 ? " block, " : " blocks, ");
+	add_grouped(&counts, s.records);
+	ds_say(c, "%s: whole, %s records", name, ds_buf_text(&counts));
+	ds_buf_free(&counts);
 	return DS_OK;
 }
 

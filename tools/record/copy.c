@@ -3,7 +3,9 @@
  */
 #include "copy.h"
 
+#include "base/io.h"
 #include "base/mem.h"
+#include "record/json.h"
 
 ds_rc copy_open(copy_run **out, const ds_common *c, const char *const *paths, size_t n, ds_err *e)
 {
@@ -135,6 +137,51 @@ ds_rc copy_rows(copy_run *r, copy_out *o, ds_block *b, const uint32_t *rows, uin
 	return add_part(o, b, rows + from, n - from, e);
 }
 
+/* Counts of what did not come out: records that were bad, and those that are in other outputs. */
+static void add_counts(copy_run *r, const copy_out *o, ds_stage_entry *stage, const char *elsewhere)
+{
+	uint64_t bad = ds_source_bad(r->source), records = r->records + bad;
+	ds_reader_stats lost = ds_source_damage(r->source);
+	ds_count all[] = {
+		{ ds_str_of(elsewhere ? elsewhere : ""), elsewhere ? r->records - o->records : 0 },
+		{ DS_S("bad"), bad },
+		{ DS_S("blocks lost"), lost.bad_blocks },
+		{ DS_S("bytes lost"), lost.lost_bytes },
+	};
+	stage->has_counts = true;
+	stage->records_in = records;
+	stage->records_out = o->records;
+	stage->bytes_in = r->bytes;
+	stage->bytes_out = o->bytes;
+	stage->counts = ds_arena_get(r->chain_mem, sizeof(all));
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].n)
+			stage->counts[stage->n_counts++] = all[i];
+}
+
+/* --stats FILE: the stage's entry as JSON. */
+static ds_rc write_stats(copy_run *r, ds_err *e)
+{
+	uint64_t out = 0;
+	ds_buf text = { 0 };
+	if (!r->c->stats_path)
+		return DS_OK;
+	for (size_t i = 0; i < r->n_outs; i++)
+		out += r->outs[i].records;
+	ds_buf_add_c(&text, "{\"program\":");
+	ds_json_add_str(&text, ds_str_of(r->c->program));
+	ds_buf_add_c(&text, ",\"args\":");
+	ds_json_add_str(&text, r->c->recorded);
+	ds_buf_fmt(&text, ",\"records_in\":%llu,\"records_out\":%llu,\"bytes_in\":%llu,\"seconds\":%.3f"
+			  ",\"counts\":{\"bad\":%llu}}\n",
+		(unsigned long long)(r->records + ds_source_bad(r->source)), (unsigned long long)out,
+		(unsigned long long)r->bytes, ds_progress_seconds(r->progress),
+		(unsigned long long)ds_source_bad(r->source));
+	ds_rc rc = ds_file_write(r->c->stats_path, ds_buf_view(&text), e);
+	ds_buf_free(&text);
+	return rc;
+}
+
 ds_rc copy_finish(copy_run *r, const char *elsewhere, ds_err *e)
 {
 	for (size_t i = 0; i < r->n_outs; i++) {
@@ -142,25 +189,38 @@ ds_rc copy_finish(copy_run *r, const char *elsewhere, ds_err *e)
 		DS_TRY(flush(r, o, e));
 		ds_stage_entry *stage;
 		ds_chain *chain = chain_with_us(r, &stage);
-		stage->has_counts = true;
-		stage->records_in = r->records;
-		stage->records_out = o->records;
-		stage->bytes_in = r->bytes;
-		stage->bytes_out = o->bytes;
-		if (elsewhere && r->records > o->records) {
-			stage->counts = ds_arena_get(r->chain_mem, sizeof(*stage->counts));
-			stage->counts[0] = (ds_count){ ds_str_of(elsewhere), r->records - o->records };
-			stage->n_counts = 1;
-		}
+		add_counts(r, o, stage, elsewhere);
 		DS_TRY(ds_sink_finish(o->sink, chain, e));
+		o->finished = true;
 	}
-	return DS_OK;
+	DS_TRY(write_stats(r, e));
+	return tell_damage(r->c, r->source, e);
 }
 
 ds_rc copy_abort(copy_run *r, ds_rc rc, const ds_err *e)
 {
 	for (size_t i = 0; rc != DS_OK && i < r->n_outs; i++)
-		if (r->outs[i].sink)
+		if (r->outs[i].sink && !r->outs[i].finished)
 			ds_sink_abort(r->outs[i].sink, e->msg);
 	return rc;
+}
+
+void copy_summary(copy_run *r, const char *more)
+{
+	ds_buf text = { 0 };
+	uint64_t out = 0, bad = ds_source_bad(r->source);
+	for (size_t i = 0; i < r->n_outs; i++)
+		out += r->outs[i].records;
+	add_grouped(&text, r->records + bad);
+	ds_buf_add_c(&text, " records in, ");
+	add_grouped(&text, out);
+	ds_buf_add_c(&text, " out");
+	if (bad) {
+		ds_buf_add_c(&text, " (");
+		add_grouped(&text, bad);
+		ds_buf_add_c(&text, " bad)");
+	}
+	ds_progress_clear(r->progress);
+	ds_say(r->c, "%s%s%s", ds_buf_text(&text), more ? ": " : "", more ? more : "");
+	ds_buf_free(&text);
 }

@@ -19,6 +19,7 @@ typedef struct copy_out {
 	size_t n_parts, cap_parts;
 	uint64_t waiting_bytes, records, bytes;
 	size_t n_opts;       /* optional blocks written */
+	bool finished;
 } copy_out;
 
 typedef struct {
@@ -44,6 +45,7 @@ DS_MUST ds_rc copy_block(copy_run *r, copy_out *o, ds_block *b, ds_err *e);
 DS_MUST ds_rc copy_finish(copy_run *r, const char *elsewhere, ds_err *e);
 /* After a failure: tells readers downstream why. Gives rc back. */
 ds_rc copy_abort(copy_run *r, ds_rc rc, const ds_err *e);
+void copy_summary(copy_run *r, const char *more); /* the summary line; more may be NULL */
 DS_AUTO_WITH(copy_run, copy_close)
 
 #endif

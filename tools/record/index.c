@@ -27,7 +27,7 @@ static ds_rc add_file(const ds_common *c, const char *path, ds_buf *out, bool *f
 	const ds_index_entry *entries;
 	size_t n;
 	DS_TRY(open_stream(&r, path, e));
-	DS_TRY_AT(ds_reader_index(r, &entries, &n, e), e, "%s", strcmp(path, "-") == 0 ? "stdin" : path);
+	DS_TRY(ds_reader_index(r, &entries, &n, e));
 	for (size_t i = 0; i < n; i++) {
 		add_entry(out, report_form(c), i, &entries[i], *first);
 		*first = false;

@@ -114,12 +114,14 @@ static ds_rc read_chain(ds_chain **chain, ds_reader *r, ds_arena *mem, ds_err *e
 	do {
 		ds_arena_reset(mem);
 		DS_TRY(ds_reader_next(r, mem, &b, e));
+		if (b)
+			DS_TRY(ds_block_check(b, e));
 	} while (b);
 	*chain = ds_reader_chain(r);
 	return DS_OK;
 }
 
-static ds_rc add_file(const ds_common *c, const char *path, ds_buf *out, ds_err *e)
+static ds_rc add_file(const ds_common *c, const char *path, ds_buf *out, bool *damaged, ds_err *e)
 {
 	DS_AUTO(ds_reader) r = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(64 << 10);
@@ -127,7 +129,9 @@ static ds_rc add_file(const ds_common *c, const char *path, ds_buf *out, ds_err 
 	const char *name = strcmp(path, "-") == 0 ? "stdin" : path;
 	DS_TRY(open_stream(&r, path, e));
 	ds_reader_salvage(r, c->salvage);
-	DS_TRY_AT(read_chain(&chain, r, mem, e), e, "%s", name);
+	DS_TRY(read_chain(&chain, r, mem, e));
+	ds_reader_stats s = ds_reader_get_stats(r);
+	*damaged |= s.damaged;
 	switch (report_form(c)) {
 	case 'j':
 		ds_chain_print(out, chain);
@@ -150,13 +154,16 @@ ds_rc run_log(const ds_common *c, ds_err *e)
 {
 	ds_buf out = { 0 };
 	ds_rc rc = DS_OK;
+	bool damaged = false;
 	if (report_form(c) == 's')
 		ds_buf_add_c(&out, "program\tversion\targuments\tdepth\trecords_in\trecords_out\tbytes_in\t"
 				   "bytes_out\tcounts\n");
 	for (size_t i = 0; i < c->n_files && rc == DS_OK; i++)
-		rc = add_file(c, c->files[i], &out, e);
+		rc = add_file(c, c->files[i], &out, &damaged, e);
 	if (rc == DS_OK)
 		rc = write_report(c, &out, e);
+	if (rc == DS_OK && damaged)
+		rc = ds_fail(e, DS_SHORT, "the input is damaged; what is shown was salvaged");
 	ds_buf_free(&out);
 	return rc;
 }

@@ -288,7 +288,6 @@ ds_rc run_shuf(const ds_common *c, ds_err *e)
 	DS_TRY(copy_open(&r, c, (const char *[]){ c->out_path }, 1, e));
 	s.run = r;
 	DS_TRY(copy_abort(r, shuffle_all(&s, e), e));
-	ds_progress_clear(r->progress);
-	ds_say(c, "%llu records shuffled", (unsigned long long)r->records);
+	copy_summary(r, NULL);
 	return DS_OK;
 }

@@ -152,11 +152,12 @@ static ds_rc split(plan *p, const ds_common *c, ds_err *e)
 	DS_TRY(copy_open(&r, c, p->paths, p->n, e));
 	DS_TRY(copy_abort(r, split_all(p, r, mem, e), e));
 	ds_buf line = { 0 };
-	for (size_t i = 0; i < p->n; i++)
-		ds_buf_fmt(&line, "%s%llu to %s", i ? ", " : "", (unsigned long long)r->outs[i].records,
-			p->paths[i]);
-	ds_progress_clear(r->progress);
-	ds_say(c, "%llu records: %s", (unsigned long long)r->records, ds_buf_text(&line));
+	for (size_t i = 0; i < p->n; i++) {
+		ds_buf_add_c(&line, i ? ", " : "");
+		add_grouped(&line, r->outs[i].records);
+		ds_buf_fmt(&line, " to %s", p->paths[i]);
+	}
+	copy_summary(r, ds_buf_text(&line));
 	ds_buf_free(&line);
 	return DS_OK;
 }

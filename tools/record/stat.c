@@ -186,12 +186,10 @@ static ds_rc add_block(stats *s, ds_block *b, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc read_all(stats *s, const ds_common *c, ds_err *e)
+static ds_rc read_all(stats *s, const ds_common *c, ds_source *source, ds_err *e)
 {
-	DS_AUTO(ds_source) source = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	DS_AUTO(ds_progress) p = ds_progress_new(c);
-	DS_TRY(ds_source_open(&source, c, e));
 	ds_progress_total(p, ds_source_total_bytes(source));
 	for (;;) {
 		ds_block *b;
@@ -249,9 +247,14 @@ ds_rc run_stat(const ds_common *c, ds_err *e)
 	s.fields = DS_NEW(stat_field, STAT_MAX_FIELDS);
 	s.labels[0].values = ds_map_new(64);
 	s.labels[1].values = ds_map_new(64);
-	ds_rc rc = read_all(&s, c, e);
+	DS_AUTO(ds_source) source = NULL;
+	ds_rc rc = ds_source_open(&source, c, e);
+	if (rc == DS_OK)
+		rc = read_all(&s, c, source, e);
 	if (rc == DS_OK)
 		rc = report(&s, c, e);
+	if (rc == DS_OK)
+		rc = tell_damage(c, source, e);
 	for (size_t i = 0; i < s.n_fields; i++)
 		ds_mem_free(s.fields[i].bins);
 	ds_map_free(s.labels[0].values);

@@ -149,7 +149,8 @@ static ds_rc show_all(const ds_common *c, ds_out *out, ds_err *e)
 		/* A page is worth seeing before the next block comes down a slow pipe. */
 		DS_TRY(ds_out_flush(out, e));
 	}
-	return ds_out_finish(out, e);
+	DS_TRY(ds_out_finish(out, e));
+	return tell_damage(c, source, e);
 }
 
 ds_rc run_view(const ds_common *c, ds_err *e)
@@ -158,12 +159,11 @@ ds_rc run_view(const ds_common *c, ds_err *e)
 	pager p = { -1, -1 };
 	if (opt.lines < 0)
 		return ds_fail(e, DS_USAGE, "'--lines': %lld is below 0", (long long)opt.lines);
-	if (!c->out_path)
-		pager_start(&p);
+	pager_start(&p);
 	if (p.fd >= 0)
 		out = ds_out_from_fd(p.fd, "pager");
 	else
-		DS_TRY(ds_out_open(&out, c->out_path, e));
+		DS_TRY(ds_out_open(&out, NULL, e));
 	ds_rc rc = show_all(c, out, e);
 	pager_end(&p);
 	/* A pager that was left with q has shown what was wanted. */
