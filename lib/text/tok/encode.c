@@ -10,6 +10,7 @@
  * The tables have a fixed size: old words are overwritten.
  */
 #include "text/tok/tok_impl.h"
+#include "text/unicode.h"
 
 enum {
 	SLOT_BITS = 16, /* pairs of 32-byte slots: 4 MiB */
@@ -37,6 +38,7 @@ struct ds_tok_scratch {
 	wide_slot *wide;
 	uint32_t *out;
 	size_t cap;
+	ds_arena *mem; /* of this text */
 	bpe_mem *bpe;
 	ds_scan scan;
 	uint32_t ends[DS_SCAN_PIECES];
@@ -58,6 +60,7 @@ ds_tok_scratch *ds_tok_scratch_new(const ds_tok *t)
 	s->slots = ds_mem_zero(sizeof(slot) << (SLOT_BITS + 1));
 	s->wide = ds_mem_zero(sizeof(wide_slot) << (WIDE_BITS + 1));
 	s->bpe = bpe_mem_new();
+	s->mem = ds_arena_new(1 << 12);
 	s->cap = 4096;
 	s->out = ds_mem_get(s->cap * sizeof(*s->out));
 	return s;
@@ -71,6 +74,7 @@ void ds_tok_scratch_free(ds_tok_scratch *s)
 	ds_mem_free(s->wide);
 	ds_mem_free(s->out);
 	bpe_mem_free(s->bpe);
+	ds_arena_free(s->mem);
 	ds_mem_free(s);
 }
 
@@ -244,22 +248,64 @@ static size_t encode_plain(const ds_tok *t, ds_tok_scratch *s, ds_str text, size
 	return n_out;
 }
 
+static size_t put_id(ds_tok_scratch *s, size_t n_out, uint32_t id)
+{
+	*room(s, n_out, 1) = id;
+	return n_out + 1;
+}
+
+/* Normalized text without added tokens. */
+static size_t encode_stretch(const ds_tok *t, ds_tok_scratch *s, ds_str text, size_t n_out)
+{
+	if (text.n && t->prefix_space && text.at[0] != ' ') {
+		char *spaced = ds_arena_bytes(s->mem, text.n + 1);
+		spaced[0] = ' ';
+		memcpy(spaced + 1, text.at, text.n);
+		text = (ds_str){ spaced, text.n + 1 };
+	}
+	return text.n ? encode_plain(t, s, text, n_out) : n_out;
+}
+
+/* Text around the added tokens that are looked for in it as it is, or (normalized) in what became of it. */
+static size_t encode_added(const ds_tok *t, ds_tok_scratch *s, ds_str text, bool specials,
+	bool normalized, size_t n_out)
+{
+	for (size_t from = 0, begin, end;; from = end) {
+		const tok_added *a = added_find(t, text, from, specials, normalized, &begin, &end);
+		ds_str part = { text.at + from, (a ? begin : text.n) - from };
+		if (!normalized)
+			part = t->nfc ? ds_nfc(part, s->mem) : part;
+		n_out = normalized ? encode_stretch(t, s, part, n_out) :
+				     encode_added(t, s, part, specials, true, n_out);
+		if (!a)
+			return n_out;
+		n_out = put_id(s, n_out, a->id);
+	}
+}
+
+static size_t put_all(ds_tok_scratch *s, size_t n_out, const uint32_t *ids, size_t n)
+{
+	if (n)
+		memcpy(room(s, n_out, n), ids, n * sizeof(*ids));
+	return n_out + n;
+}
+
 ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned flags,
 	const uint32_t **ids, size_t *n, ds_err *e)
 {
+	bool specials = flags & DS_TOK_SPECIALS, add = flags & DS_TOK_ADD_SPECIAL;
 	size_t k = 0;
 	if (text.n > UINT32_MAX - 64)
 		return ds_fail(e, DS_BAD, "a text of %zu bytes, the limit is 4294967231", text.n);
-	const tok_template *add = flags & DS_TOK_ADD_SPECIAL ? &t->post : NULL;
-	if (add && add->n_before) {
-		memcpy(room(s, 0, add->n_before), add->before, add->n_before * sizeof(uint32_t));
-		k = add->n_before;
-	}
-	k = encode_plain(t, s, text, k);
-	if (add && add->n_after) {
-		memcpy(room(s, k, add->n_after), add->after, add->n_after * sizeof(uint32_t));
-		k += add->n_after;
-	}
+	ds_arena_reset(s->mem);
+	if (add)
+		k = put_all(s, k, t->post.before, t->post.n_before);
+	if (specials || t->any_plain_added)
+		k = encode_added(t, s, text, specials, false, k);
+	else
+		k = encode_stretch(t, s, t->nfc ? ds_nfc(text, s->mem) : text, k);
+	if (add)
+		k = put_all(s, k, t->post.after, t->post.n_after);
 	*ids = s->out;
 	*n = k;
 	return DS_OK;

@@ -264,6 +264,7 @@ ds_rc tok_finish(ds_tok *t, ds_err *e)
 			t->byte_id[(uint8_t)t->bytes[id].at[0]] = id;
 	build_merges(t);
 	cuts_build(t);
+	added_build(t);
 	name_specials(t);
 	tok_identify(t);
 	return DS_OK;

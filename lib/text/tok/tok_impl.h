@@ -55,6 +55,8 @@ struct ds_tok {
 	tok_added *added;
 	size_t n_added, cap_added;
 	bool any_plain_added;      /* added tokens that are not special: always looked for */
+	tok_added *by_length;      /* the same, longest first */
+	uint8_t added_first[256];  /* by first byte: 1 plain ones, 2 special ones */
 
 	ds_str *bytes;             /* by id */
 	uint8_t *flags;
@@ -103,6 +105,11 @@ typedef struct bpe_mem bpe_mem;
 bpe_mem *bpe_mem_new(void);
 void bpe_mem_free(bpe_mem *m);
 size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out);
+
+/* added.c: the first added token at or after `from`, and what it takes of the text; NULL: none. */
+void added_build(ds_tok *t);
+const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool specials, bool normalized,
+	size_t *begin, size_t *end);
 
 /* cuts.c: places inside a piece that no token crosses, so that both sides can be encoded apart. */
 void cuts_build(ds_tok *t);

@@ -1,0 +1,98 @@
+/*
+ * added.c - tokens that are found in the text before it is cut into pieces
+ *
+ * The longest that begins at a place wins, as in tokenizers' leftmost-longest automaton; candidates
+ * are told apart by their first byte. Special ones count only where the caller asked for that.
+ */
+#include "text/tok/tok_impl.h"
+
+#include <stdlib.h>
+
+static int longer_first(const void *va, const void *vb)
+{
+	const tok_added *a = va, *b = vb;
+	if (a->content.n != b->content.n)
+		return a->content.n > b->content.n ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+void added_build(ds_tok *t)
+{
+	t->by_length = ds_arena_get(t->mem, (t->n_added + 1) * sizeof(*t->by_length));
+	if (t->n_added)
+		memcpy(t->by_length, t->added, t->n_added * sizeof(*t->by_length));
+	qsort(t->by_length, t->n_added, sizeof(*t->by_length), longer_first);
+	for (size_t i = 0; i < t->n_added; i++)
+		t->added_first[(uint8_t)t->added[i].content.at[0]] |= t->added[i].special ? 2 : 1;
+}
+
+/* The character that ends at p (n > 0 bytes before it are there). */
+static uint32_t char_before(const uint8_t *p, size_t n)
+{
+	unsigned len;
+	for (size_t back = n < 4 ? n : 4; back > 1; back--) {
+		uint32_t c = ds_utf8_at(p - back, back, &len);
+		if (len == back)
+			return c;
+	}
+	return p[-1] < 0x80 ? p[-1] : 0x110000u + p[-1];
+}
+
+/* What \w matches: letters, marks, digits and connecting punctuation such as the underscore. */
+static bool word_char(uint32_t c)
+{
+	if (c >= 0x110000)
+		return false;
+	ds_cat k = ds_cat_of(c);
+	return ds_cat_letter(k) || ds_cat_mark(k) || k == DS_CAT_ND || k == DS_CAT_NL || c == '_' ||
+		c == 0x203f || c == 0x2040 || c == 0x2054 || c == 0xfe33 || c == 0xfe34 ||
+		(c >= 0xfe4d && c <= 0xfe4f) || c == 0xff3f || c == 0x200c || c == 0x200d;
+}
+
+static bool stands_alone(const uint8_t *p, size_t n, size_t at, size_t len)
+{
+	unsigned k;
+	if (at > 0 && word_char(char_before(p + at, at)))
+		return false;
+	return at + len >= n || !word_char(ds_utf8_at(p + at + len, n - at - len, &k));
+}
+
+static const tok_added *match_at(
+	const ds_tok *t, const uint8_t *p, size_t n, size_t at, bool specials, bool normalized)
+{
+	for (size_t i = 0; i < t->n_added; i++) {
+		const tok_added *a = &t->by_length[i];
+		if ((a->special && !specials) || a->normalized != normalized || a->content.n > n - at)
+			continue;
+		if (memcmp(p + at, a->content.at, a->content.n) == 0 &&
+			(!a->single_word || stands_alone(p, n, at, a->content.n)))
+			return a;
+	}
+	return NULL;
+}
+
+const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool specials, bool normalized,
+	size_t *begin, size_t *end)
+{
+	const uint8_t *p = (const uint8_t *)text.at;
+	uint8_t wanted = specials ? 3 : 1;
+	const tok_added *a = NULL;
+	size_t at = from;
+	for (; at < text.n && !a; at++)
+		if (t->added_first[p[at]] & wanted)
+			a = match_at(t, p, text.n, at, specials, normalized);
+	if (!a)
+		return NULL;
+	*begin = at - 1;
+	*end = *begin + a->content.n;
+	for (unsigned len; a->rstrip && *end < text.n; *end += len)
+		if (!ds_cat_white(ds_utf8_cat(p + *end, text.n - *end, &len)))
+			break;
+	while (a->lstrip && *begin > from) {
+		uint32_t c = char_before(p + *begin, *begin - from);
+		if (c >= 0x110000 || !ds_cat_white(ds_cat_of(c)))
+			break;
+		*begin -= c < 0x80 ? 1 : c < 0x800 ? 2 : 3; /* all white space is below U+10000 */
+	}
+	return a;
+}
