@@ -38,6 +38,10 @@ ds_tid ds_g_attention(
 {
 	if (a.scale == 0)
 		a.scale = 1 / sqrtf((float)a.head_dim);
+	if (a.dropout < 0 || a.dropout >= 1)
+		ds_g_fail(g, "attention: dropout of %g, the limit is 1", (double)a.dropout);
+	if (a.dropout > 0)
+		a.stream = g->n_streams++;
 	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_attention,
 					     .in = { q, k, v, opt.first, opt.last, opt.past },
 					     .attr.attention = a }));

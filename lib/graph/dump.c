@@ -42,6 +42,8 @@ static void put_attr(ds_buf *out, const ds_node *n)
 			(double)a->attention.scale);
 		if (a->attention.window)
 			ds_buf_fmt(out, " window=%d", a->attention.window);
+		if (a->attention.dropout > 0)
+			ds_buf_fmt(out, " dropout=%g", (double)a->attention.dropout);
 		break;
 	case DS_OP_rope:
 		ds_buf_fmt(out, " rot=%d/%d%s%s", a->rope.rot, a->rope.head_dim,

@@ -95,6 +95,11 @@ static ds_rc lay_out(ds_exec *x, ds_err *e)
 	}
 	if (x->plan.scratch_bytes)
 		x->scratch = arena_of(x, x->plan.scratch_bytes);
+	/* What is read before it is written shows as NaN. */
+	if (x->opts.check && x->arenas[DS_CLASS_ACT])
+		memset(x->arenas[DS_CLASS_ACT], 0xff, x->plan.bytes[DS_CLASS_ACT]);
+	if (x->opts.check && x->scratch)
+		memset(x->scratch, 0xff, x->plan.scratch_bytes);
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *s = &g->tensors[t];
 		if (is_shared(x, s))

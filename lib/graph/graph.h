@@ -117,7 +117,9 @@ typedef struct {
 	int32_t seq, kv_seq; /* rows of q and of k, v that make one sequence */
 	float scale;         /* of the scores; the builder fills 1/sqrt(head_dim) for 0 */
 	bool causal;
-	int32_t window; /* keys a query sees, itself included; 0: all */
+	int32_t window;  /* keys a query sees, itself included; 0: all */
+	float dropout;   /* of the probabilities, in training */
+	uint32_t stream; /* which of the graph's dropouts this is; the builder fills it */
 } ds_attention_attr;
 
 typedef struct { /* pairs (i, i + rot/2), or (2i, 2i + 1) when interleaved; columns past rot stay */
@@ -175,6 +177,10 @@ typedef struct {       /* what a run is told besides its inputs */
 
 /* The numbers of dropout `stream`; count by element of the step, row0 * cols on. */
 ds_rng ds_dropout_rng(const ds_run *r, uint32_t stream);
+/* The same for attention: where the numbers of query `row`, head `head` begin; then by key. */
+uint64_t ds_dropout_first(const ds_run *r, const ds_attention_attr *a, int64_t row, int64_t head);
+/* A number below this drops. */
+uint32_t ds_dropout_limit(float p);
 
 enum { DS_MAX_SEEDS = 8 };
 typedef struct {

@@ -94,7 +94,7 @@ static ds_exec *ready(const ds_graph *g, const ds_backend *b, ds_pool *pool)
 {
 	ds_exec *x;
 	ds_err e;
-	if (ds_exec_new(&x, g, b, pool, (ds_exec_opts){ 0 }, &e) != DS_OK)
+	if (ds_exec_new(&x, g, b, pool, (ds_exec_opts){ .check = true }, &e) != DS_OK)
 		fail_msg("%s", e.msg);
 	fill(x, g);
 	return x;

@@ -51,7 +51,9 @@ static size_t shared_bytes(const ds_job *j)
 
 static size_t worker_bytes(const ds_job *j)
 {
-	int64_t n = is_short(j) ? j->node->attr.attention.kv_seq : BLOCK * BLOCK;
+	int64_t n = BLOCK * BLOCK;
+	if (is_short(j)) /* whole blocks */
+		n = ceil_div(j->node->attr.attention.kv_seq, BLOCK) * BLOCK;
 	return (size_t)n * sizeof(float);
 }
 
@@ -102,37 +104,28 @@ typedef struct { /* a block of queries on its way */
 	int64_t lo[BLOCK], hi[BLOCK];
 } queries;
 
+static void drop(const ds_job *j, float *p, int64_t row, int64_t head, int64_t kb)
+{
+	float keep[BLOCK];
+	keep_of(j, keep, row, head, kb);
+	ds_simd_now()->multiply(p, p, keep, BLOCK);
+}
+
 static void attend_block(const ds_job *j, const ds_heads *h, queries *q, int64_t kb, float *s)
 {
-	const ds_simd *v = ds_simd_now();
-	int64_t row = q->b * h->a->seq + q->t, kv = h->a->kv_seq,
-		keys = min_i64(BLOCK, kv - kb * BLOCK);
-	int64_t kv_head = q->head / h->group;
-	float *o = row_of(&j->out[0], row) + q->head * h->d;
-	v->gemm(&(ds_simd_gemm){ .m = q->n,
-		.n = BLOCK,
-		.k = h->d,
-		.a = row_of(&j->in[0], row) + q->head * h->d,
-		.am = j->in[0].ld,
-		.ak = 1,
-		.b = turned(j, q->b, kv_head, kb),
-		.ldb = BLOCK,
-		.c = s,
-		.ldc = BLOCK });
+	int64_t row = q->b * h->a->seq + q->t, key = q->b * h->a->kv_seq + kb * BLOCK;
+	int64_t keys = min_i64(BLOCK, h->a->kv_seq - kb * BLOCK), kv_head = q->head / h->group;
+	ds_block scores = { s, BLOCK, 1 }, kt = { turned(j, q->b, kv_head, kb), BLOCK, 1 };
+	ds_block o = head_of(&j->out[0], row, q->head, h->d);
+	multiply(scores, head_of(&j->in[0], row, q->head, h->d), kt,
+		(ds_extent){ q->n, BLOCK, h->d }, false);
 	for (int64_t i = 0; i < q->n; i++)
 		soften(h, s + i * BLOCK, q->lo[i] - kb * BLOCK, q->hi[i] - kb * BLOCK, &q->m[i],
-			&q->l[i], o + i * j->out[0].ld);
-	v->gemm(&(ds_simd_gemm){ .m = q->n,
-		.n = h->d,
-		.k = keys,
-		.a = s,
-		.am = BLOCK,
-		.ak = 1,
-		.b = row_of(&j->in[2], q->b * kv + kb * BLOCK) + kv_head * h->d,
-		.ldb = j->in[2].ld,
-		.c = o,
-		.ldc = j->out[0].ld,
-		.add = true });
+			&q->l[i], o.at + i * o.row);
+	for (int64_t i = 0; i < q->n && h->a->dropout > 0; i++)
+		drop(j, s + i * BLOCK, row + i, q->head, kb);
+	multiply(o, scores, head_of(&j->in[2], key, kv_head, h->d), (ds_extent){ q->n, h->d, keys },
+		true);
 }
 
 static void attend(const ds_job *j, const ds_heads *h, int64_t tile, float *s)
@@ -174,13 +167,15 @@ static void attend_short(const ds_job *j, const ds_heads *h, int64_t tile, float
 		keys_of(h, b, t, &lo, &hi);
 		memset(o, 0, (size_t)h->d * sizeof(float));
 		for (int64_t k = lo; k < hi; k++)
-			s[k - lo] = v->dot(q, row_of(&j->in[1], kv + k) + col, h->d);
+			s[k] = v->dot(q, row_of(&j->in[1], kv + k) + col, h->d);
 		if (lo < hi) {
-			top = v->max(s, hi - lo) * h->a->scale;
-			sum = v->exp_sum(s, h->a->scale, top, hi - lo);
+			top = v->max(s + lo, hi - lo) * h->a->scale;
+			sum = v->exp_sum(s + lo, h->a->scale, top, hi - lo);
 		}
+		for (int64_t kb = lo / BLOCK; kb * BLOCK < hi && h->a->dropout > 0; kb++)
+			drop(j, s + kb * BLOCK, row, head, kb);
 		for (int64_t k = lo; k < hi; k++)
-			v->add_scaled(o, row_of(&j->in[2], kv + k) + col, s[k - lo] / sum, h->d);
+			v->add_scaled(o, row_of(&j->in[2], kv + k) + col, s[k] / sum, h->d);
 		row_of(&j->out[1], row)[head] = sum > 0 ? top + logf(sum) : 0;
 	}
 }

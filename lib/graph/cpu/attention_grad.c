@@ -17,25 +17,28 @@ static int64_t tiles(const ds_job *j, int64_t stage)
 	return j->in[0].rows / a->seq * a->kv_heads;
 }
 
-typedef struct {        /* a worker's scratch */
-	float *p, *dp;  /* [BLOCK, BLOCK] */
-	float *kt, *vt; /* [D, BLOCK] */
-	float *all;     /* [group, seq]: sum(do o) of every row */
+typedef struct {               /* a worker's scratch */
+	float *p, *dp;         /* [BLOCK, BLOCK] */
+	float *keep, *dropped; /* the same, with dropout: factors, and p times them */
+	float *kt, *vt;        /* [D, BLOCK] */
+	float *all;            /* [group, seq]: sum(do o) of every row */
 } room;
+
+enum { SQUARE = BLOCK * BLOCK };
 
 static size_t worker_bytes(const ds_job *j)
 {
 	const ds_attention_attr *a = &j->node->attr.attention;
-	int64_t n = 2 * BLOCK * BLOCK + 2 * BLOCK * a->head_dim + a->heads / a->kv_heads * a->seq;
+	int64_t n = 4 * SQUARE + 2 * BLOCK * a->head_dim + a->heads / a->kv_heads * a->seq;
 	return (size_t)n * sizeof(float);
 }
 
 static room room_of(const ds_job *j, unsigned worker)
 {
-	float *at = ds_job_worker(j, worker);
+	float *p = ds_job_worker(j, worker), *kt = p + 4 * SQUARE;
 	int64_t d = j->node->attr.attention.head_dim;
-	return (room){ at, at + BLOCK * BLOCK, at + 2 * BLOCK * BLOCK,
-		at + 2 * BLOCK * BLOCK + BLOCK * d, at + 2 * BLOCK * BLOCK + 2 * BLOCK * d };
+	return (room){ p, p + SQUARE, p + 2 * SQUARE, p + 3 * SQUARE, kt, kt + BLOCK * d,
+		kt + 2 * BLOCK * d };
 }
 
 typedef struct {
@@ -44,11 +47,6 @@ typedef struct {
 	room r;
 	int64_t b, kv_head, kb, keys; /* the block of keys */
 } state;
-
-static float *at(const ds_arg_t *a, int64_t row, int64_t head, int64_t d)
-{
-	return row_of(a, row) + head * d;
-}
 
 /* Probabilities of a row from its scores; nothing outside of [lo, hi). */
 static void probabilities(const state *s, float *p, int64_t t, float lse)
@@ -66,73 +64,41 @@ static void probabilities(const state *s, float *p, int64_t t, float lse)
 	memset(p + hi, 0, (size_t)(BLOCK - hi) * sizeof(float));
 }
 
+/* Dropout's factors for the block, and the probabilities times them. */
+static void drop(const state *s, int64_t row, int64_t head, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+		keep_of(s->j, s->r.keep + i * BLOCK, row + i, head, s->kb);
+	ds_simd_now()->multiply(s->r.dropped, s->r.p, s->r.keep, n * BLOCK);
+}
+
 /* The block of keys at hand against queries [t, t + n) of a head. */
 static void block(const state *s, int64_t head, int64_t t, int64_t n)
 {
 	const ds_job *j = s->j;
 	const ds_simd *v = ds_simd_now();
+	bool drops = s->h.a->dropout > 0;
 	int64_t d = s->h.d, row = s->b * s->h.a->seq + t,
-		key = s->b * s->h.a->kv_seq + s->kb * BLOCK;
-	const float *q = at(&j->in[0], row, head, d), *go = at(&j->in[5], row, head, d);
+		kv = s->b * s->h.a->kv_seq + s->kb * BLOCK;
 	const float *sum = s->r.all + head % s->h.group * s->h.a->seq + t;
-	v->gemm(&(ds_simd_gemm){ .m = n,
-		.n = BLOCK,
-		.k = d,
-		.a = q,
-		.am = j->in[0].ld,
-		.ak = 1,
-		.b = s->r.kt,
-		.ldb = BLOCK,
-		.c = s->r.p,
-		.ldc = BLOCK });
+	ds_block q = head_of(&j->in[0], row, head, d), go = head_of(&j->in[5], row, head, d);
+	ds_block p = { s->r.p, BLOCK, 1 }, dp = { s->r.dp, BLOCK, 1 };
+	ds_block dropped = { drops ? s->r.dropped : s->r.p, BLOCK, 1 };
+	ds_extent scores = { n, BLOCK, d }, by_key = { s->keys, d, n };
+	multiply(p, q, (ds_block){ s->r.kt, BLOCK, 1 }, scores, false);
 	for (int64_t i = 0; i < n; i++)
-		probabilities(s, s->r.p + i * BLOCK, t + i, row_of(&j->in[4], row + i)[head]);
-	v->gemm(&(ds_simd_gemm){ .m = s->keys,
-		.n = d,
-		.k = n,
-		.a = s->r.p,
-		.am = 1,
-		.ak = BLOCK,
-		.b = go,
-		.ldb = j->in[5].ld,
-		.c = at(&j->out[2], key, s->kv_head, d),
-		.ldc = j->out[2].ld,
-		.add = true });
-	v->gemm(&(ds_simd_gemm){ .m = n,
-		.n = BLOCK,
-		.k = d,
-		.a = go,
-		.am = j->in[5].ld,
-		.ak = 1,
-		.b = s->r.vt,
-		.ldb = BLOCK,
-		.c = s->r.dp,
-		.ldc = BLOCK });
+		probabilities(s, p.at + i * BLOCK, t + i, row_of(&j->in[4], row + i)[head]);
+	if (drops)
+		drop(s, row, head, n);
+	multiply(head_of(&j->out[2], kv, s->kv_head, d), turn(dropped), go, by_key, true);
+	multiply(dp, go, (ds_block){ s->r.vt, BLOCK, 1 }, scores, false);
+	if (drops)
+		v->multiply(dp.at, dp.at, s->r.keep, n * BLOCK);
 	for (int64_t i = 0; i < n; i++)
-		v->score_grad(
-			s->r.dp + i * BLOCK, s->r.p + i * BLOCK, sum[i], s->h.a->scale, BLOCK);
-	v->gemm(&(ds_simd_gemm){ .m = n,
-		.n = d,
-		.k = s->keys,
-		.a = s->r.dp,
-		.am = BLOCK,
-		.ak = 1,
-		.b = at(&j->in[1], key, s->kv_head, d),
-		.ldb = j->in[1].ld,
-		.c = at(&j->out[0], row, head, d),
-		.ldc = j->out[0].ld,
-		.add = true });
-	v->gemm(&(ds_simd_gemm){ .m = s->keys,
-		.n = d,
-		.k = n,
-		.a = s->r.dp,
-		.am = 1,
-		.ak = BLOCK,
-		.b = q,
-		.ldb = j->in[0].ld,
-		.c = at(&j->out[1], key, s->kv_head, d),
-		.ldc = j->out[1].ld,
-		.add = true });
+		v->score_grad(dp.at + i * BLOCK, p.at + i * BLOCK, sum[i], s->h.a->scale, BLOCK);
+	multiply(head_of(&j->out[0], row, head, d), dp, head_of(&j->in[1], kv, s->kv_head, d),
+		(ds_extent){ n, d, s->keys }, true);
+	multiply(head_of(&j->out[1], kv, s->kv_head, d), turn(dp), q, by_key, true);
 }
 
 /* Gradients begin at nothing; sums of do o by row. */
@@ -142,15 +108,16 @@ static void begin(const state *s)
 	int64_t d = s->h.d, seq = s->h.a->seq, kv = s->h.a->kv_seq;
 	size_t bytes = (size_t)d * sizeof(float);
 	for (int64_t i = 0; i < kv; i++) {
-		memset(at(&j->out[1], s->b * kv + i, s->kv_head, d), 0, bytes);
-		memset(at(&j->out[2], s->b * kv + i, s->kv_head, d), 0, bytes);
+		memset(head_of(&j->out[1], s->b * kv + i, s->kv_head, d).at, 0, bytes);
+		memset(head_of(&j->out[2], s->b * kv + i, s->kv_head, d).at, 0, bytes);
 	}
 	for (int64_t k = 0; k < s->h.group; k++)
 		for (int64_t t = 0; t < seq; t++) {
 			int64_t head = s->kv_head * s->h.group + k, row = s->b * seq + t;
-			memset(at(&j->out[0], row, head, d), 0, bytes);
-			s->r.all[k * seq + t] = ds_simd_now()->dot(
-				at(&j->in[5], row, head, d), at(&j->in[3], row, head, d), d);
+			memset(head_of(&j->out[0], row, head, d).at, 0, bytes);
+			s->r.all[k * seq + t] =
+				ds_simd_now()->dot(head_of(&j->in[5], row, head, d).at,
+					head_of(&j->in[3], row, head, d).at, d);
 		}
 }
 
@@ -165,10 +132,10 @@ static void attention_grad(const ds_job *j, int64_t stage, int64_t tile, unsigne
 	for (s.kb = 0; s.kb * BLOCK < kv; s.kb++) {
 		int64_t key = s.b * kv + s.kb * BLOCK;
 		s.keys = min_i64(BLOCK, kv - s.kb * BLOCK);
-		v->transpose(
-			s.r.kt, BLOCK, at(&j->in[1], key, s.kv_head, d), j->in[1].ld, s.keys, d);
-		v->transpose(
-			s.r.vt, BLOCK, at(&j->in[2], key, s.kv_head, d), j->in[2].ld, s.keys, d);
+		v->transpose(s.r.kt, BLOCK, head_of(&j->in[1], key, s.kv_head, d).at, j->in[1].ld,
+			s.keys, d);
+		v->transpose(s.r.vt, BLOCK, head_of(&j->in[2], key, s.kv_head, d).at, j->in[2].ld,
+			s.keys, d);
 		for (int64_t t = 0; t < seq; t += BLOCK) {
 			int64_t n = min_i64(BLOCK, seq - t), lo, hi;
 			keys_of_block(&s.h, s.b, t, n, &lo, &hi);

@@ -74,24 +74,26 @@ static void scale(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 		v->scale(row_of(&j->out[0], i), row_of(&j->in[0], i), by, j->out[0].cols);
 }
 
-/* Four elements take one block of the generator; rows need not begin at a multiple of four. */
+/* Four elements take one block of the generator, so a row may begin within one: its numbers are made
+ * from there on, in pieces. */
 static void dropout(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
+	enum { PIECE = 256 };
 	const ds_dropout_attr *a = &j->node->attr.dropout;
+	const ds_simd *v = ds_simd_now();
 	ds_rng rng = ds_dropout_rng(j->run, a->stream);
-	uint32_t limit = (uint32_t)(a->p * 4294967296.0), four[4] = { 0 };
-	float by = (float)(1.0 / (1.0 - a->p));
+	float by = (float)(1.0 / (1.0 - (double)a->p)), keep[PIECE];
 	int64_t i, to, cols = j->out[0].cols;
-	for (tile_rows(j, tile, &i, &to); i < to; i++) {
-		uint64_t at = (uint64_t)((j->run->row0 + i) * cols);
-		const float *x = row_of(&j->in[0], i);
-		float *y = row_of(&j->out[0], i);
-		for (int64_t k = 0; k < cols; k++, at++) {
-			if (k == 0 || at % 4 == 0)
-				ds_rng_block(rng, at / 4, four);
-			y[k] = four[at % 4] < limit ? 0 : x[k] * by;
+	for (tile_rows(j, tile, &i, &to); i < to; i++)
+		for (int64_t k = 0, n; k < cols; k += n) {
+			uint64_t at = (uint64_t)((j->run->row0 + i) * cols + k);
+			int64_t skip = (int64_t)(at % 4);
+			n = min_i64(PIECE - skip, cols - k);
+			v->keep(keep, rng, at / 4, (skip + n + 3) / 4 * 4, ds_dropout_limit(a->p),
+				by);
+			v->multiply(row_of(&j->out[0], i) + k, row_of(&j->in[0], i) + k,
+				keep + skip, n);
 		}
-	}
 }
 
 const ds_kernel ds_cpu_unary = { .tiles = tiles_of_rows, .tile = unary };

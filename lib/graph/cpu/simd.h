@@ -66,6 +66,12 @@ typedef struct {
 	/* to[k * ld + i] = from[i * from_ld + k] for i < rows, k < cols; zeros for i in [rows, ld) */
 	void (*transpose)(float *to, int64_t ld, const float *from, int64_t from_ld, int64_t rows,
 		int64_t cols);
+	/*
+	 * out[4 i + k] = 0 where number k of block first + i of the generator is below limit, else by:
+	 * n numbers, a multiple of four
+	 */
+	void (*keep)(float *out, ds_rng rng, uint64_t first, int64_t n, uint32_t limit, float by);
+	void (*multiply)(float *y, const float *a, const float *b, int64_t n);
 	/* sine and cosine of at * freq[i], each times by; the product is made in double */
 	void (*turns)(
 		float *cosine, float *sine, double at, const float *freq, float by, int64_t n);

@@ -568,6 +568,64 @@ static void transpose_all(
 			to[k * ld + i] = i < rows ? from[i * from_ld + k] : 0;
 }
 
+static void multiply_all(float *y, const float *a, const float *b, int64_t n)
+{
+	int64_t i = 0;
+	for (; i + W <= n; i += W)
+		store(y + i, load(a + i) * load(b + i));
+	for (; i < n; i++)
+		y[i] = a[i] * b[i];
+}
+
+/* ---- dropout: base/rng.c's Philox, W counters at once ---- */
+
+typedef uint32_t wvec __attribute__((vector_size(4 * W)));
+typedef uint64_t dvec __attribute__((vector_size(8 * W)));
+
+/* The upper and lower halves of a times m. */
+INLINE wvec mul_parts(wvec a, uint32_t m, wvec *low)
+{
+	dvec p = __builtin_convertvector(a, dvec) * m;
+	*low = a * m;
+	return __builtin_convertvector(p >> 32, wvec);
+}
+
+INLINE void philox(ds_rng r, uint64_t first, wvec c[4])
+{
+	dvec counter = first - (dvec){ 0 };
+	for (int i = 0; i < W; i++)
+		counter[i] += (uint64_t)i;
+	c[0] = __builtin_convertvector(counter, wvec);
+	c[1] = __builtin_convertvector(counter >> 32, wvec);
+	c[2] = (uint32_t)r.high - (wvec){ 0 };
+	c[3] = (uint32_t)(r.high >> 32) - (wvec){ 0 };
+	uint32_t k0 = (uint32_t)r.key, k1 = (uint32_t)(r.key >> 32);
+	for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+		wvec a_low, b_low, a = mul_parts(c[0], 0xD2511F53u, &a_low);
+		wvec b = mul_parts(c[2], 0xCD9E8D57u, &b_low);
+		c[0] = b ^ c[1] ^ k0;
+		c[2] = a ^ c[3] ^ k1;
+		c[1] = b_low;
+		c[3] = a_low;
+	}
+}
+
+static void keep_all(float *out, ds_rng rng, uint64_t first, int64_t n, uint32_t limit, float by)
+{
+	for (int64_t i = 0; i < n; i += 4 * W, first += W) {
+		wvec c[4];
+		float v[4][W];
+		philox(rng, first, c);
+		for (int k = 0; k < 4; k++) {
+			vec kept = pick((ivec)(c[k] < limit), all(0), all(by));
+			memcpy(v[k], &kept, sizeof(kept));
+		}
+		int64_t left = n - i < 4 * W ? n - i : 4 * W;
+		for (int64_t k = 0; k < left; k++)
+			out[i + k] = v[k % 4][k / 4];
+	}
+}
+
 /* ---- rotary positions ---- */
 
 static void turns_all(float *cosine, float *sine, double at, const float *freq, float by, int64_t n)
@@ -614,5 +672,7 @@ const ds_simd TABLE = { .name = NAME,
 	.score_grad = score_grad_all,
 	.gemm = gemm_all,
 	.transpose = transpose_all,
+	.keep = keep_all,
+	.multiply = multiply_all,
 	.turns = turns_all,
 	.turn = turn_all };

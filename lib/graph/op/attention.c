@@ -117,6 +117,18 @@ static void visible(const ds_ref *r, const ds_ref_arg opt[3], int64_t i, int64_t
 	*hi = *hi > a->kv_seq ? a->kv_seq : *hi;
 }
 
+/* What the probability of key j is multiplied by: 0 or 1 / (1 - dropout), or 1 without. */
+static double kept(const ds_ref *r, int64_t i, int64_t h, int64_t j)
+{
+	const ds_attention_attr *a = &r->node->attr.attention;
+	uint32_t four[4];
+	if (a->dropout == 0)
+		return 1;
+	uint64_t at = ds_dropout_first(r->run, a, i, h) + (uint64_t)j;
+	ds_rng_block(ds_dropout_rng(r->run, a->stream), at / 4, four);
+	return four[at % 4] < ds_dropout_limit(a->dropout) ? 0 : 1 / (1 - (double)a->dropout);
+}
+
 static double dot(const double *a, const double *b, int64_t n)
 {
 	double sum = 0;
@@ -144,6 +156,7 @@ void ref_attention(const ds_ref *r)
 				double p = exp(
 					a->scale * dot(q, r->in[1].at + kv + j * wide, d) - top);
 				sum += p;
+				p *= kept(r, i, h, j);
 				for (int64_t k = 0; k < d; k++)
 					o[k] += p * r->in[2].at[kv + j * wide + k];
 			}
@@ -167,11 +180,11 @@ static void grad_row(const ds_ref *r, int64_t i, int64_t h)
 		int64_t at = kv + j * wide;
 		const double *k = r->in[1].at + at, *v = r->in[2].at + at;
 		double p = exp(a->scale * dot(q, k, d) - lse);
-		double s = a->scale * p * (dot(go, v, d) - all);
+		double keep = kept(r, i, h, j), s = a->scale * p * (keep * dot(go, v, d) - all);
 		for (int64_t x = 0; x < d; x++) {
 			r->out[0].at[row + x] += s * k[x];
 			r->out[1].at[at + x] += s * q[x];
-			r->out[2].at[at + x] += p * go[x];
+			r->out[2].at[at + x] += keep * p * go[x];
 		}
 	}
 }
@@ -214,6 +227,8 @@ void sa_attention(ds_sample *s)
 		.kv_seq = (int32_t)seq,
 		.causal = causal,
 		.window = ds_sample_int(s, 0, 3) ? 0 : (int32_t)ds_sample_int(s, 1, seq) };
+	if (ds_sample_int(s, 0, 2) == 0)
+		a.dropout = 0.3f;
 	ds_attention_in opt = { 0 };
 	if (ds_sample_int(s, 0, 1))
 		opt.first = sample_first(s, batch, seq);

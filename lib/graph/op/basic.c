@@ -64,6 +64,18 @@ ds_rng ds_dropout_rng(const ds_run *r, uint32_t stream)
 	return ds_rng_of(r->seed, ((uint64_t)r->step << 16) + stream);
 }
 
+uint32_t ds_dropout_limit(float p)
+{
+	return (uint32_t)((double)p * 4294967296.0);
+}
+
+/* Rows of keys are padded to four, so that every row begins with a block of the generator. */
+uint64_t ds_dropout_first(const ds_run *r, const ds_attention_attr *a, int64_t row, int64_t head)
+{
+	uint64_t wide = ((uint64_t)a->kv_seq + 3) / 4 * 4, heads = (uint64_t)a->heads;
+	return ((uint64_t)(r->row0 + row) * heads + (uint64_t)head) * wide;
+}
+
 void gr_dropout(ds_grad *c, const ds_node *n)
 {
 	const ds_node *b =
@@ -78,7 +90,7 @@ void ref_dropout(const ds_ref *r)
 {
 	const ds_dropout_attr *a = &r->node->attr.dropout;
 	ds_rng rng = ds_dropout_rng(r->run, a->stream);
-	uint32_t limit = (uint32_t)(a->p * 4294967296.0), four[4];
+	uint32_t limit = ds_dropout_limit(a->p), four[4];
 	uint64_t first = (uint64_t)(r->run->row0 * r->out[0].cols);
 	for (int64_t i = 0; i < r->out[0].rows * r->out[0].cols; i++) {
 		uint64_t at = first + (uint64_t)i;

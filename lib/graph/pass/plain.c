@@ -10,6 +10,8 @@ ds_rc ds_pass_plain(ds_graph *g, const ds_compile *c, ds_err *e)
 	if (c->train)
 		return DS_OK;
 	for (int32_t i = 0; i < g->n_nodes; i++) {
+		if (g->nodes[i].op == DS_OP_attention)
+			g->nodes[i].attr.attention.dropout = 0;
 		if (g->nodes[i].op != DS_OP_dropout)
 			continue;
 		ds_tid out = g->nodes[i].out[0], in = g->nodes[i].in[0];
