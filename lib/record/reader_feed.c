@@ -33,7 +33,7 @@ void ds_feed_forget(ds_feed *f)
 
 void ds_feed_keep(ds_feed *f)
 {
-	if (f->mapped || !f->salvage)
+	if (!f->window.n || f->at == f->window_at)
 		return;
 	size_t used = (size_t)(f->at - f->window_at);
 	memmove(f->window.at, f->window.at + used, f->window.n - used);
@@ -73,6 +73,7 @@ ds_rc ds_feed_look(ds_feed *f, uint64_t n, ds_str *view, ds_err *e)
 		*view = (ds_str){ f->map.at + f->at, there < n ? there : n };
 		return DS_OK;
 	}
+	ds_buf_reserve(&f->window, 1); /* so that it is somewhere */
 	DS_TRY(fill(f, n, &there, e));
 	*view = (ds_str){ f->window.at + (f->at - f->window_at), there < n ? there : n };
 	return DS_OK;
@@ -107,10 +108,9 @@ ds_rc ds_feed_search(ds_feed *f, bool *found, bool *header, ds_err *e)
 {
 	ds_str view;
 	*found = false;
-	f->at++;
-	for (;;) {
+	for (size_t from = 1;; from = 0) {
 		DS_TRY(ds_feed_look(f, STEP_BYTES, &view, e));
-		for (size_t i = 0; i + 8 <= view.n; i++) {
+		for (size_t i = from; i + 8 <= view.n; i++) {
 			const char *p = view.at + i;
 			*header = memcmp(p, ds_stream_magic, 8) == 0;
 			*found = *header || memcmp(p, ds_frame_magic, 8) == 0;
