@@ -38,7 +38,6 @@ ds_str ds_utf8_fold(ds_str s, ds_arena *mem);
 /* Decodes to UTF-8, what is wrong to U+FFFD. DS_USAGE: ICU knows no such charset. */
 DS_MUST ds_rc ds_charset_decode(
 	ds_str *out, ds_str bytes, const char *charset, ds_arena *mem, ds_err *e);
-bool ds_charset_known(const char *charset);
 /* ICU's guess, markup left out of account; NULL where it has none. Lives for ever. */
 const char *ds_charset_guess(ds_str bytes);
 

@@ -137,13 +137,6 @@ ds_str ds_utf8_fold(ds_str s, ds_arena *mem)
 	return ds_str_eq(out, s) ? s : out;
 }
 
-bool ds_charset_known(const char *charset)
-{
-	UErrorCode status = U_ZERO_ERROR;
-	ucnv_close(ucnv_open(charset, &status));
-	return U_SUCCESS(status);
-}
-
 ds_rc ds_charset_decode(ds_str *out, ds_str bytes, const char *charset, ds_arena *mem, ds_err *e)
 {
 	UErrorCode status = U_ZERO_ERROR;
