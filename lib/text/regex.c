@@ -14,7 +14,7 @@
 #include <pcre2.h>
 
 enum {
-	MATCH_LIMIT = 2000000,
+	MATCH_LIMIT = 10000000,
 	STACK_BYTES = 1 << 20,
 	HEAP_KIB = 64 << 10, /* of the interpreter, where there is no JIT */
 	LITERAL_MIN = 3,     /* shorter ones PCRE2 finds as fast */
@@ -30,7 +30,7 @@ struct ds_regex {
 	pcre2_code *code;
 	bool jit, all;
 	ds_buf literal;
-	ds_buf texts;  /* what the pieces' views are of */
+	ds_buf texts; /* what the pieces' views are of */
 	piece *pieces;
 	size_t n_pieces;
 };
@@ -60,7 +60,8 @@ ds_str ds_regex_literal(const ds_regex *r)
 
 static ds_rc compile(ds_regex *r, ds_str pattern, ds_str flags, bool subst, ds_err *e)
 {
-	uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+	uint32_t options =
+		PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
 	for (size_t i = 0; i < flags.n; i++) {
 		char c = flags.at[i];
 		if (c == 'g' && subst)
@@ -74,7 +75,8 @@ static ds_rc compile(ds_regex *r, ds_str pattern, ds_str flags, bool subst, ds_e
 		else if (c == 'x')
 			options |= PCRE2_EXTENDED;
 		else
-			return ds_fail(e, DS_USAGE, "flag '%c': it is %si, m, s or x", c, subst ? "g, " : "");
+			return ds_fail(e, DS_USAGE, "flag '%c': it is %si, m, s or x", c,
+				subst ? "g, " : "");
 	}
 	int code;
 	PCRE2_SIZE at;
@@ -82,7 +84,8 @@ static ds_rc compile(ds_regex *r, ds_str pattern, ds_str flags, bool subst, ds_e
 	if (!r->code) {
 		char why[200];
 		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
-		return ds_fail(e, DS_USAGE, "at %zu of '%.*s': %s", (size_t)at, DS_FMT(pattern), why);
+		return ds_fail(
+			e, DS_USAGE, "at %zu of '%.*s': %s", (size_t)at, DS_FMT(pattern), why);
 	}
 	r->jit = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0;
 	if (!(options & (PCRE2_CASELESS | PCRE2_EXTENDED))) {
@@ -168,8 +171,9 @@ static ds_rc add_group(ds_regex *r, ds_str name, ds_err *e)
 		ds_buf_free(&text);
 	}
 	if (number < 0 || number > n_groups || number > GROUPS_MAX)
-		return ds_fail(e, DS_USAGE, "the replacement names group '%.*s', the pattern has %u",
-			DS_FMT(name), n_groups);
+		return ds_fail(e, DS_USAGE,
+			"the replacement names group '%.*s', the pattern has %u", DS_FMT(name),
+			n_groups);
 	r->pieces[r->n_pieces++] = (piece){ .group = (int)number };
 	return DS_OK;
 }
@@ -243,7 +247,8 @@ ds_rc ds_regex_parse_subst(ds_regex **out, ds_str expression, ds_err *e)
 	char d = expression.n > 2 ? expression.at[1] : 'a';
 	if (expression.n < 2 || expression.at[0] != 's' || is_word(d) || d == '\\' || d == ' ' ||
 		d == '\n' || (d & 0x80))
-		return ds_fail(e, DS_USAGE, "'%.*s': it is s/PATTERN/REPLACEMENT/flags", DS_FMT(expression));
+		return ds_fail(e, DS_USAGE, "'%.*s': it is s/PATTERN/REPLACEMENT/flags",
+			DS_FMT(expression));
 	if (!part(&rest, d, &pattern) || !part(&rest, d, &repl))
 		return ds_fail(e, DS_USAGE, "'%.*s': a '%c' is missing", DS_FMT(expression), d);
 	if (pattern.n == 0)
@@ -289,14 +294,15 @@ static ds_rc match(
 	uint32_t options = not_empty ? PCRE2_NOTEMPTY_ATSTART : 0;
 	PCRE2_SPTR s = (PCRE2_SPTR)text.at;
 	/* The compiled code itself keeps clear of bytes that are not UTF-8: no check of the whole text. */
-	int n = run->r->jit ? pcre2_jit_match(
-				      run->r->code, s, text.n, from, options, run->match, run->context) :
-			      pcre2_match(
-				      run->r->code, s, text.n, from, options, run->match, run->context);
+	int n = run->r->jit ? pcre2_jit_match(run->r->code, s, text.n, from, options, run->match,
+				      run->context)
+			    : pcre2_match(run->r->code, s, text.n, from, options, run->match,
+				      run->context);
 	*found = n > 0;
 	if (n > 0 || n == PCRE2_ERROR_NOMATCH)
 		return DS_OK;
-	if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT)
+	if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT ||
+		n == PCRE2_ERROR_HEAPLIMIT)
 		return ds_fail(e, DS_BAD, "over the match limit of %d steps", MATCH_LIMIT);
 	if (n == PCRE2_ERROR_JIT_STACKLIMIT)
 		return ds_fail(e, DS_BAD, "over the match stack of %d bytes", STACK_BYTES);
@@ -324,13 +330,15 @@ static void add_replacement(const ds_regex *r, ds_grow *out, ds_str text, const 
 		const piece *p = &r->pieces[i];
 		if (p->group < 0)
 			ds_grow_add(out, p->text.at, p->text.n);
-		else if (at[2 * p->group] != PCRE2_UNSET && at[2 * p->group + 1] >= at[2 * p->group])
+		else if (at[2 * p->group] != PCRE2_UNSET &&
+			 at[2 * p->group + 1] >= at[2 * p->group])
 			ds_grow_add(out, text.at + at[2 * p->group],
 				at[2 * p->group + 1] - at[2 * p->group]);
 	}
 }
 
-ds_rc ds_regex_subst(ds_regex_run *run, ds_str text, ds_arena *mem, ds_str *out, size_t *n, ds_err *e)
+ds_rc ds_regex_subst(
+	ds_regex_run *run, ds_str text, ds_arena *mem, ds_str *out, size_t *n, ds_err *e)
 {
 	const ds_regex *r = run->r;
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(run->match);

@@ -11,8 +11,8 @@ typedef struct {
 	size_t i;
 	char *best, *run; /* run: the characters in a row up to here; in the second half of out */
 	size_t n_best, n_run;
-	size_t last;      /* where the run's last character begins */
-	bool lost;        /* nothing can be told */
+	size_t last; /* where the run's last character begins */
+	bool lost;   /* nothing can be told */
 } reader;
 
 static void end_run(reader *r)

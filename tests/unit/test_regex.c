@@ -67,7 +67,7 @@ static void what_is_wrong_is_named(void **state)
 {
 	refused("", "it is s/");
 	refused("s", "it is s/");
-	refused("s/", "missing");
+	refused("s/", "it is s/");
 	refused("s/a", "missing");
 	refused("s/a/b", "missing");
 	refused("y/a/b/", "it is s/");

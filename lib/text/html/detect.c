@@ -14,15 +14,18 @@
 static const struct {
 	const char *labels, *name;
 } charsets[] = {
-	{ " utf-8 utf8 unicode-1-1-utf-8 x-unicode20utf8 utf-16 utf-16le utf-16be unicode ", "UTF-8" },
+	{ " utf-8 utf8 unicode-1-1-utf-8 x-unicode20utf8 utf-16 utf-16le utf-16be unicode ",
+		"UTF-8" },
 	{ " gb2312 gbk gb18030 x-gbk gb_2312-80 gb_2312 chinese csgb2312 cp936 ", "gb18030" },
 	{ " big5 big5-hkscs x-x-big5 cn-big5 csbig5 ", "Big5-HKSCS" },
 	{ " shift_jis shift-jis sjis x-sjis ms_kanji windows-31j ms932 cp932 ", "windows-31j" },
 	{ " euc-jp x-euc-jp cseucpkdfmtjapanese ", "EUC-JP" },
 	{ " iso-2022-jp csiso2022jp ", "ISO-2022-JP" },
-	{ " euc-kr ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 korean windows-949 cp949 iso-2022-kr ",
+	{ " euc-kr ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 korean windows-949 cp949 "
+	  "iso-2022-kr ",
 		"windows-949" },
-	{ " iso-8859-1 iso8859-1 iso88591 latin1 l1 ascii us-ascii windows-1252 cp1252 x-cp1252 ansi_x3.4-1968 ",
+	{ " iso-8859-1 iso8859-1 iso88591 latin1 l1 ascii us-ascii windows-1252 cp1252 x-cp1252 "
+	  "ansi_x3.4-1968 ",
 		"windows-1252" },
 	{ " iso-8859-2 iso8859-2 latin2 l2 ", "ISO-8859-2" },
 	{ " iso-8859-3 iso8859-3 latin3 ", "ISO-8859-3" },
@@ -61,7 +64,8 @@ static const char *name_of(ds_str label)
 	size_t n = 0;
 	word[n++] = ' ';
 	for (size_t i = 0; i < label.n; i++)
-		word[n++] = (char)(label.at[i] >= 'A' && label.at[i] <= 'Z' ? label.at[i] + 32 : label.at[i]);
+		word[n++] = (char)(label.at[i] >= 'A' && label.at[i] <= 'Z' ? label.at[i] + 32
+									    : label.at[i]);
 	word[n++] = ' ';
 	word[n] = '\0';
 	for (size_t i = 0; i < sizeof(charsets) / sizeof(*charsets); i++)
@@ -78,13 +82,15 @@ static const char *from_content(ds_str content, const char *key)
 		if (strncasecmp(content.at + i, key, n) != 0)
 			continue;
 		size_t from = i + n;
-		while (from < content.n && (ds_html_blank(content.at[from]) || content.at[from] == '='))
+		while (from < content.n &&
+			(ds_html_blank(content.at[from]) || content.at[from] == '='))
 			from++;
 		char quote = from < content.n ? content.at[from] : '\0';
 		bool quoted = quote == '"' || quote == '\'';
 		size_t to = from += quoted;
-		while (to < content.n && (quoted ? content.at[to] != quote :
-						   !ds_html_blank(content.at[to]) && content.at[to] != ';'))
+		while (to < content.n &&
+			(quoted ? content.at[to] != quote
+				: !ds_html_blank(content.at[to]) && content.at[to] != ';'))
 			to++;
 		return name_of((ds_str){ content.at + from, to - from });
 	}
@@ -188,7 +194,9 @@ static bool begins(ds_str s)
 	static const char *const words[] = { "<!doctype html", "<html", "<head", "<body" };
 	for (;;) {
 		s = ds_str_trim(s);
-		const char *close = begins_with(s, "<!--") ? "-->" : begins_with(s, "<?xml") ? "?>" : NULL;
+		const char *close = begins_with(s, "<!--")    ? "-->"
+				    : begins_with(s, "<?xml") ? "?>"
+							      : NULL;
 		const char *end = close ? memmem(s.at, s.n, close, strlen(close)) : NULL;
 		if (!end)
 			break;
