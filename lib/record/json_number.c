@@ -23,30 +23,13 @@ bool ds_json_i64(ds_str digits, int64_t *out)
 	return true;
 }
 
-/* A decimal as digits without zeros at both ends, times a power of ten. */
+/* A decimal as an integer without zeros at its end, times a power of ten. */
 typedef struct {
-	char digits[40];
-	size_t n;        /* more than fit are counted and not kept */
-	uint64_t head;   /* the digits as a number while there are at most 19 */
+	uint64_t head; /* right while n <= 19 */
+	size_t n;      /* digits of it */
 	int64_t power;
 	bool minus;
 } decimal;
-
-static void take_digit(decimal *d, char c, size_t *zeros)
-{
-	if (c == '0') { /* in front they do not count, behind only when another digit follows */
-		*zeros += d->n != 0;
-		return;
-	}
-	for (size_t n = *zeros + 1; n--;) {
-		if (d->n < sizeof d->digits)
-			d->digits[d->n] = n ? '0' : c;
-		if (d->n < 19)
-			d->head = d->head * 10 + (uint64_t)(n ? 0 : c - '0');
-		d->n++;
-	}
-	*zeros = 0;
-}
 
 static int64_t exponent(const char *p, const char *end)
 {
@@ -62,22 +45,27 @@ static int64_t exponent(const char *p, const char *end)
 static decimal decimal_of(ds_str s)
 {
 	decimal d = { .n = 0 };
-	const char *p = s.at, *end = s.at + s.n;
-	size_t zeros = 0;
+	const char *p = s.at, *end = s.at + s.n, *point = NULL;
 	d.minus = p < end && *p == '-';
-	p += d.minus;
-	bool behind = false;
-	for (; p < end && (*p | 32) != 'e'; p++) {
-		if (*p == '.') {
-			behind = true;
+	for (p += d.minus; p < end; p++) {
+		uint8_t digit = (uint8_t)(*p - '0');
+		if (digit > 9) {
+			if (*p != '.')
+				break;
+			point = p + 1;
 			continue;
 		}
-		take_digit(&d, *p, &zeros);
-		d.power -= behind;
+		d.head = d.head * 10 + digit;
+		d.n += d.n || digit; /* zeros in front do not count */
 	}
-	d.power += (int64_t)zeros;
+	d.power = point ? -(p - point) : 0;
 	if (p < end)
 		d.power += exponent(p + 1, end);
+	while (d.n && d.n <= 19 && d.head % 10 == 0) {
+		d.head /= 10;
+		d.power++;
+		d.n--;
+	}
 	return d;
 }
 
@@ -85,8 +73,8 @@ static bool same(const decimal *a, const decimal *b)
 {
 	if (a->n == 0 || b->n == 0)
 		return a->n == b->n && a->minus == b->minus;
-	return a->n == b->n && a->n <= sizeof a->digits && a->power == b->power &&
-	       a->minus == b->minus && memcmp(a->digits, b->digits, a->n) == 0;
+	return a->n == b->n && a->n <= 19 && a->power == b->power && a->minus == b->minus &&
+	       a->head == b->head;
 }
 
 bool ds_json_f64(ds_str number, double *out, bool *exact)

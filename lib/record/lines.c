@@ -19,13 +19,19 @@ size_t ds_line_end(void *state, ds_str bytes, size_t from, bool last)
 
 size_t ds_count_byte(ds_str s, char c)
 {
+	typedef uint8_t lanes __attribute__((vector_size(16)));
+	const lanes wanted = (lanes){ 0 } + (uint8_t)c;
 	size_t n = 0, i = 0;
-	for (; i + 8 <= s.n; i += 8) { /* eight at once: zero bytes of x, Hacker's Delight 6-1 */
-		uint64_t v, x, low = 0x7F7F7F7F7F7F7F7Fu;
-		memcpy(&v, s.at + i, 8);
-		x = v ^ (0x0101010101010101u * (uint8_t)c);
-		x = ~(((x & low) + low) | x | low);
-		n += (size_t)__builtin_popcountll(x);
+	while (s.n - i >= sizeof(lanes)) { /* 255 steps at most, so that no lane overflows */
+		lanes sum = { 0 };
+		size_t stop = s.n - i < 255 * sizeof(lanes) ? s.n : i + 255 * sizeof(lanes);
+		for (; stop - i >= sizeof(lanes); i += sizeof(lanes)) {
+			lanes v;
+			memcpy(&v, s.at + i, sizeof v);
+			sum -= (lanes)(v == wanted); /* true is -1 */
+		}
+		for (size_t k = 0; k < sizeof(lanes); k++)
+			n += sum[k];
 	}
 	for (; i < s.n; i++)
 		n += s.at[i] == c;
