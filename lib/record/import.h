@@ -50,6 +50,7 @@ struct ds_importer {
 	const char *suffixes;          /* ".jsonl .ndjson", with .gz and .zst taken away before */
 	bool (*magic)(ds_str head);    /* the first bytes alone say so; NULL: never */
 	bool a_file_a_record;          /* chunk->names instead of cut */
+	bool ends_itself;              /* a record without its end is damage, not the last record */
 	ds_rc (*open)(ds_input *in, ds_err *e); /* may be NULL, as may close */
 	/* *more false: the end, and the chunk is not used. */
 	ds_rc (*cut)(ds_input *in, ds_chunk *ch, bool *more, ds_err *e);
@@ -83,6 +84,10 @@ size_t ds_count_byte(ds_str s, char c);
 DS_MUST ds_rc ds_cut_lines(ds_input *in, ds_chunk *ch, bool *more, ds_err *e);
 /* The next line of *rest, without its LF; false at the end. */
 bool ds_next_line(ds_str *rest, ds_str *line);
+
+/* import_files.c */
+/* A file of ch->names at the end of `into`; *fits false, with e, where it is over --max-record. */
+DS_MUST ds_rc ds_read_whole(ds_chunk *ch, const char *path, ds_buf *into, bool *fits, ds_err *e);
 
 /* reject.c */
 /*

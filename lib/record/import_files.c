@@ -12,8 +12,7 @@ enum { PIECE = 256 << 10 };
 
 extern const ds_importer ds_import_textfile;
 
-/* The whole file at the end of `into`; *fits false where it is larger than --max-record. */
-static ds_rc read_file(ds_chunk *ch, ds_in *in, ds_buf *into, bool *fits, ds_err *e)
+static ds_rc read_in(ds_chunk *ch, ds_in *in, ds_buf *into, bool *fits, ds_err *e)
 {
 	uint64_t limit = ch->input->common->max_record;
 	size_t start = into->n, got;
@@ -39,17 +38,21 @@ static ds_rc read_file(ds_chunk *ch, ds_in *in, ds_buf *into, bool *fits, ds_err
 	return DS_OK;
 }
 
-/* The next file's bytes; *fits false with a reason in e where they are no record. */
-static ds_rc get_file(ds_chunk *ch, const char *path, ds_buf *bytes, bool *fits, ds_err *e)
+ds_rc ds_read_whole(ds_chunk *ch, const char *path, ds_buf *into, bool *fits, ds_err *e)
 {
 	DS_AUTO(ds_in) in = NULL;
-	ds_buf_clear(bytes);
 	if (!ch->opened)
 		DS_TRY(ds_in_open(&in, path, e));
-	DS_TRY(read_file(ch, ch->opened ? ch->opened : in, bytes, fits, e));
-	if (!*fits || ch->input->common->from || ch->input->importer != &ds_import_textfile)
-		return DS_OK;
-	*fits = ds_check_text(ds_buf_view(bytes), e) == DS_OK;
+	return read_in(ch, ch->opened ? ch->opened : in, into, fits, e);
+}
+
+/* *fits false, with a reason in e, where the bytes are no record. */
+static ds_rc get_file(ds_chunk *ch, const char *path, ds_buf *bytes, bool *fits, ds_err *e)
+{
+	ds_buf_clear(bytes);
+	DS_TRY(ds_read_whole(ch, path, bytes, fits, e));
+	if (*fits && !ch->input->common->from && ch->input->importer == &ds_import_textfile)
+		*fits = ds_check_text(ds_buf_view(bytes), e) == DS_OK;
 	return DS_OK;
 }
 

@@ -97,7 +97,7 @@ static ds_rc cut_block(
 		DS_TRY(read_on(in, at + have, block - have, &got, e));
 		have += got;
 	}
-	if (all && in->ended && !in->broken)
+	if (all && in->ended && !in->broken && !in->importer->ends_itself)
 		*end = have;
 	else
 		*end = find(state, (ds_str){ at, have }, 0, true);
@@ -150,7 +150,7 @@ static ds_rc cut_large(
 		if (have > limit + 1)
 			return drop_large(in, ch, find, state, limit, e);
 	}
-	if (!*end && !in->broken) /* the last record needs no end, but not half of one */
+	if (!*end && !in->broken && !in->importer->ends_itself)
 		*end = in->carry.n;
 	char *at = ds_arena_get(ch->mem, *end + PAD);
 	memcpy(at, in->carry.at, *end);
@@ -167,9 +167,14 @@ ds_rc ds_cut(ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, bool 
 	if (!end && in->carry.n && !(in->ended && in->carry.n <= ds_block_target()))
 		DS_TRY(cut_large(in, ch, find, state, &end, e));
 	*more = end || ch->bad;
-	if (*more || !in->broken)
+	if (*more)
 		return DS_OK;
-	return ds_fail(e, in->broken, "%s", in->why);
+	if (in->broken)
+		return ds_fail(e, in->broken, "%s", in->why);
+	if (in->carry.n) /* of a format whose records end themselves */
+		return ds_fail(e, DS_SHORT, "%s: input ended early, within record %llu", in->name,
+			(unsigned long long)in->n_records + 1);
+	return DS_OK;
 }
 
 ds_rc ds_cut_lines(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)

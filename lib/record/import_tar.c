@@ -1,0 +1,350 @@
+/*
+ * import_tar.c - WebDataset: neighbouring files of one key are a record
+ *
+ * The key is the path up to the first dot of its last part and becomes `id`; what follows the dot
+ * says what a file is: .txt `text`, a picture's suffix `image`, .cls `label`, .json fields, and any
+ * other a field of that name with its bytes.
+ */
+#include "record/import.h"
+#include "record/json_columns.h"
+
+#include "record/export.h"
+#include "record/json.h"
+#include "record/tar.h"
+
+typedef struct {
+	bool done;      /* the archive's end was seen */
+	size_t missing; /* of an entry that is being dropped */
+} cutter;
+
+static ds_str key_of(ds_str name)
+{
+	const char *slash = name.n ? memrchr(name.at, '/', name.n) : NULL;
+	size_t from = slash ? (size_t)(slash + 1 - name.at) : 0;
+	const char *dot = memchr(name.at + from, '.', name.n - from);
+	return (ds_str){ name.at, dot ? (size_t)(dot - name.at) : name.n };
+}
+
+static ds_str suffix_of(ds_str name, ds_str key)
+{
+	size_t n = key.n < name.n ? key.n + 1 : key.n;
+	return (ds_str){ name.at + n, name.n - n };
+}
+
+/* A record ends where an entry of another key begins. */
+static size_t record_end(void *state, ds_str bytes, size_t from, bool last)
+{
+	cutter *x = state;
+	ds_tar_entry entry;
+	char key_room[sizeof entry.small];
+	ds_str key = { NULL, 0 };
+	size_t end = 0, at = 0;
+	if (!last && from == 0 && x->missing) {
+		size_t n = x->missing < bytes.n ? x->missing : bytes.n;
+		x->missing -= n;
+		return x->missing ? 0 : n;
+	}
+	for (;; at += entry.total) {
+		ds_tar_next((ds_str){ bytes.at + at, bytes.n - at }, &entry);
+		if (entry.kind == DS_TAR_PART) {
+			if (!end && entry.total)
+				x->missing = at + entry.total - bytes.n;
+			return end;
+		}
+		if (entry.kind == DS_TAR_END || entry.kind == DS_TAR_BROKEN) {
+			x->done = entry.kind == DS_TAR_END;
+			return x->done || at ? at + (x->done ? DS_TAR_BLOCK : 0) : bytes.n;
+		}
+		if (entry.kind != DS_TAR_FILE)
+			continue;
+		ds_str now = key_of(entry.name);
+		if (key.at && !ds_str_eq(now, key)) {
+			end = at;
+			if (!last)
+				return end;
+		}
+		if (entry.name.at == entry.small) {
+			memcpy(key_room, now.at, now.n);
+			now.at = key_room;
+		}
+		key = now;
+	}
+}
+
+static ds_rc open_file(ds_input *in, ds_err *e)
+{
+	in->state = ds_arena_zero(ds_source_mem(in->source), sizeof(cutter));
+	return DS_OK;
+}
+
+/* What follows the end is padding, up to a whole tape record. */
+static ds_rc drain(ds_input *in, ds_chunk *ch, ds_err *e)
+{
+	char *piece = ds_arena_get(ch->mem, 64 << 10);
+	size_t got = in->ended ? 0 : 1;
+	in->carry.n = 0;
+	while (got)
+		DS_TRY(ds_in_read(in->in, piece, 64 << 10, &got, e));
+	in->ended = true;
+	return DS_OK;
+}
+
+static uint64_t count_keys(ds_str rest, bool *broken)
+{
+	ds_tar_entry entry;
+	ds_str key = { NULL, 0 };
+	char room[sizeof entry.small];
+	uint64_t n = 0;
+	for (; rest.n; rest = (ds_str){ rest.at + entry.total, rest.n - entry.total }) {
+		ds_tar_next(rest, &entry);
+		*broken = entry.kind == DS_TAR_BROKEN;
+		if (entry.kind != DS_TAR_FILE && entry.kind != DS_TAR_OTHER)
+			break;
+		if (entry.kind == DS_TAR_OTHER)
+			continue;
+		ds_str now = key_of(entry.name);
+		n += !key.at || !ds_str_eq(key, now);
+		if (entry.name.at == entry.small) {
+			memcpy(room, now.at, now.n);
+			now.at = room;
+		}
+		key = now;
+	}
+	return n;
+}
+
+static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
+{
+	cutter *x = in->state;
+	bool broken = false;
+	*more = false;
+	if (x->done)
+		return drain(in, ch, e);
+	DS_TRY(ds_cut(in, ch, record_end, x, more, e));
+	if (!*more)
+		return ds_fail(e, DS_SHORT, "%s: input ended early, the archive has no end", in->name);
+	ch->n_records = count_keys(ch->bytes, &broken);
+	in->n_records += ch->n_records;
+	if (broken)
+		return ds_fail(e, DS_SHORT, "%s: damaged: no tar header behind record %llu", in->name,
+			(unsigned long long)in->n_records);
+	return DS_OK;
+}
+
+typedef struct { /* one file of a record that becomes a field of bytes or text */
+	ds_str field, bytes;
+	size_t record; /* index into records */
+} part;
+
+typedef struct {
+	ds_str key, raw;      /* raw: its entries in the archive */
+	size_t json_at, json_n; /* its line in work.json */
+	const char *why;      /* what is wrong with it, or NULL */
+} record;
+
+typedef struct {
+	ds_chunk *ch;
+	ds_text json; /* an object a record: the members of .json, the id and the label */
+	record *records;
+	size_t n, n_parts;
+	part *parts;
+} work;
+
+static bool is_picture(ds_str suffix)
+{
+	static const char *const known[] = { "png", "jpg", "jpeg", "gif", "bmp", "webp", "ppm", "pgm" };
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (ds_str_is(suffix, known[i]))
+			return true;
+	return false;
+}
+
+static ds_str lower(ds_arena *mem, ds_str s)
+{
+	char *at = ds_arena_bytes(mem, s.n + 1);
+	for (size_t i = 0; i < s.n; i++)
+		at[i] = s.at[i] >= 'A' && s.at[i] <= 'Z' ? (char)(s.at[i] | 32) : s.at[i];
+	return (ds_str){ at, s.n };
+}
+
+static void add_label(ds_text *t, ds_str text)
+{
+	int64_t number;
+	uint64_t unused = 0;
+	text = ds_str_trim(text);
+	ds_text_add(t, ",\"label\":", 9);
+	if (ds_str_i64(text, &number) && text.at[0] != '+')
+		ds_text_i64(t, number);
+	else
+		ds_text_json_str(t, text, &unused);
+}
+
+/* Members of the .json file behind what is there already; its own id counts. */
+static const char *add_members(work *w, ds_str json, bool *has_id)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
+	const ds_json *v;
+	ds_err unused;
+	if (ds_json_parse(&v, mem, json, &unused) != DS_OK || v->kind != DS_J_OBJ)
+		return "its .json is not an object";
+	*has_id = ds_json_get(v, "id") != NULL;
+	json = ds_str_trim(json);
+	const char *open = memchr(json.at, '{', json.n);
+	if (!v->n || !open)
+		return NULL;
+	ds_text_byte(&w->json, ',');
+	ds_text_add(&w->json, open + 1, (size_t)(json.at + json.n - 1 - (open + 1)));
+	return NULL;
+}
+
+static const char *add_file(work *w, record *r, const ds_tar_entry *entry, bool *has_id)
+{
+	ds_str suffix = lower(w->ch->mem, suffix_of(entry->name, key_of(entry->name))), field = suffix;
+	if (ds_str_is(suffix, "json"))
+		return add_members(w, entry->bytes, has_id);
+	if (ds_str_is(suffix, "cls")) {
+		add_label(&w->json, entry->bytes);
+		return NULL;
+	}
+	if (ds_str_is(suffix, "txt"))
+		field = ds_str_of(w->ch->input->common->field);
+	else if (is_picture(suffix))
+		field = DS_S("image");
+	if (!field.n)
+		return "a file without a suffix";
+	size_t index = (size_t)(r - w->records);
+	for (size_t i = w->n_parts; i-- && w->parts[i].record == index;)
+		if (ds_str_eq(w->parts[i].field, field))
+			return "two files for one field";
+	w->parts[w->n_parts++] = (part){ field, entry->bytes, index };
+	return NULL;
+}
+
+/* The entries of one key from *rest on. */
+static void add_record(work *w, ds_str *rest, const ds_tar_entry *first)
+{
+	record *r = &w->records[w->n++];
+	ds_tar_entry entry = *first;
+	const char *start = rest->at;
+	bool has_id = false;
+	uint64_t unused = 0;
+	if (entry.name.at == first->small)
+		entry.name.at = entry.small;
+	*r = (record){ .key = ds_arena_str(w->ch->mem, key_of(entry.name)), .json_at = w->json.n };
+	do {
+		const char *why =
+			entry.kind == DS_TAR_FILE ? add_file(w, r, &entry, &has_id) : NULL;
+		r->why = r->why ? r->why : why;
+		*rest = (ds_str){ rest->at + entry.total, rest->n - entry.total };
+		ds_tar_next(*rest, &entry);
+	} while (entry.kind == DS_TAR_OTHER ||
+		 (entry.kind == DS_TAR_FILE && ds_str_eq(key_of(entry.name), r->key)));
+	r->raw = (ds_str){ start, (size_t)(rest->at - start) };
+	if (!has_id) {
+		ds_text_add(&w->json, ",\"id\":", 6);
+		ds_text_json_str(&w->json, r->key, &unused);
+	}
+	w->json.at[r->json_at] = '{'; /* in the place of the first comma */
+	ds_text_byte(&w->json, '}');
+	r->json_n = w->json.n - r->json_at;
+}
+
+static void read_all(work *w)
+{
+	ds_str rest = w->ch->bytes;
+	ds_tar_entry entry;
+	for (;;) {
+		ds_tar_next(rest, &entry);
+		if (entry.kind == DS_TAR_FILE)
+			add_record(w, &rest, &entry);
+		else if (entry.kind == DS_TAR_OTHER)
+			rest = (ds_str){ rest.at + entry.total, rest.n - entry.total };
+		else
+			return;
+	}
+}
+
+/* Checks each record; rows[i] becomes its row, or SIZE_MAX. */
+static ds_rc choose(work *w, ds_json_columns *columns, size_t *rows, ds_rows *kept, ds_err *e)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		record *r = &w->records[i];
+		uint64_t number = w->ch->first_record + i;
+		ds_json_scan s = { .text = w->json.at, .at = r->json_at, .end = r->json_at + r->json_n };
+		bool fits;
+		rows[i] = SIZE_MAX;
+		DS_TRY(ds_check_size(w->ch, number, r->raw, &fits, e));
+		if (!fits)
+			continue;
+		if (!r->why && ds_json_columns_add(columns, &s)) {
+			rows[i] = ds_json_columns_rows(columns) - 1;
+			ds_rows_add(kept, w->ch->mem, i);
+			continue;
+		}
+		ds_fail(e, DS_BAD, "key '%.*s': %s%s%.*s", DS_FMT(r->key), r->why ? r->why : s.why,
+			s.key.n ? " " : "", DS_FMT(s.key));
+		DS_TRY(ds_reject(w->ch, number, r->raw, e));
+	}
+	return DS_OK;
+}
+
+/* The column of parts[first]'s field; the parts it takes lose their field's name. */
+static ds_rc put_field(work *w, ds_block *b, size_t first, const size_t *rows, ds_err *e)
+{
+	ds_str field = w->parts[first].field;
+	bool is_text = ds_str_is(field, w->ch->input->common->field);
+	ds_colb *col = ds_colb_new_n(b, field, is_text ? DS_T_UTF8 : DS_T_BYTES);
+	uint32_t row = 0;
+	for (size_t i = first; i < w->n_parts; i++) {
+		part *p = &w->parts[i];
+		if (!ds_str_eq(p->field, field))
+			continue;
+		p->field.n = 0;
+		if (rows[p->record] == SIZE_MAX)
+			continue;
+		for (; row < rows[p->record]; row++)
+			ds_colb_absent(col);
+		ds_colb_bytes(col, p->bytes);
+		row++;
+	}
+	for (; row < b->n_rows; row++)
+		ds_colb_absent(col);
+	return ds_colb_put(col, e);
+}
+
+static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
+{
+	size_t most = ch->bytes.n / DS_TAR_BLOCK + 1;
+	work w = { .ch = ch, .json = ds_text_new(ch->mem, ch->bytes.n / 8) };
+	ds_rows kept = { 0 };
+	uint64_t lone = 0;
+	w.records = ds_arena_get(ch->mem, most * sizeof *w.records);
+	w.parts = ds_arena_get(ch->mem, most * sizeof *w.parts);
+	size_t *rows = ds_arena_get(ch->mem, most * sizeof *rows);
+	read_all(&w);
+	DS_AUTO(ds_json_columns) columns = ds_json_columns_new(ch->mem, w.json.at, w.n);
+	DS_TRY(choose(&w, columns, rows, &kept, e));
+	DS_TRY(ds_json_columns_finish(columns, out, &lone, e));
+	(*out)->row_of = kept.row_of;
+	ds_source_count_lone(ch->input->source, lone);
+	for (size_t i = 0; i < w.n_parts; i++)
+		if (w.parts[i].field.n)
+			DS_TRY(put_field(&w, *out, i, rows, e));
+	return DS_OK;
+}
+
+static bool looks(ds_str head)
+{
+	return head.n > 262 && memcmp(head.at + 257, "ustar", 5) == 0;
+}
+
+const ds_importer ds_import_tar = {
+	.name = "tar",
+	.what = "WebDataset, neighbouring files of one key a record",
+	.suffixes = ".tar",
+	.ends_itself = true,
+	.magic = looks,
+	.open = open_file,
+	.cut = cut,
+	.parse = parse,
+};
