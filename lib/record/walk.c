@@ -99,6 +99,18 @@ static bool belongs_to_image(char **names, const char *name)
 	return false;
 }
 
+/* The tokens of a Megatron dataset are found through its .idx. */
+static bool belongs_to_index(char **names, const char *name)
+{
+	size_t n = stem(name);
+	if (strcmp(name + n, ".bin") != 0)
+		return false;
+	for (; *names; names++)
+		if (stem(*names) == n && memcmp(*names, name, n) == 0 && strcmp(*names + n, ".idx") == 0)
+			return true;
+	return false;
+}
+
 static ds_rc enter(ds_walk *w, const char *path, ds_err *e)
 {
 	if (w->depth == DEPTH)
@@ -133,7 +145,8 @@ static ds_rc step(ds_walk *w, const char **path, uint64_t *bytes, ds_err *e)
 			continue; /* gone meanwhile, or a link to nothing */
 		if (S_ISDIR(link.st_mode)) {
 			DS_TRY(enter(w, full, e));
-		} else if (S_ISREG(st.st_mode) && !belongs_to_image(l->names, name)) {
+		} else if (S_ISREG(st.st_mode) && !belongs_to_image(l->names, name) &&
+			   !belongs_to_index(l->names, name)) {
 			*path = full;
 			*bytes = (uint64_t)st.st_size;
 			return DS_OK;

@@ -2,8 +2,8 @@
  * walk.h - the operands of a run as files, one after another
  *
  * A folder gives the files below it in byte order of names; names beginning with a dot, what is
- * neither file nor folder, and links to folders are left out, and so are the captions beside images
- * (NAME.txt and metadata.jsonl), which belong to them.
+ * neither file nor folder, and links to folders are left out, and so is what belongs to another file:
+ * captions beside images (NAME.txt, metadata.jsonl), the .bin beside an .idx.
  */
 #ifndef DS_RECORD_WALK_H
 #define DS_RECORD_WALK_H
