@@ -7,6 +7,7 @@
 #include "record/import.h"
 
 #include "base/cur.h"
+#include "base/mem.h"
 #include "record/block_impl.h"
 #include "record/megatron.h"
 

@@ -7,6 +7,7 @@
 #include "record/import.h"
 
 #include <strings.h>
+#include <unistd.h>
 
 #define IMPORT(name) extern const ds_importer ds_import_##name;
 #define EXPORT(name)
@@ -172,6 +173,18 @@ ds_rc ds_check_text(ds_str head, ds_err *e)
 		nul ? "NUL bytes" : "over 10 % control bytes");
 }
 
+/* The half of a pair that is not the one to name. */
+static bool is_megatron_bin(const char *name)
+{
+	char other[4096];
+	size_t n = strlen(name);
+	if (n < 4 || n >= sizeof other || strcmp(name + n - 4, ".bin") != 0)
+		return false;
+	memcpy(other, name, n + 1);
+	memcpy(other + n - 4, ".idx", 4);
+	return access(other, F_OK) == 0;
+}
+
 ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 {
 	ds_str head;
@@ -192,6 +205,8 @@ ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 			*out = as_split(in->common, ds_importers[i]);
 	if (!*out && first_line_is_object(head, head.n < LOOK))
 		*out = ds_importer_find("jsonl");
+	if (!*out && is_megatron_bin(in->name))
+		return ds_fail(e, DS_USAGE, "%s: belongs to the .idx beside it: name that", in->name);
 	text = !*out || strcmp((*out)->name, "text") == 0 || strcmp((*out)->name, "textfile") == 0;
 	if (!*out)
 		*out = as_split(in->common, ds_importer_find("text"));
