@@ -47,7 +47,8 @@ ds_tid ds_arch_attend(
 		.seq = (int32_t)g->seq,
 		.kv_seq = (int32_t)(b->kv_seq ? b->kv_seq : g->seq),
 		.causal = true,
-		.window = (int32_t)c->sliding_window };
+		.window = (int32_t)c->sliding_window,
+		.dropout = b->kv_seq ? 0 : (float)c->attn_dropout };
 	return ds_g_attention(
 		g, q, k, v, (ds_attention_in){ .first = b->first, .past = b->past }, a);
 }

@@ -41,7 +41,7 @@ const ds_key ds_config_keys[] = {
 	{ "initializer_range", { 0 }, DS_KEY_F64, AT(init_range), 0, 10, NULL, "standard deviation of random weights" },
 	{ "embd_pdrop", { 0 }, DS_KEY_F64, AT(embd_dropout), 0, 0.99, NULL, "dropout of the embeddings" },
 	{ "resid_pdrop", { 0 }, DS_KEY_F64, AT(resid_dropout), 0, 0.99, NULL, "dropout of what a block adds" },
-	{ "attention_dropout", { "attn_pdrop" }, DS_KEY_F64, AT(attn_dropout), 0, 0.99, NULL, "kept in config.json; attention has no dropout here" },
+	{ "attention_dropout", { "attn_pdrop" }, DS_KEY_F64, AT(attn_dropout), 0, 0.99, NULL, "dropout of attention's probabilities" },
 	{ "hidden_act", { "activation_function" }, DS_KEY_CHOICE, AT(act), 0, 0, act_names, "activation" },
 	{ "norm_type", { 0 }, DS_KEY_CHOICE, AT(norm_type), 0, 0, "layernorm|rmsnorm", "kind of norm" },
 	{ "tie_word_embeddings", { 0 }, DS_KEY_BOOL, AT(tied), 0, 0, NULL, "the output projection is the embedding" },

@@ -235,10 +235,6 @@ ds_rc train_choose(train_run *r, ds_err *e)
 	DS_TRY(choose_model(r, &fixed, e));
 	DS_TRY(open_data(r, fixed, e));
 	DS_TRY(ds_config_finish(&r->config, e));
-	if (r->config.attn_dropout > 0)
-		ds_warn(r->c,
-			"attention_dropout=%g is kept in config.json, attention is trained without",
-			r->config.attn_dropout);
 	DS_TRY(choose_batch(r, e));
 	return choose_steps(r, e);
 }
