@@ -236,9 +236,6 @@ static ds_rc check_options(ds_err *e)
 		return ds_fail(e, DS_USAGE, opt.eos ? "--eos and --no-eos" : "--no-eos needs --seq N");
 	if (!opt.pack)
 		opt.pack = "concat";
-	if (strcmp(opt.pack, "concat") != 0 && strcmp(opt.pack, "bestfit") != 0 &&
-		strcmp(opt.pack, "none") != 0)
-		return ds_fail(e, DS_USAGE, "--pack '%s': concat, bestfit or none", opt.pack);
 	return DS_OK;
 }
 
