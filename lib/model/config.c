@@ -345,9 +345,24 @@ static bool is_none(const ds_config *c, const ds_key *k)
 	return v < 0 || (k->offset == AT(sliding_window) && v == 0);
 }
 
+static bool scaling_given(const ds_config *c)
+{
+	for (const ds_key *k = ds_config_keys; k->name; k++)
+		if (k->offset >= AT(scaling) && k->offset <= AT(scaling_original) &&
+			c->given & bit_of(k))
+			return true;
+	return false;
+}
+
 static void print_scaling(const ds_config *c, ds_buf *out)
 {
 	char factor[32], low[32], high[32];
+	const ds_json *was = c->kept ? ds_json_get(c->kept, "rope_scaling") : NULL;
+	/* As it was where nothing was changed: versions of transformers differ in what they take. */
+	if (was && !scaling_given(c)) {
+		ds_json_add(out, was);
+		return;
+	}
 	if (c->scaling == DS_SCALING_NONE) {
 		ds_buf_add_c(out, "null");
 		return;
