@@ -88,6 +88,7 @@ enum {
 	DS_TAKES_NO_STDIN = 32, /* no FILE does not mean stdin (dstrain, dsdedup band) */
 	DS_TAKES_SALVAGE = 64, /* --salvage */
 	DS_TAKES_PATH = 128,   /* -o --out alone: a file or folder that is not a record stream */
+	DS_TAKES_STREAM = 512, /* FILE… or stdin, streams alone: none of the options about formats */
 	DS_TAKES_STATS = 256,  /* --stats, which DS_TAKES_OUTPUT has as well */
 };
 

@@ -73,7 +73,7 @@ static const char *usage_of(const ds_args *a)
 	const char *usage = a->cmd ? a->cmd->usage : a->tool->usage;
 	if (usage)
 		return usage;
-	return a->takes & DS_TAKES_INPUT ? "[OPTION...] [FILE...]" : "[OPTION...]";
+	return a->takes & (DS_TAKES_INPUT | DS_TAKES_STREAM) ? "[OPTION...] [FILE...]" : "[OPTION...]";
 }
 
 void ds_args_help(const ds_args *a, ds_buf *out)

@@ -99,7 +99,7 @@ static ds_rc read_common(ds_args *a, ds_common *c, ds_err *e)
 /* Adds "-" where stdin is to be read; false where that would wait for a person to type. */
 static bool want_stdin(ds_args *a, ds_common *c)
 {
-	if (c->n_files || !(a->takes & DS_TAKES_INPUT) || (a->takes & DS_TAKES_NO_STDIN))
+	if (c->n_files || !(a->takes & (DS_TAKES_INPUT | DS_TAKES_STREAM)) || (a->takes & DS_TAKES_NO_STDIN))
 		return true;
 	for (size_t i = 0; i < a->n; i++)
 		if (a->opts[i].given && (a->opts[i].arg->flags & DS_ARG_INPUT))

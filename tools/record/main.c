@@ -86,14 +86,15 @@ static const ds_cmd cmds[] = {
 		run_cat },
 	{ "stat", NULL, "counts, types, lengths and labels", stat_args,
 		IN | DS_TAKES_REPORT | DS_TAKES_SALVAGE, run_stat },
-	{ "check", NULL, "verify every byte", NULL, IN | DS_TAKES_JOBS, run_check },
+	{ "check", NULL, "verify every byte", NULL, DS_TAKES_STREAM | DS_TAKES_JOBS, run_check },
 	{ "log", NULL, "the funnel: what each stage dropped, and why", NULL,
-		IN | DS_TAKES_REPORT | DS_TAKES_SALVAGE, run_log },
+		DS_TAKES_STREAM | DS_TAKES_REPORT | DS_TAKES_SALVAGE, run_log },
 	{ "shuf", NULL, "random order by the seed, beyond memory", shuf_args, COPIES | DS_TAKES_SEED,
 		run_shuf },
 	{ "split", "[OPTION...] --by A,B -o FILE,FILE [FILE...]", "parts by a hash of the content", split_args,
 		COPIES | DS_TAKES_SEED, run_split },
-	{ "index", NULL, "list the blocks of a file", NULL, IN | DS_TAKES_REPORT, run_index },
+	{ "index", NULL, "list the blocks of a file", NULL, DS_TAKES_STREAM | DS_TAKES_REPORT,
+		run_index },
 	{ 0 },
 };
 

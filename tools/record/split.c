@@ -25,8 +25,8 @@ typedef struct {
 static ds_rc read_shares(plan *p, const char *by, ds_err *e)
 {
 	double shares[MAX_PARTS], sum = 0, upto = 0;
-	ds_str rest = ds_str_of(by);
-	while (rest.at) {
+	ds_str rest = ds_str_of(by ? by : "");
+	while (rest.at && by) {
 		ds_str one = ds_str_trim(ds_str_cut(rest, ',', &rest));
 		if (p->n == MAX_PARTS)
 			return ds_fail(e, DS_USAGE, "'--by': more than %d parts", MAX_PARTS);
@@ -35,7 +35,7 @@ static ds_rc read_shares(plan *p, const char *by, ds_err *e)
 		sum += shares[p->n++];
 	}
 	if (!(sum > 0) || p->n < 2)
-		return ds_fail(e, DS_USAGE, "'--by %s': two shares or more, such as 0.9,0.1", by);
+		return ds_fail(e, DS_USAGE, "'--by %s': two shares or more, such as 0.9,0.1", by ? by : "");
 	for (size_t i = 0; i < p->n; i++) {
 		upto += shares[i] / sum;
 		/* 2^64 itself does not fit; the last part takes what is left. */
@@ -147,7 +147,7 @@ static ds_rc split(plan *p, const ds_common *c, ds_err *e)
 	DS_AUTO(copy_run) r = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	p->seed = c->seed;
-	DS_TRY(read_shares(p, opt.by ? opt.by : "", e));
+	DS_TRY(read_shares(p, opt.by, e));
 	DS_TRY(read_names(p, c->out_path, e));
 	DS_TRY(copy_open(&r, c, p->paths, p->n, e));
 	DS_TRY(copy_abort(r, split_all(p, r, mem, e), e));

@@ -1,0 +1,39 @@
+# common.bash - what the tests of programs share: load common; setup() { common_setup; }
+
+bats_require_minimum_version 1.5.0
+
+common_setup() {
+	ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	PATH=${BUILD:-$ROOT/build}/bin:$PATH
+	export TMPDIR=$BATS_TEST_TMPDIR
+	mkdir -p "$BATS_TEST_TMPDIR/work"
+	cd "$BATS_TEST_TMPDIR/work" || return 1
+}
+
+# fails CODE WORDS COMMAND...: it ends with CODE and one line on stderr, which holds WORDS
+fails() {
+	local code=$1 words=$2
+	shift 2
+	run --separate-stderr "$@"
+	[ "$status" -eq "$code" ] || { echo "exit $status, not $code: $* ($stderr)"; return 1; }
+	[ "${#stderr_lines[@]}" -eq 1 ] || { echo "not one line: $stderr"; return 1; }
+	[[ $stderr == *"$words"* ]] || { echo "stderr: $stderr"; return 1; }
+}
+
+# Programs that were built, one a line.
+programs() {
+	local p
+	for p in "${BUILD:-$ROOT/build}"/bin/*; do basename "$p"; done
+}
+
+# numbered N: N records of about 100 bytes with id, text and label
+numbered() {
+	awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) {
+		printf "{\"id\":%d,\"text\":\"record %d of many, \\u4e2d\\u6587 and %s\",\"label\":\"%s\"}\n",
+			i, i, substr("abcdefghijklmnopqrstuvwxyz", i % 26 + 1), i % 3 ? "pos" : "neg" } }'
+}
+
+# on_terminal COMMAND: runs it with stdin, stdout and stderr on a terminal of its own
+on_terminal() {
+	script -qec "$1" /dev/null </dev/null
+}
