@@ -28,7 +28,7 @@ const ds_shared_arg ds_args_common[] = {
 				   DS_ARG_OPTIONAL | DS_ARG_UNRECORDED } },
 	{ DS_TAKES_INPUT, DS_ARG(0, "from", &V.from, "FORMAT", "format of the input, recognised unless said") },
 	{ DS_TAKES_INPUT, DS_ARG(0, "field", &V.field, "NAME", "the field to work on, text unless said") },
-	{ DS_TAKES_INPUT, DS_ARG(0, "split", &V.split, "line|para|file", "what a record of plain text is") },
+	{ DS_TAKES_INPUT, DS_ARG(0, "split", &V.split, "line|para|file", "what a record of text is; cuts records too") },
 	{ DS_TAKES_INPUT, DS_ARG(0, "columns", &V.columns, "A,B", "names of CSV and TSV columns: no header") },
 	{ DS_TAKES_INPUT, DS_ARG(0, "tsv-escapes", &V.tsv_escapes, NULL, "undo \\t \\n \\r \\\\ in TSV") },
 	{ DS_TAKES_INPUT, DS_ARG(0, "on-error", &ds_args_shared.on_error, "stop|skip|reject=FILE",

@@ -84,6 +84,9 @@ size_t ds_count_byte(ds_str s, char c);
 DS_MUST ds_rc ds_cut_lines(ds_input *in, ds_chunk *ch, bool *more, ds_err *e);
 /* The next line of *rest, without its LF; false at the end. */
 bool ds_next_line(ds_str *rest, ds_str *line);
+/* The next run of lines that are not blank, with its inner LFs; false where only blank lines are left. */
+bool ds_next_para(ds_str *rest, ds_str *para);
+bool ds_is_blank(ds_str line);
 
 /* import_files.c */
 /* A file of ch->names at the end of `into`; *fits false, with e, where it is over --max-record. */

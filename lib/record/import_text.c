@@ -13,11 +13,6 @@ static bool by_paragraph(const ds_input *in)
 	return in->common->split && strcmp(in->common->split, "para") == 0;
 }
 
-static bool is_blank(ds_str line)
-{
-	return ds_str_trim(line).n == 0;
-}
-
 /* Behind the line end of a blank line. Before `from` there was none. */
 static size_t para_end(void *state, ds_str bytes, size_t from, bool last)
 {
@@ -29,7 +24,7 @@ static size_t para_end(void *state, ds_str bytes, size_t from, bool last)
 		size_t line_end = (size_t)(lf - bytes.at);
 		const char *before = memrchr(bytes.at, '\n', line_end);
 		size_t first = before ? (size_t)(before - bytes.at) + 1 : 0;
-		if (is_blank((ds_str){ bytes.at + first, line_end - first }))
+		if (ds_is_blank((ds_str){ bytes.at + first, line_end - first }))
 			return line_end + 1;
 		end = line_end;
 	}
@@ -38,23 +33,9 @@ static size_t para_end(void *state, ds_str bytes, size_t from, bool last)
 	size_t at = before ? (size_t)(before - bytes.at) + 1 : 0;
 	ds_str rest = { bytes.at + at, bytes.n - at }, line;
 	while (memchr(rest.at, '\n', rest.n) && ds_next_line(&rest, &line))
-		if (is_blank(line))
+		if (ds_is_blank(line))
 			return (size_t)(rest.at - bytes.at);
 	return 0;
-}
-
-/* The next paragraph of *rest, with its inner LFs; false where only blank lines are left. */
-static bool next_para(ds_str *rest, ds_str *para)
-{
-	ds_str line;
-	do {
-		if (!ds_next_line(rest, &line))
-			return false;
-	} while (is_blank(line));
-	*para = line;
-	for (ds_str after = *rest; ds_next_line(&after, &line) && !is_blank(line); *rest = after)
-		para->n = (size_t)(line.at + line.n - para->at);
-	return true;
 }
 
 static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
@@ -63,7 +44,7 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 		return ds_cut_lines(in, ch, more, e);
 	DS_TRY(ds_cut(in, ch, para_end, NULL, more, e));
 	ds_str rest = ch->bytes, para;
-	while (next_para(&rest, &para))
+	while (ds_next_para(&rest, &para))
 		ch->n_records++;
 	in->n_records += ch->n_records;
 	return DS_OK;
@@ -71,7 +52,7 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
-	bool (*next)(ds_str *, ds_str *) = by_paragraph(ch->input) ? next_para : ds_next_line;
+	bool (*next)(ds_str *, ds_str *) = by_paragraph(ch->input) ? ds_next_para : ds_next_line;
 	uint32_t *off = ds_arena_get(ch->mem, sizeof *off * (ch->n_records + 1));
 	ds_rows rows = { 0 };
 	ds_str rest = ch->bytes, record;

@@ -12,8 +12,8 @@ static const uint64_t most_bytes = 0xFFFF0000u;
 
 size_t ds_line_end(void *state, ds_str bytes, size_t from, bool last)
 {
-	const char *lf = last ? memrchr(bytes.at, '\n', bytes.n) :
-				memchr(bytes.at + from, '\n', bytes.n - from);
+	const char *lf = last ? memrchr(bytes.at, '\n', bytes.n)
+			      : memchr(bytes.at + from, '\n', bytes.n - from);
 	return lf ? (size_t)(lf - bytes.at) + 1 : 0;
 }
 
@@ -196,5 +196,23 @@ bool ds_next_line(ds_str *rest, ds_str *line)
 	*line = (ds_str){ rest->at, n };
 	rest->at += n + (lf != NULL);
 	rest->n -= n + (lf != NULL);
+	return true;
+}
+
+bool ds_is_blank(ds_str line)
+{
+	return ds_str_trim(line).n == 0;
+}
+
+bool ds_next_para(ds_str *rest, ds_str *para)
+{
+	ds_str line;
+	do {
+		if (!ds_next_line(rest, &line))
+			return false;
+	} while (ds_is_blank(line));
+	*para = line;
+	for (ds_str after = *rest; ds_next_line(&after, &line) && !ds_is_blank(line); *rest = after)
+		para->n = (size_t)(line.at + line.n - para->at);
 	return true;
 }

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "record/exec.h"
 #include "record/import.h"
+#include "record/parts.h"
 #include "record/walk.h"
 
 #include <pthread.h>
@@ -291,6 +292,9 @@ ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e)
 		DS_TRY(ch->input->importer->parse(ch, out, e));
 	else
 		*out = ds_block_new(ch->mem, 0);
+	const char *split = ch->input->common->split;
+	if (split && strcmp(split, "file") != 0 && strcmp(ch->input->importer->name, "text") != 0)
+		DS_TRY(ds_parts_cut(out, ch->input->common->field, strcmp(split, "para") == 0, e));
 	(*out)->origin = ch->n_names > 1 ? NULL : ch->input->name;
 	(*out)->origin_record = ch->first_record;
 	(*out)->input_bytes = ch->input_bytes;
