@@ -287,6 +287,21 @@ static void evaluation_takes_the_weights_of_training(void **state)
 	assert_true(isfinite(*(float *)ds_exec_data(y, eval->loss)));
 }
 
+static void flops_are_those_of_the_formula(void **state)
+{
+	DS_AUTO(ds_graph) g = decoder(0, 0);
+	compile(g, &training);
+	/* Products of 2 rows in out each; half of the pairs of a causal sequence, twice 2 D a pair. */
+	double linear = 2.0 * ROWS * WIDTH * 3 * WIDTH, head = 2.0 * ROWS * VOCAB * WIDTH;
+	double pairs = 2.0 * BATCH * SEQ * (SEQ + 1) / 2, attention = 4.0 * pairs * 16;
+	double forward = ds_graph_flops(g, DS_PHASE_FWD),
+	       backward = ds_graph_flops(g, DS_PHASE_BWD);
+	double rest = 8.0 * ROWS * VOCAB + 16.0 * ROWS * WIDTH;
+	assert_true(fabs(forward - (linear + 3 * head + attention + rest)) < 1);
+	rest = 2 * 16.0 * ROWS * WIDTH + VOCAB * WIDTH;
+	assert_true(fabs(backward - (2 * linear + 2.5 * attention + rest)) < 1);
+}
+
 /* ---- decoding ---- */
 
 /* Attention over a cache of `cap` rows, `seq` queries at once. */
@@ -411,6 +426,7 @@ int main(void)
 		cmocka_unit_test(dropout_depends_on_seed_and_step_alone),
 		cmocka_unit_test(a_plan_is_exact_and_free_of_overlaps),
 		cmocka_unit_test(evaluation_takes_the_weights_of_training),
+		cmocka_unit_test(flops_are_those_of_the_formula),
 		cmocka_unit_test(a_cache_gives_what_the_whole_sequence_gives),
 		cmocka_unit_test(a_wrong_shape_is_named_with_its_place),
 		cmocka_unit_test(the_first_op_that_makes_nan_is_named),

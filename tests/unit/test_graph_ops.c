@@ -266,6 +266,99 @@ static void a_second_micro_batch_adds_to_the_gradients(void **state)
 	}
 }
 
+/* ---- split against whole ---- */
+
+typedef struct {
+	ds_ref whole;
+	int64_t rows;
+	bool along[DS_MAX_IN + DS_MAX_OUT]; /* which arguments are cut with the rows */
+} cut;
+
+static ds_ref_arg random_arg(ds_graph *g, ds_tid t)
+{
+	const ds_tensor *x = ds_g_tensor(g, t);
+	int64_t n = ds_t_count(x);
+	ds_ref_arg a = { ds_arena_zero(g->mem, (size_t)n * sizeof(double)), ds_t_rows(x),
+		ds_t_cols(x) };
+	for (int64_t i = 0; i < n; i++)
+		if (x->dtype == DS_I32 && x->data)
+			a.at[i] = ((const int32_t *)x->data)[i];
+		else
+			a.at[i] = ds_rng_normal(ds_rng_of(seed_now, 99), (uint64_t)(i + 1000 * t));
+	return a;
+}
+
+/* Tables and weights that happen to have as many rows as there are rows to cut. */
+static bool is_ambiguous(const cut *c)
+{
+	ds_op_kind k = c->whole.node->op;
+	bool has_weight = k == DS_OP_linear || k == DS_OP_linear_dx;
+	return (has_weight && c->whole.in[1].rows == c->rows) ||
+	       (k == DS_OP_embed && c->whole.in[0].rows == c->rows) || c->rows < 2;
+}
+
+static ds_ref_arg part_of(const cut *c, int i, int64_t from, int64_t to)
+{
+	ds_ref_arg a = i < DS_MAX_IN ? c->whole.in[i] : c->whole.out[i - DS_MAX_IN];
+	if (!a.at || !c->along[i])
+		return a;
+	if (a.rows == c->rows)
+		return (ds_ref_arg){ a.at + from * a.cols, to - from, a.cols };
+	return (ds_ref_arg){ a.at + from, 1, to - from };
+}
+
+static void check_split(ds_graph *g, const ds_node *n)
+{
+	cut c = { .whole = { .node = n, .run = &run1 } };
+	c.rows = ds_t_rows(ds_g_tensor(g, n->out[0]));
+	for (int i = 0; i < DS_MAX_IN + DS_MAX_OUT; i++) {
+		ds_tid t = i < DS_MAX_IN ? n->in[i] : n->out[i - DS_MAX_IN];
+		if (!t)
+			continue;
+		ds_ref_arg a = random_arg(g, t);
+		bool is_index =
+			a.rows == 1 && a.cols == c.rows && ds_g_tensor(g, t)->dtype == DS_I32;
+		c.along[i] = a.rows == c.rows || is_index;
+		*(i < DS_MAX_IN ? &c.whole.in[i] : &c.whole.out[i - DS_MAX_IN]) = a;
+	}
+	if (is_ambiguous(&c))
+		return;
+	int64_t count = c.rows * c.whole.out[0].cols, middle = c.rows / 2;
+	ds_op_of(n->op)->ref(&c.whole);
+	double *want = ds_arena_get(g->mem, (size_t)count * sizeof(double));
+	memcpy(want, c.whole.out[0].at, (size_t)count * sizeof(double));
+	memset(c.whole.out[0].at, 0, (size_t)count * sizeof(double));
+	for (int half = 0; half < 2; half++) {
+		ds_run shifted = run1;
+		shifted.row0 += half * middle;
+		ds_ref r = { .node = n, .run = &shifted };
+		for (int i = 0; i < DS_MAX_IN + DS_MAX_OUT; i++)
+			*(i < DS_MAX_IN ? &r.in[i] : &r.out[i - DS_MAX_IN]) =
+				part_of(&c, i, half ? middle : 0, half ? c.rows : middle);
+		ds_op_of(n->op)->ref(&r);
+	}
+	if (memcmp(want, c.whole.out[0].at, (size_t)count * sizeof(double)) != 0)
+		fail_msg("%s: the rows in two parts differ from the whole (DS_SEED=%llu)",
+			ds_op_of(n->op)->name, (unsigned long long)seed_now);
+}
+
+static void rows_in_parts_give_the_whole(void **state)
+{
+	for (int k = 1; k < DS_N_OPS; k++)
+		for (uint64_t round = 0; ds_op_sampled(ds_op_of((ds_op_kind)k)) && round < ROUNDS;
+			round++) {
+			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
+			for (int32_t i = 0; i < g->n_nodes; i++) {
+				const ds_node *n = &g->nodes[i];
+				ds_split split = ds_op_of(n->op)->split;
+				bool cuts = split == DS_SPLIT_ROWS || split == DS_SPLIT_ELEMS;
+				if (cuts && n->phase != DS_PHASE_OPT &&
+					!ds_g_tensor(g, n->out[0])->base)
+					check_split(g, n);
+			}
+		}
+}
+
 static void every_op_has_a_rule_or_says_why_not(void **state)
 {
 	for (int k = 1; k < DS_N_OPS; k++) {
@@ -288,6 +381,7 @@ int main(void)
 		cmocka_unit_test(gradients_are_finite_differences),
 		cmocka_unit_test(kernels_give_what_references_give),
 		cmocka_unit_test(bits_do_not_depend_on_threads),
+		cmocka_unit_test(rows_in_parts_give_the_whole),
 		cmocka_unit_test(a_second_micro_batch_adds_to_the_gradients),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -628,13 +628,42 @@ static void keep_all(float *out, ds_rng rng, uint64_t first, int64_t n, uint32_t
 
 /* ---- rotary positions ---- */
 
+/* sin and cos of r in [-pi/4, pi/4], polynomials of Cephes, then by quadrants q. */
+INLINE void vturn(vec r, ivec q, vec *cosine, vec *sine)
+{
+	vec z = r * r;
+	vec s = ((z * -1.9515295891e-4f + 8.3321608736e-3f) * z - 1.6666654611e-1f) * z * r + r;
+	vec c = ((z * 2.443315711809948e-5f - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) *
+			z * z -
+		0.5f * z + 1.0f;
+	ivec odd = (q & 1) != 0, two = (q & 2) != 0;
+	vec cs = pick(odd, s, c), sn = pick(odd, c, s);
+	*cosine = pick(odd ^ two, -cs, cs);
+	*sine = pick(two, -sn, sn);
+}
+
+typedef double rvec __attribute__((vector_size(8 * W)));
+
+/* An angle of thousands of radians keeps its digits: it is made and reduced in double. */
 static void turns_all(float *cosine, float *sine, double at, const float *freq, float by, int64_t n)
 {
-	for (int64_t i = 0; i < n; i++) {
-		double t = at * (double)freq[i];
-		t -= 6.283185307179586 * rint(t * 0.15915494309189535);
-		cosine[i] = cosf((float)t) * by;
-		sine[i] = sinf((float)t) * by;
+	for (int64_t i = 0; i < n; i += W) {
+		int64_t left = n - i < W ? n - i : W;
+		vec f = left == W ? load(freq + i) : load_part(freq + i, left, 0), c, s;
+		rvec t = at * __builtin_convertvector(f, rvec);
+		/* 1.5 * 2^52: the low bits of the sum hold the nearest integer */
+		rvec shifted = t * 0.63661977236758134 + 6755399441055744.0;
+		rvec r = t - (shifted - 6755399441055744.0) * 1.5707963267948966;
+		dvec bits = (dvec)shifted;
+		vturn(__builtin_convertvector(r, vec), (ivec) __builtin_convertvector(bits, wvec),
+			&c, &s);
+		if (left == W) {
+			store(cosine + i, c * by);
+			store(sine + i, s * by);
+		} else {
+			store_part(cosine + i, c * by, left);
+			store_part(sine + i, s * by, left);
+		}
 	}
 }
 
