@@ -11,6 +11,9 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
+/* A zstd block gives at most 128 KiB and takes 4 bytes at least (RFC 8878, 3.1.1.2). */
+enum { ZSTD_MOST_RATIO = 32768 };
+
 static ds_rc damaged(const ds_block *b, const ds_col *c, ds_err *e, const char *what)
 {
 	return ds_fail(e, DS_SHORT, "%s: block at byte %llu: column '%.*s' %s", b->origin ? b->origin : "",
@@ -31,6 +34,8 @@ static const char *entry_wrong(const ds_entry *x, const ds_frame_head *h, uint64
 	if (x->tail >= DS_UNIT || x->tail > x->bytes || (x->codec == DS_CODEC_NONE && x->tail))
 		return "has an impossible end";
 	if (x->raw_bytes % DS_UNIT || (x->codec == DS_CODEC_NONE && x->raw_bytes != x->bytes))
+		return "has an impossible size";
+	if (x->raw_bytes / ZSTD_MOST_RATIO > x->bytes)
 		return "has an impossible size";
 	if (x->raw_bytes > limit)
 		return "is larger than the limit";

@@ -66,6 +66,7 @@ static void read_index(const uint8_t *data, size_t n)
 	if (ds_reader_open(&r, ds_in_from_mem(data, n, "a.dsr"), &e) != DS_OK)
 		abort();
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
+	ds_reader_limit(r, 1 << 20);
 	if (ds_reader_index(r, &entries, &k, &e) == DS_OK)
 		for (size_t i = 0; i < k && i < 100; i++)
 			if (ds_reader_at(r, &entries[i], mem, &b, &e) == DS_OK)
