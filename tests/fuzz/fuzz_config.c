@@ -4,6 +4,8 @@
 #include "base/arena.h"
 #include "model/config.h"
 
+#include <stdlib.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);

@@ -3,6 +3,8 @@
 
 #include "model/safetensors.h"
 
+#include <stdlib.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	DS_AUTO(ds_st) s = NULL;
