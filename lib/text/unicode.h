@@ -30,6 +30,11 @@ size_t ds_utf8_count(ds_str s);
  */
 ds_str ds_nfc(ds_str text, ds_arena *mem);
 
+/* Normalization form D of a word; what is not UTF-8 leaves the text as it is. */
+ds_str ds_nfd(ds_str text, ds_arena *mem);
+/* The simple lower case of a character, itself where there is none. */
+uint32_t ds_char_lower(uint32_t c);
+
 /* Lower case of the root locale, final sigma included. */
 ds_str ds_utf8_lower(ds_str s, ds_arena *mem);
 /* Full case folding, for comparing. */

@@ -10,6 +10,7 @@
 #include "text/unicode_impl.h"
 
 #include <unicode/ucasemap.h>
+#include <unicode/uchar.h>
 #include <unicode/ucnv.h>
 #include <unicode/ucsdet.h>
 #include <unicode/unorm2.h>
@@ -49,6 +50,27 @@ void ds_icu_nfc(ds_buf *out, ds_str text)
 	}
 	if (!done)
 		ds_buf_add_str(out, text);
+}
+
+ds_str ds_nfd(ds_str text, ds_arena *mem)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	const UNormalizer2 *nfd = unorm2_getNFDInstance(&status);
+	int32_t room = (int32_t)text.n + 1, n = 0, m;
+	if (text.n > INT32_MAX / 16)
+		return text;
+	/* At most four characters come of one in UTF-16 (UAX 15, section 9), three bytes for each. */
+	UChar *wide = ds_arena_get(mem, 5 * (size_t)room * sizeof(*wide)), *apart = wide + room;
+	u_strFromUTF8(wide, room, &n, text.at, (int32_t)text.n, &status);
+	m = U_SUCCESS(status) ? unorm2_normalize(nfd, wide, n, apart, 4 * room, &status) : 0;
+	char *out = ds_arena_bytes(mem, 3 * (size_t)m + 1);
+	u_strToUTF8(out, 3 * m + 1, &n, apart, m, &status);
+	return U_SUCCESS(status) ? (ds_str){ out, (size_t)n } : text;
+}
+
+uint32_t ds_char_lower(uint32_t c)
+{
+	return (uint32_t)u_tolower((UChar32)c);
 }
 
 typedef int32_t case_fn(const UCaseMap *map, char *to, int32_t room, const char *from, int32_t n,

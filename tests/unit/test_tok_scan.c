@@ -92,6 +92,8 @@ static void pieces_are_those_of_the_regex(void **state)
 	for (size_t i = 0; ds_pattern_at(i); i++) {
 		const ds_pattern *p = ds_pattern_at(i);
 		int error;
+		if (p->words)
+			continue;
 		PCRE2_SIZE where;
 		pcre2_code *code = pcre2_compile((PCRE2_SPTR)p->regexes[0], PCRE2_ZERO_TERMINATED,
 			PCRE2_UTF | PCRE2_UCP, &error, &where, NULL);

@@ -8,8 +8,8 @@ tokenize_options opt = { .vocab = 32768 };
 #define TOKENIZER                                                                                  \
 	DS_ARG_F('t', "tokenizer", &opt.tokenizer, "FILE|DIR",                                     \
 		"tokenizer.json or rank file; else $DS_TOKENIZER, else built in", DS_ARG_FILE),    \
-		DS_ARG(0, "pattern", &opt.pattern, "gpt2|cl100k|o200k|llama3|qwen2",               \
-			"how a rank file's text is cut"),                                          \
+		DS_ARG(0, "pattern", &opt.pattern, "gpt2|cl100k|o200k|llama3|qwen2|bert|bert-cased", \
+			"how a rank file's or vocab.txt's text is cut"),                                          \
 		DS_ARG(0, "nfc", &opt.nfc, NULL, "normalize to NFC before anything else")
 
 static const ds_arg encode_args[] = {

@@ -9,7 +9,7 @@
  * through in two passes, so that the slots are on their way from memory while keys are still made.
  * The tables have a fixed size: old words are overwritten.
  */
-#include "text/tok/tok_impl.h"
+#include "text/tok/wordpiece.h"
 #include "text/unicode.h"
 
 enum {
@@ -105,7 +105,7 @@ static size_t merge(
 		if (out[0] != DS_TOK_NONE)
 			return 1;
 	}
-	return bpe_piece(t, s->bpe, p, n, out);
+	return t->kind == TOK_BPE ? bpe_piece(t, s->bpe, p, n, out) : wp_piece(t, s->mem, p, n, out);
 }
 
 /* Merges a part of at most SHORT bytes and remembers it. The caller has room for SHORT ids. */
@@ -115,10 +115,11 @@ static __attribute__((noinline)) size_t miss_short(
 	uint8_t bytes[16];
 	memcpy(bytes, key, 16);
 	size_t n = merge(t, s, bytes, bytes[15] & 15, bytes[15] & PART, out);
-	if (n <= SHORT_IDS && n > 0) {
+	if (n <= SHORT_IDS) {
+		out[n] = 0;
 		at[1] = at[0];
 		memcpy(at[0].key, key, 16);
-		memcpy(at[0].ids, out, n * sizeof(*out));
+		memcpy(at[0].ids, out, (n + !n) * sizeof(*out));
 		at[0].ids[0] |= (uint32_t)n << 24;
 	}
 	return n;
@@ -154,10 +155,11 @@ static size_t find_wide(
 			return at[k].ids[0] >> 24;
 		}
 	size_t k = merge(t, s, p, n, part, out);
-	if (k <= LONG_IDS && k > 0) {
+	if (k <= LONG_IDS) {
+		out[k] = 0;
 		at[1] = at[0];
 		memcpy(at[0].key, key, sizeof(key));
-		memcpy(at[0].ids, out, k * sizeof(*out));
+		memcpy(at[0].ids, out, (k + !k) * sizeof(*out));
 		at[0].ids[0] |= (uint32_t)k << 24;
 	}
 	return k;
@@ -193,7 +195,7 @@ static size_t encode_part(
 static __attribute__((noinline)) size_t encode_long(
 	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, uint32_t *out)
 {
-	size_t size = has_high(p, n) ? cuts_next(t, p, n) : n, k = 0;
+	size_t size = t->crossed && has_high(p, n) ? cuts_next(t, p, n) : n, k = 0;
 	unsigned part = size < n && t->whole ? PART : 0;
 	for (;;) {
 		k += encode_part(t, s, p, size, part, out + k);

@@ -1,8 +1,9 @@
 /*
- * hf_read.c - tokenizer.json of Hugging Face's tokenizers: byte-level BPE
+ * hf_read.c - tokenizer.json of Hugging Face's tokenizers: byte-level BPE and WordPiece
  *
  * What is not known is refused by its path in the JSON, never passed over: a component that is left
- * out would give other ids. Vocabulary and merges are spelled in GPT-2's byte characters.
+ * out would give other ids. A BPE's vocabulary and merges are spelled in GPT-2's byte
+ * characters.
  */
 #include "record/json.h"
 #include "text/tok/tok_impl.h"
@@ -37,7 +38,7 @@ static ds_rc read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
 			return ds_fail(e, DS_BAD, "model.vocab['%.*s'] is no id: a whole number below %d",
 				DS_FMT(v->key), DS_TOK_MAX_IDS);
 		ds_str as = v->key;
-		if (v->key.n && tok_unspell(v->key, bytes, &n))
+		if (t->kind == TOK_BPE && v->key.n && tok_unspell(v->key, bytes, &n))
 			as = (ds_str){ bytes, n };
 		DS_TRY_AT(tok_put(t, (uint32_t)v->i, as, 0, e), e, "model.vocab['%.*s']", DS_FMT(v->key));
 	}
@@ -101,6 +102,24 @@ static ds_rc read_merges(ds_tok *t, const ds_json *model, ds_err *e)
 	return rc;
 }
 
+/* A vocabulary in plain spelling, and what is longer than max_input_chars_per_word is unknown. */
+static ds_rc read_wordpiece(ds_tok *t, const ds_json *model, ds_err *e)
+{
+	ds_str unk = ds_json_text(model, "unk_token", "[UNK]");
+	int64_t max = ds_json_int(model, "max_input_chars_per_word", 100);
+	if (!ds_str_is(ds_json_text(model, "continuing_subword_prefix", "##"), "##"))
+		return ds_fail(e, DS_BAD, "model.continuing_subword_prefix other than '##' is not supported");
+	if (max < 1 || max > 1 << 20)
+		return ds_fail(e, DS_BAD, "model.max_input_chars_per_word is not 1 to %d", 1 << 20);
+	t->kind = TOK_WORDPIECE;
+	t->max_chars = (uint32_t)max;
+	DS_TRY(read_vocab(t, model, e));
+	t->special[DS_TOK_UNK] = tok_lookup(t, unk);
+	if (t->special[DS_TOK_UNK] == DS_TOK_NONE)
+		return ds_fail(e, DS_BAD, "model.unk_token '%.*s' is not in model.vocab", DS_FMT(unk));
+	return DS_OK;
+}
+
 static ds_rc read_model(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *model = ds_json_get(root, "model");
@@ -110,6 +129,11 @@ static ds_rc read_model(ds_tok *t, const ds_json *root, ds_err *e)
 		type = DS_S("BPE"); /* files of the first versions do not say it */
 	if (type.n == 0)
 		return ds_fail(e, DS_BAD, "model.type is missing");
+	if (t->pattern->words != ds_str_is(type, "WordPiece"))
+		return ds_fail(e, DS_BAD, "model.type '%.*s' is not supported with this pre_tokenizer",
+			DS_FMT(type));
+	if (ds_str_is(type, "WordPiece"))
+		return read_wordpiece(t, model, e);
 	if (!ds_str_is(type, "BPE"))
 		return unknown_type("model", type, e);
 	static const char *const must_be_null[] = { "dropout", NULL };
@@ -181,6 +205,13 @@ static ds_rc read_normalizer(ds_tok *t, const ds_json *root, ds_err *e)
 	if (is_null(n))
 		return DS_OK;
 	ds_str type = ds_json_text(n, "type", "");
+	if (ds_str_is(type, "BertNormalizer")) {
+		t->bert.clean = ds_json_flag(n, "clean_text", true);
+		t->bert.chinese = ds_json_flag(n, "handle_chinese_chars", true);
+		t->bert.lower = ds_json_flag(n, "lowercase", true);
+		t->bert.strip = ds_json_flag(n, "strip_accents", t->bert.lower);
+		return DS_OK;
+	}
 	if (!ds_str_is(type, "NFC"))
 		return unknown_type("normalizer", type, e);
 	t->nfc = true;
@@ -223,7 +254,13 @@ static ds_rc read_pre_tokenizer(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *p = ds_json_get(root, "pre_tokenizer"), *list = NULL;
 	if (is_null(p))
-		return ds_fail(e, DS_BAD, "pre_tokenizer is missing: only byte-level BPE is supported");
+		return ds_fail(e, DS_BAD, "pre_tokenizer is missing: only ByteLevel and BertPreTokenizer are supported");
+	if (ds_str_is(ds_json_text(p, "type", ""), "BertPreTokenizer")) {
+		t->pattern = ds_pattern_find(t->bert.lower ? "bert" : "bert-cased");
+		return t->bert.clean && t->bert.chinese ? DS_OK :
+			ds_fail(e, DS_BAD, "normalizer: BertPreTokenizer is supported with clean_text and "
+					   "handle_chinese_chars only");
+	}
 	bool sequence = ds_str_is(ds_json_text(p, "type", ""), "Sequence"), byte_level = false;
 	if (sequence) {
 		list = ds_json_get(p, "pretokenizers");
@@ -288,6 +325,23 @@ static ds_rc read_template(ds_tok *t, const ds_json *post, const char *path, ds_
 	return DS_OK;
 }
 
+/* {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]} */
+static ds_rc read_bert_processing(ds_tok *t, const ds_json *post, const char *path, ds_err *e)
+{
+	static const char *const keys[] = { "cls", "sep" };
+	uint32_t *ids = ds_arena_get(t->mem, 2 * sizeof(*ids));
+	for (int i = 0; i < 2; i++) {
+		const ds_json *v = ds_json_get(post, keys[i]), *id = NULL;
+		if (v && v->kind == DS_J_ARR && v->n == 2)
+			id = v->first->next;
+		if (!id || id->kind != DS_J_I64 || id->i < 0 || id->i >= t->n_ids)
+			return ds_fail(e, DS_BAD, "%s.%s is not a token and its id", path, keys[i]);
+		ids[i] = (uint32_t)id->i;
+	}
+	t->post = (tok_template){ .before = ids, .n_before = 1, .after = ids + 1, .n_after = 1 };
+	return DS_OK;
+}
+
 static ds_rc read_post(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *p = ds_json_get(root, "post_processor"), *list = NULL;
@@ -306,19 +360,23 @@ static ds_rc read_post(ds_tok *t, const ds_json *root, ds_err *e)
 		ds_str type = ds_json_text(k, "type", "");
 		if (ds_str_is(type, "TemplateProcessing"))
 			DS_TRY(read_template(t, k, path, e));
+		else if (ds_str_is(type, "BertProcessing"))
+			DS_TRY(read_bert_processing(t, k, path, e));
 		else if (!ds_str_is(type, "ByteLevel"))
 			return unknown_type(path, type, e);
 	}
 	return DS_OK;
 }
 
-static ds_rc read_decoder(const ds_json *root, ds_err *e)
+static ds_rc read_decoder(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *d = ds_json_get(root, "decoder");
 	if (is_null(d))
 		return DS_OK;
 	ds_str type = ds_json_text(d, "type", "");
-	return ds_str_is(type, "ByteLevel") ? DS_OK : unknown_type("decoder", type, e);
+	t->bert.cleanup = ds_json_flag(d, "cleanup", true);
+	return ds_str_is(type, t->kind == TOK_BPE ? "ByteLevel" : "WordPiece") ?
+		DS_OK : unknown_type("decoder", type, e);
 }
 
 ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e)
@@ -332,5 +390,5 @@ ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e)
 	DS_TRY(read_model(t, root, e));
 	DS_TRY(read_added(t, root, e));
 	DS_TRY(read_post(t, root, e));
-	return read_decoder(root, e);
+	return read_decoder(t, root, e);
 }

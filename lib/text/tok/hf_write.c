@@ -1,12 +1,17 @@
 /*
- * hf_write.c - a byte-level BPE as tokenizer.json, in the order and spelling that tokenizers writes
+ * hf_write.c - a tokenizer as tokenizer.json, in the order and spelling that tokenizers writes
  */
 #include "record/json.h"
 #include "text/tok/tok_impl.h"
 
+static const char *truth(bool v)
+{
+	return v ? "true" : "false";
+}
+
 static void add_flag(ds_buf *out, const char *name, bool v)
 {
-	ds_buf_fmt(out, ", \"%s\": %s", name, v ? "true" : "false");
+	ds_buf_fmt(out, ", \"%s\": %s", name, truth(v));
 }
 
 static void write_added(const ds_tok *t, ds_buf *out)
@@ -28,11 +33,19 @@ static void write_added(const ds_tok *t, ds_buf *out)
 
 static void write_pattern(const ds_tok *t, ds_buf *out)
 {
+	if (t->kind == TOK_WORDPIECE) {
+		const tok_bert *b = &t->bert;
+		ds_buf_fmt(out, "  \"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": %s, "
+				"\"handle_chinese_chars\": %s, \"strip_accents\": %s, \"lowercase\": %s},\n"
+				"  \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"},\n",
+			truth(b->clean), truth(b->chinese), truth(b->strip), truth(b->lower));
+		return;
+	}
 	ds_buf_fmt(out, "  \"normalizer\": %s,\n", t->nfc ? "{\"type\": \"NFC\"}" : "null");
 	if (strcmp(t->pattern->name, "gpt2") == 0) {
 		ds_buf_fmt(out, "  \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": %s, "
 				"\"trim_offsets\": true, \"use_regex\": true},\n",
-			t->prefix_space ? "true" : "false");
+			truth(t->prefix_space));
 		return;
 	}
 	ds_buf_add_c(out, "  \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [\n"
@@ -50,8 +63,10 @@ static void write_vocab(const ds_tok *t, ds_buf *out, ds_buf *mem)
 	for (uint32_t id = 0; id < t->n_ids; id++) {
 		if (!t->flags[id])
 			continue;
+		if (!(t->flags[id] & TOK_ADDED) && tok_lookup(t, t->bytes[id]) != id)
+			continue; /* vocab.txt had it twice */
 		ds_buf_clear(mem);
-		if (t->flags[id] & TOK_ADDED)
+		if (t->kind == TOK_WORDPIECE || t->flags[id] & TOK_ADDED)
 			ds_buf_add_str(mem, t->bytes[id]);
 		else
 			tok_spell(t->bytes[id], mem);
@@ -60,12 +75,12 @@ static void write_vocab(const ds_tok *t, ds_buf *out, ds_buf *mem)
 		ds_json_add_str(out, ds_buf_view(mem));
 		ds_buf_fmt(out, ": %u", id);
 	}
-	ds_buf_add_c(out, "\n    },\n");
+	ds_buf_add_c(out, "\n    }");
 }
 
 static void write_merges(const ds_tok *t, ds_buf *out, ds_buf *mem)
 {
-	ds_buf_add_c(out, "    \"merges\": [");
+	ds_buf_add_c(out, ",\n    \"merges\": [");
 	for (size_t i = 0; i < t->n_pairs; i++) {
 		ds_buf_clear(mem);
 		tok_spell(t->bytes[t->pairs[i][0]], mem);
@@ -77,14 +92,41 @@ static void write_merges(const ds_tok *t, ds_buf *out, ds_buf *mem)
 	ds_buf_add_c(out, t->n_pairs ? "\n    ]\n" : "]\n");
 }
 
-ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
+/* What the template puts around a text, as a post-processor; by name, which tokenizers wants as well. */
+static void write_template(const ds_tok *t, ds_buf *out)
 {
-	ds_buf mem = { 0 };
-	if (t->kind != TOK_BPE)
-		return ds_fail(e, DS_USAGE, "a %s tokenizer cannot be written as tokenizer.json", ds_tok_model(t));
-	ds_buf_add_c(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
-	write_added(t, out);
-	write_pattern(t, out);
+	const tok_template *p = &t->post;
+	bool first = true;
+	ds_buf_add_c(out, "  \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [");
+	for (size_t i = 0; i <= p->n_before + p->n_after; i++) {
+		ds_buf_add_c(out, i ? ", " : "");
+		if (i == p->n_before) {
+			ds_buf_add_c(out, "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}");
+			continue;
+		}
+		uint32_t id = i < p->n_before ? p->before[i] : p->after[i - p->n_before - 1];
+		ds_buf_add_c(out, "{\"SpecialToken\": {\"id\": ");
+		ds_json_add_str(out, t->bytes[id]);
+		ds_buf_add_c(out, ", \"type_id\": 0}}");
+	}
+	ds_buf_add_c(out, "], \"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, "
+			  "{\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], \"special_tokens\": {");
+	for (size_t i = 0; i < p->n_before + p->n_after; i++) {
+		uint32_t id = i < p->n_before ? p->before[i] : p->after[i - p->n_before];
+		ds_buf_add_c(out, first ? "" : ", ");
+		first = false;
+		ds_json_add_str(out, t->bytes[id]);
+		ds_buf_add_c(out, ": {\"id\": ");
+		ds_json_add_str(out, t->bytes[id]);
+		ds_buf_fmt(out, ", \"ids\": [%u], \"tokens\": [", id);
+		ds_json_add_str(out, t->bytes[id]);
+		ds_buf_add_c(out, "]}");
+	}
+	ds_buf_add_c(out, "}},\n");
+}
+
+static void write_bpe(const ds_tok *t, ds_buf *out, ds_buf *mem)
+{
 	ds_buf_add_c(out, "  \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
 			  "\"trim_offsets\": false, \"use_regex\": false},\n"
 			  "  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, "
@@ -93,9 +135,34 @@ ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
 			  "    \"unk_token\": null,\n    \"continuing_subword_prefix\": null,\n"
 			  "    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n"
 			  "    \"byte_fallback\": false,\n");
-	ds_buf_fmt(out, "    \"ignore_merges\": %s,\n", t->whole ? "true" : "false");
-	write_vocab(t, out, &mem);
-	write_merges(t, out, &mem);
+	ds_buf_fmt(out, "    \"ignore_merges\": %s,\n", truth(t->whole));
+	write_vocab(t, out, mem);
+	write_merges(t, out, mem);
+}
+
+static void write_wordpiece(const ds_tok *t, ds_buf *out, ds_buf *mem)
+{
+	write_template(t, out);
+	ds_buf_fmt(out, "  \"decoder\": {\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": %s},\n"
+			"  \"model\": {\n    \"type\": \"WordPiece\",\n    \"unk_token\": ",
+		truth(t->bert.cleanup));
+	ds_json_add_str(out, t->bytes[t->special[DS_TOK_UNK]]);
+	ds_buf_fmt(out, ",\n    \"continuing_subword_prefix\": \"##\",\n"
+			"    \"max_input_chars_per_word\": %u,\n", t->max_chars);
+	write_vocab(t, out, mem);
+	ds_buf_add_c(out, "\n");
+}
+
+ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
+{
+	ds_buf mem = { 0 };
+	ds_buf_add_c(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
+	write_added(t, out);
+	write_pattern(t, out);
+	if (t->kind == TOK_BPE)
+		write_bpe(t, out, &mem);
+	else
+		write_wordpiece(t, out, &mem);
 	ds_buf_add_c(out, "  }\n}\n");
 	ds_buf_free(&mem);
 	return DS_OK;

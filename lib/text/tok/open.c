@@ -15,10 +15,21 @@
 
 enum { MAX_FILE = 256 << 20, PACK_LEVEL = 3 };
 
+/* A line that says [UNK] and nothing else makes a vocabulary. */
+static bool has_unk(ds_str file)
+{
+	static const char unk[] = "\n[UNK]";
+	const char *at = memmem(file.at, file.n, unk, sizeof(unk) - 1);
+	const char *after = at ? at + sizeof(unk) - 1 : NULL;
+	return at && (after == file.at + file.n || *after == '\n' || *after == '\r');
+}
+
 static tok_format recognise(ds_str file)
 {
 	ds_str s = ds_str_trim(file);
-	return s.n && s.at[0] == '{' ? TOK_FILE_HF : TOK_FILE_RANKS;
+	if (s.n && s.at[0] == '{')
+		return TOK_FILE_HF;
+	return has_unk(file) ? TOK_FILE_VOCAB : TOK_FILE_RANKS;
 }
 
 static ds_rc read_as(ds_tok *t, ds_str file, ds_err *e)
@@ -31,6 +42,8 @@ static ds_rc read_as(ds_tok *t, ds_str file, ds_err *e)
 		return hf_read(t, t->file, e);
 	case TOK_FILE_RANKS:
 		return ranks_read(t, t->file, e);
+	case TOK_FILE_VOCAB:
+		return vocab_read(t, t->file, e);
 	}
 	return ds_fail(e, DS_BAD, "tokenizer format %d is not known", t->format);
 }
@@ -45,8 +58,10 @@ static ds_rc make(ds_tok **out, const char *name, tok_format format, ds_str file
 		t->pattern = ds_pattern_find(o->pattern);
 		if (!t->pattern)
 			return ds_fail(e, DS_USAGE, "there is no pattern '%s'", o->pattern);
-		if (format != TOK_FILE_RANKS)
+		if (format != TOK_FILE_RANKS && format != TOK_FILE_VOCAB)
 			return ds_fail(e, DS_USAGE, "the file says its pattern itself: --pattern is for rank files");
+		if (t->pattern->words != (format == TOK_FILE_VOCAB))
+			return ds_fail(e, DS_USAGE, "the pattern '%s' is not for this kind of file", o->pattern);
 	}
 	t->nfc = o && o->nfc;
 	t->asked_nfc = t->nfc;

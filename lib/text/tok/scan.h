@@ -37,6 +37,7 @@ typedef struct ds_scan ds_scan;
 typedef struct ds_pattern {
 	const char *name;
 	const char *const *regexes; /* as files spell it, the first as we write it; NULL-ended */
+	bool words; /* for WordPiece; the others are for byte-level BPE */
 	/* One of the two: marks the pieces' first bytes of words 1…n_words in s->start, or gives the
 	 * length of the piece at the front of n > 0 bytes. */
 	void (*starts)(ds_scan *s, unsigned n_words);

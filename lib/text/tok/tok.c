@@ -1,7 +1,7 @@
 /*
  * tok.c - ids and their bytes, merges, special tokens, identity: what every tokenizer has
  */
-#include "text/tok/tok_impl.h"
+#include "text/tok/wordpiece.h"
 
 /* GPT-2: printable bytes stand for themselves, the others, in order, for U+0100 and up. */
 const uint16_t tok_char_of_byte[256] = {
@@ -167,8 +167,8 @@ void tok_build_find(ds_tok *t)
 		size_t at = ds_hash64(t->bytes[id].at, t->bytes[id].n) & t->find_mask;
 		while (t->find[at] != DS_TOK_NONE && !ds_str_eq(t->bytes[t->find[at]], t->bytes[id]))
 			at = (at + 1) & t->find_mask;
-		if (t->find[at] == DS_TOK_NONE)
-			t->find[at] = id;
+		if (t->find[at] == DS_TOK_NONE || t->kind == TOK_WORDPIECE)
+			t->find[at] = id; /* of a token that vocab.txt has twice the last counts, as everywhere */
 	}
 }
 
@@ -220,7 +220,8 @@ void tok_identify(ds_tok *t)
 	DS_AUTO(ds_hasher) h = ds_hasher_new();
 	add_text(h, ds_str_of(ds_tok_model(t)));
 	add_text(h, ds_str_of(ds_tok_pattern(t)));
-	add_number(h, t->nfc | t->prefix_space << 1 | t->whole << 2);
+	add_number(h, t->nfc | t->prefix_space << 1 | t->whole << 2 | t->bert.clean << 3 |
+		t->bert.chinese << 4 | t->bert.strip << 5 | t->bert.lower << 6 | t->max_chars << 8);
 	add_number(h, t->n_ids);
 	for (uint32_t id = 0; id < t->n_ids; id++) {
 		add_number(h, t->flags[id]);
@@ -262,10 +263,16 @@ ds_rc tok_finish(ds_tok *t, ds_err *e)
 	for (uint32_t id = t->n_ids; id-- > 0;)
 		if ((t->flags[id] & (TOK_HAS | TOK_ADDED)) == TOK_HAS && t->bytes[id].n == 1)
 			t->byte_id[(uint8_t)t->bytes[id].at[0]] = id;
-	build_merges(t);
-	cuts_build(t);
+	for (uint32_t id = 0; id < t->n_ids; id++)
+		t->longest = t->bytes[id].n > t->longest ? t->bytes[id].n : t->longest;
+	if (t->kind == TOK_BPE) {
+		build_merges(t);
+		cuts_build(t);
+	}
 	added_build(t);
 	name_specials(t);
+	if (t->kind == TOK_WORDPIECE && t->special[DS_TOK_UNK] == DS_TOK_NONE)
+		return ds_fail(e, DS_BAD, "there is no unknown token");
 	tok_identify(t);
 	return DS_OK;
 }
@@ -305,7 +312,7 @@ ds_h128 ds_tok_identity(const ds_tok *t)
 
 const char *ds_tok_model(const ds_tok *t)
 {
-	return t->kind == TOK_BPE ? "bpe" : "";
+	return t->kind == TOK_BPE ? "bpe" : "wordpiece";
 }
 
 const char *ds_tok_pattern(const ds_tok *t)
@@ -321,6 +328,8 @@ const char *ds_tok_name(const ds_tok *t)
 ds_rc ds_tok_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
 {
+	if (t->kind == TOK_WORDPIECE)
+		return wp_decode(t, ids, n, skip_special, out, e);
 	ds_buf_reserve(out, n * 4);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t id = ids[i];

@@ -12,12 +12,13 @@
 #include "text/tok/scan.h"
 #include "text/tok/tok.h"
 
-typedef enum { TOK_BPE } tok_kind;
+typedef enum { TOK_BPE, TOK_WORDPIECE } tok_kind;
 
 typedef enum { /* how the file was written; the numbers are in optional blocks */
 	TOK_FILE_COMPACT = 0, /* compact.c; the built-in one */
 	TOK_FILE_HF = 1,     /* tokenizer.json */
 	TOK_FILE_RANKS = 2,  /* tiktoken */
+	TOK_FILE_VOCAB = 3,  /* BERT's vocab.txt */
 } tok_format;
 
 typedef struct { /* a token that is found in the text before anything else */
@@ -30,6 +31,10 @@ typedef struct { /* a post-processor's sequence: ids before and after the text *
 	uint32_t *before, *after;
 	size_t n_before, n_after;
 } tok_template;
+
+typedef struct { /* BertNormalizer's and the decoder's settings */
+	bool clean, chinese, strip, lower, cleanup;
+} tok_bert;
 
 typedef struct {
 	uint64_t key;       /* left << 32 | right; TOK_NO_KEY: free */
@@ -52,6 +57,9 @@ struct ds_tok {
 	bool asked_nfc;            /* by option, not by the file */
 	bool whole;                /* a piece that is a token is not merged (ignore_merges, rank files) */
 	tok_template post;
+	tok_bert bert;             /* wordpiece.c */
+	uint32_t max_chars;        /* longer words are unknown */
+	size_t longest;            /* bytes of the longest token */
 	tok_added *added;
 	size_t n_added, cap_added;
 	bool any_plain_added;      /* added tokens that are not special: always looked for */
@@ -130,6 +138,7 @@ extern const unsigned tok_builtin_bytes, tok_builtin_raw;
 DS_MUST ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e);
 DS_MUST ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e);
 DS_MUST ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e);
+DS_MUST ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e);
 
 /* GPT-2's mapping of bytes to printable characters, which tokenizer.json uses. */
 extern const uint16_t tok_char_of_byte[256];

@@ -20,7 +20,7 @@ static void start(ds_tok_counter *c)
 ds_tok_counter *ds_tok_counter_new(const char *pattern)
 {
 	const ds_pattern *p = ds_pattern_find(pattern);
-	if (!p)
+	if (!p || p->words)
 		return NULL;
 	ds_tok_counter *c = DS_NEW(ds_tok_counter, 1);
 	c->pattern = p;

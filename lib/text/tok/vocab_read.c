@@ -1,0 +1,49 @@
+/*
+ * vocab_read.c - BERT's vocab.txt: a token a line, the first has id 0
+ */
+#include "text/tok/tok_impl.h"
+
+static ds_rc add_special(ds_tok *t, const char *name, ds_err *e)
+{
+	uint32_t id = tok_lookup(t, ds_str_of(name));
+	if (id == DS_TOK_NONE)
+		return ds_fail(e, DS_BAD, "there is no %s in the vocabulary", name);
+	tok_put_added(t, &(tok_added){ .id = id, .special = true });
+	return DS_OK;
+}
+
+static void put_around(ds_tok *t, uint32_t **ids, size_t *n, const char *name)
+{
+	*ids = ds_arena_get(t->mem, sizeof(**ids));
+	(*ids)[0] = ds_tok_find(t, ds_str_of(name));
+	*n = 1;
+}
+
+ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e)
+{
+	static const char *const specials[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" };
+	uint32_t id = 0;
+	if (!t->pattern)
+		return ds_fail(e, DS_USAGE, "a WordPiece vocabulary needs --pattern bert or bert-cased");
+	for (ds_str rest = file; rest.n;) {
+		ds_str line = ds_str_cut(rest, '\n', &rest);
+		if (line.n && line.at[line.n - 1] == '\r')
+			line.n--;
+		if (!rest.at && line.n == 0)
+			break;
+		DS_TRY_AT(tok_put(t, id, line, 0, e), e, "line %u", id + 1);
+		id++;
+		if (!rest.at)
+			break;
+	}
+	bool lower = strcmp(t->pattern->name, "bert") == 0;
+	t->kind = TOK_WORDPIECE;
+	t->bert = (tok_bert){ .clean = true, .chinese = true, .strip = lower, .lower = lower, .cleanup = true };
+	t->max_chars = 100;
+	tok_build_find(t);
+	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++)
+		DS_TRY(add_special(t, specials[i], e));
+	put_around(t, &t->post.before, &t->post.n_before, "[CLS]");
+	put_around(t, &t->post.after, &t->post.n_after, "[SEP]");
+	return DS_OK;
+}
