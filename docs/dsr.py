@@ -179,7 +179,9 @@ def records(f, about=None):
 
 
 def printable(v):
-    return base64.b64encode(v).decode() if isinstance(v, bytes) else v.tolist()
+    if isinstance(v, bytes):
+        return base64.b64encode(v).decode()
+    return [float(str(x)) for x in v] if v.dtype == "f4" else v.tolist()  # the shortest digits of an f32
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# docs/dsr.py, which knows the format from docs/format.md alone, against what dsrec writes
+
+load common
+setup() {
+	common_setup
+	PYTHON=
+	for p in python3 /usr/bin/python3; do
+		"$p" -c 'import numpy, xxhash, zstandard' 2>/dev/null && PYTHON=$p && break
+	done
+	[ -n "$PYTHON" ] || skip "python3 without numpy, xxhash or zstandard"
+}
+
+# same FILE...: both readers print the same records
+same() {
+	local f
+	for f; do
+		"$PYTHON" "$ROOT/docs/dsr.py" "$f" >theirs
+		dsrec cat -q --to jsonl "$f" >ours
+		"$PYTHON" - <<-'END' || return 1
+			import json
+			a, b = [[json.loads(l) for l in open(f)] for f in ("theirs", "ours")]
+			assert len(a) == len(b) and len(a) > 0, (len(a), len(b))
+			for x, y in zip(a, b):
+			    assert json.dumps(x, sort_keys=True) == json.dumps(y, sort_keys=True), (x, y)
+		END
+	done
+}
+
+mixed() {
+	"$PYTHON" - "$1" <<-'END'
+		import base64, json, random, sys
+		random.seed(7)
+		def value(k):
+		    return [random.randint(-2**63, 2**63 - 1), random.random(), "é" * random.randint(0, 50), True, None,
+		            {"a": [1, {"b": "c"}]}, [], "", 0, -0.0][k]
+		for i in range(int(sys.argv[1])):
+		    r = {"id": i, "text": "x" * random.randint(0, 300)}
+		    if i % 3: r["tokens"] = [random.randint(0, 2**32 - 1) for _ in range(i % 7)]
+		    if i % 5: r["n"] = random.randint(0, 9)
+		    if i % 4 == 0: r["embedding"] = [random.random() for _ in range(3)]
+		    if i % 6: r["b"] = random.choice([True, False, None])
+		    if i % 7 == 0: r["image"] = base64.b64encode(bytes(range(i % 256))).decode()
+		    for k in range(10):
+		        if random.random() < .3: r["k%d" % k] = value(k)
+		    print(json.dumps(r))
+	END
+}
+
+@test "an independent reader sees the same records, packed or not, in blocks of any size" {
+	mixed 3000 >in.jsonl
+	dsrec import -q in.jsonl -o plain.dsr
+	dsrec import -q -z in.jsonl -o packed.dsr
+	DS_BLOCK=512 dsrec import -q in.jsonl -o small.dsr
+	cat plain.dsr packed.dsr small.dsr >three.dsr
+	same plain.dsr packed.dsr small.dsr three.dsr
+}
+
+@test "an independent reader refuses a stream with any bit changed" {
+	mixed 3 >in.jsonl
+	dsrec import -q -z in.jsonl -o a.dsr
+	"$PYTHON" - "$ROOT/docs" <<-'END'
+		import io, sys
+		sys.path.insert(0, sys.argv[1])
+		import dsr
+		whole = open("a.dsr", "rb").read()
+		assert len(list(dsr.records(io.BytesIO(whole)))) == 3
+		for at in range(0, len(whole), 5):
+		    damaged = bytearray(whole)
+		    damaged[at] ^= 1 << at % 8
+		    try:
+		        list(dsr.records(io.BytesIO(damaged)))
+		    except dsr.Damaged:
+		        continue
+		    raise SystemExit(f"byte {at} changed, and nobody noticed")
+		for n in range(0, len(whole), 37):
+		    try:
+		        list(dsr.records(io.BytesIO(whole[:n])))
+		    except dsr.Damaged:
+		        continue
+		    raise SystemExit(f"cut at {n}, and nobody noticed")
+	END
+}
+
+@test "an empty stream has no records, here and there" {
+	: >in.jsonl
+	dsrec import -q --from jsonl in.jsonl -o a.dsr
+	[ "$("$PYTHON" "$ROOT/docs/dsr.py" a.dsr | wc -l)" -eq 0 ]
+}
