@@ -9,19 +9,24 @@ enum { N_BLOCKS = 5 };
 static uint64_t wrote[N_BLOCKS];
 
 /* Blocks of a few records of every type, and one optional block. */
-static ds_buf small_stream(draws *d, uint32_t rows, size_t most, ds_packer *p)
+static ds_buf stream_of(draws *d, size_t n_blocks, uint32_t rows, size_t most, ds_packer *p)
 {
 	making m;
 	ds_err e;
 	making_begin(&m);
 	assert_int_equal(ds_writer_opt(m.w, (ds_opt){ 0x9abc, DS_S("kept as it is") }, &e), DS_OK);
-	for (size_t i = 0; i < N_BLOCKS; i++) {
+	for (size_t i = 0; i < n_blocks; i++) {
 		ds_block *b = random_block(m.mem, d, rows, most);
 		wrote[i] = block_digest(b);
 		making_add(&m, b, p);
 	}
 	making_end(&m);
 	return m.bytes;
+}
+
+static ds_buf small_stream(draws *d, uint32_t rows, size_t most, ds_packer *p)
+{
+	return stream_of(d, N_BLOCKS, rows, most, p);
 }
 
 static void is_whole(const reading *x)
@@ -72,7 +77,7 @@ static void every_flipped_bit_is_noticed(void **state)
 	draws d = draws_of("flips", 3);
 	for (int packed = 0; packed < 2; packed++) {
 		DS_AUTO(ds_packer) p = packed ? ds_packer_new(3) : NULL;
-		ds_buf s = small_stream(&d, 2, 3, p);
+		ds_buf s = stream_of(&d, packed ? 1 : 2, 2, 3, p);
 		for (size_t bit = 0; bit < 8 * s.n; bit++) {
 			s.at[bit / 8] ^= (char)(1 << bit % 8);
 			reading x = read_stream(ds_buf_view(&s), 0);
