@@ -339,9 +339,9 @@ static const char *spelled(const ds_config *c, const ds_key *k)
 
 static bool is_none(const ds_config *c, const ds_key *k)
 {
-	int64_t v = *(const int64_t *)((const char *)c + k->offset);
 	if (k->kind != DS_KEY_I64)
 		return false;
+	int64_t v = *(const int64_t *)((const char *)c + k->offset);
 	return v < 0 || (k->offset == AT(sliding_window) && v == 0);
 }
 
