@@ -166,7 +166,7 @@ int ds_main(const ds_tool *tool, int argc, char **argv)
 	ds_err e = { "" };
 	ds_args a;
 	bool silent = false;
-	int skip;
+	int skip = 0;
 	fill_descriptors();
 	ds_mem_at_death(ds_temp_discard);
 	set_signals(tool->name);
