@@ -59,8 +59,12 @@ void ds_lsh_prefetch(const ds_lsh *t, const uint64_t *keys)
 {
 	for (unsigned b = 0; b < t->bands; b++) {
 		const segment *s = segment_of(t, b, keys[b]);
-		if (s->slot)
-			__builtin_prefetch(s->slot + home(s, (uint32_t)keys[b]), 1);
+		if (!s->slot)
+			continue;
+		/* A walk is about 5 slots long, so it often goes on into the next line. */
+		const uint64_t *slot = s->slot + home(s, (uint32_t)keys[b]);
+		__builtin_prefetch(slot, 1);
+		__builtin_prefetch(slot + 4, 1);
 	}
 }
 
@@ -95,7 +99,7 @@ static void put(segment *s, uint64_t member)
 static void grow(ds_lsh *t, segment *s)
 {
 	segment was = *s;
-	s->n_slots = was.n_slots ? was.n_slots + was.n_slots / 2 : FIRST_SLOTS;
+	s->n_slots = was.n_slots ? was.n_slots + was.n_slots / 3 : FIRST_SLOTS;
 	s->slot = DS_NEW(uint64_t, s->n_slots);
 	t->n_slots += s->n_slots - was.n_slots;
 	/* What wrapped around at the end comes last, as it came: begin behind an empty slot. */
@@ -120,7 +124,7 @@ size_t ds_lsh_add(
 	if (n == t->most)
 		return n;
 	uint64_t member = (uint64_t)tag << 32 | (record + 1);
-	if ((uint64_t)(s->n + 1) * 5 > (uint64_t)s->n_slots * 4) {
+	if ((uint64_t)(s->n + 1) * 4 > (uint64_t)s->n_slots * 3) {
 		grow(t, s);
 		put(s, member);
 	} else {

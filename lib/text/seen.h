@@ -7,7 +7,7 @@
  * their sketches reaches the threshold. Of several the earliest of its kind is named, and
  * exact goes before near. One thread at a time.
  *
- * A text takes 32 bytes, its sketch, and 10 to 15 bytes for its key and for each band.
+ * A text takes 32 bytes, its sketch, and 11 to 14 bytes for its key and for each band.
  */
 #ifndef DS_TEXT_SEEN_H
 #define DS_TEXT_SEEN_H

@@ -5,7 +5,7 @@
  */
 #include "text/seen_impl.h"
 
-enum { AHEAD = 4 };
+enum { AHEAD = 6 };
 
 /* The first with the same text; else the item is the first one. */
 static uint32_t find_same(ds_seen *s, const ds_seen_item *it, uint32_t number)

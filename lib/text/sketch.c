@@ -17,7 +17,7 @@ struct ds_sketch {
 	size_t k, n, cap;
 	uint64_t limit; /* values from here on cannot be among the k smallest */
 	uint32_t *at, *aside;
-	uint32_t start[MANY + 2]; /* of each bucket */
+	uint16_t start[4 * MANY + 2]; /* of each bucket */
 };
 
 ds_sketch *ds_sketch_new(size_t k)
@@ -80,9 +80,9 @@ static void sort_bytes(ds_sketch *s)
 
 static void sort_buckets(ds_sketch *s)
 {
-	/* About as many buckets as values, by the upper bits of what is at most the limit. */
+	/* Four times as many buckets as values, by the upper bits of what is at most the limit. */
 	uint64_t top = s->limit >> 32 ? UINT32_MAX : s->limit;
-	unsigned bits = 63 - (unsigned)__builtin_clzll(s->n),
+	unsigned bits = 65 - (unsigned)__builtin_clzll(s->n),
 		 width = 64 - (unsigned)__builtin_clzll(top | 1);
 	unsigned shift = width > bits ? width - bits : 0;
 	size_t n_buckets = (size_t)(top >> shift) + 1;

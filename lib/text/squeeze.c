@@ -10,8 +10,8 @@
 #include <emmintrin.h>
 #endif
 
-/* Copies ASCII while no two white-space characters meet; returns how many bytes. */
-static size_t copy_ascii(char *out, const uint8_t *p, const uint8_t *end, bool space)
+/* Copies ASCII up to where two white-space characters meet or it ends; returns how many bytes. */
+static size_t copy_ascii(char *out, const uint8_t *p, const uint8_t *end, bool *space)
 {
 	size_t done = 0;
 #ifdef __SSE2__
@@ -22,11 +22,15 @@ static size_t copy_ascii(char *out, const uint8_t *p, const uint8_t *end, bool s
 		line = _mm_cmpeq_epi8(_mm_min_epu8(line, _mm_set1_epi8(4)), line);
 		__m128i white = _mm_or_si128(line, _mm_cmpeq_epi8(v, blank));
 		unsigned mask = (unsigned)_mm_movemask_epi8(white);
-		if ((mask & (mask << 1 | space)) || _mm_movemask_epi8(v))
-			break;
+		unsigned stop = (mask & (mask << 1 | *space)) | (unsigned)_mm_movemask_epi8(v);
 		v = _mm_or_si128(_mm_andnot_si128(white, v), _mm_and_si128(white, blank));
 		_mm_storeu_si128((__m128i *)(out + done), v);
-		space = mask >> 15;
+		if (stop) {
+			unsigned n = (unsigned)__builtin_ctz(stop);
+			*space = n ? mask >> (n - 1) & 1 : *space;
+			return done + n;
+		}
+		*space = mask >> 15;
 	}
 #endif
 	return done;
@@ -39,16 +43,14 @@ size_t ds_text_squeeze(char *out, ds_str text, bool *stable)
 	bool space = true; /* the last character written was white space, or there is none yet */
 	*stable = true;
 	while (p < end) {
-		size_t n = copy_ascii(w, p, end, space);
-		if (n) {
-			p += n;
-			w += n;
-			space = w[-1] == ' ';
-		}
-		/* What stopped it, and the rest of its 16 bytes. */
-		for (const uint8_t *stop = end - p < 16 ? end : p + 16; p < stop;) {
+		size_t n = copy_ascii(w, p, end, &space);
+		p += n;
+		w += n;
+		/* What stopped it, and what is like it; where 16 bytes are not left, all. */
+		for (bool more = true; p < end && more;
+			more = p < end && (*p >= 0x80 || end - p < 16)) {
 			uint32_t c = *p;
-			unsigned e = c == ' ' || c - 9 < 5 ? DS_UNITS_SPACE : 0, m = 1;
+			unsigned e = c == ' ' || c - '\t' < 5 ? DS_UNITS_SPACE : 0, m = 1;
 			if (c >= 0x80) {
 				m = ds_utf8_get(p, end, &c);
 				e = m ? ds_units_entry(c) : 0;
