@@ -10,8 +10,10 @@
 #include "base/io.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool same_text(const char *a, const char *b)
 {
@@ -121,6 +123,10 @@ static ds_rc add_text(ds_buf *out, const ds_arg *arg, const char *value, ds_err 
 	if (!value || !arg->value)
 		return DS_OK;
 	ds_buf_add_byte(out, '=');
+	if (arg->flags & DS_ARG_NEW && access(value, F_OK) != 0 && errno == ENOENT) {
+		ds_buf_add_c(out, "new");
+		return DS_OK;
+	}
 	if (arg->flags & DS_ARG_FILE)
 		return add_file(out, value, e);
 	/* Where rejected records go is a path; that they left the stream is what counts. */

@@ -96,21 +96,25 @@ static void put(segment *s, uint64_t member)
 	s->slot[i] = member;
 }
 
+/* What wrapped around at the end comes last, as it came: begin behind an empty slot. */
+static size_t first_of(const segment *s)
+{
+	size_t first = 0;
+	while (first < s->n_slots && s->slot[first])
+		first++;
+	return first;
+}
+
 static void grow(ds_lsh *t, segment *s)
 {
 	segment was = *s;
 	s->n_slots = was.n_slots ? was.n_slots + was.n_slots / 3 : FIRST_SLOTS;
 	s->slot = DS_NEW(uint64_t, s->n_slots);
 	t->n_slots += s->n_slots - was.n_slots;
-	/* What wrapped around at the end comes last, as it came: begin behind an empty slot. */
-	size_t first = 0;
-	while (first < was.n_slots && was.slot[first])
-		first++;
-	for (size_t k = 0; k < was.n_slots; k++) {
-		size_t i = first + k < was.n_slots ? first + k : first + k - was.n_slots;
+	for (size_t k = 0, i = first_of(&was); k < was.n_slots;
+		k++, i = i + 1 == was.n_slots ? 0 : i + 1)
 		if (was.slot[i])
 			put(s, was.slot[i]);
-	}
 	ds_mem_free(was.slot);
 }
 
@@ -134,11 +138,23 @@ size_t ds_lsh_add(
 	return n;
 }
 
-const uint64_t *ds_lsh_segment(
-	const ds_lsh *t, unsigned band, unsigned number, size_t *n_slots, size_t *n_members)
+ds_lsh_view ds_lsh_segment(const ds_lsh *t, unsigned band, unsigned number)
 {
 	const segment *s = &t->at[(size_t)band * DS_LSH_SEGMENTS + number];
-	*n_slots = s->n_slots;
-	*n_members = s->n;
-	return s->slot;
+	return (ds_lsh_view){ s->slot, s->n_slots, s->n, s->n_slots ? first_of(s) : 0 };
+}
+
+bool ds_lsh_put_segment(ds_lsh *t, unsigned band, unsigned number, const uint64_t *members,
+	size_t n, uint64_t n_records)
+{
+	uint32_t out[DS_LSH_MOST];
+	for (size_t i = 0; i < n; i++) {
+		bool filled;
+		uint64_t record = members[i] & UINT32_MAX;
+		uint64_t key = (uint64_t)number << 32 | members[i] >> 32;
+		if (!record || record > n_records ||
+			ds_lsh_add(t, band, key, (uint32_t)record - 1, out, &filled) == t->most)
+			return false;
+	}
+	return true;
 }

@@ -25,6 +25,7 @@ typedef struct { /* what must be the same for texts to be comparable, and what i
 	bool exact, near; /* which keys items have */
 	bool verify;      /* sketches hold whole sets */
 	bool join;        /* build clusters */
+	unsigned scope;   /* what a text is a piece of, to the caller */
 	ds_unit unit;
 	unsigned ngram, n_perm;
 	ds_bands bands;

@@ -113,6 +113,72 @@ static void decisions_follow_the_rule(void **state)
 		assert_int_equal(ds_seen_first(s, t), first[t]);
 }
 
+/* A run in two parts, with the memory as a file in between, decides as one run does. */
+static void a_saved_memory_goes_on(void **state)
+{
+	enum { HALF = TEXTS / 2 };
+	static corpus c, d;
+	ds_err e;
+	make(&c, 12);
+	make(&d, 12);
+	DS_AUTO(ds_seen) whole = ds_seen_new(&plan);
+	DS_AUTO(ds_seen) first = ds_seen_new(&plan);
+	DS_AUTO(ds_seen) second = ds_seen_new(&plan);
+	assert_int_equal(ds_seen_add(whole, c.items, TEXTS, &e), DS_OK);
+	assert_int_equal(ds_seen_add(first, d.items, HALF, &e), DS_OK);
+	ds_seen_name(first, 3, (ds_seen_id){ DS_S("three"), false });
+	ds_buf bytes = { 0 }, again = { 0 };
+	DS_AUTO(ds_out) out = ds_out_to_mem(&bytes);
+	assert_int_equal(ds_seen_save(first, out, &e), DS_OK);
+	assert_int_equal(ds_out_finish(out, &e), DS_OK);
+	DS_AUTO(ds_in) in = ds_in_from_mem(bytes.at, bytes.n, "index");
+	assert_int_equal(ds_seen_load(second, in, &e), DS_OK);
+	DS_AUTO(ds_out) out_again = ds_out_to_mem(&again);
+	assert_int_equal(ds_seen_save(second, out_again, &e), DS_OK);
+	assert_int_equal(ds_out_finish(out_again, &e), DS_OK);
+	assert_int_equal(again.n, bytes.n);
+	assert_memory_equal(again.at, bytes.at, bytes.n);
+	assert_str(ds_seen_id_of(second, 3).text, "three");
+	assert_int_equal(ds_seen_add(second, d.items + HALF, TEXTS - HALF, &e), DS_OK);
+	for (uint32_t t = 0; t < TEXTS; t++)
+		assert_int_equal(c.items[t].dup_of, d.items[t].dup_of);
+	assert_int_equal(ds_seen_full(whole), ds_seen_full(second));
+	ds_buf_free(&bytes);
+	ds_buf_free(&again);
+}
+
+static void a_damaged_index_is_refused(void **state)
+{
+	static corpus c;
+	ds_err e;
+	ds_buf bytes = { 0 };
+	make(&c, 13);
+	DS_AUTO(ds_seen) s = ds_seen_new(&plan);
+	assert_int_equal(ds_seen_add(s, c.items, 20, &e), DS_OK);
+	DS_AUTO(ds_out) out = ds_out_to_mem(&bytes);
+	assert_int_equal(ds_seen_save(s, out, &e), DS_OK);
+	assert_int_equal(ds_out_finish(out, &e), DS_OK);
+	for (size_t n = 0; n < bytes.n; n += n < 200 ? 1 : 97) {
+		DS_AUTO(ds_seen) cut = ds_seen_new(&plan);
+		DS_AUTO(ds_in) in = ds_in_from_mem(bytes.at, n, "index");
+		assert_int_equal(ds_seen_load(cut, in, &e), DS_SHORT);
+	}
+	for (size_t i = 0; i < bytes.n; i += i < 400 ? 1 : 61) {
+		DS_AUTO(ds_seen) bad = ds_seen_new(&plan);
+		bytes.at[i] ^= 4;
+		DS_AUTO(ds_in) in = ds_in_from_mem(bytes.at, bytes.n, "index");
+		assert_int_not_equal(ds_seen_load(bad, in, &e), DS_OK);
+		bytes.at[i] ^= 4;
+	}
+	ds_seen_plan other = plan;
+	other.ngram = 4;
+	DS_AUTO(ds_seen) wrong = ds_seen_new(&other);
+	DS_AUTO(ds_in) in = ds_in_from_mem(bytes.at, bytes.n, "index");
+	assert_int_equal(ds_seen_load(wrong, in, &e), DS_USAGE);
+	assert_string_equal(e.msg, "the index was made with another --ngram");
+	ds_buf_free(&bytes);
+}
+
 static void names_are_kept(void **state)
 {
 	DS_AUTO(ds_seen) s = ds_seen_new(&plan);
@@ -125,4 +191,5 @@ static void names_are_kept(void **state)
 	assert_int_equal(ds_seen_id_of(s, 200000).text.n, 0);
 }
 
-TESTS(cmocka_unit_test(decisions_follow_the_rule), cmocka_unit_test(names_are_kept))
+TESTS(cmocka_unit_test(decisions_follow_the_rule), cmocka_unit_test(a_saved_memory_goes_on),
+	cmocka_unit_test(a_damaged_index_is_refused), cmocka_unit_test(names_are_kept))

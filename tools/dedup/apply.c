@@ -32,8 +32,8 @@ static ds_rc id_of(ds_block *b, const ds_col *col, uint32_t row, ds_seen_id *id,
 	return ds_block_id(b, row, &id->text, e);
 }
 
-/* Fills in `id` where a record has none; the ids of all rows. */
-static ds_rc name_rows(ds_block *b, ds_seen_id *ids, ds_err *e)
+/* The ids of all rows; with `add` the field is filled in where a record has none. */
+static ds_rc name_rows(ds_block *b, bool add, ds_seen_id *ids, ds_err *e)
 {
 	const ds_col *col;
 	bool lacking = false, number = true, text = true;
@@ -44,7 +44,7 @@ static ds_rc name_rows(ds_block *b, ds_seen_id *ids, ds_err *e)
 		number &= ids[row].is_number;
 		text &= !ids[row].is_number;
 	}
-	if (!lacking)
+	if (!lacking || !add)
 		return DS_OK;
 	ds_type type = number ? DS_T_I64 : text ? DS_T_UTF8 : DS_T_JSON;
 	ds_colb *to = ds_colb_new(b, "id", type);
@@ -170,7 +170,7 @@ ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *
 	uint64_t first = ds_seen_count(a->seen), was_full = ds_seen_full(a->seen);
 	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
 	if (a->plan->named)
-		DS_TRY(name_rows(b, ids, e));
+		DS_TRY(name_rows(b, a->plan->add_id, ids, e));
 	ds_seen_take(a->seen, s->sketches);
 	s->sketches = NULL;
 	DS_TRY(ds_seen_add(a->seen, s->items, s->n_items, e));

@@ -17,7 +17,9 @@ typedef enum { SCOPE_TEXT, SCOPE_LINE, SCOPE_PARA } scope;
 typedef struct { /* what the user asked for, checked */
 	ds_seen_plan seen;
 	scope scope;
-	bool mark, named; /* named: ids are needed */
+	bool mark;
+	bool named;  /* ids are needed */
+	bool add_id; /* and given to records that have none */
 } plan;
 
 typedef struct {
@@ -40,6 +42,10 @@ DS_MUST ds_rc against_load(
 void against_free(against *a);
 bool against_hits(const against *a, ds_ngram *units, ds_str text);
 DS_AUTO_WITH(against, against_free)
+
+/* What earlier runs saw: loaded where the file is there, replaced with the one before kept as PATH~. */
+DS_MUST ds_rc index_load(ds_seen *s, const char *path, ds_err *e);
+DS_MUST ds_rc index_save(const ds_seen *s, const char *path, ds_err *e);
 
 /* One a thread. */
 typedef struct signer signer;

@@ -10,7 +10,7 @@
 #define SCOPES "text|line|para"
 
 static struct {
-	const char *method, *unit, *keep, *scope, *clusters, *against;
+	const char *method, *unit, *keep, *scope, *clusters, *against, *index;
 	double threshold;
 	int ngram, perm, bands;
 	bool verify, mark;
@@ -89,8 +89,10 @@ static ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 	p->seen.join = opt.clusters;
 	p->scope = (scope)place_of(opt.scope, SCOPES);
 	p->mark = opt.mark;
-	p->named = opt.mark || opt.clusters;
-	if (p->scope != SCOPE_TEXT && p->named)
+	p->seen.scope = p->scope;
+	p->add_id = opt.mark || opt.clusters;
+	p->named = p->add_id || opt.index;
+	if (p->scope != SCOPE_TEXT && p->add_id)
 		return ds_fail(e, DS_USAGE,
 			"--scope %s cuts texts, so there is nothing for --%s to name", opt.scope,
 			p->mark ? "mark" : "clusters");
@@ -165,8 +167,12 @@ static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
 		.order = order,
 		.summary = summary,
 	};
+	if (opt.index)
+		DS_TRY(index_load(d->applier.seen, opt.index, e));
 	DS_TRY(ds_pipe_run(c, &stage, e));
-	return opt.clusters ? write_clusters(d->applier.seen, opt.clusters, e) : DS_OK;
+	if (opt.clusters)
+		DS_TRY(write_clusters(d->applier.seen, opt.clusters, e));
+	return opt.index ? index_save(d->applier.seen, opt.index, e) : DS_OK;
 }
 
 static ds_rc run(const ds_common *c, ds_err *e)
@@ -194,6 +200,8 @@ static const ds_arg args[] = {
 	DS_ARG(0, "scope", &opt.scope, SCOPES, "compare and cut lines or paragraphs"),
 	DS_ARG_F(0, "against", &opt.against, "FILE", "drop what shares 13 units in a row with FILE",
 		DS_ARG_FILE),
+	DS_ARG_F(0, "index", &opt.index, "FILE",
+		"compare with earlier runs too, and remember this one", DS_ARG_FILE | DS_ARG_NEW),
 	DS_ARG_F(0, "clusters", &opt.clusters, "FILE", "write who is alike, as TSV",
 		DS_ARG_UNRECORDED),
 	{ 0 },
