@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# dsdedup as a process: threads, files beside the output, readers that go away
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	PATH=$BATS_TEST_DIRNAME/../../build/bin:$PATH
+	cd "$BATS_TEST_TMPDIR"
+}
+
+# 3,000 records: most of them new, some copies, some with a word changed.
+many() {
+	awk 'BEGIN {
+		srand(5)
+		for (i = 0; i < 3000; i++) {
+			kind = rand()
+			if (i && kind < 0.1) t = old[int(rand() * i)]
+			else if (i && kind < 0.3) { t = old[int(rand() * i)]; sub(/ w[0-9]+ /, " changed ", t) }
+			else { t = "start"; for (k = 0; k < 60; k++) t = t " w" int(rand() * 5000) " and" }
+			old[i] = t
+			print "{\"id\":\"r" i "\",\"text\":\"" t "\"}"
+		}
+	}'
+}
+
+@test "the output is the same bytes for every -j" {
+	many >in.jsonl
+	for j in 1 2 5; do dsdedup -q -j "$j" in.jsonl -o "out$j.dsr"; done
+	cmp out1.dsr out2.dsr && cmp out1.dsr out5.dsr
+	DS_CPU=scalar dsdedup -q in.jsonl -o scalar.dsr
+	DS_CPU=avx2 dsdedup -q in.jsonl -o avx2.dsr
+	cmp out1.dsr scalar.dsr && cmp out1.dsr avx2.dsr
+}
+
+@test "records are the same whatever the size of blocks" {
+	many >in.jsonl
+	dsdedup -q in.jsonl --to jsonl >one
+	DS_BLOCK=512 dsdedup -q -j 3 in.jsonl --to jsonl >two
+	cmp one two
+	n=$(wc -l <one)
+	[ "$n" -gt 1800 ] && [ "$n" -lt 2600 ]
+}
+
+@test "--mark and --clusters agree, and with what is dropped" {
+	many >in.jsonl
+	dsdedup -q in.jsonl --to jsonl >kept
+	dsdedup -q --mark --clusters c.tsv in.jsonl --to jsonl >marked
+	grep -v dup_of marked | cmp - kept
+	[ "$(head -n 1 c.tsv)" = "$(printf 'cluster\tid')" ]
+	# Each marked record is in the cluster of the one it names.
+	sed -n 's/.*"id":"\([^"]*\)".*"dup_of":"\([^"]*\)".*/\1 \2/p' marked |
+		awk 'NR == FNR { c[$2] = $1; next } !($1 in c) || c[$1] != c[$2] { print; bad = 1 } END { exit bad }' c.tsv -
+	# A cluster is named by its first member, which comes first.
+	awk 'NR > 1 && !($1 in seen) { seen[$1] = 1; if ($1 != $2) bad = 1 } END { exit bad }' c.tsv
+}
+
+@test "an index makes two runs into one" {
+	many >in.jsonl
+	dsdedup -q in.jsonl --to jsonl >whole
+	head -n 1300 in.jsonl | dsdedup -q --index seen.idx --to jsonl >parts
+	[ ! -e seen.idx~ ]
+	tail -n +1301 in.jsonl | dsdedup -q --index seen.idx --to jsonl >>parts
+	cmp whole parts
+	[ -s seen.idx~ ]
+	cp seen.idx before
+	dsdedup -q --index seen.idx in.jsonl --to jsonl >none
+	[ ! -s none ]
+	cmp seen.idx~ before
+}
+
+@test "an index is left alone where the run fails" {
+	echo '{"text":"a"}' | dsdedup -q --index i --to jsonl
+	cp i before
+	run -1 dsdedup -q --from jsonl --index i <<<'{"text":'
+	cmp i before && [ ! -e i~ ]
+	run -4 dsdedup -q --index i missing.jsonl
+	cmp i before
+}
+
+@test "an index that is damaged or of other options is refused by name" {
+	echo '{"text":"a"}' | dsdedup -q --index i --to jsonl
+	head -c 200 i >cut
+	run -3 --separate-stderr dsdedup --index cut <<<a
+	[ "$stderr" = "dsdedup: cut: a damaged index" ]
+	run -2 --separate-stderr dsdedup --index i --ngram 4 <<<a
+	[ "$stderr" = "dsdedup: i: the index was made with another --ngram" ]
+	head -c 400 /dev/zero | tr '\0' x >zero
+	run -1 --separate-stderr dsdedup --index zero <<<a
+	[ "$stderr" = "dsdedup: zero: not an index of dsdedup" ]
+}
+
+@test "a damaged stream is said once and leaves no output" {
+	many | dsdedup -q -o a.dsr
+	head -c 3000 a.dsr >cut.dsr
+	run -3 --separate-stderr dsdedup -o b.dsr cut.dsr
+	[ "${#stderr_lines[@]}" -eq 1 ] && [ ! -e b.dsr ]
+}
+
+@test "a reader that goes away is 141" {
+	for i in 1 2 3 4; do many; done >in.jsonl
+	set +e
+	dsdedup --threshold 1 --method exact --mark -q in.jsonl --to jsonl 2>err | head -n 1 >/dev/null
+	[ "${PIPESTATUS[0]}" -eq 141 ] && [ ! -s err ]
+}
+
+@test "a long text, a text of one word, and bytes that are not UTF-8" {
+	head -c 3000000 /dev/zero | tr '\0' a >long
+	(cat long; echo; cat long; echo; printf 'caf\351 \377\376\ncaf\351 \377\376\n') >in.txt
+	dsdedup -q --to text in.txt >out
+	[ "$(wc -c <out)" -eq 3000009 ]
+}
+
+@test "--against drops what shares 13 units, also in other case and punctuation" {
+	w="one two three four five six seven eight nine ten eleven twelve thirteen"
+	echo "{\"text\":\"${w^^}!\"}" >eval.jsonl
+	printf '{"text":"so, %s."}\n{"text":"so, %s"}\n' "${w// / - }" "${w#one }" >in.jsonl
+	run dsdedup -q --against eval.jsonl --to text in.jsonl
+	[ "$output" = "so, ${w#one }" ]
+	run -4 dsdedup -q --against absent.jsonl in.jsonl
+}
