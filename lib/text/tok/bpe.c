@@ -10,7 +10,7 @@
  * when two windows that overlap agree on one token, the first may be followed up to that token and
  * the second from there on.
  */
-#include "text/tok/tok_impl.h"
+#include "text/tok/sentencepiece.h"
 
 enum {
 	SMALL = 48,          /* bytes; up to here searching beats the heap */
@@ -69,9 +69,11 @@ static uint64_t pair_of(const ds_tok *t, uint32_t left, uint32_t right)
 }
 
 /* Bytes to their ids; those without a token are left out, as the reference does. */
-static size_t bytes_to_ids(const ds_tok *t, const uint8_t *p, size_t n, uint32_t *out)
+static size_t to_ids(const ds_tok *t, const uint8_t *p, size_t n, uint32_t *out)
 {
 	size_t k = 0;
+	if (t->sp)
+		return sp_chars_to_ids(t, p, n, out);
 	for (size_t i = 0; i < n; i++) {
 		out[k] = t->byte_id[p[i]];
 		k += out[k] != DS_TOK_NONE;
@@ -231,7 +233,7 @@ static bool agree(const part *a, const part *b, size_t *i, size_t *j)
 /* The piece as a whole: where windows find no common token, which real vocabularies do not do. */
 static size_t merge_whole(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *all)
 {
-	size_t k = bytes_to_ids(t, p, n, all);
+	size_t k = to_ids(t, p, n, all);
 	reserve(m, k);
 	return merge_heap(t, m, all, NULL, k);
 }
@@ -267,14 +269,20 @@ static size_t merge_windows(
 	return written + a.n - a.first;
 }
 
-size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
+static size_t merge_any(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
 {
-	size_t k = bytes_to_ids(t, p, n, out);
-	if (n <= SMALL)
-		return merge_small(t, k == n ? p : NULL, k, out);
+	size_t k = to_ids(t, p, n, out);
+	if (k <= SMALL)
+		return merge_small(t, k == n && !t->sp ? p : NULL, k, out);
 	if (k <= WINDOW) {
 		reserve(m, k);
 		return merge_heap(t, m, out, NULL, k);
 	}
 	return merge_windows(t, m, p, n, out, k);
+}
+
+size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
+{
+	size_t k = merge_any(t, m, p, n, out);
+	return t->sp ? sp_resolve(t, out, k) : k;
 }

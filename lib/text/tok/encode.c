@@ -9,6 +9,7 @@
  * through in two passes, so that the slots are on their way from memory while keys are still made.
  * The tables have a fixed size: old words are overwritten.
  */
+#include "text/tok/sentencepiece.h"
 #include "text/tok/wordpiece.h"
 #include "text/unicode.h"
 
@@ -40,6 +41,7 @@ struct ds_tok_scratch {
 	size_t cap;
 	ds_arena *mem; /* of this text */
 	bpe_mem *bpe;
+	sp_mem *sp;
 	ds_scan scan;
 	uint32_t ends[DS_SCAN_PIECES];
 	uint64_t keys[DS_SCAN_PIECES][2];
@@ -60,6 +62,7 @@ ds_tok_scratch *ds_tok_scratch_new(const ds_tok *t)
 	s->slots = ds_mem_zero(sizeof(slot) << (SLOT_BITS + 1));
 	s->wide = ds_mem_zero(sizeof(wide_slot) << (WIDE_BITS + 1));
 	s->bpe = bpe_mem_new();
+	s->sp = sp_mem_new();
 	s->mem = ds_arena_new(1 << 12);
 	s->cap = 4096;
 	s->out = ds_mem_get(s->cap * sizeof(*s->out));
@@ -74,6 +77,7 @@ void ds_tok_scratch_free(ds_tok_scratch *s)
 	ds_mem_free(s->wide);
 	ds_mem_free(s->out);
 	bpe_mem_free(s->bpe);
+	sp_mem_free(s->sp);
 	ds_arena_free(s->mem);
 	ds_mem_free(s);
 }
@@ -105,7 +109,7 @@ static size_t merge(
 		if (out[0] != DS_TOK_NONE)
 			return 1;
 	}
-	return t->kind == TOK_BPE ? bpe_piece(t, s->bpe, p, n, out) : wp_piece(t, s->mem, p, n, out);
+	return t->kind == TOK_WORDPIECE ? wp_piece(t, s->mem, p, n, out) : bpe_piece(t, s->bpe, p, n, out);
 }
 
 /* Merges a part of at most SHORT bytes and remembers it. The caller has room for SHORT ids. */
@@ -256,9 +260,26 @@ static size_t put_id(ds_tok_scratch *s, size_t n_out, uint32_t id)
 	return n_out + 1;
 }
 
+/* A SentencePiece model's text is cut where no piece crosses (mostly before a space), nowhere else. */
+static size_t encode_sentence(const ds_tok *t, ds_tok_scratch *s, ds_str text, size_t n_out)
+{
+	text = sp_normalize(t, s->sp, text);
+	uint32_t *out = room(s, n_out, text.n + 16);
+	size_t n;
+	if (text.n == 0)
+		return n_out;
+	if (t->kind == TOK_UNIGRAM)
+		n = sp_best_path(t, s->sp, text, out);
+	else
+		n = encode_long(t, s, (const uint8_t *)text.at, text.n, out);
+	return n_out + (t->sp->byte_fallback ? n : sp_join_unknown(t, out, n));
+}
+
 /* Normalized text without added tokens. */
 static size_t encode_stretch(const ds_tok *t, ds_tok_scratch *s, ds_str text, size_t n_out)
 {
+	if (t->sp)
+		return encode_sentence(t, s, text, n_out);
 	if (text.n && t->prefix_space && text.at[0] != ' ') {
 		char *spaced = ds_arena_bytes(s->mem, text.n + 1);
 		spaced[0] = ' ';

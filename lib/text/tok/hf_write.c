@@ -156,6 +156,8 @@ static void write_wordpiece(const ds_tok *t, ds_buf *out, ds_buf *mem)
 ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
 {
 	ds_buf mem = { 0 };
+	if (t->sp)
+		return ds_fail(e, DS_USAGE, "a SentencePiece model cannot be written as tokenizer.json");
 	ds_buf_add_c(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
 	write_added(t, out);
 	write_pattern(t, out);

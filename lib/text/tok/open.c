@@ -29,6 +29,8 @@ static tok_format recognise(ds_str file)
 	ds_str s = ds_str_trim(file);
 	if (s.n && s.at[0] == '{')
 		return TOK_FILE_HF;
+	if (file.n > 2 && file.at[0] == '\n' && file.at[2] == '\n')
+		return TOK_FILE_SP; /* field 1, its length, and in it field 1 */
 	return has_unk(file) ? TOK_FILE_VOCAB : TOK_FILE_RANKS;
 }
 
@@ -44,6 +46,8 @@ static ds_rc read_as(ds_tok *t, ds_str file, ds_err *e)
 		return ranks_read(t, t->file, e);
 	case TOK_FILE_VOCAB:
 		return vocab_read(t, t->file, e);
+	case TOK_FILE_SP:
+		return sp_read(t, t->file, e);
 	}
 	return ds_fail(e, DS_BAD, "tokenizer format %d is not known", t->format);
 }

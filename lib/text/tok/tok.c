@@ -1,6 +1,7 @@
 /*
  * tok.c - ids and their bytes, merges, special tokens, identity: what every tokenizer has
  */
+#include "text/tok/sentencepiece.h"
 #include "text/tok/wordpiece.h"
 
 /* GPT-2: printable bytes stand for themselves, the others, in order, for U+0100 and up. */
@@ -81,6 +82,9 @@ void ds_tok_close(ds_tok *t)
 	ds_mem_free(t->find);
 	ds_mem_free(t->pairs);
 	ds_mem_free(t->pair_id);
+	ds_mem_free(t->pair_rank);
+	if (t->sp)
+		ds_mem_free(t->sp->score);
 	ds_mem_free(t->merges);
 	ds_mem_free(t->byte_pairs);
 	ds_mem_free(t->crossed);
@@ -146,6 +150,15 @@ void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id)
 	t->pair_id[t->n_pairs++] = id;
 }
 
+void tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank)
+{
+	size_t before = t->cap_pairs;
+	tok_put_merge(t, left, right, id);
+	if (t->cap_pairs != before)
+		t->pair_rank = ds_mem_grow(t->pair_rank, before * sizeof(rank), t->cap_pairs * sizeof(rank));
+	t->pair_rank[t->n_pairs - 1] = rank;
+}
+
 static size_t power_of_two(size_t at_least)
 {
 	size_t n = 16;
@@ -162,7 +175,7 @@ void tok_build_find(ds_tok *t)
 	memset(t->find, 0xff, n * sizeof(uint32_t));
 	t->find_mask = n - 1;
 	for (uint32_t id = 0; id < t->n_ids; id++) {
-		if ((t->flags[id] & (TOK_HAS | TOK_ADDED)) != TOK_HAS)
+		if ((t->flags[id] & (TOK_HAS | TOK_ADDED | TOK_BYTE)) != TOK_HAS)
 			continue;
 		size_t at = ds_hash64(t->bytes[id].at, t->bytes[id].n) & t->find_mask;
 		while (t->find[at] != DS_TOK_NONE && !ds_str_eq(t->bytes[t->find[at]], t->bytes[id]))
@@ -194,8 +207,8 @@ static void build_merges(ds_tok *t)
 		size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & t->merge_mask;
 		while (t->merges[at].key != TOK_NO_KEY && t->merges[at].key != key)
 			at = (at + 1) & t->merge_mask;
-		t->merges[at] = (tok_merge){ key, (uint32_t)i, t->pair_id[i] };
-		if (t->bytes[left].n != 1 || t->bytes[right].n != 1)
+		t->merges[at] = (tok_merge){ key, t->pair_rank ? t->pair_rank[i] : (uint32_t)i, t->pair_id[i] };
+		if (t->sp || t->bytes[left].n != 1 || t->bytes[right].n != 1)
 			continue;
 		uint8_t a = (uint8_t)t->bytes[left].at[0], b = (uint8_t)t->bytes[right].at[0];
 		if (t->byte_id[a] == left && t->byte_id[b] == right)
@@ -231,6 +244,14 @@ void tok_identify(ds_tok *t)
 	ds_hasher_add(h, t->pairs, t->n_pairs * sizeof(*t->pairs));
 	ds_hasher_add(h, t->pair_id, t->n_pairs * sizeof(*t->pair_id));
 	ds_hasher_add(h, t->special, sizeof(t->special));
+	if (t->sp) {
+		const struct tok_sp *sp = t->sp;
+		add_number(h, sp->dummy_prefix | sp->remove_extra << 1 | sp->escape << 2 | sp->suffix << 3 |
+				sp->byte_fallback << 4);
+		ds_hasher_add(h, sp->score, t->n_ids * sizeof(*sp->score));
+		add_text(h, (ds_str){ (const char *)sp->map, 4 * sp->n_map });
+		add_text(h, sp->strings);
+	}
 	t->identity = ds_hasher_get128(h);
 }
 
@@ -265,7 +286,7 @@ ds_rc tok_finish(ds_tok *t, ds_err *e)
 			t->byte_id[(uint8_t)t->bytes[id].at[0]] = id;
 	for (uint32_t id = 0; id < t->n_ids; id++)
 		t->longest = t->bytes[id].n > t->longest ? t->bytes[id].n : t->longest;
-	if (t->kind == TOK_BPE) {
+	if (t->kind == TOK_BPE || t->kind == TOK_SP_BPE) {
 		build_merges(t);
 		cuts_build(t);
 	}
@@ -312,7 +333,8 @@ ds_h128 ds_tok_identity(const ds_tok *t)
 
 const char *ds_tok_model(const ds_tok *t)
 {
-	return t->kind == TOK_BPE ? "bpe" : "wordpiece";
+	static const char *const names[] = { "bpe", "wordpiece", "sentencepiece-bpe", "unigram" };
+	return names[t->kind];
 }
 
 const char *ds_tok_pattern(const ds_tok *t)
@@ -328,6 +350,8 @@ const char *ds_tok_name(const ds_tok *t)
 ds_rc ds_tok_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
 {
+	if (t->sp)
+		return sp_decode(t, ids, n, skip_special, out, e);
 	if (t->kind == TOK_WORDPIECE)
 		return wp_decode(t, ids, n, skip_special, out, e);
 	ds_buf_reserve(out, n * 4);

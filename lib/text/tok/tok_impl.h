@@ -12,13 +12,14 @@
 #include "text/tok/scan.h"
 #include "text/tok/tok.h"
 
-typedef enum { TOK_BPE, TOK_WORDPIECE } tok_kind;
+typedef enum { TOK_BPE, TOK_WORDPIECE, TOK_SP_BPE, TOK_UNIGRAM } tok_kind;
 
 typedef enum { /* how the file was written; the numbers are in optional blocks */
 	TOK_FILE_COMPACT = 0, /* compact.c; the built-in one */
 	TOK_FILE_HF = 1,     /* tokenizer.json */
 	TOK_FILE_RANKS = 2,  /* tiktoken */
 	TOK_FILE_VOCAB = 3,  /* BERT's vocab.txt */
+	TOK_FILE_SP = 4,     /* SentencePiece's .model */
 } tok_format;
 
 typedef struct { /* a token that is found in the text before anything else */
@@ -42,7 +43,7 @@ typedef struct {
 } tok_merge;
 #define TOK_NO_KEY UINT64_MAX
 
-enum { TOK_HAS = 1, TOK_ADDED = 2, TOK_SPECIAL = 4 }; /* flags of an id */
+enum { TOK_HAS = 1, TOK_ADDED = 2, TOK_SPECIAL = 4, TOK_BYTE = 8 }; /* flags of an id */
 
 struct ds_tok {
 	ds_arena *mem;
@@ -57,6 +58,7 @@ struct ds_tok {
 	bool asked_nfc;            /* by option, not by the file */
 	bool whole;                /* a piece that is a token is not merged (ignore_merges, rank files) */
 	tok_template post;
+	struct tok_sp *sp;         /* sentencepiece.h; NULL for others */
 	tok_bert bert;             /* wordpiece.c */
 	uint32_t max_chars;        /* longer words are unknown */
 	size_t longest;            /* bytes of the longest token */
@@ -75,6 +77,7 @@ struct ds_tok {
 
 	uint32_t (*pairs)[2];      /* merges in order: left, right; what they give is in pair_id */
 	uint32_t *pair_id;
+	uint32_t *pair_rank;       /* NULL: the pair's number */
 	size_t n_pairs, cap_pairs;
 	tok_merge *merges;
 	size_t merge_mask;
@@ -91,6 +94,7 @@ ds_tok *tok_new(const char *name);
 DS_MUST ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e);
 void tok_put_added(ds_tok *t, const tok_added *a); /* content is copied */
 void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id);
+void tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank);
 void tok_build_find(ds_tok *t);                    /* then tok_lookup works; again after more ids */
 uint32_t tok_lookup(const ds_tok *t, ds_str bytes); /* among ids that are not added; DS_TOK_NONE */
 DS_MUST ds_rc tok_finish(ds_tok *t, ds_err *e);
@@ -139,6 +143,7 @@ DS_MUST ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e);
 DS_MUST ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e);
 DS_MUST ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e);
 DS_MUST ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e);
+DS_MUST ds_rc sp_read(ds_tok *t, ds_str file, ds_err *e);
 
 /* GPT-2's mapping of bytes to printable characters, which tokenizer.json uses. */
 extern const uint16_t tok_char_of_byte[256];

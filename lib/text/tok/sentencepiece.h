@@ -1,0 +1,56 @@
+/*
+ * sentencepiece.h - SentencePiece models: normalized text, then merges by score (BPE) or the best path
+ * (Unigram)
+ *
+ * As sentencepiece's processor does it: the model's own normalizer by a precompiled map, spaces as
+ * U+2581, pieces of characters, bytes or one unknown id for what no piece covers.
+ */
+#ifndef DS_TEXT_TOK_SENTENCEPIECE_H
+#define DS_TEXT_TOK_SENTENCEPIECE_H
+
+#include "text/tok/tok_impl.h"
+
+typedef struct { /* a node of the trie over pieces; children lie together, by byte */
+	uint32_t first, n;
+	uint32_t id; /* DS_TOK_NONE: no piece ends here */
+	uint8_t byte;
+} sp_node;
+
+struct tok_sp {
+	bool dummy_prefix, remove_extra, escape, suffix, byte_fallback;
+	const uint8_t *map; /* a double array (Darts) of u32 from characters to offsets in strings */
+	size_t n_map;       /* units */
+	ds_str strings;     /* each ends with NUL */
+	float *score;
+	float min_score, max_score;
+	uint32_t byte_piece[256];
+	ds_str unk_surface;
+	sp_node *trie;      /* Unigram */
+	uint32_t root[256]; /* the root's child by byte, 0: none */
+};
+
+typedef struct sp_mem sp_mem; /* working memory of a scratch */
+sp_mem *sp_mem_new(void);
+void sp_mem_free(sp_mem *m);
+
+/* The text as the model sees it, until the next call with m. */
+ds_str sp_normalize(const ds_tok *t, sp_mem *m, ds_str text);
+/* Unigram: the best path's ids; at most one a byte. */
+size_t sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out);
+/* Neighbouring unknown ids become one. */
+size_t sp_join_unknown(const ds_tok *t, uint32_t *ids, size_t n);
+DS_MUST ds_rc sp_decode(
+	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e);
+
+/*
+ * BPE: what stands for a character that is no piece while merging, and ids after that. Of n such
+ * values, as many ids as there are bytes at most come out.
+ */
+static inline uint32_t sp_stand_in(const ds_tok *t, uint32_t c)
+{
+	return t->n_ids + c;
+}
+size_t sp_chars_to_ids(const ds_tok *t, const uint8_t *p, size_t n, uint32_t *out);
+size_t sp_resolve(const ds_tok *t, uint32_t *ids, size_t n);
+
+#endif
