@@ -115,6 +115,15 @@ static ds_rc add_file(ds_buf *out, const char *path, ds_err *e)
 	return DS_OK;
 }
 
+/* "FILE|sentiment": a word that the table names is not a file. */
+static bool is_word_of(const ds_arg *arg, const char *value)
+{
+	for (ds_str rest = ds_str_of(arg->value); rest.at;)
+		if (ds_str_is(ds_str_cut(rest, '|', &rest), value))
+			return true;
+	return false;
+}
+
 static ds_rc add_text(ds_buf *out, const ds_arg *arg, const char *value, ds_err *e)
 {
 	if (out->n)
@@ -127,7 +136,7 @@ static ds_rc add_text(ds_buf *out, const ds_arg *arg, const char *value, ds_err 
 		ds_buf_add_c(out, "new");
 		return DS_OK;
 	}
-	if (arg->flags & DS_ARG_FILE)
+	if (arg->flags & DS_ARG_FILE && !is_word_of(arg, value))
 		return add_file(out, value, e);
 	/* Where rejected records go is a path; that they left the stream is what counts. */
 	if (ds_str_starts(ds_str_of(value), DS_S("reject=")) && strcmp(arg->name, "on-error") == 0)

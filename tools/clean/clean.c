@@ -1,0 +1,233 @@
+/*
+ * clean.c - a block's trip through the rules
+ */
+#include "clean.h"
+
+#include "base/mem.h"
+#include "explain.h"
+#include "labels.h"
+#include "record/source.h"
+#include "rejected.h"
+
+enum { SIDE_BYTES = 1 << 20 };
+
+typedef struct { /* a block's columns, and what becomes of them */
+	ds_work *w;
+	ds_block *b;
+	const ds_col *text, *source, *label;
+	ds_colb *new_text;  /* NULL until a text changes */
+	rule_value *labels; /* NULL where no rule looks at them */
+	bool label_changed;
+	uint32_t *dropped; /* rows, and by which rules */
+	unsigned *reasons;
+	uint32_t n_dropped;
+} trip;
+
+void cleaner_prepare(cleaner *c)
+{
+	const rules *r = &c->rules;
+	c->counters = DS_NEW(const char *, r->n + 1);
+	for (size_t i = 0; i < r->n; i++) {
+		c->counters[i] = r->at[i].name;
+		c->wants_label |= r->at[i].rule == &ds_rule_labels;
+		c->wants_text |= r->at[i].rule != &ds_rule_labels;
+	}
+}
+
+void cleaner_release(cleaner *c)
+{
+	ds_mem_free(c->counters);
+	rules_close(&c->rules);
+}
+
+worker *worker_new(const cleaner *c)
+{
+	worker *k = DS_NEW(worker, 1);
+	k->c = c;
+	k->threads = rules_threads_new(&c->rules);
+	k->side[0] = ds_arena_new(SIDE_BYTES);
+	k->side[1] = ds_arena_new(SIDE_BYTES);
+	return k;
+}
+
+void worker_free(worker *k)
+{
+	if (!k)
+		return;
+	rules_threads_free(&k->c->rules, k->threads);
+	ds_arena_free(k->side[0]);
+	ds_arena_free(k->side[1]);
+	ds_buf_free(&k->shown);
+	ds_mem_free(k);
+}
+
+/* "a/b.html" is a file; "wikipedia" and "https://host/path" are not, but a page's name may end the latter. */
+static rule_source kind_of(ds_str source)
+{
+	if (ds_source_is_html(source))
+		return RULE_SOURCE_HTML;
+	if (source.n == 0 || memmem(source.at, source.n, "://", 3))
+		return RULE_SOURCE_NONE;
+	if (ds_source_is_code(source))
+		return RULE_SOURCE_CODE;
+	const char *slash = memrchr(source.at, '/', source.n), *end = source.at + source.n;
+	const char *base = slash ? slash + 1 : source.at;
+	const char *dot = memrchr(base, '.', (size_t)(end - base));
+	return dot && dot > base && end - dot > 1 && end - dot <= 9 ? RULE_SOURCE_FILE
+								    : RULE_SOURCE_NONE;
+}
+
+static ds_rc open_trip(trip *t, const cleaner *c, ds_err *e)
+{
+	if (c->wants_text) {
+		DS_TRY(ds_block_get(t->b, c->c->field, &t->text, e));
+		DS_TRY(ds_block_get(t->b, "source", &t->source, e));
+	}
+	if (c->wants_label) {
+		DS_TRY(ds_block_get(t->b, "label", &t->label, e));
+		t->labels = t->label ? ds_arena_zero(t->b->mem, t->b->n_rows * sizeof(*t->labels))
+				     : NULL;
+	}
+	t->dropped = ds_arena_get(t->b->mem, t->b->n_rows * sizeof(*t->dropped));
+	t->reasons = ds_arena_get(t->b->mem, t->b->n_rows * sizeof(*t->reasons));
+	return DS_OK;
+}
+
+static ds_rc apply(const ds_rule *rule, void *thread, rule_record *r, ds_err *e)
+{
+	bool stays = true;
+	if (rule->apply)
+		return rule->apply(thread, &r->text, r->mem, e);
+	if (rule->record)
+		return rule->record(thread, r, e);
+	DS_TRY(rule->keep(thread, r->text, &stays, e));
+	r->drop = !stays;
+	return DS_OK;
+}
+
+/* One record through the rules; *stop is how many of them it went through without being dropped. */
+static ds_rc run_rules(
+	worker *k, ds_work *w, rule_record *r, bool has_text, size_t *stop, ds_err *e)
+{
+	const rules *all = &k->c->rules;
+	size_t i = 0;
+	for (; i < all->n && !r->drop; i++) {
+		const rules_use *u = &all->at[i];
+		ds_str before = r->text;
+		bool label_before = r->label_new;
+		if (!has_text && u->rule != &ds_rule_labels)
+			continue;
+		r->mem = k->side[k->turn];
+		r->label_new = false;
+		DS_TRY_AT(apply(u->rule, k->threads[i], r, e), e, "%s", u->name);
+		bool changed = r->text.at != before.at || r->text.n != before.n;
+		if (changed && r->text.n) {
+			k->turn ^= 1;
+			ds_arena_reset(k->side[k->turn]);
+		}
+		if (!r->drop && (changed || r->label_new))
+			ds_work_count(w, (unsigned)i, 1);
+		r->label_new |= label_before;
+	}
+	*stop = r->drop ? i - 1 : i;
+	return DS_OK;
+}
+
+/* The text that a row has in the end; the column begins to be built with the first that is new. */
+static ds_rc put_text(trip *t, uint32_t row, ds_str text, bool has, bool changed, ds_err *e)
+{
+	if (!t->new_text && !changed)
+		return DS_OK;
+	if (!t->new_text) {
+		ds_type type = t->text->type == DS_T_BYTES ? DS_T_BYTES : DS_T_UTF8;
+		t->new_text = ds_colb_new_n(t->b, t->text->name, type);
+		for (uint32_t i = 0; i < row; i++) {
+			ds_str was = { "", 0 };
+			bool had = false;
+			/* A row that could not be read was dropped: what it gets does not matter. */
+			if (ds_block_text(t->b, t->text, i, &was, &had, e) == DS_OK && had)
+				ds_colb_bytes(t->new_text, was);
+			else if (ds_col_null(t->text, i))
+				ds_colb_null(t->new_text);
+			else
+				ds_colb_absent(t->new_text);
+		}
+	}
+	if (has)
+		ds_colb_bytes(t->new_text, text);
+	else if (ds_col_null(t->text, row))
+		ds_colb_null(t->new_text);
+	else
+		ds_colb_absent(t->new_text);
+	return DS_OK;
+}
+
+static ds_rc read_record(trip *t, uint32_t row, rule_record *r, bool *has, ds_err *e)
+{
+	ds_str source = { "", 0 };
+	bool named = false;
+	*has = false;
+	if (t->text)
+		DS_TRY(ds_block_text(t->b, t->text, row, &r->text, has, e));
+	/* A source that is no text names no file. */
+	if (*has && t->source && ds_block_text(t->b, t->source, row, &source, &named, e) == DS_OK &&
+		named)
+		r->source = kind_of(source);
+	if (t->labels)
+		DS_TRY(labels_get(t->b, t->label, row, &r->label, e));
+	return DS_OK;
+}
+
+static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
+{
+	rule_record r = { .text = { "", 0 } };
+	bool has;
+	size_t stop = 0;
+	ds_arena_reset(k->side[0]);
+	ds_arena_reset(k->side[1]);
+	ds_rc rc = read_record(t, row, &r, &has, e);
+	ds_str before = r.text;
+	rule_value label = r.label;
+	if (rc == DS_OK)
+		rc = run_rules(k, t->w, &r, has, &stop, e);
+	if (rc == DS_BAD) {
+		ds_err why = *e;
+		DS_TRY(ds_work_bad(t->w, t->b, row, e, "%s", why.msg));
+		return put_text(t, row, before, has, false, e);
+	}
+	DS_TRY(rc);
+	bool changed = has && (r.text.at != before.at || r.text.n != before.n);
+	if (t->labels)
+		t->labels[row] = r.label;
+	t->label_changed |= r.label_new;
+	if (k->c->explain && (changed || r.drop || r.label_new))
+		DS_TRY(explain_record(&k->shown, t->b, row,
+			&(explained){ before, r.text, r.drop ? k->c->rules.at[stop].name : NULL,
+				r.label_new ? label.text : (ds_str){ NULL, 0 }, r.label.text },
+			e));
+	if (r.drop) {
+		t->dropped[t->n_dropped] = row;
+		t->reasons[t->n_dropped++] = (unsigned)stop;
+		return put_text(t, row, before, has, false, e);
+	}
+	return put_text(t, row, r.text, has, changed, e);
+}
+
+ds_rc worker_block(worker *k, ds_work *w, ds_block *b, ds_err *e)
+{
+	trip t = { .w = w, .b = b };
+	k->rejected = (ds_sink_part){ .n_rows = 0 };
+	ds_buf_clear(&k->shown);
+	DS_TRY(open_trip(&t, k->c, e));
+	for (uint32_t row = 0; row < b->n_rows; row++)
+		DS_TRY(one_record(k, &t, row, e));
+	if (k->c->rejected && t.n_dropped)
+		DS_TRY(rejected_encode(k->c->rejected, b,
+			&(rejected_rows){ t.dropped, t.reasons, t.n_dropped, k->c->counters },
+			&k->rejected, e));
+	for (uint32_t i = 0; i < t.n_dropped; i++)
+		ds_work_drop(w, t.dropped[i], (int)t.reasons[i]);
+	if (t.new_text)
+		DS_TRY(ds_colb_put(t.new_text, e));
+	return t.label_changed ? labels_put(b, t.label, t.labels, e) : DS_OK;
+}

@@ -1,0 +1,42 @@
+/*
+ * clean.h - rules over blocks
+ *
+ * A cleaner is a run's; its threads each have a worker. Records are taken one by one through all rules,
+ * so that a text stays in the cache; what a rule makes goes by turns into two arenas, so that no more
+ * than two copies of a record exist beside the block. A column that no rule changed is left as it is.
+ */
+#ifndef DS_CLEAN_CLEAN_H
+#define DS_CLEAN_CLEAN_H
+
+#include "record/pipe.h"
+#include "rules.h"
+
+struct rejected; /* rejected.h */
+
+typedef struct {
+	const ds_common *c;
+	rules rules;
+	struct rejected *rejected; /* NULL: what is dropped is gone */
+	bool explain;              /* records are shown instead of written */
+	ds_out *explain_out;
+	const char **counters; /* rules' names, NULL-ended */
+	bool wants_text, wants_label;
+	bool saw_html;
+} cleaner;
+
+typedef struct {
+	const cleaner *c;
+	void **threads; /* by rule */
+	ds_arena *side[2];
+	unsigned turn;         /* the one to write to */
+	ds_sink_part rejected; /* of the block at hand; n_rows 0: none */
+	ds_buf shown;          /* --explain: of the block at hand */
+} worker;
+
+void cleaner_prepare(cleaner *c); /* once its rules are open */
+void cleaner_release(cleaner *c);
+worker *worker_new(const cleaner *c);
+void worker_free(worker *k);
+DS_MUST ds_rc worker_block(worker *k, ds_work *w, ds_block *b, ds_err *e);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * explain.h - --explain: a record before and after, side by side, for people
+ */
+#ifndef DS_CLEAN_EXPLAIN_H
+#define DS_CLEAN_EXPLAIN_H
+
+#include "record/block.h"
+
+typedef struct {
+	ds_str before, after;
+	const char *dropped_by;     /* NULL: it stays */
+	ds_str label_before, label; /* label_before.at NULL: not changed */
+} explained;
+
+/* Adds what is to be shown of a record that rules changed or dropped. */
+DS_MUST ds_rc explain_record(ds_buf *out, ds_block *b, uint32_t row, const explained *x, ds_err *e);
+
+#endif

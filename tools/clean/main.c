@@ -1,0 +1,197 @@
+/*
+ * dsclean - rules over the text and the labels of records
+ */
+#include "base/mem.h"
+#include "base/progress.h"
+#include "clean.h"
+#include "rejected.h"
+
+#define UNMAPPED "keep|drop|stop" /* in the order of rule_unmapped */
+
+static rules noted; /* filled while options are parsed, in their order */
+
+static struct {
+	const char *unmapped, *rejected;
+	bool explain;
+} opt = { .unmapped = "keep" };
+
+static ds_rc note(void *context, const char *name, const char *value, ds_err *e)
+{
+	ds_buf where = { 0 };
+	ds_buf_fmt(&where, "--%s", name);
+	ds_rc rc = rules_note(&noted, ds_buf_text(&where), ds_str_of(name), value, e);
+	ds_buf_free(&where);
+	return rc;
+}
+
+static void *scratch_new(void *state)
+{
+	return worker_new(state);
+}
+
+static void scratch_free(void *scratch)
+{
+	worker_free(scratch);
+}
+
+static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
+{
+	return worker_block(ds_work_scratch(w), w, b, e);
+}
+
+static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
+{
+	cleaner *c = state;
+	worker *k = ds_work_scratch(w);
+	for (size_t i = 0; i < c->rules.n; i++)
+		if (c->rules.at[i].rule->gather)
+			c->rules.at[i].rule->gather(c->rules.at[i].state, k->threads[i]);
+	if (k->rejected.n_rows)
+		DS_TRY_AT(rejected_write(c->rejected, &k->rejected, e), e, "%s", opt.rejected);
+	if (c->explain) {
+		DS_TRY(ds_out_write(c->explain_out, k->shown.at, k->shown.n, e));
+		ds_work_swallow(w);
+	}
+	return DS_OK;
+}
+
+static ds_rc end(void *state, ds_work *w, ds_err *e)
+{
+	cleaner *c = state;
+	c->saw_html = ds_work_saw(w, "html");
+	return DS_OK;
+}
+
+static void say_left_out(const cleaner *c, ds_buf *out)
+{
+	bool html = c->rules.html_off || rules_have(&c->rules, &ds_rule_html);
+	bool utf8 = rules_have(&c->rules, &ds_rule_utf8);
+	if (!c->saw_html || (html && utf8))
+		return;
+	ds_buf_fmt(out, "HTML came in and no rule was %s%s%s (--default adds them)",
+		html ? "" : "--html", html || utf8 ? "" : " or ", utf8 ? "" : "--utf8");
+}
+
+static void summary(void *state, ds_buf *out)
+{
+	const cleaner *c = state;
+	for (size_t i = 0; i < c->rules.n; i++) {
+		ds_buf more = { 0 };
+		if (c->rules.at[i].rule->summary)
+			c->rules.at[i].rule->summary(c->rules.at[i].state, &more);
+		if (more.n && out->n)
+			ds_buf_add_c(out, "; ");
+		ds_buf_add_str(out, ds_buf_view(&more));
+		ds_buf_free(&more);
+	}
+	ds_buf more = { 0 };
+	say_left_out(c, &more);
+	if (more.n && out->n)
+		ds_buf_add_c(out, "; ");
+	ds_buf_add_str(out, ds_buf_view(&more));
+	ds_buf_free(&more);
+}
+
+static void say_rules(const ds_common *c, const rules *r)
+{
+	ds_buf line = { 0 };
+	for (size_t i = 0; i < r->n; i++) {
+		ds_buf_fmt(&line, "%s--%s", i ? " " : "", r->at[i].rule->name);
+		if (r->at[i].value)
+			ds_buf_fmt(&line, " %s", r->at[i].value);
+	}
+	ds_say(c, "rules: %s", ds_buf_text(&line));
+	ds_buf_free(&line);
+}
+
+static rule_unmapped unmapped_of(const char *word)
+{
+	return strcmp(word, "keep") == 0   ? RULE_UNMAPPED_KEEP
+	       : strcmp(word, "drop") == 0 ? RULE_UNMAPPED_DROP
+					   : RULE_UNMAPPED_STOP;
+}
+
+static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
+{
+	DS_AUTO(rejected) dropped = NULL;
+	DS_AUTO(ds_out) shown = NULL;
+	ds_common quiet = *common;
+	rule_env env = { unmapped_of(opt.unmapped) };
+	DS_TRY(rules_open(&c->rules, &env, e));
+	cleaner_prepare(c);
+	if (common->verbose)
+		say_rules(common, &c->rules);
+	if (opt.rejected)
+		DS_TRY(rejected_open(&dropped, common, opt.rejected, e));
+	c->rejected = dropped;
+	if (opt.explain) { /* no record is written; what is shown goes where they would */
+		DS_TRY(ds_out_open(&shown, common->out_path, e));
+		c->explain = true;
+		c->explain_out = shown;
+		quiet.out_path = "/dev/null";
+		quiet.to = "jsonl";
+	}
+	const ds_stage stage = { .name = "clean",
+		.state = c,
+		.counters = (const char *const *)c->counters,
+		.scratch_new = scratch_new,
+		.scratch_free = scratch_free,
+		.work = work,
+		.order = order,
+		.end = end,
+		.summary = summary };
+	DS_TRY(ds_pipe_run(&quiet, &stage, e));
+	if (shown)
+		DS_TRY(ds_out_finish(shown, e));
+	return dropped ? rejected_finish(dropped, e) : DS_OK;
+}
+
+static ds_rc run(const ds_common *common, ds_err *e)
+{
+	cleaner c = { .c = common, .rules = noted };
+	noted = (rules){ 0 };
+	ds_rc rc = run_all(&c, common, e);
+	cleaner_release(&c);
+	return rc;
+}
+
+static const ds_arg *more_args(void)
+{
+	static ds_arg table[64];
+	static ds_call call = { note, NULL };
+	size_t n = 0;
+	for (; ds_rules[n]; n++)
+		table[n] = (ds_arg)DS_ARG_F(0, ds_rules[n]->name, &call, ds_rules[n]->value,
+			ds_rules[n]->help, ds_rules[n]->flags);
+	table[n++] = (ds_arg)DS_ARG_F(
+		0, "rules", &call, "FILE", "rules from a file, one a line", DS_ARG_FILE);
+	table[n++] = (ds_arg)DS_ARG(0, "default", &call, NULL, "put the default list here");
+	table[n] = (ds_arg){ 0 };
+	return table;
+}
+
+static const ds_arg args[] = {
+	DS_ARG(0, "unmapped", &opt.unmapped, UNMAPPED, "a label that is not in the map"),
+	DS_ARG_F(0, "rejected", &opt.rejected, "FILE", "keep what is dropped, with its rule",
+		DS_ARG_UNRECORDED),
+	DS_ARG_F('x', "explain", &opt.explain, NULL, "show before and after, write no records",
+		DS_ARG_UNRECORDED),
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	static const ds_tool tool = { .name = "dsclean",
+		.what = "clean text and labels by rules, in the order given "
+			"(none: --html auto --entities --utf8 fix --nfc --control --space "
+			"--drop-empty)",
+		.args = args,
+		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS,
+		.run = run,
+		.examples = { "dsclean pages/*.html | dsdedup -o text.dsr",
+			"dsclean --default --regex 's/\\d{11}/[number]/g' --min-chars 20 "
+			"notes.jsonl",
+			"dsclean --labels sentiment --unmapped drop --to jsonl reviews.csv" },
+		.more_args = more_args };
+	return ds_main(&tool, argc, argv);
+}

@@ -1,0 +1,72 @@
+/*
+ * rule.h - what a rule of dsclean is
+ *
+ * A rule changes a record's text, decides whether the record stays, or changes its label. It is one
+ * file rule_NAME.c that ends with a const ds_rule, and a line in rules.def. Its state is made once and
+ * then only read; a thread that needs more (a match buffer, counts) has it by thread_new. One of
+ * apply, keep and record is set.
+ */
+#ifndef DS_CLEAN_RULE_H
+#define DS_CLEAN_RULE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+typedef enum { RULE_UNMAPPED_KEEP, RULE_UNMAPPED_DROP, RULE_UNMAPPED_STOP } rule_unmapped;
+
+typedef struct { /* options that are no rules themselves */
+	rule_unmapped unmapped;
+} rule_env;
+
+typedef enum {            /* what the `source` of a record names */
+	RULE_SOURCE_NONE, /* nothing that looks like a file */
+	RULE_SOURCE_FILE,
+	RULE_SOURCE_HTML,
+	RULE_SOURCE_CODE, /* program text or Markdown */
+} rule_source;
+
+typedef struct { /* a label, or another value, as it came */
+	enum { RULE_VALUE_NONE, RULE_VALUE_TEXT, RULE_VALUE_NUMBER, RULE_VALUE_OTHER } kind;
+	ds_str text; /* the text, or the value as JSON */
+	double number;
+} rule_value;
+
+typedef struct {
+	ds_str text;
+	rule_source source;
+	bool decoded; /* the html rule has been here: markup and references are gone */
+	bool drop;    /* set by a rule: the record goes */
+	rule_value label;
+	bool label_new; /* set by a rule: label is now label.text */
+	ds_arena *mem;  /* for the new text; what the rule before made is elsewhere */
+} rule_record;
+
+typedef struct ds_rule {
+	const char *name;  /* as the option, without dashes */
+	const char *value; /* as in ds_arg: what to call it, NULL: a flag */
+	const char *help;
+	unsigned flags; /* of ds_arg */
+	/* DS_USAGE where the value is wrong. NULL: there is no state. */
+	ds_rc (*open)(void **state, const char *value, const rule_env *env, ds_err *e);
+	void (*close)(void *state);
+	void *(*thread_new)(const void *state);
+	void (*thread_free)(void *thread);
+	/* Given what thread_new made, else the state. DS_BAD: the record is bad, by this rule. */
+	ds_rc (*apply)(void *thread, ds_str *text, ds_arena *mem, ds_err *e);
+	ds_rc (*keep)(void *thread, ds_str text, bool *keep, ds_err *e);
+	ds_rc (*record)(void *thread, rule_record *r, ds_err *e);
+	/* In stream order, after each block, by one thread at a time: what the thread noted goes to the state. */
+	void (*gather)(void *state, void *thread);
+	/* More words for the summary line. */
+	void (*summary)(const void *state, ds_buf *out);
+} ds_rule;
+
+extern const ds_rule *const ds_rules[];   /* rules.def's order, NULL-ended */
+const ds_rule *ds_rule_find(ds_str name); /* NULL: none of that name */
+
+#define RULE(name) extern const ds_rule ds_rule_##name;
+#include "rules.def"
+#undef RULE
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * rule_html.c - markup becomes text
+ *
+ * Charsets are decoded here, since the page itself says which it is in. What `auto` takes for HTML is
+ * written in the manual.
+ */
+#include "rule.h"
+
+#include "base/mem.h"
+#include "text/html/html.h"
+#include "text/unicode.h"
+
+typedef enum { STRIP, AUTO } mode;
+
+static ds_rc open_mode(void **state, const char *value, const rule_env *env, ds_err *e)
+{
+	static const char *const names[] = { [STRIP] = "strip", [AUTO] = "auto" };
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		mode *m = DS_NEW(mode, 1);
+		*m = (mode)i;
+		*state = m;
+		return DS_OK;
+	}
+	return ds_fail(e, DS_USAGE, "'%s' is none of strip, auto and off", value);
+}
+
+static bool is_html(const rule_record *r)
+{
+	switch (r->source) {
+	case RULE_SOURCE_HTML:
+		return true;
+	case RULE_SOURCE_CODE:
+		return false;
+	case RULE_SOURCE_FILE:
+		return ds_html_begins(r->text);
+	case RULE_SOURCE_NONE:
+		return ds_html_begins(r->text) || ds_html_has_pairs(r->text);
+	}
+	return false;
+}
+
+static ds_rc record(void *thread, rule_record *r, ds_err *e)
+{
+	mode m = *(const mode *)thread;
+	size_t skip, n;
+	if (m == AUTO && !is_html(r))
+		return DS_OK;
+	const char *charset = ds_html_charset(r->text, &skip);
+	ds_str page = { r->text.at + skip, r->text.n - skip };
+	if (strcmp(charset, "UTF-8") == 0)
+		page = ds_utf8_repair(page, r->mem, &n);
+	else
+		DS_TRY(ds_charset_decode(&page, page, charset, r->mem, e));
+	r->text = ds_html_strip(page, r->mem);
+	r->decoded = true;
+	return DS_OK;
+}
+
+const ds_rule ds_rule_html = {
+	.name = "html",
+	.value = "strip|auto|off",
+	.help = "markup to text; auto: of records that are HTML",
+	.open = open_mode,
+	.close = ds_mem_free,
+	.record = record,
+};

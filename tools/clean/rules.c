@@ -1,0 +1,204 @@
+/*
+ * rules.c - which rules run, from options, rule files and the default
+ */
+#include "rules.h"
+
+#include "base/io.h"
+#include "base/mem.h"
+
+enum { FILE_BYTES_MAX = 16 << 20, NAME_CHARS = 60 };
+
+#define RULE(name) &ds_rule_##name,
+const ds_rule *const ds_rules[] = {
+#include "rules.def"
+	NULL
+};
+#undef RULE
+
+static const struct {
+	const ds_rule *rule;
+	const char *value;
+} defaults[] = {
+	{ &ds_rule_html, "auto" },
+	{ &ds_rule_entities, NULL },
+	{ &ds_rule_utf8, "fix" },
+	{ &ds_rule_nfc, NULL },
+	{ &ds_rule_control, NULL },
+	{ &ds_rule_space, NULL },
+	{ &ds_rule_drop_empty, NULL },
+};
+
+const ds_rule *ds_rule_find(ds_str name)
+{
+	for (size_t i = 0; ds_rules[i]; i++)
+		if (ds_str_is(name, ds_rules[i]->name))
+			return ds_rules[i];
+	return NULL;
+}
+
+static void insert(rules *r, size_t at, const ds_rule *rule, const char *value, const char *where)
+{
+	r->at = ds_mem_grow(r->at, r->n * sizeof(*r->at), (r->n + 1) * sizeof(*r->at));
+	memmove(r->at + at + 1, r->at + at, (r->n - at) * sizeof(*r->at));
+	r->at[at] = (rules_use){ .rule = rule,
+		.value = value ? ds_mem_text(value) : NULL,
+		.where = ds_mem_text(where) };
+	r->n++;
+}
+
+static void free_use(rules_use *u)
+{
+	if (u->state && u->rule->close)
+		u->rule->close(u->state);
+	ds_mem_free(u->value);
+	ds_mem_free(u->where);
+	ds_mem_free(u->name);
+}
+
+void rules_close(rules *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free_use(&r->at[i]);
+	ds_mem_free(r->at);
+	*r = (rules){ 0 };
+}
+
+/* --name=value, --name value, name value; the value may stand in quotes, as in a shell. */
+static ds_rc read_line(rules *r, const char *where, ds_str line, ds_err *e)
+{
+	if (ds_str_starts(line, DS_S("--")))
+		line = (ds_str){ line.at + 2, line.n - 2 };
+	size_t n = 0;
+	while (n < line.n && line.at[n] != ' ' && line.at[n] != '\t' && line.at[n] != '=')
+		n++;
+	ds_str name = { line.at, n }, rest = { line.at + n, line.n - n };
+	if (rest.n && rest.at[0] == '=')
+		rest = (ds_str){ rest.at + 1, rest.n - 1 };
+	rest = ds_str_trim(rest);
+	if (rest.n > 1 && (rest.at[0] == '\'' || rest.at[0] == '"') &&
+		rest.at[rest.n - 1] == rest.at[0])
+		rest = (ds_str){ rest.at + 1, rest.n - 2 };
+	if (ds_str_is(name, "rules"))
+		return ds_fail(e, DS_USAGE, "a rule file names no other");
+	if (rest.n && memchr(rest.at, '\0', rest.n))
+		return ds_fail(e, DS_USAGE, "a NUL in the line");
+	ds_buf value = { 0 };
+	ds_buf_add_str(&value, rest);
+	ds_rc rc = rules_note(r, where, name, rest.n ? ds_buf_text(&value) : NULL, e);
+	ds_buf_free(&value);
+	return rc;
+}
+
+ds_rc rules_read(rules *r, const char *name, ds_str text, ds_err *e)
+{
+	if (ds_str_starts(text, DS_S("\xef\xbb\xbf")))
+		text = (ds_str){ text.at + 3, text.n - 3 };
+	for (unsigned number = 1; text.at && text.n; number++) {
+		ds_str line = ds_str_trim(ds_str_cut(text, '\n', &text));
+		if (line.n == 0 || line.at[0] == '#')
+			continue;
+		ds_buf where = { 0 };
+		ds_buf_fmt(&where, "%s:%u", name, number);
+		ds_rc rc = read_line(r, ds_buf_text(&where), line, e);
+		if (rc != DS_OK)
+			ds_at(e, rc, "%s:%u", name, number);
+		ds_buf_free(&where);
+		DS_TRY(rc);
+	}
+	return DS_OK;
+}
+
+ds_rc rules_note(rules *r, const char *where, ds_str name, const char *value, ds_err *e)
+{
+	if (ds_str_is(name, "rules") && value) {
+		ds_buf text = { 0 };
+		ds_rc rc = ds_file_read(value, FILE_BYTES_MAX, &text, e);
+		if (rc == DS_OK)
+			rc = rules_read(r, value, ds_buf_view(&text), e);
+		ds_buf_free(&text);
+		return rc;
+	}
+	const ds_rule *rule = ds_rule_find(name);
+	bool is_default = ds_str_is(name, "default");
+	if (!rule && !is_default)
+		return ds_fail(e, DS_USAGE, "no rule is named '%.*s'", DS_FMT(name));
+	const char *wants = rule ? rule->value : NULL;
+	if (wants && !value)
+		return ds_fail(e, DS_USAGE, "'%.*s' wants a value: %s", DS_FMT(name), wants);
+	if (!wants && value)
+		return ds_fail(e, DS_USAGE, "'%.*s' takes no value", DS_FMT(name));
+	if (rule == &ds_rule_html && strcmp(value, "off") == 0)
+		r->html_off = true;
+	else
+		insert(r, r->n, rule, value, where);
+	return DS_OK;
+}
+
+static void add_defaults(rules *r, size_t at)
+{
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(*defaults); i++)
+		if (!(r->html_off && defaults[i].rule == &ds_rule_html))
+			insert(r, at++, defaults[i].rule, defaults[i].value, "the default");
+}
+
+static char *name_of(const rules_use *u)
+{
+	ds_buf name = { 0 };
+	bool is_long =
+		u->rule->thread_new && u->value; /* patterns and maps: there may be several */
+	ds_buf_add_c(&name, u->rule->name);
+	if (is_long) {
+		size_t n = strlen(u->value);
+		ds_buf_fmt(&name, " %.*s%s", (int)(n > NAME_CHARS ? NAME_CHARS : n), u->value,
+			n > NAME_CHARS ? "..." : "");
+	}
+	char *copy = ds_mem_text(ds_buf_text(&name));
+	ds_buf_free(&name);
+	return copy;
+}
+
+ds_rc rules_open(rules *r, const rule_env *env, ds_err *e)
+{
+	if (r->n == 0)
+		add_defaults(r, 0);
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->at[i].rule)
+			continue;
+		free_use(&r->at[i]);
+		memmove(r->at + i, r->at + i + 1, (--r->n - i) * sizeof(*r->at));
+		add_defaults(r, i);
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		rules_use *u = &r->at[i];
+		u->name = name_of(u);
+		if (u->rule->open)
+			DS_TRY_AT(u->rule->open(&u->state, u->value, env, e), e, "%s", u->where);
+	}
+	return DS_OK;
+}
+
+bool rules_have(const rules *r, const ds_rule *rule)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->at[i].rule == rule)
+			return true;
+	return false;
+}
+
+void **rules_threads_new(const rules *r)
+{
+	void **threads = DS_NEW(void *, r->n + 1);
+	for (size_t i = 0; i < r->n; i++) {
+		const rules_use *u = &r->at[i];
+		threads[i] = u->rule->thread_new ? u->rule->thread_new(u->state) : u->state;
+	}
+	return threads;
+}
+
+void rules_threads_free(const rules *r, void **threads)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->at[i].rule->thread_free)
+			r->at[i].rule->thread_free(threads[i]);
+	ds_mem_free(threads);
+}

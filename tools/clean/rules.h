@@ -1,0 +1,38 @@
+/*
+ * rules.h - the rules of a run, in order
+ *
+ * Rules are noted as they are met on the command line and in rule files; rules_open, once all are
+ * known, puts the default list where it belongs and opens them. Then they are only read.
+ */
+#ifndef DS_CLEAN_RULES_H
+#define DS_CLEAN_RULES_H
+
+#include "rule.h"
+
+typedef struct {
+	const ds_rule *rule; /* NULL: the default list goes here */
+	char *value;         /* NULL for a flag */
+	char *where;         /* "--regex", "rules.txt:3" */
+	char *name;          /* for counts: "regex s/a/b/" */
+	void *state;
+} rules_use;
+
+typedef struct {
+	rules_use *at;
+	size_t n;
+	bool html_off; /* --html off: the default list comes without html */
+} rules;
+
+/* Notes one: name "default", a rule's name, or "rules" with a file's name. DS_USAGE: no such rule. */
+DS_MUST ds_rc rules_note(rules *r, const char *where, ds_str name, const char *value, ds_err *e);
+DS_MUST ds_rc rules_open(rules *r, const rule_env *env, ds_err *e);
+void rules_close(rules *r);
+bool rules_have(const rules *r, const ds_rule *rule);
+/* Notes what the text of a rule file says; name is for messages. For rules_note, and for fuzzing. */
+DS_MUST ds_rc rules_read(rules *r, const char *name, ds_str text, ds_err *e);
+
+/* What each thread has of the rules' own. */
+void **rules_threads_new(const rules *r);
+void rules_threads_free(const rules *r, void **threads);
+
+#endif
