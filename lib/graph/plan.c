@@ -28,6 +28,12 @@ static uint64_t aligned(uint64_t n)
 	return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+/* What it takes with the gaps between its rows. */
+static uint64_t bytes_of(const ds_tensor *t)
+{
+	return (uint64_t)(ds_t_rows(t) * t->ld) * ds_dtype_bytes(t->dtype);
+}
+
 /* ---- lifetimes ---- */
 
 static ds_tid storage_of(const ds_graph *g, const ds_tid *place, ds_tid t)
@@ -42,7 +48,7 @@ static void find_lives(const ds_graph *g, life *lives)
 {
 	int32_t last = g->n_nodes ? g->nodes[g->n_nodes - 1].wave : 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++)
-		lives[t] = (life){ t, aligned(ds_t_bytes(&g->tensors[t])), 0, INT32_MAX, -1 };
+		lives[t] = (life){ t, aligned(bytes_of(&g->tensors[t])), 0, INT32_MAX, -1 };
 	for (int32_t i = 0; i < g->n_nodes; i++) {
 		const ds_node *n = &g->nodes[i];
 		for (int j = 0; j < DS_MAX_IN + DS_MAX_OUT; j++) {
@@ -73,7 +79,7 @@ static void find_places(const ds_graph *g, life *lives, ds_tid *place)
 		if (k < 0 || !n->in[k] || !n->out[0])
 			continue;
 		const ds_tensor *in = &g->tensors[n->in[k]], *out = &g->tensors[n->out[0]];
-		if (!is_plain_act(in) || !is_plain_act(out) || ds_t_bytes(in) != ds_t_bytes(out))
+		if (!is_plain_act(in) || !is_plain_act(out) || bytes_of(in) != bytes_of(out))
 			continue;
 		ds_tid s = storage_of(g, place, in->id);
 		if (lives[s].to != n->wave || lives[out->id].from != n->wave)

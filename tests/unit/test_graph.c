@@ -232,6 +232,11 @@ static void dropout_depends_on_seed_and_step_alone(void **state)
 
 /* ---- memory ---- */
 
+static uint64_t bytes_of(const ds_tensor *t)
+{
+	return (uint64_t)(ds_t_rows(t) * t->ld) * ds_dtype_bytes(t->dtype);
+}
+
 static void overlaps_are_never_alive_together(const ds_graph *g, const ds_plan *p)
 {
 	for (ds_tid a = 1; a < g->n_tensors; a++)
@@ -240,8 +245,8 @@ static void overlaps_are_never_alive_together(const ds_graph *g, const ds_plan *
 			if (x->class != DS_CLASS_ACT || y->class != DS_CLASS_ACT || x->base ||
 				y->base)
 				continue;
-			bool meet = p->offsets[a] < p->offsets[b] + ds_t_bytes(y) &&
-				    p->offsets[b] < p->offsets[a] + ds_t_bytes(x);
+			bool meet = p->offsets[a] < p->offsets[b] + bytes_of(y) &&
+				    p->offsets[b] < p->offsets[a] + bytes_of(x);
 			bool in_place = p->from[a] == p->from[b] && p->to[a] == p->to[b] &&
 					p->offsets[a] == p->offsets[b];
 			bool together = p->from[a] <= p->to[b] && p->from[b] <= p->to[a];

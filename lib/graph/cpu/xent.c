@@ -30,6 +30,7 @@ static shape shape_of(const ds_job *j)
 		.cols = j->in[0].cols,
 		.grad = j->node->op == DS_OP_linear_xent_grad };
 	s.ld = ceil_div(s.vocab, 16) * 16;
+	s.ld += s.ld % 1024 == 0 ? 16 : 0; /* see pass/stride.c */
 	int64_t fit = LOGIT_BYTES / (s.ld * (int64_t)sizeof(float)) / 64 * 64;
 	s.chunk = fit > MOST_ROWS ? MOST_ROWS : fit < FEWEST_ROWS ? FEWEST_ROWS : fit;
 	s.chunk = min_i64(s.chunk, s.rows);
