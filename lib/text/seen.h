@@ -4,7 +4,7 @@
  * Texts come signed (ds_seen_item) and are numbered from 0 in the order of coming. An item repeats an
  * earlier one, whether that was itself a repeat or not, where both have the same exact key, or where
  * that one was among the first DS_BUCKET_MOST of a bucket that both fall into and the Jaccard index of
- * their sketches reaches the threshold. Of several the earliest of its kind is named, and
+ * their sketches reaches the threshold (or their fingerprints are near enough). Of several the earliest of its kind is named, and
  * exact goes before near. One thread at a time.
  *
  * A text takes 32 bytes, its sketch, and 11 to 14 bytes for its key and for each band.
@@ -23,13 +23,15 @@ enum { DS_BUCKET_MOST = 64, DS_SKETCH_MOST = 512 };
 
 typedef struct { /* what must be the same for texts to be comparable, and what is done with them */
 	bool exact, near; /* which keys items have */
+	bool simhash;     /* near is by fingerprint: a sketch is its two halves, the lower first */
 	bool verify;      /* sketches hold whole sets */
 	bool join;        /* build clusters */
 	unsigned scope;   /* what a text is a piece of, to the caller */
 	ds_unit unit;
 	unsigned ngram, n_perm;
 	ds_bands bands;
-	double threshold;
+	double threshold;  /* of Jaccard */
+	unsigned distance; /* of fingerprints, at most */
 	uint64_t seed;
 } ds_seen_plan;
 

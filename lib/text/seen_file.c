@@ -3,7 +3,7 @@
  *
  * All numbers are little-endian u64 unless said.
  *	magic "dsdedup index\n\0\0", version 1
- *	plan: exact near verify unit ngram perm bands rows seed scope, threshold as the bits of an f64
+ *	plan: exact near verify unit ngram perm bands rows seed scope simhash distance, threshold as the bits of an f64
  *	texts n, buckets that are full
  *	n times: key lo, hi (exact); n times u32: length of the sketch (near); the sketches, u32 each
  *	for each segment of the table of exact keys, then of each band: members m, m members (lsh.h)
@@ -83,14 +83,15 @@ static void *get_many(side *f, uint64_t n, size_t size)
 	return p;
 }
 
-enum { WORDS = 11 };
+enum { WORDS = 13 };
 static const char *const names_of_words[WORDS] = { "--method exact", "--method minhash", "--verify",
-	"--unit", "--ngram", "--perm", "--bands", "rows", "--seed", "--scope", "--threshold" };
+	"--unit", "--ngram", "--perm", "--bands", "rows", "--seed", "--scope", "--method simhash",
+	"--distance", "--threshold" };
 
 static void plan_words(const ds_seen_plan *p, uint64_t w[WORDS])
 {
 	const uint64_t words[WORDS] = { p->exact, p->near, p->verify, p->unit, p->ngram, p->n_perm,
-		p->bands.bands, p->bands.rows, p->seed, p->scope };
+		p->bands.bands, p->bands.rows, p->seed, p->scope, p->simhash, p->distance };
 	memcpy(w, words, sizeof words);
 	memcpy(&w[WORDS - 1], &p->threshold, sizeof p->threshold);
 }
@@ -182,6 +183,8 @@ static void get_texts(side *f, ds_seen *s, uint64_t n)
 		ds_seen_text *t = ds_seen_get(s, (uint32_t)i);
 		get(f, &t->n_sketch, sizeof t->n_sketch);
 		total += t->n_sketch;
+		if (s->plan.simhash && t->n_sketch != 0 && t->n_sketch != 2)
+			fail_short(f);
 	}
 	uint32_t *sketches = get_many(f, total, sizeof *sketches);
 	ds_seen_take(s, sketches);

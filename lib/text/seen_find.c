@@ -4,6 +4,7 @@
  * Bound by a cache miss a band and text; those of the texts to come are started early.
  */
 #include "text/seen_impl.h"
+#include "text/simhash.h"
 
 enum { AHEAD = 6 };
 
@@ -22,8 +23,17 @@ static uint32_t find_same(ds_seen *s, const ds_seen_item *it, uint32_t number)
 	return DS_NO_TEXT;
 }
 
+static uint64_t fingerprint(const ds_seen_text *t)
+{
+	return (uint64_t)t->sketch[1] << 32 | t->sketch[0];
+}
+
 static bool confirm(const ds_seen *s, const ds_seen_text *a, const ds_seen_text *b)
 {
+	if (!a->n_sketch || !b->n_sketch)
+		return false;
+	if (s->plan.simhash)
+		return ds_simhash_distance(fingerprint(a), fingerprint(b)) <= s->plan.distance;
 	uint32_t less = a->n_sketch < b->n_sketch ? a->n_sketch : b->n_sketch;
 	uint32_t more = a->n_sketch < b->n_sketch ? b->n_sketch : a->n_sketch;
 	size_t k = s->plan.verify ? 0 : DS_SKETCH_MOST;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "dedup.h"
+#include "text/simhash.h"
 
 /* In the order of ds_unit and scope. */
 #define UNITS "auto|word|char"
@@ -12,7 +13,7 @@
 static struct {
 	const char *method, *unit, *keep, *scope, *clusters, *against, *index;
 	double threshold;
-	int ngram, perm, bands;
+	int ngram, perm, bands, distance;
 	bool verify, mark;
 } opt = { .method = "exact,minhash",
 	.unit = "auto",
@@ -20,7 +21,8 @@ static struct {
 	.scope = "text",
 	.threshold = 0.8,
 	.ngram = 5,
-	.perm = 256 };
+	.perm = 256,
+	.distance = 3 };
 
 typedef struct {
 	plan plan;
@@ -29,19 +31,27 @@ typedef struct {
 	applier applier;
 } dedup;
 
-static ds_rc read_methods(plan *p, ds_err *e)
+static ds_rc read_methods(ds_seen_plan *p, ds_err *e)
 {
+	bool minhash = false;
 	for (ds_str rest = ds_str_of(opt.method), word; rest.at;) {
 		word = ds_str_cut(rest, ',', &rest);
 		if (ds_str_is(word, "exact"))
-			p->seen.exact = true;
+			p->exact = true;
 		else if (ds_str_is(word, "minhash"))
-			p->seen.near = true;
+			minhash = true;
+		else if (ds_str_is(word, "simhash"))
+			p->simhash = true;
 		else
 			return ds_fail(e, DS_USAGE,
-				"--method '%.*s': it is exact or minhash, or both with a comma",
+				"--method '%.*s': it is exact, minhash or simhash, several with "
+				"commas",
 				DS_FMT(word));
 	}
+	if (minhash && p->simhash)
+		return ds_fail(e, DS_USAGE,
+			"--method %s: near is by minhash or by simhash, not both", opt.method);
+	p->near = minhash || p->simhash;
 	return DS_OK;
 }
 
@@ -64,6 +74,10 @@ static ds_rc read_number(const char *option, int v, int least, int most, ds_err 
 
 static ds_rc read_bands(ds_seen_plan *p, ds_err *e)
 {
+	if (p->simhash) {
+		p->bands = (ds_bands){ ds_simhash_tables(p->distance), 0 };
+		return DS_OK;
+	}
 	p->bands = ds_bands_choose(p->n_perm, p->threshold);
 	if (!opt.bands)
 		return DS_OK;
@@ -74,9 +88,10 @@ static ds_rc read_bands(ds_seen_plan *p, ds_err *e)
 
 static ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 {
-	DS_TRY(read_methods(p, e));
+	DS_TRY(read_methods(&p->seen, e));
 	DS_TRY(read_number("ngram", opt.ngram, 1, DS_NGRAM_MAX, e));
 	DS_TRY(read_number("perm", opt.perm, 1, DS_PERM_MAX, e));
+	DS_TRY(read_number("distance", opt.distance, 0, DS_SIMHASH_FAR, e));
 	if (!(opt.threshold > 0 && opt.threshold <= 1))
 		return ds_fail(
 			e, DS_USAGE, "--threshold %g: it is over 0 and at most 1", opt.threshold);
@@ -84,6 +99,7 @@ static ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 	p->seen.ngram = (unsigned)opt.ngram;
 	p->seen.n_perm = (unsigned)opt.perm;
 	p->seen.threshold = opt.threshold;
+	p->seen.distance = (unsigned)opt.distance;
 	p->seen.seed = c->seed;
 	p->seen.verify = opt.verify;
 	p->seen.join = opt.clusters;
@@ -151,7 +167,7 @@ static ds_rc write_clusters(ds_seen *s, const char *path, ds_err *e)
 static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
 {
 	DS_TRY(read_plan(&d->plan, c, e));
-	if (c->verbose && d->plan.seen.near)
+	if (c->verbose && d->plan.seen.near && !d->plan.seen.simhash)
 		say_curve(c, d->plan.seen.bands);
 	if (opt.against)
 		DS_TRY(against_load(&d->evil, c, opt.against, d->plan.seen.unit, e));
@@ -187,13 +203,15 @@ static ds_rc run(const ds_common *c, ds_err *e)
 
 static const ds_arg args[] = {
 	DS_ARG(0, "method", &opt.method, "LIST",
-		"exact, minhash or both, exact,minhash unless said"),
+		"exact, minhash, simhash; exact,minhash unless said"),
 	DS_ARG(0, "threshold", &opt.threshold, "J",
 		"Jaccard from which texts are near, 0.8 unless said"),
 	DS_ARG(0, "ngram", &opt.ngram, "N", "units in a shingle, 5 unless said"),
 	DS_ARG(0, "unit", &opt.unit, UNITS, "what a unit is; auto: by script"),
 	DS_ARG(0, "perm", &opt.perm, "N", "permutations, 256 unless said"),
 	DS_ARG(0, "bands", &opt.bands, "N", "bands, by the threshold unless said"),
+	DS_ARG(0, "distance", &opt.distance, "N",
+		"bits that may differ with simhash, 3 unless said"),
 	DS_ARG(0, "verify", &opt.verify, NULL, "confirm by all shingles, not by 512 of them"),
 	DS_ARG(0, "keep", &opt.keep, "first", "which one of a cluster stays"),
 	DS_ARG(0, "mark", &opt.mark, NULL, "drop nothing, name the earlier record in dup_of"),

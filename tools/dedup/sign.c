@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "dedup.h"
+#include "text/simhash.h"
 #include "text/unicode.h"
 
 struct signer {
@@ -66,11 +67,10 @@ static ds_h128 exact_key(signer *s, ds_str text, ds_arena *mem)
 	return ds_hash128(t.at, t.n);
 }
 
-static void sign_near(signer *s, ds_seen_item *it, ds_str text, ds_arena *mem)
+static void sign_minhash(signer *s, ds_seen_item *it, uint64_t *keys)
 {
 	uint32_t x[DS_NGRAM_ROOM];
 	size_t n;
-	ds_ngram_start(s->shingles, text);
 	ds_sketch_reset(s->sketch);
 	ds_minhash_reset(s->perm, s->sig);
 	while ((n = ds_ngram_next(s->shingles, x))) {
@@ -79,14 +79,38 @@ static void sign_near(signer *s, ds_seen_item *it, ds_str text, ds_arena *mem)
 	}
 	const uint32_t *v = ds_sketch_finish(s->sketch, &n);
 	it->n_sketch = (uint32_t)n;
-	if (!n)
-		return;
 	ds_buf_add(&s->sketches, v, n * sizeof *v);
 	ds_bands b = s->plan->seen.bands;
-	uint64_t *keys = (uint64_t *)(void *)ds_arena_get(mem, b.bands * sizeof *keys);
-	for (unsigned i = 0; i < b.bands; i++)
+	for (unsigned i = 0; n && i < b.bands; i++)
 		keys[i] = ds_bands_key(b, s->sig, i);
+}
+
+static void sign_simhash(signer *s, ds_seen_item *it, uint64_t *keys)
+{
+	uint64_t x[DS_NGRAM_ROOM];
+	size_t n;
+	ds_simhash all = { 0 };
+	while ((n = ds_ngram_next64(s->shingles, x)))
+		ds_simhash_add(&all, x, n);
+	if (!all.n)
+		return;
+	uint64_t fingerprint = ds_simhash_finish(&all);
+	ds_simhash_keys(fingerprint, s->plan->seen.distance, keys);
+	const uint32_t halves[2] = { (uint32_t)fingerprint, (uint32_t)(fingerprint >> 32) };
+	it->n_sketch = 2;
+	ds_buf_add(&s->sketches, halves, sizeof halves);
+}
+
+static void sign_near(signer *s, ds_seen_item *it, ds_str text, ds_arena *mem)
+{
+	uint64_t *keys =
+		(uint64_t *)(void *)ds_arena_get(mem, s->plan->seen.bands.bands * sizeof *keys);
 	it->bands = keys;
+	ds_ngram_start(s->shingles, text);
+	if (s->plan->seen.simhash)
+		sign_simhash(s, it, keys);
+	else
+		sign_minhash(s, it, keys);
 }
 
 static void more_items(signer *s, ds_arena *mem)

@@ -1,0 +1,33 @@
+/*
+ * simhash.h - 64-bit fingerprints whose Hamming distance tells how unlike two texts are
+ *
+ * A bit of the fingerprint is that of more than half of the features' hashes, each occurrence counted
+ * (Charikar 2002). To find all fingerprints within distance d, the 64 bits are cut into d + 2 parts:
+ * two of them are equal whatever d bits differ, so there is a key for every two parts (Manku, Jain
+ * and Das Sarma 2007).
+ */
+#ifndef DS_TEXT_SIMHASH_H
+#define DS_TEXT_SIMHASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { DS_SIMHASH_FAR = 8, DS_SIMHASH_KEYS = (DS_SIMHASH_FAR + 2) * (DS_SIMHASH_FAR + 1) / 2 };
+
+typedef struct {           /* start with { 0 } */
+	uint64_t plane[8]; /* of a byte for each bit, the lowest first */
+	uint32_t in_planes;
+	uint64_t n, count[64];
+} ds_simhash;
+void ds_simhash_add(ds_simhash *s, const uint64_t *features, size_t n);
+uint64_t ds_simhash_finish(ds_simhash *s);
+
+static inline unsigned ds_simhash_distance(uint64_t a, uint64_t b)
+{
+	return (unsigned)__builtin_popcountll(a ^ b);
+}
+unsigned ds_simhash_tables(unsigned distance); /* (d + 2) (d + 1) / 2; distance <= DS_SIMHASH_FAR */
+/* A 40-bit key for each table. */
+void ds_simhash_keys(uint64_t fingerprint, unsigned distance, uint64_t *keys);
+
+#endif
