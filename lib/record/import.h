@@ -92,6 +92,13 @@ bool ds_is_blank(ds_str line);
 /* A file of ch->names at the end of `into`; *fits false, with e, where it is over --max-record. */
 DS_MUST ds_rc ds_read_whole(ds_chunk *ch, const char *path, ds_buf *into, bool *fits, ds_err *e);
 
+/* fill.c */
+/*
+ * Adds a column; where b has one of that name (of bytes or text), its rows without a value take
+ * from's, if that is bytes, text or null.
+ */
+DS_MUST ds_rc ds_fill_column(ds_block *b, const ds_col *from, ds_err *e);
+
 /* reject.c */
 /*
  * A record cannot be used; e says what is wrong. DS_OK: go on without it (--on-error), else DS_BAD with

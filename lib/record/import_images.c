@@ -9,7 +9,6 @@
 #include "record/json_columns.h"
 
 #include "base/hash.h"
-#include "record/block_impl.h"
 #include "record/json.h"
 
 #include <sys/stat.h>
@@ -137,8 +136,7 @@ static ds_rc add_fields(work *w, ds_err *e)
 	DS_TRY(ds_json_columns_finish(columns, &fields, &lone, e));
 	ds_source_count_lone(w->ch->input->source, lone);
 	for (uint32_t i = 0; i < fields->n_cols; i++)
-		if (!ds_block_find_str(w->b, fields->cols[i].name))
-			ds_block_add(w->b, &fields->cols[i]);
+		DS_TRY(ds_fill_column(w->b, &fields->cols[i], e));
 	return DS_OK;
 }
 

@@ -289,28 +289,16 @@ static ds_rc choose(work *w, ds_json_columns *columns, size_t *rows, ds_rows *ke
 	return DS_OK;
 }
 
-/* A row without a file of the field: what its .json says of it. */
-static void add_other(ds_colb *to, const ds_col *json, uint32_t row)
-{
-	bool text = json && (json->type == DS_T_UTF8 || json->type == DS_T_BYTES);
-	if (!json || !ds_col_has(json, row))
-		ds_colb_absent(to);
-	else if (ds_col_null(json, row))
-		ds_colb_null(to);
-	else if (text)
-		ds_colb_bytes(to, ds_col_bytes(json, row));
-	else
-		ds_colb_absent(to);
-}
-
 /* The column of parts[first]'s field; the parts it takes lose their field's name. */
 static ds_rc put_field(work *w, ds_block *b, size_t first, const size_t *rows, ds_err *e)
 {
 	ds_str field = w->parts[first].field;
 	bool is_text = ds_str_is(field, w->ch->input->common->field);
 	ds_colb *col = ds_colb_new_n(b, field, is_text ? DS_T_UTF8 : DS_T_BYTES);
-	const ds_col *json = ds_block_find_str(b, field);
+	ds_col *json = ds_block_find_str(b, field), said;
 	uint32_t row = 0;
+	if (json)
+		said = *json;
 	for (size_t i = first; i < w->n_parts; i++) {
 		part *p = &w->parts[i];
 		if (!ds_str_eq(p->field, field))
@@ -319,13 +307,14 @@ static ds_rc put_field(work *w, ds_block *b, size_t first, const size_t *rows, d
 		if (rows[p->record] == SIZE_MAX)
 			continue;
 		for (; row < rows[p->record]; row++)
-			add_other(col, json, row);
+			ds_colb_absent(col);
 		ds_colb_bytes(col, p->bytes);
 		row++;
 	}
 	for (; row < b->n_rows; row++)
-		add_other(col, json, row);
-	return ds_colb_put(col, e);
+		ds_colb_absent(col);
+	DS_TRY(ds_colb_put(col, e));
+	return json ? ds_fill_column(b, &said, e) : DS_OK;
 }
 
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)

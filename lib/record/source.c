@@ -27,6 +27,7 @@ struct ds_source {
 	uint64_t path_bytes;
 	bool walked;
 	ds_exec *exec;     /* --exec: the only input then */
+	ds_in *given;      /* bytes in memory, likewise */
 	uint64_t n_records;
 	uint32_t saw;
 	ds_reader **readers;
@@ -102,13 +103,19 @@ static ds_rc check_from(const ds_common *c, ds_err *e)
 	return DS_USAGE;
 }
 
-ds_rc ds_source_open(ds_source **out, const ds_common *c, ds_err *e)
+static ds_source *new_source(const ds_common *c)
 {
-	DS_TRY(check_from(c, e));
-	DS_AUTO(ds_source) s = DS_NEW(ds_source, 1);
+	ds_source *s = DS_NEW(ds_source, 1);
 	s->common = c;
 	s->mem = ds_arena_new(64 << 10);
 	pthread_mutex_init(&s->lock, NULL);
+	return s;
+}
+
+ds_rc ds_source_open(ds_source **out, const ds_common *c, ds_err *e)
+{
+	DS_TRY(check_from(c, e));
+	DS_AUTO(ds_source) s = new_source(c);
 	if (c->exec)
 		s->walked = true;
 	else
@@ -116,6 +123,14 @@ ds_rc ds_source_open(ds_source **out, const ds_common *c, ds_err *e)
 	*out = s;
 	s = NULL;
 	return DS_OK;
+}
+
+ds_source *ds_source_from_mem(const ds_common *c, const void *p, size_t n, const char *name)
+{
+	ds_source *s = new_source(c);
+	s->given = ds_in_from_mem(p, n, name);
+	s->walked = true;
+	return s;
 }
 
 void ds_source_close(ds_source *s)
@@ -135,6 +150,7 @@ void ds_source_close(ds_source *s)
 	for (size_t i = 0; i < s->n_free; i++)
 		ds_json_index_free(s->free_indexes[i]);
 	ds_exec_close(s->exec);
+	ds_in_close(s->given);
 	ds_out_close(s->rejects);
 	ds_walk_close(s->walk);
 	ds_arena_free(s->mem);
@@ -227,6 +243,14 @@ static ds_rc open_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 	return begin(s, in, mem, out, e);
 }
 
+static ds_rc open_given(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
+{
+	ds_input *in = new_input(s, ds_in_name(s->given), NULL);
+	in->in = s->given;
+	s->given = NULL;
+	return begin(s, in, mem, out, e);
+}
+
 static ds_rc open_exec(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 {
 	ds_input *in = new_input(s, "--exec", NULL);
@@ -278,6 +302,8 @@ ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 		DS_TRY(look_ahead(s, e));
 		if (s->path)
 			DS_TRY(next_file(s, mem, out, e));
+		else if (s->given)
+			DS_TRY(open_given(s, mem, out, e));
 		else if (s->common->exec && !s->exec)
 			DS_TRY(open_exec(s, mem, out, e));
 		else

@@ -1,0 +1,9 @@
+/* fuzz_html.c - any bytes as --from html */
+#include "fuzz_import.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	const char *block = fuzz_block(&data, &n);
+	fuzz_import("html", data, n, block, (ds_common){ .jobs = 1 });
+	return 0;
+}
