@@ -212,6 +212,9 @@ static bool atom(ds_json_scan *s, ds_json_span *out)
 		out->kind = DS_JT_FALSE;
 	else if (!ds_str_eq(t, DS_S("null")) && !number(s, t, &out->kind))
 		return false;
+	/* A string that begins right behind it is not in the index. */
+	if (s->index && end < s->end && s->text[end] == '"')
+		return wrong(s, end, "a string behind a value");
 	step(s, t.n);
 	return true;
 }

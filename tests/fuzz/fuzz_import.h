@@ -84,7 +84,7 @@ static fuzz_result fuzz_import(
 /* The first byte's block size, and what follows it. */
 static const char *fuzz_block(const uint8_t **data, size_t *n)
 {
-	static const char *const sizes[] = { "1", "7", "64", "600", "4096", "1048576" };
+	static const char *const sizes[] = { "1", "7", "64", "600", "4096", "16384" };
 	if (!*n)
 		return sizes[5];
 	unsigned k = **data % 6;

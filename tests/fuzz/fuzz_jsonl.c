@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	const char *block = fuzz_block(&data, &n);
 	fuzz_result one = fuzz_import("jsonl", data, n, block, (ds_common){ .jobs = 1 });
-	fuzz_result all = fuzz_import("jsonl", data, n, "1048576", (ds_common){ .jobs = 1 });
+	fuzz_result all = fuzz_import("jsonl", data, n, "16384", (ds_common){ .jobs = 1 });
 	if (one.rc != all.rc || one.rows != all.rows || one.bad != all.bad)
 		abort();
 	return 0;

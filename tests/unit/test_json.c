@@ -64,7 +64,8 @@ static void a_long_text_is_refused_as_a_short_one(void **state)
 {
 	ds_buf b = { 0 };
 	static const char *const tails[] = { "\"a\":1}", "\"a\"}", "\"k0\":1}", "1:1}", "\"a\" \"b\"}",
-		"\"a\":tru}", "\"a\":\"}", "\"a\":1}}", "\"a\":\"\\q\"}", "\"a\":\"\n\"}", "\"a\":" };
+		"\"a\":tru}", "\"a\":\"}", "\"a\":1}}", "\"a\":\"\\q\"}", "\"a\":\"\n\"}", "\"a\":",
+		"\"a\":5\"\"}", "\"a\":true\"x\"}" };
 	for (size_t t = 0; t < sizeof tails / sizeof *tails; t++) {
 		DS_AUTO(ds_arena) mem = ds_arena_new(4096);
 		const ds_json *v = NULL;
