@@ -145,9 +145,11 @@ ds_rc ds_block_limit(ds_block *b, uint64_t max_bytes, ds_err *e)
 		uint64_t n;
 		DS_TRY(ds_block_row_bytes(b, i, &n, e));
 		if (n > max_bytes)
-			return ds_fail(e, DS_BAD, "%s:%llu: a record of %llu bytes, --max-record is %llu",
+			return ds_fail(e, DS_BAD,
+				"%s:%llu: a record of %llu bytes, --max-record is %llu",
 				b->origin ? b->origin : "",
-				(unsigned long long)(b->origin_record + (b->row_of ? b->row_of[i] : i)),
+				(unsigned long long)(b->origin_record +
+						     (b->row_of ? b->row_of[i] : i)),
 				(unsigned long long)n, (unsigned long long)max_bytes);
 	}
 	return DS_OK;
@@ -198,19 +200,20 @@ ds_rc ds_block_text(ds_block *b, const ds_col *c, uint32_t row, ds_str *out, boo
 		return json_text(b, c, ds_col_bytes(c, row), out, has, e);
 	default:
 		return ds_fail(e, DS_BAD, "field '%.*s' is %s, wanted a string", DS_FMT(c->name),
-			c->type == DS_T_BOOL ? "true or false" :
-			ds_type_lists(c->type) ? "a list" : "a number");
+			c->type == DS_T_BOOL     ? "true or false"
+			: ds_type_lists(c->type) ? "a list"
+						 : "a number");
 	}
 }
 
-static ds_rc json_ids(ds_block *b, const ds_col *c, ds_str v, const uint32_t **out, size_t *n,
-	ds_err *e)
+static ds_rc json_ids(
+	ds_block *b, const ds_col *c, ds_str v, const uint32_t **out, size_t *n, ds_err *e)
 {
 	const ds_json *j;
 	DS_TRY_AT(ds_json_parse(&j, b->mem, v, e), e, "field '%.*s'", DS_FMT(c->name));
 	if (j->kind != DS_J_ARR)
-		return ds_fail(e, DS_BAD, "field '%.*s' is %s, wanted a list of ids", DS_FMT(c->name),
-			v.at[0] == '"' ? "a string" : json_kind(v));
+		return ds_fail(e, DS_BAD, "field '%.*s' is %s, wanted a list of ids",
+			DS_FMT(c->name), v.at[0] == '"' ? "a string" : json_kind(v));
 	uint32_t *ids = ds_arena_get(b->mem, j->n * sizeof(*ids));
 	for (size_t i = 0; i < j->n; i++) {
 		const ds_json *x = j->items[i];
@@ -262,7 +265,7 @@ ds_str ds_col_json(ds_arena *mem, const ds_col *c, uint32_t row)
 	case DS_T_I64:
 		return ds_arena_fmt(mem, "%lld", (long long)ds_col_i64(c, row));
 	case DS_T_F64:
-		return ds_arena_str(mem, (ds_str){ num, ds_f64_print(num, ds_col_f64(c, row)) });
+		return ds_arena_str(mem, (ds_str){ num, ds_number_print(num, ds_col_f64(c, row)) });
 	default:
 		return ds_col_json_list(mem, c, row);
 	}
@@ -278,7 +281,8 @@ ds_rc ds_block_id(ds_block *b, uint32_t row, ds_str *out, ds_err *e)
 		return DS_OK;
 	}
 	if (c->type == DS_T_UTF8 || c->type == DS_T_BYTES ||
-		(c->type == DS_T_JSON && c->off[row] < c->off[row + 1] && ds_col_bytes(c, row).at[0] == '"'))
+		(c->type == DS_T_JSON && c->off[row] < c->off[row + 1] &&
+			ds_col_bytes(c, row).at[0] == '"'))
 		return ds_block_text(b, c, row, out, &has, e);
 	*out = ds_col_json(b->mem, c, row);
 	return DS_OK;

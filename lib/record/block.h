@@ -16,12 +16,12 @@ struct ds_packer;
 
 typedef enum { /* the numbers are in the format */
 	DS_T_UTF8 = 1,
-	DS_T_JSON = 2,  /* one JSON value as text */
+	DS_T_JSON = 2, /* one JSON value as text */
 	DS_T_BYTES = 3,
 	DS_T_BOOL = 4,
 	DS_T_I64 = 5,
 	DS_T_F64 = 6,
-	DS_T_U16S = 7,  /* lists: u16[] u32[] f32[] */
+	DS_T_U16S = 7, /* lists: u16[] u32[] f32[] */
 	DS_T_U32S = 8,
 	DS_T_F32S = 9,
 } ds_type;
@@ -33,15 +33,15 @@ size_t ds_block_target(void);
 
 /* The parts of a column as they are stored; only record/ looks inside. */
 typedef struct {
-	const void *at;       /* stored bytes, padded to 64 */
-	uint64_t bytes;       /* of them, padding included */
-	uint64_t raw_bytes;   /* after unpacking */
-	uint64_t hash;        /* XXH3-64 of the stored bytes */
-	uint8_t codec;        /* 0 none, 1 zstd */
-	uint8_t tail;         /* codec 1: bytes of padding at the end of the stored ones */
-	uint8_t presence;     /* bit 0: a bitmap of presence, bit 1: a bitmap of nulls */
-	bool valid;           /* at/bytes/hash describe this column (not so for a built one) */
-	bool checked;         /* the hash was verified */
+	const void *at;     /* stored bytes, padded to 64 */
+	uint64_t bytes;     /* of them, padding included */
+	uint64_t raw_bytes; /* after unpacking */
+	uint64_t hash;      /* XXH3-64 of the stored bytes */
+	uint8_t codec;      /* 0 none, 1 zstd */
+	uint8_t tail;       /* codec 1: bytes of padding at the end of the stored ones */
+	uint8_t presence;   /* bit 0: a bitmap of presence, bit 1: a bitmap of nulls */
+	bool valid;         /* at/bytes/hash describe this column (not so for a built one) */
+	bool checked;       /* the hash was verified */
 } ds_stored;
 
 typedef struct {
@@ -51,26 +51,29 @@ typedef struct {
 	bool decoded;
 	const uint8_t *present; /* bitmap, bit i of byte i/8; NULL: every record has the field */
 	const uint8_t *nulls;   /* bitmap of explicit nulls (which are present); NULL: none */
-	const uint32_t *off;    /* n_rows + 1, in elements (bytes for utf8 json bytes); NULL for bool i64 f64 */
-	const void *data;       /* u8, i64, f64, or the elements that off cuts */
+	const uint32_t *
+		off; /* n_rows + 1, in elements (bytes for utf8 json bytes); NULL for bool i64 f64 */
+	const void *data; /* u8, i64, f64, or the elements that off cuts */
 	ds_stored stored;
 } ds_col;
 
 typedef struct ds_block {
 	uint32_t n_rows, n_cols;
-	ds_col *cols;           /* in the order of first appearance */
+	ds_col *cols; /* in the order of first appearance */
 	ds_arena *mem;
 	uint64_t first_record;  /* number of its first record over the whole input of this run */
 	const char *origin;     /* the input file's name, for messages */
 	uint64_t origin_record; /* number of its first record in that file, from 1 */
-	const uint64_t *row_of; /* where rows were dropped: each row's offset from first_record; else NULL */
-	uint64_t input_bytes;   /* bytes of input it was made from, for progress */
-	uint64_t offset;        /* where its frame began in the input, for messages; DSR input only */
+	const uint64_t *
+		row_of; /* where rows were dropped: each row's offset from first_record; else NULL */
+	uint64_t input_bytes; /* bytes of input it was made from, for progress */
+	uint64_t offset;      /* where its frame began in the input, for messages; DSR input only */
 	struct ds_packer *packer; /* lent by the worker for unpacking; NULL: one for each column */
 } ds_block;
 
 ds_block *ds_block_new(ds_arena *mem, uint32_t n_rows); /* without columns */
-ds_col *ds_block_find(const ds_block *b, const char *name); /* NULL: no such column; maybe undecoded */
+ds_col *ds_block_find(
+	const ds_block *b, const char *name); /* NULL: no such column; maybe undecoded */
 /* The decoded column, its hash checked, or *out = NULL where no record of the block has the field. */
 DS_MUST ds_rc ds_block_get(ds_block *b, const char *name, const ds_col **out, ds_err *e);
 DS_MUST ds_rc ds_col_decode(ds_block *b, ds_col *c, ds_err *e);
@@ -80,18 +83,20 @@ DS_MUST ds_rc ds_block_check(ds_block *b, ds_err *e);
 DS_MUST ds_rc ds_block_verify(ds_block *b, ds_err *e);
 /* DS_BAD where a record has more than max_bytes. Decodes only a block that could hold one. */
 DS_MUST ds_rc ds_block_limit(ds_block *b, uint64_t max_bytes, ds_err *e);
-uint64_t ds_block_raw_bytes(const ds_block *b); /* of all columns as stored without a codec */
+uint64_t ds_block_raw_bytes(const ds_block *b);      /* of all columns as stored without a codec */
 void ds_block_remove(ds_block *b, const char *name); /* fine where there is none */
 void ds_block_rename(ds_block *b, const char *name, const char *to);
 /* Keeps rows[0..n), ascending; decodes what it must. All rows kept costs nothing. */
 DS_MUST ds_rc ds_block_select(ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e);
 /* A copy of some rows of a block in another arena; rows NULL: of the first n. */
-DS_MUST ds_rc ds_block_copy(ds_block **out, ds_arena *mem, ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e);
+DS_MUST ds_rc ds_block_copy(
+	ds_block **out, ds_arena *mem, ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e);
 /*
  * The rows of all blocks one after another as one block in mem; columns are merged by name. Where their
  * types differ (u16[] and u32[] apart), the column becomes json, as within a block.
  */
-DS_MUST ds_rc ds_block_join(ds_block **out, ds_arena *mem, ds_block *const *parts, size_t n, ds_err *e);
+DS_MUST ds_rc ds_block_join(
+	ds_block **out, ds_arena *mem, ds_block *const *parts, size_t n, ds_err *e);
 /* Raw size of row i over all columns; decodes. */
 DS_MUST ds_rc ds_block_row_bytes(ds_block *b, uint32_t row, uint64_t *bytes, ds_err *e);
 /* Record number over the whole input of the run: what `id` is where a record has none. */
@@ -149,9 +154,11 @@ static inline const float *ds_col_f32s(const ds_col *c, uint32_t row, size_t *n)
  * JSON string (in the block's arena). *has is false for absent and null. Another type of value is a
  * record error: DS_BAD "field 'text' is a number, wanted a string".
  */
-DS_MUST ds_rc ds_block_text(ds_block *b, const ds_col *c, uint32_t row, ds_str *out, bool *has, ds_err *e);
+DS_MUST ds_rc ds_block_text(
+	ds_block *b, const ds_col *c, uint32_t row, ds_str *out, bool *has, ds_err *e);
 /* Token ids as u32, widened into the arena where the column is u16. Same rules. */
-DS_MUST ds_rc ds_block_ids(ds_block *b, const ds_col *c, uint32_t row, const uint32_t **out, size_t *n, bool *has, ds_err *e);
+DS_MUST ds_rc ds_block_ids(ds_block *b, const ds_col *c, uint32_t row, const uint32_t **out,
+	size_t *n, bool *has, ds_err *e);
 /* The record's id as text (its `id` field printed, else its number), in the arena. */
 DS_MUST ds_rc ds_block_id(ds_block *b, uint32_t row, ds_str *out, ds_err *e);
 

@@ -16,12 +16,12 @@ struct ds_colb {
 	ds_block *b;
 	ds_str name;
 	ds_type type;
-	unsigned size;       /* of an element */
+	unsigned size; /* of an element */
 	uint32_t row, n_present;
 	uint8_t *present, *nulls;
 	uint32_t *off;
 	char *data;
-	uint64_t n, room;    /* elements */
+	uint64_t n, room; /* elements */
 	bool too_large;
 };
 
@@ -189,16 +189,21 @@ ds_rc ds_colb_put(ds_colb *c, ds_err *e)
 		ds_block_remove_str(b, c->name);
 		return DS_OK;
 	}
-	ds_col made = { .name = c->name, .type = c->type, .decoded = true, .nulls = c->nulls,
-		.present = c->present, .off = c->off, .data = c->data };
+	ds_col made = { .name = c->name,
+		.type = c->type,
+		.decoded = true,
+		.nulls = c->nulls,
+		.present = c->present,
+		.off = c->off,
+		.data = c->data };
 	ds_col *old = ds_block_find_str(b, c->name);
 	if (old) {
 		*old = made;
 		return DS_OK;
 	}
 	if (b->n_cols == DS_MAX_COLUMNS)
-		return ds_fail(e, DS_BAD, "column '%.*s': over %d columns in a block", DS_FMT(c->name),
-			DS_MAX_COLUMNS);
+		return ds_fail(e, DS_BAD, "column '%.*s': over %d columns in a block",
+			DS_FMT(c->name), DS_MAX_COLUMNS);
 	ds_block_add(b, &made);
 	return DS_OK;
 }

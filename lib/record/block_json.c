@@ -3,6 +3,7 @@
  */
 #include "record/block_impl.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static size_t put_escaped(char *out, ds_str s)
@@ -42,7 +43,8 @@ static ds_str quoted(ds_arena *mem, ds_str s)
 
 static ds_str base64(ds_arena *mem, ds_str s)
 {
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digit[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	char *out = ds_arena_bytes(mem, s.n / 3 * 4 + 6), *w = out;
 	*w++ = '"';
 	for (size_t i = 0; i < s.n; i += 3) {
@@ -59,13 +61,21 @@ static ds_str base64(ds_arena *mem, ds_str s)
 	return (ds_str){ out, (size_t)(w - out) };
 }
 
+size_t ds_number_print(char *out, double v)
+{
+	if (isfinite(v))
+		return ds_f64_print(out, v);
+	memcpy(out, "null", 4); /* JSON has no other word for it */
+	return 4;
+}
+
 static size_t put_element(char *out, const ds_col *c, size_t i)
 {
 	if (c->type == DS_T_U16S)
 		return (size_t)sprintf(out, "%u", ((const uint16_t *)c->data)[i]);
 	if (c->type == DS_T_U32S)
 		return (size_t)sprintf(out, "%u", ((const uint32_t *)c->data)[i]);
-	return ds_f64_print(out, ((const float *)c->data)[i]);
+	return ds_number_print(out, ((const float *)c->data)[i]);
 }
 
 ds_str ds_col_json_list(ds_arena *mem, const ds_col *c, uint32_t row)

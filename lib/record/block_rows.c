@@ -217,7 +217,8 @@ static ds_rc join_column(ds_block *out, join *j, ds_err *e)
 	DS_TRY(look(j, e));
 	ds_colb *to = ds_colb_new_n(out, j->name, j->type);
 	for (size_t p = 0; p < j->n; p++)
-		add_rows(to, j, ds_block_find_str(j->parts[p], j->name), j->parts[p]->n_rows, out->mem);
+		add_rows(to, j, ds_block_find_str(j->parts[p], j->name), j->parts[p]->n_rows,
+			out->mem);
 	return ds_colb_put(to, e);
 }
 

@@ -202,7 +202,8 @@ static ds_chain *copy_chain(ds_arena *mem, const ds_chain *c)
 		t->args = ds_arena_str(mem, s->args);
 		t->counts = ds_arena_get(mem, s->n_counts * sizeof(*t->counts));
 		for (size_t k = 0; k < s->n_counts; k++)
-			t->counts[k] = (ds_count){ ds_arena_str(mem, s->counts[k].name), s->counts[k].n };
+			t->counts[k] =
+				(ds_count){ ds_arena_str(mem, s->counts[k].name), s->counts[k].n };
 		ds_chain **branches = ds_arena_get(mem, s->n_branches * sizeof(*branches));
 		for (size_t k = 0; k < s->n_branches; k++)
 			branches[k] = copy_chain(mem, s->branches[k]);

@@ -18,12 +18,12 @@ typedef struct {
 
 typedef struct ds_chain ds_chain;
 typedef struct {
-	ds_str program, version, args;   /* args in canonical spelling */
+	ds_str program, version, args; /* args in canonical spelling */
 	bool has_counts;
 	uint64_t records_in, records_out, bytes_in, bytes_out;
 	ds_count *counts;
 	size_t n_counts;
-	ds_chain *const *branches;       /* the chains that were merged here, where they differed */
+	ds_chain *const *branches; /* the chains that were merged here, where they differed */
 	size_t n_branches;
 } ds_stage_entry;
 struct ds_chain {
@@ -38,6 +38,7 @@ void ds_chain_print(ds_buf *out, const ds_chain *c);
 /* One chain out of those of the inputs. With several different ones, a stage must follow: they are kept as
  * pending branches that the next ds_chain_push takes. */
 ds_chain *ds_chain_merge(ds_arena *mem, ds_chain *const *chains, size_t n);
-ds_stage_entry *ds_chain_push(ds_arena *mem, ds_chain *c, ds_str program, ds_str version, ds_str args);
+ds_stage_entry *ds_chain_push(
+	ds_arena *mem, ds_chain *c, ds_str program, ds_str version, ds_str args);
 
 #endif

@@ -16,12 +16,13 @@ enum { ZSTD_MOST_RATIO = 32768 };
 
 static ds_rc damaged(const ds_block *b, const ds_col *c, ds_err *e, const char *what)
 {
-	return ds_fail(e, DS_SHORT, "%s: block at byte %llu: column '%.*s' %s", b->origin ? b->origin : "",
-		(unsigned long long)b->offset, DS_FMT(c->name), what);
+	return ds_fail(e, DS_SHORT, "%s: block at byte %llu: column '%.*s' %s",
+		b->origin ? b->origin : "", (unsigned long long)b->offset, DS_FMT(c->name), what);
 }
 
 /* What an entry says about its column must be possible and leave no gap behind the one before. */
-static const char *entry_wrong(const ds_entry *x, const ds_frame_head *h, uint64_t at, uint64_t limit)
+static const char *entry_wrong(
+	const ds_entry *x, const ds_frame_head *h, uint64_t at, uint64_t limit)
 {
 	if (!ds_type_known(x->type))
 		return "has an unknown type";
@@ -55,14 +56,16 @@ ds_rc ds_table_read(ds_block *b, const ds_frame_head *h, const uint8_t *table, c
 {
 	uint64_t names_at = (uint64_t)h->n_cols * DS_ENTRY_BYTES, at = 0, name_end = 0, raw = 0;
 	if (names_at > h->body_bytes)
-		return ds_fail(e, DS_SHORT, "the column table has no room for %u columns", h->n_cols);
+		return ds_fail(
+			e, DS_SHORT, "the column table has no room for %u columns", h->n_cols);
 	uint64_t room = h->body_bytes - names_at;
 	ds_block_room(b, h->n_cols);
 	for (uint32_t i = 0; i < h->n_cols; i++) {
 		ds_entry x;
 		ds_entry_get(table + (size_t)i * DS_ENTRY_BYTES, &x);
 		if (x.name_at != name_end || x.name_bytes > room - name_end)
-			return ds_fail(e, DS_SHORT, "column %u: the name lies outside the table", i);
+			return ds_fail(
+				e, DS_SHORT, "column %u: the name lies outside the table", i);
 		ds_str name = { (const char *)table + names_at + name_end, x.name_bytes };
 		name_end += x.name_bytes;
 		const char *wrong = entry_wrong(&x, h, at, limit - raw);
@@ -71,8 +74,14 @@ ds_rc ds_table_read(ds_block *b, const ds_frame_head *h, const uint8_t *table, c
 		if (wrong)
 			return ds_fail(e, DS_SHORT, "column '%.*s' %s", DS_FMT(name), wrong);
 		b->cols[i] = (ds_col){ .name = name, .type = x.type };
-		b->cols[i].stored = (ds_stored){ .at = data + at, .bytes = x.bytes, .raw_bytes = x.raw_bytes,
-			.hash = x.hash, .codec = x.codec, .tail = x.tail, .presence = x.presence, .valid = true };
+		b->cols[i].stored = (ds_stored){ .at = data + at,
+			.bytes = x.bytes,
+			.raw_bytes = x.raw_bytes,
+			.hash = x.hash,
+			.codec = x.codec,
+			.tail = x.tail,
+			.presence = x.presence,
+			.valid = true };
 		at += x.bytes;
 		raw += x.raw_bytes;
 		b->n_cols = i + 1;
@@ -108,7 +117,8 @@ static ds_rc unpack(const ds_block *b, const ds_col *c, void *out, ds_err *e)
 {
 	const ds_stored *s = &c->stored;
 	DS_AUTO(ds_packer) own = b->packer ? NULL : ds_packer_new(1);
-	ds_rc rc = ds_unpack(own ? own : b->packer, s->at, s->bytes - s->tail, out, s->raw_bytes, e);
+	ds_rc rc =
+		ds_unpack(own ? own : b->packer, s->at, s->bytes - s->tail, out, s->raw_bytes, e);
 	if (rc != DS_OK) {
 		ds_err why = *e;
 		return damaged(b, c, e, why.msg);

@@ -46,7 +46,8 @@ static void add_raw(encoder *x, const ds_col *c)
 		add_padded(x, c->nulls, map);
 	if (c->off)
 		add_padded(x, c->off, 4 * ((uint64_t)n_rows + 1));
-	add_padded(x, c->data, (uint64_t)(c->off ? c->off[n_rows] : n_rows) * ds_type_size(c->type));
+	add_padded(
+		x, c->data, (uint64_t)(c->off ? c->off[n_rows] : n_rows) * ds_type_size(c->type));
 }
 
 static uint64_t hash_parts(encoder *x, size_t first)
@@ -154,19 +155,23 @@ ds_rc ds_block_encode(ds_frame *out, ds_block *b, ds_packer *p, ds_err *e)
 {
 	encoder x = { .b = b, .packer = p, .out = out };
 	if (b->n_rows > DS_MAX_ROWS)
-		return ds_fail(e, DS_BAD, "%u records in a block, the limit is %d", b->n_rows, DS_MAX_ROWS);
+		return ds_fail(e, DS_BAD, "%u records in a block, the limit is %d", b->n_rows,
+			DS_MAX_ROWS);
 	DS_TRY(ds_block_check(b, e));
 	uint64_t body = table_bytes(b), at = 0;
 	*out = (ds_frame){ .n_rows = b->n_rows, .raw_bytes = ds_block_raw_bytes(b) };
 	/* The writer puts the head before the first part. */
-	out->parts = ds_arena_get(b->mem, ((size_t)b->n_cols * PARTS_PER_COLUMN + 1) * sizeof(ds_str));
+	out->parts =
+		ds_arena_get(b->mem, ((size_t)b->n_cols * PARTS_PER_COLUMN + 1) * sizeof(ds_str));
 	out->parts++;
 	uint8_t *head = ds_arena_get(b->mem, DS_HEAD_BYTES + body), *table = head + DS_HEAD_BYTES;
 	char *names = (char *)table + (size_t)b->n_cols * DS_ENTRY_BYTES, *w = names;
 	for (uint32_t i = 0; i < b->n_cols; i++) {
 		ds_col *c = &b->cols[i];
-		ds_entry entry = { .name_at = (uint32_t)(w - names), .name_bytes = (uint32_t)c->name.n,
-			.type = (uint8_t)c->type, .at = at };
+		ds_entry entry = { .name_at = (uint32_t)(w - names),
+			.name_bytes = (uint32_t)c->name.n,
+			.type = (uint8_t)c->type,
+			.at = at };
 		DS_TRY(encode_column(&x, c, &entry, e));
 		at += entry.bytes;
 		ds_entry_put(table + (size_t)i * DS_ENTRY_BYTES, &entry);
@@ -174,9 +179,12 @@ ds_rc ds_block_encode(ds_frame *out, ds_block *b, ds_packer *p, ds_err *e)
 		w += c->name.n;
 	}
 	memset(w, 0, (size_t)((char *)table + body - w));
-	ds_frame_head_put(head, &(ds_frame_head){ .kind = DS_KIND_RECORDS, .n_cols = (uint16_t)b->n_cols,
-		.n_rows = b->n_rows, .body_bytes = body, .data_bytes = at,
-		.body_hash = ds_hash64(table, body) });
+	ds_frame_head_put(head, &(ds_frame_head){ .kind = DS_KIND_RECORDS,
+					.n_cols = (uint16_t)b->n_cols,
+					.n_rows = b->n_rows,
+					.body_bytes = body,
+					.data_bytes = at,
+					.body_hash = ds_hash64(table, body) });
 	out->head = (ds_str){ (const char *)head, DS_HEAD_BYTES + body };
 	out->bytes += out->head.n;
 	return DS_OK;

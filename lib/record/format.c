@@ -8,8 +8,8 @@
 /* As PNG's: a byte over 127, line ends and a NUL, which a transfer as text would change. */
 const uint8_t ds_stream_magic[DS_MAGIC_BYTES] = { 0x89, 'D', 'S', 'R', '\r', '\n', 0x1a, '\n', 0x00,
 	0xff, 'd', 's', 't', 'o', 'o', 'l' };
-static const uint8_t footer_magic[DS_MAGIC_BYTES] = { 0x89, 'D', 'S', 'E', '\r', '\n', 0x1a, '\n', 0x00,
-	0xff, 'd', 's', 't', 'o', 'o', 'l' };
+static const uint8_t footer_magic[DS_MAGIC_BYTES] = { 0x89, 'D', 'S', 'E', '\r', '\n', 0x1a, '\n',
+	0x00, 0xff, 'd', 's', 't', 'o', 'o', 'l' };
 /* C1, F5 and FF are in no UTF-8 text, so a search for the next frame stops at few other places. */
 const uint8_t ds_frame_magic[8] = { 0xff, 'D', 'S', 'B', '\r', '\n', 0xc1, 0xf5 };
 
@@ -95,11 +95,11 @@ ds_rc ds_stream_head_get(
 		return ds_fail(e, DS_SHORT, "the stream's header is damaged");
 	unsigned major = get16(in + 16), minor = get16(in + 18);
 	if (major != DS_MAJOR)
-		return ds_fail(e, DS_BAD, "version %u.%u is %s than this program's %d.%d", major, minor,
-			major > DS_MAJOR ? "newer" : "older", DS_MAJOR, DS_MINOR);
+		return ds_fail(e, DS_BAD, "version %u.%u is %s than this program's %d.%d", major,
+			minor, major > DS_MAJOR ? "newer" : "older", DS_MAJOR, DS_MINOR);
 	if (get32(in + 20) != 0)
-		return ds_fail(e, DS_BAD, "version %u.%u with flags %#x, which are not known here", major,
-			minor, get32(in + 20));
+		return ds_fail(e, DS_BAD, "version %u.%u with flags %#x, which are not known here",
+			major, minor, get32(in + 20));
 	*payload_bytes = get64(in + 24);
 	*payload_hash = get64(in + 32);
 	return DS_OK;
@@ -123,8 +123,8 @@ ds_head_state ds_frame_head_get(const uint8_t in[DS_HEAD_BYTES], ds_frame_head *
 {
 	if (memcmp(in, ds_frame_magic, 8) != 0)
 		return DS_HEAD_NO_MAGIC;
-	*h = (ds_frame_head){ get16(in + 8), get16(in + 10), get32(in + 12), get64(in + 16), get64(in + 24),
-		get64(in + 32), get64(in + 40), get64(in + 48) };
+	*h = (ds_frame_head){ get16(in + 8), get16(in + 10), get32(in + 12), get64(in + 16),
+		get64(in + 24), get64(in + 32), get64(in + 40), get64(in + 48) };
 	return sealed(in) ? DS_HEAD_OK : DS_HEAD_DAMAGED;
 }
 
@@ -174,7 +174,8 @@ void ds_index_put(uint8_t out[DS_INDEX_BYTES], const ds_index_row *r)
 
 void ds_index_get(const uint8_t in[DS_INDEX_BYTES], ds_index_row *r)
 {
-	*r = (ds_index_row){ get64(in), get64(in + 8), get64(in + 16), get32(in + 24), get16(in + 28) };
+	*r = (ds_index_row){ get64(in), get64(in + 8), get64(in + 16), get32(in + 24),
+		get16(in + 28) };
 }
 
 void ds_entry_put(uint8_t out[DS_ENTRY_BYTES], const ds_entry *x)
@@ -216,8 +217,8 @@ bool ds_type_lists(ds_type t)
 
 const char *ds_type_name(ds_type t)
 {
-	static const char *const name[] = { "?", "utf8", "json", "bytes", "bool", "i64", "f64", "u16[]",
-		"u32[]", "f32[]" };
+	static const char *const name[] = { "?", "utf8", "json", "bytes", "bool", "i64", "f64",
+		"u16[]", "u32[]", "f32[]" };
 	return name[ds_type_known(t) ? t : 0];
 }
 

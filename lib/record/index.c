@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 typedef struct {
-	uint64_t at, end;    /* of the stream in the file */
+	uint64_t at, end; /* of the stream in the file */
 	ds_totals totals;
 	ds_str index, chain;
 } span;
@@ -31,8 +31,9 @@ static ds_rc find_stream(const ds_reader *r, uint64_t end, span *s, ds_err *e)
 	ds_footer f;
 	ds_frame_head h;
 	uint64_t least = 3 * DS_HEAD_BYTES + DS_TOTALS_BYTES;
-	if (end < least || !ds_footer_get(bytes_at(r, end - DS_HEAD_BYTES), &f) || f.stream_bytes > end ||
-		f.stream_bytes < least || f.trailer_bytes > f.stream_bytes ||
+	if (end < least || !ds_footer_get(bytes_at(r, end - DS_HEAD_BYTES), &f) ||
+		f.stream_bytes > end || f.stream_bytes < least ||
+		f.trailer_bytes > f.stream_bytes ||
 		f.trailer_bytes < 2 * DS_HEAD_BYTES + DS_TOTALS_BYTES)
 		return bad_end(end, e);
 	const uint8_t *head = bytes_at(r, end - f.trailer_bytes), *body = head + DS_HEAD_BYTES;
@@ -42,8 +43,8 @@ static ds_rc find_stream(const ds_reader *r, uint64_t end, span *s, ds_err *e)
 		return bad_end(end, e);
 	s->at = end - f.stream_bytes;
 	s->end = end;
-	if (!ds_trailer_cut((ds_str){ (const char *)body, h.body_bytes }, h.first, &s->totals, &s->index,
-		    &s->chain) ||
+	if (!ds_trailer_cut((ds_str){ (const char *)body, h.body_bytes }, h.first, &s->totals,
+		    &s->index, &s->chain) ||
 		s->totals.trailer_at != f.stream_bytes - f.trailer_bytes ||
 		s->totals.checksum != f.checksum)
 		return bad_end(end, e);
@@ -70,14 +71,15 @@ static ds_rc load_stream(ds_reader *r, const span *s, uint64_t *first, ds_err *e
 	for (uint64_t i = 0; i < s->totals.frames; i++) {
 		ds_index_row row;
 		ds_index_get((const uint8_t *)s->index.at + i * DS_INDEX_BYTES, &row);
-		if (row.offset < at || row.bytes < DS_HEAD_BYTES || row.offset > s->totals.trailer_at ||
+		if (row.offset < at || row.bytes < DS_HEAD_BYTES ||
+			row.offset > s->totals.trailer_at ||
 			row.bytes > s->totals.trailer_at - row.offset || row.first != records)
 			return ds_fail(e, DS_SHORT, "the trailer's index is damaged");
 		at = row.offset + row.bytes;
 		records += row.n_rows;
 		if (row.kind == DS_KIND_RECORDS)
-			r->entries[r->n_entries++] = (ds_index_entry){ s->at + row.offset, row.bytes,
-				*first + row.first, row.n_rows };
+			r->entries[r->n_entries++] = (ds_index_entry){ s->at + row.offset,
+				row.bytes, *first + row.first, row.n_rows };
 		else
 			DS_TRY(load_opt(r, s, &row, e));
 	}
@@ -115,8 +117,10 @@ static ds_rc load(ds_reader *r, ds_err *e)
 ds_rc ds_reader_index(ds_reader *r, const ds_index_entry **entries, size_t *n, ds_err *e)
 {
 	if (!r->feed.mapped)
-		return ds_fail(e, DS_BAD, "%s: blocks are sought in a plain file only, not in a pipe and not "
-					  "through gzip or zstd", ds_in_name(r->feed.in));
+		return ds_fail(e, DS_BAD,
+			"%s: blocks are sought in a plain file only, not in a pipe and not "
+			"through gzip or zstd",
+			ds_in_name(r->feed.in));
 	if (!r->indexed)
 		DS_TRY_AT(load(r, e), e, "%s", ds_in_name(r->feed.in));
 	r->indexed = true;
@@ -125,11 +129,13 @@ ds_rc ds_reader_index(ds_reader *r, const ds_index_entry **entries, size_t *n, d
 	return DS_OK;
 }
 
-static ds_rc block_at(ds_reader *r, const ds_index_entry *x, ds_arena *mem, ds_block **out, ds_err *e)
+static ds_rc block_at(
+	ds_reader *r, const ds_index_entry *x, ds_arena *mem, ds_block **out, ds_err *e)
 {
 	ds_frame_head h;
 	const uint8_t *head = bytes_at(r, x->offset);
-	if (ds_frame_head_get(head, &h) != DS_HEAD_OK || h.kind != DS_KIND_RECORDS || h.n_rows != x->n_rows)
+	if (ds_frame_head_get(head, &h) != DS_HEAD_OK || h.kind != DS_KIND_RECORDS ||
+		h.n_rows != x->n_rows)
 		return ds_fail(e, DS_SHORT, "the header is damaged");
 	DS_TRY(ds_frame_plausible(&h, ds_reader_max_bytes(r), e));
 	if (h.body_bytes + h.data_bytes != x->bytes - DS_HEAD_BYTES)
@@ -152,8 +158,7 @@ static ds_rc block_at(ds_reader *r, const ds_index_entry *x, ds_arena *mem, ds_b
 	return DS_OK;
 }
 
-ds_rc ds_reader_at(
-	ds_reader *r, const ds_index_entry *at, ds_arena *mem, ds_block **out, ds_err *e)
+ds_rc ds_reader_at(ds_reader *r, const ds_index_entry *at, ds_arena *mem, ds_block **out, ds_err *e)
 {
 	*out = NULL;
 	DS_TRY_AT(block_at(r, at, mem, out, e), e, "%s: block at byte %llu", ds_in_name(r->feed.in),

@@ -28,7 +28,8 @@ static void note(ds_work *w, ds_rc rc)
 		return;
 	w->rc = rc;
 	unsigned long long lowest = atomic_load(&w->pipe->failed);
-	while (w->ticket < lowest && !atomic_compare_exchange_weak(&w->pipe->failed, &lowest, w->ticket))
+	while (w->ticket < lowest &&
+		!atomic_compare_exchange_weak(&w->pipe->failed, &lowest, w->ticket))
 		;
 }
 
@@ -111,9 +112,9 @@ static ds_rc encode(ds_pipe *p, ds_work *w, ds_err *e)
 
 static uint64_t bytes_of(const outgoing *o)
 {
-	return o->part.frame.parts ? o->part.frame.raw_bytes :
-	       o->part.text.n	   ? o->part.text.n :
-				     ds_block_raw_bytes(o->b);
+	return o->part.frame.parts ? o->part.frame.raw_bytes
+	       : o->part.text.n    ? o->part.text.n
+				   : ds_block_raw_bytes(o->b);
 }
 
 static ds_rc write_bad(ds_pipe *p, ds_work *w, ds_err *e)
@@ -265,8 +266,9 @@ static ds_rc tell_damage(ds_pipe *p, ds_err *e)
 	ds_reader_stats lost = ds_source_damage(p->source);
 	if (!p->c->salvage || !lost.damaged)
 		return DS_OK;
-	return ds_fail(e, DS_SHORT, "salvaged %llu blocks with %llu records; %llu blocks and %llu bytes were "
-				    "lost, the first damage is at byte %llu",
+	return ds_fail(e, DS_SHORT,
+		"salvaged %llu blocks with %llu records; %llu blocks and %llu bytes were "
+		"lost, the first damage is at byte %llu",
 		(unsigned long long)lost.blocks, (unsigned long long)lost.records,
 		(unsigned long long)lost.bad_blocks, (unsigned long long)lost.lost_bytes,
 		(unsigned long long)lost.first_bad_offset);

@@ -18,9 +18,9 @@ typedef struct ds_work ds_work; /* one block's trip; passed to the stage's funct
 
 typedef struct ds_stage {
 	const char *name;
-	void *state;                     /* shared; order and end may change it, work may not */
-	const char *const *counters;     /* names of counts beside in and out, NULL-ended; NULL: none */
-	void *(*scratch_new)(void *state);  /* per thread, for work; may be NULL */
+	void *state;                 /* shared; order and end may change it, work may not */
+	const char *const *counters; /* names of counts beside in and out, NULL-ended; NULL: none */
+	void *(*scratch_new)(void *state); /* per thread, for work; may be NULL */
 	void (*scratch_free)(void *scratch);
 	/* Any thread, any order. Changes the block; drops rows with ds_work_drop or ds_block_select. */
 	ds_rc (*work)(void *state, ds_work *w, ds_block *b, ds_err *e);
@@ -37,14 +37,15 @@ typedef struct ds_stage {
 DS_MUST ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e);
 
 void *ds_work_scratch(ds_work *w);
-ds_arena *ds_work_mem(ds_work *w);                      /* the block's arena */
+ds_arena *ds_work_mem(ds_work *w); /* the block's arena */
 const ds_common *ds_work_common(const ds_work *w);
 void ds_work_count(ds_work *w, unsigned counter, uint64_t n); /* index into counters */
 /* This row leaves the stream (after the call that says so returns). counter < 0: none. */
 void ds_work_drop(ds_work *w, uint32_t row, int counter);
 /* A record error: DS_OK where it is skipped or rejected (the row is dropped and counted as "bad"), else DS_BAD
  * with "file:record: " in front. The raw offender is the record as one JSON line. */
-DS_MUST ds_rc ds_work_bad(ds_work *w, ds_block *b, uint32_t row, ds_err *e, const char *fmt, ...) DS_PRINTF(5, 6);
+DS_MUST ds_rc ds_work_bad(ds_work *w, ds_block *b, uint32_t row, ds_err *e, const char *fmt, ...)
+	DS_PRINTF(5, 6);
 /* order and end only: one more block for the output, before/instead of b (ds_work_swallow: b is not written).
  * The emitted block must live in ds_work_mem(w) or be handed over with its own arena in own_arena (freed after). */
 void ds_work_emit(ds_work *w, ds_block *b, ds_arena *own_arena);
@@ -53,7 +54,7 @@ void ds_work_swallow(ds_work *w);
  * unless their kind was swallowed in begin. */
 void ds_work_opt(ds_work *w, ds_opt opt);
 void ds_work_swallow_opt(ds_work *w, uint16_t kind);
-const ds_opt *ds_work_opts(ds_work *w, size_t *n);     /* of the inputs so far (order, begin, end) */
-bool ds_work_saw(ds_work *w, const char *format);      /* ds_source_saw, in end/summary */
+const ds_opt *ds_work_opts(ds_work *w, size_t *n); /* of the inputs so far (order, begin, end) */
+bool ds_work_saw(ds_work *w, const char *format);  /* ds_source_saw, in end/summary */
 
 #endif

@@ -27,12 +27,12 @@ typedef struct {
 	outgoing *first, **last;
 } outgoing_list;
 
-typedef struct { /* small blocks that wait for others */
-	ds_arena *mem;         /* NULL: none waits */
+typedef struct {       /* small blocks that wait for others */
+	ds_arena *mem; /* NULL: none waits */
 	ds_block **parts;
 	size_t n, room;
 	uint64_t raw_bytes, n_rows;
-	ds_block *shape;       /* names and types of their columns */
+	ds_block *shape; /* names and types of their columns */
 } pending;
 
 typedef struct ds_pipe ds_pipe;
@@ -46,13 +46,13 @@ struct ds_work {
 	ds_chunk *chunk;
 	ds_block *block;
 	ds_bad *bad, **last_bad;
-	uint64_t n_records;    /* of the chunk, those that could not be read included */
-	uint64_t *counts;      /* of the stage's counters, then "bad" */
-	uint8_t *dropped;      /* bitmap of the block's rows; NULL: none */
+	uint64_t n_records; /* of the chunk, those that could not be read included */
+	uint64_t *counts;   /* of the stage's counters, then "bad" */
+	uint8_t *dropped;   /* bitmap of the block's rows; NULL: none */
 	uint32_t n_dropped;
 	bool swallowed, ending;
 	outgoing_list emitted, out;
-	ds_opt *opts;          /* to be written before the block */
+	ds_opt *opts; /* to be written before the block */
 	size_t n_opts;
 	ds_rc rc;
 	ds_err err;
@@ -61,15 +61,15 @@ struct ds_work {
 struct ds_pipe {
 	const ds_common *c;
 	const ds_stage *s;
-	size_t n_counters;     /* of the stage */
-	ds_arena *mem;         /* the run's; behind the gate `in`, then the main thread's */
+	size_t n_counters; /* of the stage */
+	ds_arena *mem;     /* the run's; behind the gate `in`, then the main thread's */
 	ds_gate *in, *number, *order, *join, *write;
 	atomic_ullong tickets, failed; /* failed: the lowest ticket that did */
 	/* behind `in` */
 	ds_source *source;
 	bool begun, ended;
-	size_t n_opts;         /* of the source's, those that were passed on */
-	uint16_t *without;     /* kinds that the stage swallowed, in begin */
+	size_t n_opts;     /* of the source's, those that were passed on */
+	uint16_t *without; /* kinds that the stage swallowed, in begin */
 	size_t n_without;
 	/* behind `join` */
 	pending pending;
@@ -87,7 +87,7 @@ struct ds_pipe {
 /* pipe_work.c */
 void ds_work_open(ds_work *w, ds_pipe *p);
 void ds_work_close(ds_work *w);
-void ds_work_reset(ds_work *w); /* for the next block */
+void ds_work_reset(ds_work *w);                      /* for the next block */
 DS_MUST ds_rc ds_work_select(ds_work *w, ds_err *e); /* takes dropped rows out of the block */
 void ds_list_add(outgoing_list *l, ds_work *w, ds_block *b, ds_arena *own);
 
@@ -98,7 +98,8 @@ DS_MUST ds_rc ds_join_flush(ds_pipe *p, ds_work *w, ds_err *e);
 void ds_join_free(ds_pipe *p);
 
 /* pipe.c */
-DS_MUST ds_rc ds_pipe_write(ds_work *w, ds_err *e); /* while ending: encodes and writes what is in w->out */
+DS_MUST ds_rc ds_pipe_write(
+	ds_work *w, ds_err *e); /* while ending: encodes and writes what is in w->out */
 
 /* pipe_report.c */
 /* The stage's entry in the chain; with counts once all is read. */

@@ -54,7 +54,8 @@ ds_chain *ds_report_chain(ds_pipe *p, bool with_counts)
 {
 	const ds_common *c = p->c;
 	ds_chain *chain = ds_source_chain(p->source);
-	ds_stage_entry *s = ds_chain_push(p->mem, chain, ds_str_of(c->program), DS_S(DS_VERSION), c->recorded);
+	ds_stage_entry *s =
+		ds_chain_push(p->mem, chain, ds_str_of(c->program), DS_S(DS_VERSION), c->recorded);
 	if (with_counts)
 		add_counts(p, s);
 	return chain;
@@ -72,8 +73,9 @@ ds_rc ds_report_stats(ds_pipe *p, ds_err *e)
 	ds_json_add_str(&out, ds_str_of(p->c->program));
 	ds_buf_add_c(&out, ",\"args\":");
 	ds_json_add_str(&out, p->c->recorded);
-	ds_buf_fmt(&out, ",\"records_in\":%llu,\"records_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu"
-			 ",\"seconds\":%.3f,\"counts\":{",
+	ds_buf_fmt(&out,
+		",\"records_in\":%llu,\"records_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu"
+		",\"seconds\":%.3f,\"counts\":{",
 		(unsigned long long)s.records_in, (unsigned long long)s.records_out,
 		(unsigned long long)s.bytes_in, (unsigned long long)s.bytes_out, seconds);
 	for (size_t i = 0; i < s.n_counts; i++) {

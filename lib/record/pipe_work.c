@@ -138,7 +138,8 @@ ds_rc ds_work_bad(ds_work *w, ds_block *b, uint32_t row, ds_err *e, const char *
 	if (b->origin)
 		ds_fail(e, DS_BAD, "%s:%llu: %s", b->origin, (unsigned long long)record, why);
 	else
-		ds_fail(e, DS_BAD, "record %llu: %s", (unsigned long long)ds_block_record(b, row), why);
+		ds_fail(e, DS_BAD, "record %llu: %s", (unsigned long long)ds_block_record(b, row),
+			why);
 	if (w->pipe->c->on_error == DS_ON_STOP)
 		return DS_BAD;
 	ds_bad *bad = ds_arena_get(w->mem, sizeof(*bad));

@@ -49,7 +49,8 @@ ds_reader_stats ds_reader_get_stats(const ds_reader *r)
 
 ds_rc ds_reader_short(ds_reader *r, ds_err *e)
 {
-	return ds_fail(e, DS_SHORT, "input ended early, at byte %llu", (unsigned long long)r->feed.at);
+	return ds_fail(
+		e, DS_SHORT, "input ended early, at byte %llu", (unsigned long long)r->feed.at);
 }
 
 /* All n bytes, or "input ended early". */
@@ -85,20 +86,23 @@ static ds_rc read_header(ds_reader *r, ds_arena *mem, bool *end, ds_err *e)
 		return DS_OK;
 	}
 	if (at > 0 && !ds_stream_looks((ds_str){ (const char *)head, got }))
-		return ds_fail(e, DS_SHORT, "the stream ends at byte %llu and is followed by something else",
+		return ds_fail(e, DS_SHORT,
+			"the stream ends at byte %llu and is followed by something else",
 			(unsigned long long)at);
 	if (got < DS_HEAD_BYTES)
 		return ds_reader_short(r, e);
 	DS_TRY(ds_stream_head_get(head, &exact, &hash, e));
 	if (exact > ds_reader_max_bytes(r))
-		return ds_fail(e, DS_SHORT, "the stream's header claims %llu bytes, the limit is %llu",
+		return ds_fail(e, DS_SHORT,
+			"the stream's header claims %llu bytes, the limit is %llu",
 			(unsigned long long)exact, (unsigned long long)ds_reader_max_bytes(r));
 	begin_stream(r, at);
 	ds_hasher_add(r->sum, head, DS_HEAD_BYTES);
 	DS_TRY(take(r, mem, ds_pad(exact), &payload, e));
 	if (ds_hash64(payload, ds_pad(exact)) != hash)
 		return ds_fail(e, DS_SHORT, "the stream's header is damaged");
-	DS_TRY(ds_reader_header_chain(r, (ds_str){ (const char *)payload, ds_pad(exact) }, exact, e));
+	DS_TRY(ds_reader_header_chain(
+		r, (ds_str){ (const char *)payload, ds_pad(exact) }, exact, e));
 	r->state = DS_AT_FRAME;
 	return DS_OK;
 }
@@ -106,7 +110,8 @@ static ds_rc read_header(ds_reader *r, ds_arena *mem, bool *end, ds_err *e)
 static ds_rc plausible_records(const ds_frame_head *h, uint64_t limit, ds_err *e)
 {
 	if (h->n_cols > DS_MAX_COLUMNS)
-		return ds_fail(e, DS_SHORT, "%u columns, the limit is %d", h->n_cols, DS_MAX_COLUMNS);
+		return ds_fail(
+			e, DS_SHORT, "%u columns, the limit is %d", h->n_cols, DS_MAX_COLUMNS);
 	if (h->n_rows > DS_MAX_ROWS)
 		return ds_fail(e, DS_SHORT, "%u records, the limit is %d", h->n_rows, DS_MAX_ROWS);
 	if (h->data_bytes % DS_UNIT || h->data_bytes > limit)
@@ -132,7 +137,8 @@ ds_rc ds_frame_plausible(const ds_frame_head *h, uint64_t limit, ds_err *e)
 }
 
 /* The next frame's header, verified as far as it goes alone. */
-static ds_rc read_head(ds_reader *r, ds_arena *mem, const uint8_t **raw, ds_frame_head *h, ds_err *e)
+static ds_rc read_head(
+	ds_reader *r, ds_arena *mem, const uint8_t **raw, ds_frame_head *h, ds_err *e)
 {
 	DS_TRY(take(r, mem, DS_HEAD_BYTES, raw, e));
 	switch (ds_frame_head_get(*raw, h)) {
@@ -170,14 +176,15 @@ static void enter(ds_reader *r, const uint8_t *raw, const ds_frame_head *h, uint
 	uint8_t row[DS_INDEX_BYTES];
 	if (r->salvage)
 		catch_up(r, h);
-	ds_index_put(row, &(ds_index_row){ at - r->stream_at, r->feed.at - at, r->first, h->n_rows, h->kind });
+	ds_index_put(row, &(ds_index_row){ at - r->stream_at, r->feed.at - at, r->first, h->n_rows,
+				  h->kind });
 	ds_hasher_add(r->sum, raw, DS_HEAD_BYTES);
 	ds_hasher_add(r->index, row, sizeof(row));
 	r->seq++;
 }
 
-static ds_rc records(ds_reader *r, ds_arena *mem, const uint8_t *raw, const ds_frame_head *h, ds_block **out,
-	ds_err *e)
+static ds_rc records(ds_reader *r, ds_arena *mem, const uint8_t *raw, const ds_frame_head *h,
+	ds_block **out, ds_err *e)
 {
 	const uint8_t *body;
 	uint64_t at = r->feed.at - DS_HEAD_BYTES;
@@ -205,7 +212,8 @@ static ds_rc records(ds_reader *r, ds_arena *mem, const uint8_t *raw, const ds_f
 	return DS_OK;
 }
 
-static ds_rc end_of_stream(ds_reader *r, ds_arena *mem, const ds_frame_head *h, ds_str body, ds_err *e)
+static ds_rc end_of_stream(
+	ds_reader *r, ds_arena *mem, const ds_frame_head *h, ds_str body, ds_err *e)
 {
 	const uint8_t *foot;
 	ds_footer f;
@@ -216,7 +224,8 @@ static ds_rc end_of_stream(ds_reader *r, ds_arena *mem, const ds_frame_head *h, 
 	DS_TRY(take(r, mem, DS_HEAD_BYTES, &foot, e));
 	if (!ds_footer_get(foot, &f))
 		return ds_fail(e, DS_SHORT, "the end of the trailer is damaged");
-	if (!r->broken && (f.trailer_bytes != r->feed.at - at || f.stream_bytes != r->feed.at - r->stream_at ||
+	if (!r->broken && (f.trailer_bytes != r->feed.at - at ||
+				  f.stream_bytes != r->feed.at - r->stream_at ||
 				  f.checksum != ds_hasher_get64(r->sum)))
 		return ds_fail(e, DS_SHORT, "the end of the trailer tells other sizes");
 	ds_reader_end_chain(r);
@@ -224,7 +233,8 @@ static ds_rc end_of_stream(ds_reader *r, ds_arena *mem, const ds_frame_head *h, 
 	return DS_OK;
 }
 
-static ds_rc payload(ds_reader *r, ds_arena *mem, const uint8_t *raw, const ds_frame_head *h, ds_err *e)
+static ds_rc payload(
+	ds_reader *r, ds_arena *mem, const uint8_t *raw, const ds_frame_head *h, ds_err *e)
 {
 	const uint8_t *body;
 	uint64_t at = r->feed.at - DS_HEAD_BYTES;
@@ -262,7 +272,8 @@ static ds_rc step(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *e)
 	}
 	ds_rc rc = read_head(r, mem, &raw, &h, e);
 	if (rc == DS_OK)
-		rc = h.kind == DS_KIND_RECORDS ? records(r, mem, raw, &h, out, e) : payload(r, mem, raw, &h, e);
+		rc = h.kind == DS_KIND_RECORDS ? records(r, mem, raw, &h, out, e)
+					       : payload(r, mem, raw, &h, e);
 	return rc == DS_OK ? rc : ds_at(e, rc, "block at byte %llu", (unsigned long long)at);
 }
 
@@ -278,7 +289,8 @@ static ds_rc ends_well(ds_reader *r, bool *well, ds_err *e)
 	if (!r->frame_end || r->feed.at != r->frame_end)
 		return DS_OK;
 	DS_TRY(ds_feed_look(&r->feed, DS_HEAD_BYTES, &view, e));
-	*well = view.n == DS_HEAD_BYTES && ds_frame_head_get((const uint8_t *)view.at, &h) == DS_HEAD_OK;
+	*well = view.n == DS_HEAD_BYTES &&
+		ds_frame_head_get((const uint8_t *)view.at, &h) == DS_HEAD_OK;
 	return DS_OK;
 }
 

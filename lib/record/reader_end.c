@@ -40,7 +40,8 @@ bool ds_trailer_cut(ds_str body, uint64_t exact, ds_totals *t, ds_str *index, ds
 		return false;
 	ds_totals_get((const uint8_t *)body.at, t);
 	uint64_t left = exact - DS_TOTALS_BYTES;
-	if (t->zero || t->frames > left / DS_INDEX_BYTES || t->chain_bytes != left - t->frames * DS_INDEX_BYTES)
+	if (t->zero || t->frames > left / DS_INDEX_BYTES ||
+		t->chain_bytes != left - t->frames * DS_INDEX_BYTES)
 		return false;
 	*index = (ds_str){ body.at + DS_TOTALS_BYTES, t->frames * DS_INDEX_BYTES };
 	*chain = (ds_str){ index->at + index->n, t->chain_bytes };
@@ -86,7 +87,8 @@ void ds_reader_end_chain(ds_reader *r)
 		memcpy(list, r->done, r->n_done * sizeof(*list));
 	list[r->n_done] = r->chain;
 	ds_chain *merged = ds_chain_merge(r->mem, list, r->n_done + 1);
-	bool several = merged->n == 1 && merged->stages[0].program.n == 0 && merged->stages[0].n_branches;
+	bool several =
+		merged->n == 1 && merged->stages[0].program.n == 0 && merged->stages[0].n_branches;
 	if (several) {
 		r->n_done = merged->stages[0].n_branches;
 		r->done = (ds_chain **)(uintptr_t)merged->stages[0].branches;

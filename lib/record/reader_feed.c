@@ -53,7 +53,9 @@ static ds_rc fill(ds_feed *f, uint64_t n, uint64_t *there, ds_err *e)
 	while (f->window.n - used < n) {
 		/* In steps: a length is believed only as far as bytes come. */
 		uint64_t want = n - (f->window.n - used);
-		size_t step = want < STEP_BYTES ? STEP_BYTES : want > 64 * STEP_BYTES ? 64 * STEP_BYTES : want;
+		size_t step = want < STEP_BYTES        ? STEP_BYTES
+			      : want > 64 * STEP_BYTES ? 64 * STEP_BYTES
+						       : want;
 		size_t got;
 		ds_buf_reserve(&f->window, step);
 		DS_TRY(ds_in_read(f->in, f->window.at + f->window.n, step, &got, e));

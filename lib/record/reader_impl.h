@@ -15,9 +15,9 @@
 typedef struct {
 	ds_in *in;
 	bool mapped, salvage;
-	ds_str map;      /* mapped: the whole input */
-	uint64_t at;     /* bytes taken */
-	ds_buf window;   /* salvage without a map: bytes since the last ds_feed_keep */
+	ds_str map;    /* mapped: the whole input */
+	uint64_t at;   /* bytes taken */
+	ds_buf window; /* salvage without a map: bytes since the last ds_feed_keep */
 	uint64_t window_at;
 	uint64_t forgotten; /* mapped */
 } ds_feed;
@@ -39,21 +39,22 @@ DS_MUST ds_rc ds_feed_search(ds_feed *f, bool *found, bool *header, ds_err *e);
 
 struct ds_reader {
 	ds_feed feed;
-	ds_arena *mem;       /* lives as long as the reader: chains, optional blocks */
+	ds_arena *mem; /* lives as long as the reader: chains, optional blocks */
 	bool salvage;
 	uint64_t max_record;
 	enum { DS_AT_HEADER, DS_AT_FRAME, DS_AT_END } state;
 	/* of the stream that is being read */
 	uint64_t stream_at, seq, first, blocks, raw_bytes;
 	ds_hasher *sum, *index;
-	bool broken;         /* salvage: something of this stream was lost */
-	bool uncounted;      /* salvage: something was lost since the last frame */
-	bool aborted;        /* salvage: the last step met an abort block */
-	uint64_t frame_end;  /* salvage: where the frame of records ends that the last step took; 0: none */
+	bool broken;    /* salvage: something of this stream was lost */
+	bool uncounted; /* salvage: something was lost since the last frame */
+	bool aborted;   /* salvage: the last step met an abort block */
+	uint64_t
+		frame_end; /* salvage: where the frame of records ends that the last step took; 0: none */
 	ds_chain *chain;
 	/* of the whole input */
 	uint64_t records;
-	ds_chain **done;     /* chains of streams that ended, different ones */
+	ds_chain **done; /* chains of streams that ended, different ones */
 	size_t n_done;
 	ds_opt *opts;
 	size_t n_opts, opts_room;

@@ -28,7 +28,7 @@ typedef struct ds_reader ds_reader;
 /* Takes the ds_in over (closes it). mmap where it can: then views last until ds_reader_close. */
 DS_MUST ds_rc ds_reader_open(ds_reader **r, ds_in *in, ds_err *e);
 void ds_reader_close(ds_reader *r);
-void ds_reader_salvage(ds_reader *r, bool on); /* skip damage, count it, go on */
+void ds_reader_salvage(ds_reader *r, bool on);           /* skip damage, count it, go on */
 void ds_reader_limit(ds_reader *r, uint64_t max_record); /* --max-record; 1 GiB unless set */
 /*
  * One raw block into mem: header and table parsed and verified, columns undecoded. *out = NULL: the end, and it
@@ -42,10 +42,10 @@ ds_chain *ds_reader_chain(const ds_reader *r);
 /* Optional blocks seen so far, each kind and content once, in order. */
 const ds_opt *ds_reader_opts(const ds_reader *r, size_t *n);
 typedef struct {
-	uint64_t blocks, records;       /* handed out */
+	uint64_t blocks, records;        /* handed out */
 	uint64_t bad_blocks, lost_bytes; /* salvaging: what was passed over */
 	uint64_t first_bad_offset;
-	bool damaged;                   /* something was wrong, if only the end missing */
+	bool damaged; /* something was wrong, if only the end missing */
 } ds_reader_stats;
 ds_reader_stats ds_reader_get_stats(const ds_reader *r);
 DS_AUTO_WITH(ds_reader, ds_reader_close)
@@ -57,7 +57,8 @@ typedef struct {
 } ds_index_entry;
 /* All blocks of all concatenated streams; found from the end backwards. The file must be mappable. */
 DS_MUST ds_rc ds_reader_index(ds_reader *r, const ds_index_entry **entries, size_t *n, ds_err *e);
-DS_MUST ds_rc ds_reader_at(ds_reader *r, const ds_index_entry *at, ds_arena *mem, ds_block **out, ds_err *e);
+DS_MUST ds_rc ds_reader_at(
+	ds_reader *r, const ds_index_entry *at, ds_arena *mem, ds_block **out, ds_err *e);
 
 typedef struct ds_writer ds_writer;
 /* Writes to `out`, which the caller keeps, finishes and closes. */
@@ -69,7 +70,7 @@ void ds_writer_close(ds_writer *w); /* without finish: writes nothing more */
  * packed already stay as they are. The frame is good until the block's arena is reset.
  */
 typedef struct {
-	ds_str head; /* frame header and column table */
+	ds_str head;   /* frame header and column table */
 	ds_str *parts; /* then these, in order; views into the block or mem */
 	size_t n_parts;
 	uint64_t bytes;
@@ -81,7 +82,8 @@ DS_MUST ds_rc ds_block_encode(ds_frame *out, ds_block *b, struct ds_packer *p, d
 DS_MUST ds_rc ds_writer_frame(ds_writer *w, ds_frame *f, ds_err *e); /* in order, one at a time */
 DS_MUST ds_rc ds_writer_opt(ds_writer *w, ds_opt opt, ds_err *e);
 DS_MUST ds_rc ds_writer_abort(ds_writer *w, const char *reason, ds_err *e);
-DS_MUST ds_rc ds_writer_finish(ds_writer *w, const ds_chain *final_chain, ds_err *e); /* the trailer */
+DS_MUST ds_rc ds_writer_finish(
+	ds_writer *w, const ds_chain *final_chain, ds_err *e); /* the trailer */
 DS_AUTO_WITH(ds_writer, ds_writer_close)
 
 #endif

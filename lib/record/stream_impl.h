@@ -8,7 +8,8 @@
 
 #include "record/stream.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "streams are read in place: little-endian");
+_Static_assert(
+	__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "streams are read in place: little-endian");
 
 enum {
 	DS_UNIT = 64,        /* everything begins at a multiple of it */
@@ -26,10 +27,11 @@ enum { DS_CODEC_NONE = 0, DS_CODEC_ZSTD = 1 };
 typedef struct {
 	uint16_t kind, n_cols;
 	uint32_t n_rows;
-	uint64_t body_bytes;  /* of the column table, or of the payload, padding included */
-	uint64_t data_bytes;  /* of the columns */
-	uint64_t seq;         /* frames before it in its stream */
-	uint64_t first;       /* records before it in its stream; other kinds: the payload's exact bytes */
+	uint64_t body_bytes; /* of the column table, or of the payload, padding included */
+	uint64_t data_bytes; /* of the columns */
+	uint64_t seq;        /* frames before it in its stream */
+	uint64_t
+		first; /* records before it in its stream; other kinds: the payload's exact bytes */
 	uint64_t body_hash;
 } ds_frame_head;
 
@@ -41,8 +43,8 @@ extern const uint8_t ds_frame_magic[8];
 
 void ds_stream_head_put(uint8_t out[DS_HEAD_BYTES], uint64_t payload_bytes, uint64_t payload_hash);
 /* DS_SHORT: damaged. DS_BAD: whole, but of a version that is not known here. */
-DS_MUST ds_rc ds_stream_head_get(
-	const uint8_t in[DS_HEAD_BYTES], uint64_t *payload_bytes, uint64_t *payload_hash, ds_err *e);
+DS_MUST ds_rc ds_stream_head_get(const uint8_t in[DS_HEAD_BYTES], uint64_t *payload_bytes,
+	uint64_t *payload_hash, ds_err *e);
 
 typedef struct {
 	uint64_t trailer_bytes, stream_bytes, checksum;

@@ -8,9 +8,9 @@
 
 struct ds_writer {
 	ds_out *out;
-	ds_hasher *sum;      /* of the stream's header and all frame headers */
+	ds_hasher *sum; /* of the stream's header and all frame headers */
 	ds_buf index;
-	uint64_t at;         /* bytes written of this stream */
+	uint64_t at; /* bytes written of this stream */
 	uint64_t frames, blocks, records, raw_bytes;
 	bool ended;
 };
@@ -94,11 +94,15 @@ ds_rc ds_writer_frame(ds_writer *w, ds_frame *f, ds_err *e)
 }
 
 /* A frame that is a payload, already padded. */
-static ds_rc put_payload(ds_writer *w, uint16_t kind, ds_str payload, uint64_t exact, bool count, ds_err *e)
+static ds_rc put_payload(
+	ds_writer *w, uint16_t kind, ds_str payload, uint64_t exact, bool count, ds_err *e)
 {
 	uint8_t head[DS_HEAD_BYTES];
-	ds_frame_head_put(head, &(ds_frame_head){ .kind = kind, .body_bytes = payload.n, .seq = w->frames,
-		.first = exact, .body_hash = ds_hash64(payload.at, payload.n) });
+	ds_frame_head_put(head, &(ds_frame_head){ .kind = kind,
+					.body_bytes = payload.n,
+					.seq = w->frames,
+					.first = exact,
+					.body_hash = ds_hash64(payload.at, payload.n) });
 	uint64_t bytes = sizeof(head) + payload.n;
 	if (count)
 		enter(w, head, bytes);
@@ -132,7 +136,8 @@ ds_rc ds_writer_abort(ds_writer *w, const char *reason, ds_err *e)
 static void make_trailer(const ds_writer *w, const ds_chain *chain, ds_totals *t, ds_buf *b)
 {
 	uint8_t totals[DS_TOTALS_BYTES] = { 0 };
-	*t = (ds_totals){ w->records, w->blocks, w->frames, w->raw_bytes, ds_hasher_get64(w->sum), w->at, 0, 0 };
+	*t = (ds_totals){ w->records, w->blocks, w->frames, w->raw_bytes, ds_hasher_get64(w->sum),
+		w->at, 0, 0 };
 	ds_buf_add(b, totals, sizeof(totals));
 	ds_buf_add_str(b, ds_buf_view(&w->index));
 	size_t before = b->n;

@@ -16,7 +16,8 @@ static uint64_t row_digest(const ds_block *b, uint32_t row)
 		if (!ds_col_has(c, row))
 			continue;
 		size_t from = c->off ? c->off[row] : row, to = c->off ? c->off[row + 1] : row + 1;
-		uint64_t h = ds_hash64_seed(c->name.at, c->name.n, c->type + 16u * ds_col_null(c, row));
+		uint64_t h =
+			ds_hash64_seed(c->name.at, c->name.n, c->type + 16u * ds_col_null(c, row));
 		sum += ds_hash64_seed((const char *)c->data + from * size, (to - from) * size, h);
 	}
 	return sum;
@@ -101,8 +102,11 @@ static void joined_blocks_keep_every_row(void **state)
 			parts[i]->first_record = 100 * i;
 			for (uint64_t gone = draw(&d, 4); gone-- > 0;)
 				if (parts[i]->n_cols)
-					ds_block_remove(parts[i], ds_arena_str(mem,
-						parts[i]->cols[draw(&d, parts[i]->n_cols)].name).at);
+					ds_block_remove(parts[i],
+						ds_arena_str(mem,
+							parts[i]->cols[draw(&d, parts[i]->n_cols)]
+								.name)
+							.at);
 			if (draw(&d, 2))
 				parts[i] = stored(mem, parts[i], NULL);
 			for (uint32_t c = 0; c < parts[i]->n_cols; c++)
@@ -148,8 +152,8 @@ static void columns_of_different_types_become_json(void **state)
 		one_value(mem, DS_T_F32S, (float[]){ 0.5f }, 1),
 		one_value(mem, DS_T_BYTES, "\x00\x01", 2),
 	};
-	static const char *const want[] = { "\"a\\\"\\u000a\xff\"", "-5", "0.1", "true", "[1]", "[1,65535]",
-		"[0.5]", "\"AAE=\"" };
+	static const char *const want[] = { "\"a\\\"\\u000a\xff\"", "-5", "0.1", "true", "[1]",
+		"[1,65535]", "[0.5]", "\"AAE=\"" };
 	ds_block *all;
 	const ds_col *c;
 	try(ds_block_join(&all, mem, parts, 8, &e), &e);

@@ -24,10 +24,14 @@ static void a_chain_is_read_as_it_was_printed(void **state)
 {
 	static const char *const chains[] = {
 		"{\"stages\":[]}",
-		"{\"stages\":[{\"program\":\"dsclean\",\"version\":\"1\",\"args\":\"--nfc \\\"x\\\"\"}]}",
-		"{\"stages\":[{\"program\":\"a\",\"version\":\"\",\"args\":\"\",\"in\":3,\"out\":2,\"bytes_in\":9,"
-		"\"bytes_out\":8,\"counts\":{\"html\":1,\"\":0}},{\"program\":\"b\",\"version\":\"1\",\"args\":\"\","
-		"\"branches\":[{\"stages\":[]},{\"stages\":[{\"program\":\"c\",\"version\":\"1\",\"args\":\"\"}]}]}]}",
+		"{\"stages\":[{\"program\":\"dsclean\",\"version\":\"1\",\"args\":\"--nfc "
+		"\\\"x\\\"\"}]}",
+		"{\"stages\":[{\"program\":\"a\",\"version\":\"\",\"args\":\"\",\"in\":3,\"out\":2,"
+		"\"bytes_in\":9,"
+		"\"bytes_out\":8,\"counts\":{\"html\":1,\"\":0}},{\"program\":\"b\",\"version\":"
+		"\"1\",\"args\":\"\","
+		"\"branches\":[{\"stages\":[]},{\"stages\":[{\"program\":\"c\",\"version\":\"1\","
+		"\"args\":\"\"}]}]}]}",
 	};
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
 	for (size_t i = 0; i < 3; i++)
@@ -46,15 +50,16 @@ static void what_is_no_chain_is_refused(void **state)
 		assert_int_equal(ds_chain_parse(&c, mem, ds_str_of(bad[i]), &e), DS_BAD);
 }
 
-#define STAGE(p, n)                                                                                \
-	"{\"program\":\"" p "\",\"version\":\"1\",\"args\":\"\",\"in\":" n ",\"out\":" n ",\"bytes_in\":" n  \
-	",\"bytes_out\":" n ",\"counts\":{\"x\":" n "}}"
+#define STAGE(p, n) \
+	"{\"program\":\"" p "\",\"version\":\"1\",\"args\":\"\",\"in\":" n ",\"out\":" n \
+	",\"bytes_in\":" n ",\"bytes_out\":" n ",\"counts\":{\"x\":" n "}}"
 
 static void equal_chains_count_once_and_add_up(void **state)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
 	ds_chain *list[] = { of(mem, "{\"stages\":[" STAGE("a", "1") "]}"),
-		of(mem, "{\"stages\":[" STAGE("a", "20") "]}"), of(mem, "{\"stages\":[" STAGE("a", "300") "]}") };
+		of(mem, "{\"stages\":[" STAGE("a", "20") "]}"),
+		of(mem, "{\"stages\":[" STAGE("a", "300") "]}") };
 	is(ds_chain_merge(mem, list, 3), "{\"stages\":[" STAGE("a", "321") "]}");
 	is(list[0], "{\"stages\":[" STAGE("a", "1") "]}");
 	is(ds_chain_merge(mem, list, 0), "{\"stages\":[]}");
@@ -64,11 +69,12 @@ static void different_chains_become_branches_of_the_next_stage(void **state)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
 	ds_chain *list[] = { of(mem, "{\"stages\":[" STAGE("a", "1") "]}"),
-		of(mem, "{\"stages\":[" STAGE("b", "2") "]}"), of(mem, "{\"stages\":[" STAGE("a", "4") "]}") };
+		of(mem, "{\"stages\":[" STAGE("b", "2") "]}"),
+		of(mem, "{\"stages\":[" STAGE("a", "4") "]}") };
 	ds_chain *c = ds_chain_merge(mem, list, 3);
 	ds_chain_push(mem, c, DS_S("m"), DS_S("1"), DS_S("--y"));
-	is(c, "{\"stages\":[{\"program\":\"m\",\"version\":\"1\",\"args\":\"--y\",\"branches\":[{\"stages\":["
-		STAGE("a", "5") "]},{\"stages\":[" STAGE("b", "2") "]}]}]}");
+	is(c, "{\"stages\":[{\"program\":\"m\",\"version\":\"1\",\"args\":\"--y\",\"branches\":[{"
+	      "\"stages\":[" STAGE("a", "5") "]},{\"stages\":[" STAGE("b", "2") "]}]}]}");
 	ds_chain_push(mem, c, DS_S("n"), DS_S("1"), DS_S(""));
 	assert_int_equal(c->n, 2);
 	ds_chain *twice = ds_chain_merge(mem, (ds_chain *[]){ c, c }, 2);
@@ -77,6 +83,7 @@ static void different_chains_become_branches_of_the_next_stage(void **state)
 	assert_int_equal(c->stages[0].branches[0]->stages[0].records_in, 5);
 }
 
-TESTS(cmocka_unit_test(a_chain_is_read_as_it_was_printed), cmocka_unit_test(what_is_no_chain_is_refused),
+TESTS(cmocka_unit_test(a_chain_is_read_as_it_was_printed),
+	cmocka_unit_test(what_is_no_chain_is_refused),
 	cmocka_unit_test(equal_chains_count_once_and_add_up),
 	cmocka_unit_test(different_chains_become_branches_of_the_next_stage))

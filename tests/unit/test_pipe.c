@@ -47,7 +47,8 @@ static void write_lines(int n, int broken)
 			ds_buf_add_c(&b, "{\"n\": oops}\n");
 		else
 			ds_buf_fmt(&b, "{\"n\":%d,\"text\":\"%.*s\"}\n", i, i * 7 % 60,
-				"......................................................................");
+				".................................................................."
+				"....");
 	}
 	assert_int_equal(ds_file_write(in_path, ds_buf_view(&b), &e), DS_OK);
 	ds_buf_free(&b);
@@ -111,7 +112,10 @@ static void rows_are_dropped_in_work_and_in_order(void **state)
 	write_lines(N, -1);
 	for (int jobs = 1; jobs <= 5; jobs += 2) {
 		int64_t last = -1;
-		ds_stage s = { .name = "x", .state = &last, .counters = drop_names, .work = drop_thirds,
+		ds_stage s = { .name = "x",
+			.state = &last,
+			.counters = drop_names,
+			.work = drop_thirds,
 			.order = check_order };
 		assert_int_equal(go(&t, jobs, NULL, &s), DS_OK);
 		reading x = read_stream(ds_buf_view(&t.out), 0);
@@ -169,7 +173,9 @@ static void the_first_failure_is_the_one_that_is_told(void **state)
 		for (int jobs = 1; jobs <= 7; jobs += 3) {
 			trial t = { 0 };
 			faults f = cases[i].f;
-			ds_stage s = { .name = "x", .state = &f, .work = fail_work, .order = fail_order };
+			ds_stage s = {
+				.name = "x", .state = &f, .work = fail_work, .order = fail_order
+			};
 			assert_int_equal(go(&t, jobs, NULL, &s), DS_BAD);
 			if (!strstr(t.err.msg, cases[i].want))
 				fail_msg("-j %d: %s", jobs, t.err.msg);
@@ -292,7 +298,8 @@ static void optional_blocks_go_along_unless_swallowed(void **state)
 	write_lines(10, -1);
 	for (int swallow = 0; swallow < 2; swallow++) {
 		trial t = { 0 };
-		assert_int_equal(go(&t, 2, NULL, &(ds_stage){ .name = "x", .begin = give_opt }), DS_OK);
+		assert_int_equal(
+			go(&t, 2, NULL, &(ds_stage){ .name = "x", .begin = give_opt }), DS_OK);
 		ds_err e;
 		char keep[96];
 		snprintf(keep, sizeof(keep), "%s/keep.dsr", folder);
@@ -317,7 +324,9 @@ static void no_input_is_a_whole_stream(void **state)
 	reading x = read_stream(ds_buf_view(&t.out), 0);
 	assert_int_equal(x.rc, DS_OK);
 	assert_int_equal(x.records, 0);
-	assert_int_equal(go(&t, 1, "jsonl", &(ds_stage){ .name = "x", .state = &sum, .end = tell_sum }), DS_OK);
+	assert_int_equal(
+		go(&t, 1, "jsonl", &(ds_stage){ .name = "x", .state = &sum, .end = tell_sum }),
+		DS_OK);
 	assert_string_equal(ds_buf_text(&t.out), "{\"sum\":0}\n");
 	ds_buf_free(&t.out);
 }

@@ -72,7 +72,8 @@ static void changed_bytes_cost_only_their_blocks(void **state)
 			assert_int_equal(x.rc, DS_OK);
 			assert_int_equal(x.n_blocks, N_BLOCKS - (unsigned)__builtin_popcount(lost));
 			if (x.stats.damaged) /* a byte may have been changed back */
-				assert_true(x.stats.bad_blocks >= (unsigned)__builtin_popcount(lost));
+				assert_true(
+					x.stats.bad_blocks >= (unsigned)__builtin_popcount(lost));
 		}
 		ds_buf_free(&s.bytes);
 	}

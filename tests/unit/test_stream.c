@@ -3,7 +3,6 @@
 
 #include "streams.h"
 
-
 enum { N_BLOCKS = 5 };
 
 static uint64_t wrote[N_BLOCKS];
@@ -183,8 +182,8 @@ static void what_is_newer_is_refused_by_name(void **state)
 
 static void absurd_lengths_are_refused(void **state)
 {
-	static const uint64_t absurd[] = { 1, 63, 64, 4096, 1u << 31, 1ull << 32, 1ull << 40, 1ull << 63,
-		UINT64_MAX - 63, UINT64_MAX };
+	static const uint64_t absurd[] = { 1, 63, 64, 4096, 1u << 31, 1ull << 32, 1ull << 40,
+		1ull << 63, UINT64_MAX - 63, UINT64_MAX };
 	draws d = draws_of("lengths", 6);
 	size_t at[16];
 	ds_buf s = small_stream(&d, 2, 4, NULL);
@@ -200,7 +199,8 @@ static void absurd_lengths_are_refused(void **state)
 				memcpy(copy + i, &absurd[k], 8);
 				repair((uint8_t *)copy, s.n);
 				reading x = read_stream((ds_str){ copy, s.n }, (unsigned)(k & 1));
-				if (x.rc == DS_OK) /* then it was no size, or has become another block */
+				if (x.rc ==
+					DS_OK) /* then it was no size, or has become another block */
 					assert_true(x.n_blocks <= N_BLOCKS);
 				else
 					assert_true(x.rc == DS_SHORT || x.rc == DS_BAD);
