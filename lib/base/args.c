@@ -84,11 +84,11 @@ static int step_over(const ds_args *a, int argc, char **argv, int i)
 
 const ds_cmd *ds_args_command(const ds_tool *tool, int argc, char **argv, int *at)
 {
+	*at = 0;
 	if (!tool->cmds)
 		return NULL;
 	/* Options before the subcommand may be any of the program's or of a subcommand's. */
 	const ds_cmd *found = NULL;
-	*at = 0;
 	for (int i = 1; i < argc && !found;) {
 		if (strcmp(argv[i], "--") == 0)
 			break;
