@@ -65,10 +65,11 @@ typedef struct {
 } ds_gemm;
 void ds_cpu_gemm(const ds_gemm *g);
 
-/* How [m, n] is cut: by the shape alone, so that bits do not depend on threads. */
+/* How [m, n] is cut, in `want` tiles or more where it is large enough: by the shape alone, so that
+ * bits do not depend on threads. */
 typedef struct {
 	int64_t tm, tn, n_m, n_n; /* extent of a tile; how many */
 } ds_tiling;
-ds_tiling ds_cpu_tiling(int64_t m, int64_t n);
+ds_tiling ds_cpu_tiling(int64_t m, int64_t n, int64_t want);
 
 #endif

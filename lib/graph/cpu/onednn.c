@@ -24,14 +24,14 @@ void ds_cpu_gemm(const ds_gemm *g)
 		g->lda, g->b, g->ldb, g->beta, g->c, g->ldc);
 }
 
-ds_tiling ds_cpu_tiling(int64_t m, int64_t n)
+ds_tiling ds_cpu_tiling(int64_t m, int64_t n, int64_t want)
 {
-	/* 256 x 512: tiles of 128 rows lose about 5 %. Fewer than eight tiles leave threads idle. */
+	/* 256 x 512: tiles of 128 rows lose about 5 %. */
 	ds_tiling t = { 256, 512, 0, 0 };
 	for (;;) {
 		t.n_m = ceil_div(m, t.tm);
 		t.n_n = ceil_div(n, t.tn);
-		if (t.n_m * t.n_n >= 8 || (t.tm <= 64 && t.tn <= 128))
+		if (t.n_m * t.n_n >= want || (t.tm <= 64 && t.tn <= 128))
 			break;
 		if (t.tn > 128 && t.tn / 2 >= t.tm)
 			t.tn /= 2;
