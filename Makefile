@@ -98,7 +98,9 @@ $(BUILD)/test/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/r
 	$(CC) $(LDFLAGS_ALL) $(filter %.o,$^) $(lib) $(LIBS) -o $@
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(lib)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $< $(lib) $(LIBS) -o $@
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $(filter %.o,$^) $(lib) $(LIBS) -o $@
+# Parsers that a program has for itself.
+$(foreach t,labelmap rules,$(BUILD)/test/fuzz_$(t) $(BUILD)/fuzz/fuzz_$(t)): $(filter-out %/main.o,$(obj_clean))
 .SECONDARY:
 
 # Manuals and completions from the tables of options.

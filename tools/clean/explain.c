@@ -82,6 +82,6 @@ ds_rc explain_record(ds_buf *out, ds_block *b, uint32_t row, const explained *x,
 		ds_buf_fmt(out, ", label '%.*s', then '%.*s'", DS_FMT(x->label_before),
 			DS_FMT(x->label));
 	ds_buf_add_byte(out, '\n');
-	add_both(out, x->before, x->after);
+	add_both(out, x->before, x->dropped_by ? (ds_str){ NULL, 0 } : x->after);
 	return DS_OK;
 }

@@ -165,7 +165,8 @@ static const ds_arg *more_args(void)
 			ds_rules[n]->help, ds_rules[n]->flags);
 	table[n++] = (ds_arg)DS_ARG_F(
 		0, "rules", &call, "FILE", "rules from a file, one a line", DS_ARG_FILE);
-	table[n++] = (ds_arg)DS_ARG(0, "default", &call, NULL, "put the default list here");
+	table[n++] = (ds_arg)DS_ARG(0, "default", &call, NULL,
+		"html auto, entities, utf8 fix, nfc, control, space, drop-empty");
 	table[n] = (ds_arg){ 0 };
 	return table;
 }
@@ -182,9 +183,7 @@ static const ds_arg args[] = {
 int main(int argc, char **argv)
 {
 	static const ds_tool tool = { .name = "dsclean",
-		.what = "clean text and labels by rules, in the order given "
-			"(none: --html auto --entities --utf8 fix --nfc --control --space "
-			"--drop-empty)",
+		.what = "clean text and labels by rules, in the order given",
 		.args = args,
 		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS,
 		.run = run,

@@ -13,7 +13,7 @@ static ds_rc keep(void *thread, ds_str text, bool *stays, ds_err *e)
 
 const ds_rule ds_rule_drop_regex = {
 	.name = "drop-regex",
-	.value = "PATTERN|/PATTERN/FLAGS",
+	.value = "RE",
 	.help = "drop records that match",
 	.open = rule_regex_open,
 	.close = rule_regex_close,

@@ -10,7 +10,7 @@ static ds_rc keep(void *thread, ds_str text, bool *stays, ds_err *e)
 
 const ds_rule ds_rule_keep_regex = {
 	.name = "keep-regex",
-	.value = "PATTERN|/PATTERN/FLAGS",
+	.value = "RE",
 	.help = "keep only records that match",
 	.open = rule_regex_open,
 	.close = rule_regex_close,

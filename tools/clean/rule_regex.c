@@ -19,7 +19,7 @@ static ds_rc apply(void *thread, ds_str *text, ds_arena *mem, ds_err *e)
 
 const ds_rule ds_rule_regex = {
 	.name = "regex",
-	.value = "s/PATTERN/REPL/FLAGS",
+	.value = "s/RE/NEW/FLAGS",
 	.help = "replace what matches (flags g i m s x)",
 	.open = open_subst,
 	.close = rule_regex_close,

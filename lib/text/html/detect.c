@@ -144,12 +144,12 @@ static const char *wide(ds_str bytes)
 	return even * 5 > n && odd * 20 < n ? "UTF-16BE" : NULL;
 }
 
-/* Enough characters of several bytes that nothing but UTF-8 looks so. */
+/* Enough bytes that continue a character: nothing but UTF-8 is valid with so many. */
 static bool is_surely_utf8(ds_str bytes)
 {
 	size_t n = 0;
 	for (size_t i = ds_utf8_ascii(bytes); i < bytes.n && n < 4; i++)
-		n += (uint8_t)bytes.at[i] >= 0xc0;
+		n += ((uint8_t)bytes.at[i] & 0xc0) == 0x80;
 	return n >= 4;
 }
 
