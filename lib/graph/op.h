@@ -112,7 +112,7 @@ typedef ds_rc ds_pass_fn(ds_graph *g, const ds_compile *c, ds_err *e);
 
 typedef struct {
 	const char *name, *help;
-	/* Appends the update of one parameter; scale is the clipping factor's tensor or 0. */
+	/* Appends the update of one parameter; scale is the clipping factor's tensor. */
 	void (*update)(ds_graph *g, const ds_compile *c, ds_tid param, ds_tid scale);
 	void (*hyper)(float out[4], const ds_compile *c, int64_t step, double lr);
 } ds_optimizer;

@@ -385,6 +385,22 @@ static void the_first_op_that_makes_nan_is_named(void **state)
 	assert_non_null(strstr(e.msg, "step 4: h.0: linear: "));
 }
 
+static void a_gradient_that_is_not_finite_changes_nothing(void **state)
+{
+	DS_AUTO(ds_pool) pool = ds_pool_new(1);
+	DS_AUTO(ds_graph) g = decoder(0, 0);
+	compile(g, &training);
+	DS_AUTO(ds_exec) x = executor(g, pool, (ds_exec_opts){ 0 });
+	ds_exec_init(x, 1);
+	train_step(x, g, 1, 1e-2);
+	float *w = ds_exec_find(x, "qkv", NULL), *m = ds_exec_find(x, "qkv.m", NULL),
+	      before[2] = { w[0], m[0] };
+	((float *)ds_exec_data(x, ds_g_tensor(g, ds_g_find(g, "wte"))->grad))[3] = INFINITY;
+	run(x, DS_PHASE_OPT, (ds_run){ .step = 2 });
+	assert_false(isfinite(*(float *)ds_exec_data(x, g->grad_norm)));
+	assert_true(w[0] == before[0] && m[0] == before[1]);
+}
+
 static void the_verifier_sees_what_is_wrong(void **state)
 {
 	ds_err e;
@@ -435,6 +451,7 @@ int main(void)
 		cmocka_unit_test(a_cache_gives_what_the_whole_sequence_gives),
 		cmocka_unit_test(a_wrong_shape_is_named_with_its_place),
 		cmocka_unit_test(the_first_op_that_makes_nan_is_named),
+		cmocka_unit_test(a_gradient_that_is_not_finite_changes_nothing),
 		cmocka_unit_test(the_verifier_sees_what_is_wrong),
 		cmocka_unit_test(schedules_rise_and_fall),
 	};

@@ -1,7 +1,7 @@
 /*
  * simd.h - loops over numbers, in three widths
  *
- * One source (simd_body.h) is compiled for plain x86-64 or any other CPU, AVX2 and AVX-512;
+ * One source (simd_body.inc) is compiled for plain x86-64 or any other CPU, AVX2 and AVX-512;
  * ds_simd_now gives the widest that this CPU and DS_CPU allow. Sums go by lanes, so the widths differ
  * in the last bits (relative to the largest value of a row at most 1e-6); one width always gives the
  * same bits. Spans may overlap only where they are equal. Nothing needs alignment.

@@ -6,4 +6,4 @@
 #define NV 2
 #define NAME "avx2"
 #define TABLE ds_simd_avx2
-#include "graph/cpu/simd_body.h"
+#include "graph/cpu/simd_body.inc"

@@ -6,4 +6,4 @@
 #define NV 4
 #define NAME "avx512"
 #define TABLE ds_simd_avx512
-#include "graph/cpu/simd_body.h"
+#include "graph/cpu/simd_body.inc"

@@ -6,7 +6,7 @@
 #define NV 2
 #define NAME "scalar"
 #define TABLE ds_simd_plain
-#include "graph/cpu/simd_body.h"
+#include "graph/cpu/simd_body.inc"
 
 #include "base/cpu.h"
 

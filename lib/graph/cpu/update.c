@@ -63,10 +63,12 @@ static int64_t adamw_tiles(const ds_job *j, int64_t stage)
 static void adamw(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
 	const ds_adamw_attr *a = &j->node->attr.adamw;
-	const float *hyper = j->in[4].data;
+	const float *hyper = j->in[4].data, factor = *(const float *)j->in[5].data;
 	int64_t from = tile * ELEMS, n = min_i64(ELEMS, count(j) - from);
 	ds_simd_adamw o = { a->beta1, a->beta2, a->eps, a->decay, hyper[0], hyper[1], hyper[2],
-		j->in[5].data ? *(const float *)j->in[5].data : 1 };
+		factor };
+	if (factor == 0)
+		return;
 	ds_simd_now()->adamw(&o, (float *)j->out[0].data + from,
 		(const float *)j->in[1].data + from, (float *)j->out[1].data + from,
 		(float *)j->out[2].data + from, n);

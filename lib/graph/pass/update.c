@@ -33,7 +33,7 @@ static ds_tid clip_all(ds_graph *g, const ds_compile *c, int32_t n_trained)
 	ds_tid scale = n->out[0], norm = n->out[1];
 	ds_g_keep(g, norm, "grad_norm");
 	g->grad_norm = norm;
-	return c->max_norm > 0 ? scale : 0;
+	return scale;
 }
 
 ds_rc ds_pass_update(ds_graph *g, const ds_compile *c, ds_err *e)
