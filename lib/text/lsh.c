@@ -4,7 +4,7 @@
  * The home of a tag is tag * size >> 32, so that the order of tags is the order of slots: a segment
  * grows in one pass from left to right, and members of a bucket stay in their order. With segments
  * memory grows by steps of 1/256 and never doubles at once. Bound by one cache miss a band, which
- * ds_lsh_prefetch starts for all bands together.
+ * ds_lsh_prefetch starts early.
  */
 #include "text/lsh.h"
 
@@ -55,17 +55,15 @@ static inline size_t home(const segment *s, uint32_t tag)
 	return (size_t)((uint64_t)tag * s->n_slots >> 32);
 }
 
-void ds_lsh_prefetch(const ds_lsh *t, const uint64_t *keys)
+void ds_lsh_prefetch(const ds_lsh *t, unsigned band, uint64_t key)
 {
-	for (unsigned b = 0; b < t->bands; b++) {
-		const segment *s = segment_of(t, b, keys[b]);
-		if (!s->slot)
-			continue;
-		/* A walk is about 5 slots long, so it often goes on into the next line. */
-		const uint64_t *slot = s->slot + home(s, (uint32_t)keys[b]);
-		__builtin_prefetch(slot, 1);
-		__builtin_prefetch(slot + 4, 1);
-	}
+	const segment *s = segment_of(t, band, key);
+	if (!s->slot)
+		return;
+	/* A walk is about 5 slots long, so it often goes on into the next line. */
+	const uint64_t *slot = s->slot + home(s, (uint32_t)key);
+	__builtin_prefetch(slot, 1);
+	__builtin_prefetch(slot + 4, 1);
 }
 
 /* Walks a bucket; *free_slot is where its next member belongs. */

@@ -20,8 +20,8 @@ enum { DS_LSH_KEY_BITS = 40, DS_LSH_SEGMENTS = 256, DS_LSH_MOST = 64 };
 typedef struct ds_lsh ds_lsh;
 ds_lsh *ds_lsh_new(unsigned bands, unsigned most); /* most <= DS_LSH_MOST */
 void ds_lsh_free(ds_lsh *t);
-/* Fetches what find and add of these keys will touch, one key a band. */
-void ds_lsh_prefetch(const ds_lsh *t, const uint64_t *keys);
+/* Fetches what find and add of this key will touch. */
+void ds_lsh_prefetch(const ds_lsh *t, unsigned band, uint64_t key);
 /* The members of a bucket, in order; out has room for `most`. */
 size_t ds_lsh_find(const ds_lsh *t, unsigned band, uint64_t key, uint32_t *out);
 /* The same, and then the record joins them where there is room; *filled: it was the last that could. */

@@ -14,12 +14,13 @@ ds_seen *ds_seen_new(const ds_seen_plan *p)
 	s->texts = ds_arena_new(1 << 20);
 	if (p->exact)
 		s->same = ds_lsh_new(1, DS_BUCKET_MOST);
-	if (!p->near)
-		return s;
-	s->near = ds_lsh_new(p->bands.bands, DS_BUCKET_MOST);
-	s->found = DS_NEW(uint32_t, (size_t)p->bands.bands * DS_BUCKET_MOST);
-	s->n_found = DS_NEW(size_t, p->bands.bands);
-	s->at_found = DS_NEW(size_t, p->bands.bands);
+	s->batch = 1024;
+	if (p->near) {
+		s->near = ds_lsh_new(p->bands.bands, DS_BUCKET_MOST);
+		s->batch = DS_SEEN_BATCH_BANDS / p->bands.bands;
+		s->list = DS_NEW(ds_seen_list, p->bands.bands);
+	}
+	s->chain = DS_NEW(uint32_t, s->batch);
 	return s;
 }
 
@@ -40,9 +41,9 @@ void ds_seen_free(ds_seen *s)
 	ds_arena_free(s->texts);
 	ds_lsh_free(s->same);
 	ds_lsh_free(s->near);
-	ds_mem_free(s->found);
-	ds_mem_free(s->n_found);
-	ds_mem_free(s->at_found);
+	ds_buf_free(&s->hits);
+	ds_mem_free(s->chain);
+	ds_mem_free(s->list);
 	ds_mem_free(s);
 }
 

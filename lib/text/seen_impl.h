@@ -8,7 +8,12 @@
 #include "text/lsh.h"
 #include "text/seen.h"
 
-enum { DS_SEEN_BITS = 16, DS_SEEN_CHUNK = 1 << DS_SEEN_BITS, DS_SEEN_CHUNKS = 1 << 16 };
+enum {
+	DS_SEEN_BATCH_BANDS = 1 << 16,
+	DS_SEEN_BITS = 16,
+	DS_SEEN_CHUNK = 1 << DS_SEEN_BITS,
+	DS_SEEN_CHUNKS = 1 << 16
+};
 
 typedef struct {
 	ds_h128 key;
@@ -17,15 +22,21 @@ typedef struct {
 	uint32_t parent; /* towards the first member of its cluster */
 } ds_seen_text;
 
+typedef struct {
+	const uint32_t *at, *end;
+} ds_seen_list;
+
 struct ds_seen {
 	ds_seen_plan plan;
 	ds_seen_text *chunk[DS_SEEN_CHUNKS]; /* chunks never move */
 	const char **names[DS_SEEN_CHUNKS];  /* length and kind before the text; NULL: no names */
 	uint64_t n, n_full;
 	ds_lsh *same, *near; /* by exact key and by bands; NULL where not asked for */
-	uint32_t *found;     /* DS_BUCKET_MOST a band */
-	size_t *n_found, *at_found;
-	ds_buf taken; /* void * */
+	size_t batch;        /* items at a time: few enough that hits stay below 16 MiB */
+	uint32_t *chain;     /* per item of a batch: 1 + where its last entry in hits is, or 0 */
+	ds_buf hits;         /* uint32_t */
+	ds_seen_list *list;  /* a band each */
+	ds_buf taken;        /* void * */
 	ds_arena *texts;
 };
 

@@ -24,9 +24,9 @@ static void buckets_keep_their_first_members_in_order(void **state)
 			if (which[b] % 10 == 0) /* tags at the end of a segment wrap around */
 				keys[b] |= 0xfffffff0;
 		}
-		ds_lsh_prefetch(t, keys);
 		for (unsigned b = 0; b < BANDS; b++) {
 			bool filled;
+			ds_lsh_prefetch(t, b, keys[b]);
 			size_t n = ds_lsh_add(t, b, keys[b], r, out, &filled);
 			n_filled += filled;
 			if (r % 3 == 0 || which[b] % 10 == 0)
