@@ -27,6 +27,9 @@ typedef struct ds_input { /* one file; lives as long as the source */
 	bool ended;          /* everything is in carry */
 	ds_rc broken;        /* the rest cannot be read; comes after what is whole */
 	const char *why;
+	ds_str map;          /* all of it, where it could be mapped (ds_cut_lines) */
+	size_t map_at, map_forgotten;
+	bool asked_map;
 	void *state;         /* the importer's own, in the source's arena or freed by its close */
 } ds_input;
 
@@ -50,6 +53,7 @@ struct ds_importer {
 	const char *suffixes;          /* ".jsonl .ndjson", with .gz and .zst taken away before */
 	bool (*magic)(ds_str head);    /* the first bytes alone say so; NULL: never */
 	bool a_file_a_record;          /* chunk->names instead of cut */
+	bool keeps_bytes;              /* parse changes no byte of a chunk, so it may be a mapped file */
 	bool ends_itself;              /* a record without its end is damage, not the last record */
 	ds_rc (*open)(ds_input *in, ds_err *e); /* may be NULL, as may close */
 	/* *more false: the end, and the chunk is not used. */

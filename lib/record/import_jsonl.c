@@ -72,6 +72,37 @@ static ds_rc add_lines(work *w, ds_err *e)
 	}
 }
 
+static bool line_ends_between(const char *text, size_t from, size_t to)
+{
+	return from < to && (text[from] == '\n' || memchr(text + from, '\n', to - from));
+}
+
+/*
+ * The usual chunk: an object a line and nothing wrong. Lines are not looked for: where every object
+ * has a LF behind it and there are as many objects as lines, no LF can be within one. false: it is
+ * another kind of chunk, to be taken line by line; what was added is to be dropped.
+ */
+static bool add_at_once(work *w)
+{
+	ds_str all = w->ch->bytes;
+	uint64_t limit = w->ch->input->common->max_record;
+	ds_json_scan s = { .text = all.at, .end = all.n, .index = w->index };
+	size_t behind = 0;
+	while (w->index && ds_json_peek(&s) && s.at < s.end) {
+		if (w->rows.n && !line_ends_between(all.at, behind, s.at))
+			return false;
+		size_t first = s.at;
+		if (!ds_json_columns_add(w->columns, &s))
+			return false;
+		behind = s.index[-1] + 1u;
+		if (limit && behind - first > limit)
+			return false;
+		ds_rows_add(&w->rows, w->ch->mem, w->rows.n);
+	}
+	return w->rows.n == w->ch->n_records &&
+	       (all.at[all.n - 1] != '\n' || line_ends_between(all.at, behind, all.n));
+}
+
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	DS_AUTO(ds_json_columns) columns =
@@ -81,7 +112,13 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	uint64_t lone = 0;
 	if (ch->bytes.n <= INDEX_UP_TO)
 		w.index = ds_json_index_make(index, ch->bytes);
-	ds_rc rc = add_lines(&w, e);
+	const uint32_t *tokens = w.index;
+	ds_rc rc = DS_OK;
+	if (!add_at_once(&w)) {
+		ds_json_columns_reset(columns);
+		w = (work){ .ch = ch, .columns = columns, .index = tokens };
+		rc = add_lines(&w, e);
+	}
 	ds_source_give_index(ch->input->source, index);
 	DS_TRY(rc);
 	DS_TRY(ds_json_columns_finish(columns, out, &lone, e));
@@ -94,6 +131,7 @@ const ds_importer ds_import_jsonl = {
 	.name = "jsonl",
 	.what = "JSON Lines, an object a line",
 	.suffixes = ".jsonl .ndjson .jsonlines",
+	.keeps_bytes = true,
 	.cut = ds_cut_lines,
 	.parse = parse,
 };

@@ -177,6 +177,14 @@ void ds_json_columns_undo(ds_json_columns *c)
 	take_row_back(c);
 }
 
+void ds_json_columns_reset(ds_json_columns *c)
+{
+	ds_map_free(c->by_name);
+	c->by_name = NULL;
+	c->n = c->n_rows = c->next = 0;
+	c->more = (ds_json_cells){ NULL, 0, 0 };
+}
+
 uint32_t ds_json_columns_rows(const ds_json_columns *c)
 {
 	return c->n_rows;

@@ -25,6 +25,7 @@ DS_AUTO_WITH(ds_json_columns, ds_json_columns_free)
 /* One object as the next row. false: s says why, and there is no such row. */
 bool ds_json_columns_add(ds_json_columns *c, ds_json_scan *s);
 void ds_json_columns_undo(ds_json_columns *c); /* takes the last row back */
+void ds_json_columns_reset(ds_json_columns *c); /* no rows, no columns */
 uint32_t ds_json_columns_rows(const ds_json_columns *c);
 /* lone: surrogates that had no other half are added to it. */
 DS_MUST ds_rc ds_json_columns_finish(ds_json_columns *c, ds_block **out, uint64_t *lone, ds_err *e);

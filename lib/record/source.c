@@ -261,8 +261,10 @@ static ds_rc open_exec(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 
 static void close_now(ds_source *s)
 {
-	ds_in_close(s->now->in);
-	s->now->in = NULL;
+	if (!s->now->map.at) { /* else threads may still look into it */
+		ds_in_close(s->now->in);
+		s->now->in = NULL;
+	}
 	ds_buf_free(&s->now->carry);
 	s->now = NULL;
 }
@@ -274,7 +276,7 @@ static ds_rc cut_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 	ds_chunk *ch = new_chunk(mem, s->now);
 	uint64_t before = s->now->in ? ds_in_file_offset(s->now->in) : 0;
 	DS_TRY(s->now->importer->cut(s->now, ch, &more, e));
-	if (more && s->now->in)
+	if (more && s->now->in && !ch->input_bytes)
 		ch->input_bytes = ds_in_file_offset(s->now->in) - before;
 	if (more)
 		*out = ch;
