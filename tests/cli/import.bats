@@ -27,7 +27,7 @@ seams() {
 		{"i":-9223372036854775808,"f":-0.0,"t":false}
 		{"i":12345678901234567890,"f":1e400,"":"empty key"}
 		{}
-		{"f":0.1000000000000000055511151231257827,"i":-0}
+		{"i":-0,"f":0.1000000000000000055511151231257827}
 	END
 	for size in 1 7 64 700 1000000; do DS_BLOCK=$size jl a.jsonl | diff a.jsonl -; done
 	dsrec cat -q a.jsonl | dsrec cat -q | dsrec cat -q --to jsonl | diff a.jsonl -
