@@ -14,14 +14,17 @@
 #include "text/unicode.h"
 
 enum {
-	SLOT_BITS = 16, /* pairs of 32-byte slots: 4 MiB */
+	SLOT_BITS = 17, /* pairs of 32-byte slots: 8 MiB */
 	WIDE_BITS = 13, /* pairs of 64-byte slots: 1 MiB */
 	SHORT = 15,     /* longest key of a slot, and of a wide one */
 	LONG = 31,
 	SHORT_IDS = 4,
+	UNCUT = 6, /* bytes up to which a piece of an unspaced script is looked up at once */
 	PART = 0x80, /* in a key's length byte: part of a piece, where that makes a difference */
 	LONG_IDS = 8,
 };
+
+#define IS_LONG UINT32_MAX
 
 typedef struct {
 	uint64_t key[2];
@@ -195,7 +198,7 @@ static size_t encode_part(
 	return find_short(t, s, key, hash_key(key[0], key[1]), out);
 }
 
-/* A piece over SHORT bytes. */
+/* A piece over SHORT bytes, or one that may be worth cutting. */
 static __attribute__((noinline)) size_t encode_long(
 	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, uint32_t *out)
 {
@@ -212,7 +215,7 @@ static __attribute__((noinline)) size_t encode_long(
 }
 
 /* Keys and slots of the pieces of one turn; the slots start coming in. */
-static void prepare(ds_tok_scratch *s, const uint8_t *text, size_t n, size_t from, size_t k)
+static void prepare(const ds_tok *t, ds_tok_scratch *s, const uint8_t *text, size_t n, size_t from, size_t k)
 {
 	uint8_t tail[32] = { 0 }; /* the last bytes, so that 16 can always be read */
 	size_t tail_at = n > 16 ? n - 16 : 0;
@@ -225,11 +228,16 @@ static void prepare(ds_tok_scratch *s, const uint8_t *text, size_t n, size_t fro
 		memcpy(&lo, p, 8);
 		memcpy(&hi, p + 8, 8);
 		lo &= mask[0];
-		hi = (hi & mask[1]) | (uint64_t)len << 56;
+		hi &= mask[1];
+		/* Bytes from 0xe0 begin characters of unspaced scripts: such pieces are cut first. */
+		uint64_t wide = (lo & lo << 1 & lo << 2) | (hi & hi << 1 & hi << 2);
 		s->keys[i][0] = lo;
+		hi |= (uint64_t)len << 56;
 		s->keys[i][1] = hi;
 		s->slot_of[i] = hash_key(lo, hi);
 		__builtin_prefetch(&s->slots[s->slot_of[i]]);
+		if (len > SHORT || (len > UNCUT && wide & 0x8080808080808080u && t->crossed))
+			s->slot_of[i] = IS_LONG;
 		from = s->ends[i];
 	}
 }
@@ -242,11 +250,11 @@ static size_t encode_plain(const ds_tok *t, ds_tok_scratch *s, ds_str text, size
 	ds_scan_begin(&s->scan, t->pattern, p, text.n);
 	while ((k = ds_scan_next(&s->scan, s->ends)) > 0) {
 		uint32_t *out = room(s, n_out, s->ends[k - 1] - from + 16), *w = out;
-		prepare(s, p, text.n, from, k);
+		prepare(t, s, p, text.n, from, k);
 		for (size_t i = 0; i < k; i++) {
 			size_t len = s->ends[i] - from;
-			w += len <= SHORT ? find_short(t, s, s->keys[i], s->slot_of[i], w) :
-					    encode_long(t, s, p + from, len, w);
+			w += s->slot_of[i] != IS_LONG ? find_short(t, s, s->keys[i], s->slot_of[i], w) :
+							encode_long(t, s, p + from, len, w);
 			from = s->ends[i];
 		}
 		n_out += (size_t)(w - out);

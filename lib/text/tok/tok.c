@@ -195,7 +195,7 @@ uint32_t tok_lookup(const ds_tok *t, ds_str bytes)
 
 static void build_merges(ds_tok *t)
 {
-	size_t n = power_of_two(t->n_pairs * 2);
+	size_t n = power_of_two(t->n_pairs + t->n_pairs / 2);
 	t->merges = ds_mem_get(n * sizeof(*t->merges));
 	memset(t->merges, 0xff, n * sizeof(*t->merges));
 	t->merge_mask = n - 1;
