@@ -44,11 +44,10 @@ static bool wanted(const ds_pipe *p, uint16_t kind)
 /* Optional blocks that the input had before this chunk go out before it. */
 static void take_opts(ds_pipe *p, ds_work *w)
 {
-	size_t n;
-	const ds_opt *opts = ds_source_opts(p->source, &n);
-	for (; p->n_opts < n; p->n_opts++)
-		if (wanted(p, opts[p->n_opts].kind))
-			ds_work_opt(w, opts[p->n_opts]);
+	w->seen = ds_source_opts(p->source, &w->n_seen);
+	for (; p->n_opts < w->n_seen; p->n_opts++)
+		if (wanted(p, w->seen[p->n_opts].kind))
+			ds_work_opt(w, w->seen[p->n_opts]);
 }
 
 /* Once, when the first chunk or the end is known: then so are chain and optional blocks. */
@@ -57,6 +56,7 @@ static ds_rc begin(ds_pipe *p, ds_work *w, ds_err *e)
 	if (p->begun)
 		return DS_OK;
 	p->begun = true;
+	w->seen = ds_source_opts(p->source, &w->n_seen);
 	if (p->s->begin)
 		DS_TRY(p->s->begin(p->s->state, w, e));
 	return ds_sink_open(&p->sink, p->c, ds_report_chain(p, false), e);

@@ -54,6 +54,8 @@ struct ds_work {
 	outgoing_list emitted, out;
 	ds_opt *opts; /* to be written before the block */
 	size_t n_opts;
+	const ds_opt *seen; /* the inputs', when the chunk was taken */
+	size_t n_seen;
 	ds_rc rc;
 	ds_err err;
 };

@@ -200,7 +200,8 @@ void ds_work_swallow_opt(ds_work *w, uint16_t kind)
 
 const ds_opt *ds_work_opts(ds_work *w, size_t *n)
 {
-	return ds_source_opts(w->pipe->source, n);
+	*n = w->n_seen;
+	return w->seen;
 }
 
 bool ds_work_saw(ds_work *w, const char *format)

@@ -66,14 +66,14 @@ static uint32_t *list_get(trainer *t, unsigned log2)
 	uint32_t *p = t->free_lists[log2];
 	if (!p)
 		return (uint32_t *)(void *)ds_arena_bytes(t->mem, sizeof(*p) << log2);
-	memcpy(&t->free_lists[log2], p, sizeof(p));
+	memcpy(&t->free_lists[log2], p, sizeof(uint32_t *));
 	return p;
 }
 
 static void list_put(trainer *t, uint32_t *p, uint32_t cap)
 {
 	unsigned log2 = (unsigned)__builtin_ctz(cap);
-	memcpy(p, &t->free_lists[log2], sizeof(p));
+	memcpy(p, &t->free_lists[log2], sizeof(uint32_t *));
 	t->free_lists[log2] = p;
 }
 
