@@ -86,6 +86,12 @@ uint32_t ds_seen_first(ds_seen *s, uint32_t number)
 	return number;
 }
 
+bool ds_seen_same(const ds_seen *s, uint32_t a, uint32_t b)
+{
+	ds_h128 x = ds_seen_get(s, a)->key, y = ds_seen_get(s, b)->key;
+	return s->plan.exact && x.lo == y.lo && x.hi == y.hi;
+}
+
 void ds_seen_join(ds_seen *s, uint32_t a, uint32_t b)
 {
 	a = ds_seen_first(s, a);

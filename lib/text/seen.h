@@ -54,6 +54,7 @@ void ds_seen_take(ds_seen *s, void *sketches); /* memory of ds_mem_get that item
 uint64_t ds_seen_count(const ds_seen *s);
 uint64_t ds_seen_full(const ds_seen *s);             /* buckets that reached DS_BUCKET_MOST */
 uint32_t ds_seen_first(ds_seen *s, uint32_t number); /* of its cluster, where the plan joins */
+bool ds_seen_same(const ds_seen *s, uint32_t a, uint32_t b); /* exact keys are equal */
 
 typedef struct { /* what a text is called outside */
 	ds_str text;

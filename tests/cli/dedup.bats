@@ -118,3 +118,32 @@ many() {
 	[ "$output" = "so, ${w#one }" ]
 	run -4 dsdedup -q --against absent.jsonl in.jsonl
 }
+
+@test "--keep takes the longest or the best of a cluster, the earlier of equals" {
+	cat >k.jsonl <<'END'
+{"id":"a","text":"one two three","s":1}
+{"id":"b","text":"one, two, three.","s":2}
+{"id":"z","text":"zz"}
+{"id":"c","text":"ONE two three","s":7.5}
+{"id":"d","text":"zz","s":-1}
+{"id":"e","n":1}
+END
+	kept() { dsdedup -q "$@" k.jsonl --to jsonl | sed 's/{"id":"\(.\)".*/\1/' | tr -d '\n'; }
+	[ "$(kept)" = aze ]
+	[ "$(kept --keep longest)" = bze ]
+	[ "$(kept --keep max:s)" = cde ]
+	[ "$(DS_BLOCK=64 kept -j 3 --keep max:s)" = cde ]
+	[ "$(dsdedup -q --keep max:s --mark k.jsonl --to jsonl | grep -c '"dup_of":"c"')" -eq 2 ]
+	dsdedup --keep longest k.jsonl --to jsonl 2>err >/dev/null
+	grep -q '6 records in, 3 out (1 exact, 2 near)' err
+}
+
+@test "--keep needs an input that can be read twice, and numbers" {
+	echo '{"text":"a","s":"x"}' >k.jsonl
+	run -2 --separate-stderr dsdedup --keep longest <k.jsonl
+	[ "$stderr" = "dsdedup: --keep reads its input twice, and stdin can be read once" ]
+	run -1 --separate-stderr dsdedup --keep max:s k.jsonl
+	[[ $stderr == *"field 's' is no number" ]] && [ "${#stderr_lines[@]}" -eq 1 ]
+	run -2 dsdedup --keep shortest k.jsonl
+	run -2 dsdedup --keep longest --scope line k.jsonl
+}

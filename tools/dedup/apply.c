@@ -67,8 +67,10 @@ static ds_rc mark_rows(const applier *a, ds_block *b, const signed_block *s, ds_
 		text &= !id.is_number;
 		n++;
 	}
-	if (!n)
+	if (!n) {
+		ds_block_remove(b, "dup_of"); /* of an earlier run */
 		return DS_OK;
+	}
 	ds_type type = number ? DS_T_I64 : text ? DS_T_UTF8 : DS_T_JSON;
 	ds_colb *to = ds_colb_new(b, "dup_of", type);
 	ds_buf json = { 0 };
@@ -165,18 +167,37 @@ static size_t drop_rows(applier *a, ds_work *w, const signed_block *s)
 	return n;
 }
 
-ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e)
+static ds_rc compare(applier *a, ds_block *b, signed_block *s, const ds_seen_id *ids, ds_err *e)
 {
-	uint64_t first = ds_seen_count(a->seen), was_full = ds_seen_full(a->seen);
-	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
-	if (a->plan->named)
-		DS_TRY(name_rows(b, a->plan->add_id, ids, e));
+	uint64_t first = ds_seen_count(a->seen);
 	ds_seen_take(a->seen, s->sketches);
 	s->sketches = NULL;
 	DS_TRY(ds_seen_add(a->seen, s->items, s->n_items, e));
 	for (uint32_t row = 0; a->plan->named && row < b->n_rows; row++)
 		for (size_t i = s->rows[row].first; i < s->rows[row].first + s->rows[row].n; i++)
 			ds_seen_name(a->seen, (uint32_t)(first + i), ids[row]);
+	return DS_OK;
+}
+
+ds_rc apply_learn(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e)
+{
+	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
+	if (a->plan->named)
+		DS_TRY(name_rows(b, false, ids, e));
+	DS_TRY(compare(a, b, s, ids, e));
+	return keeper_learn(a->keeper, b, s, e);
+}
+
+ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e)
+{
+	uint64_t was_full = ds_seen_full(a->seen);
+	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
+	if (a->plan->named)
+		DS_TRY(name_rows(b, a->plan->add_id, ids, e));
+	if (a->keeper)
+		DS_TRY(keeper_decide(a->keeper, a->seen, s, e));
+	else
+		DS_TRY(compare(a, b, s, ids, e));
 	a->n_records += b->n_rows;
 	ds_work_count(w, COUNT_FULL, ds_seen_full(a->seen) - was_full);
 	size_t n = drop_rows(a, w, s);

@@ -47,6 +47,15 @@ DS_AUTO_WITH(against, against_free)
 DS_MUST ds_rc index_load(ds_seen *s, const char *path, ds_err *e);
 DS_MUST ds_rc index_save(const ds_seen *s, const char *path, ds_err *e);
 
+/* Which of a cluster stays, with --keep longest and max:FIELD. */
+typedef struct keeper keeper;
+DS_MUST ds_rc keeper_new(keeper **out, const char *which, const ds_common *c, ds_err *e);
+void keeper_free(keeper *k);
+DS_MUST ds_rc keeper_learn(
+	keeper *k, ds_block *b, const signed_block *s, ds_err *e); /* reading once */
+void keeper_choose(keeper *k, ds_seen *seen);
+DS_MUST ds_rc keeper_decide(keeper *k, ds_seen *seen, signed_block *s, ds_err *e); /* and again */
+
 /* One a thread. */
 typedef struct signer signer;
 signer *signer_new(const plan *p, const ds_minhash *perm, const against *evil);
@@ -60,8 +69,11 @@ extern const char *const apply_counters[];
 typedef struct {
 	const plan *plan;
 	ds_seen *seen;
+	keeper *keeper; /* NULL: the first stays */
 	uint64_t n_records, n_exact, n_near;
 } applier;
+/* The first of two readings: compares and names the items of a block, and teaches the keeper. */
+DS_MUST ds_rc apply_learn(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e);
 DS_MUST ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e);
 
 #endif

@@ -29,6 +29,7 @@ typedef struct {
 	ds_minhash *perm;
 	against *evil;
 	applier applier;
+	keeper *keeper;
 } dedup;
 
 static ds_rc read_methods(ds_seen_plan *p, ds_err *e)
@@ -102,7 +103,7 @@ static ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 	p->seen.distance = (unsigned)opt.distance;
 	p->seen.seed = c->seed;
 	p->seen.verify = opt.verify;
-	p->seen.join = opt.clusters;
+	p->seen.join = opt.clusters || strcmp(opt.keep, "first") != 0;
 	p->scope = (scope)place_of(opt.scope, SCOPES);
 	p->mark = opt.mark;
 	p->seen.scope = p->scope;
@@ -112,6 +113,9 @@ static ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE,
 			"--scope %s cuts texts, so there is nothing for --%s to name", opt.scope,
 			p->mark ? "mark" : "clusters");
+	if (strcmp(opt.keep, "first") != 0 && (p->scope != SCOPE_TEXT || opt.index))
+		return ds_fail(
+			e, DS_USAGE, "--keep %s goes with neither --scope nor --index", opt.keep);
 	return read_bands(&p->seen, e);
 }
 
@@ -135,6 +139,12 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	dedup *d = state;
 	return apply_block(&d->applier, w, b, signer_result(ds_work_scratch(w)), e);
+}
+
+static ds_rc learn(void *state, ds_work *w, ds_block *b, ds_err *e)
+{
+	dedup *d = state;
+	return apply_learn(&d->applier, w, b, signer_result(ds_work_scratch(w)), e);
 }
 
 static void summary(void *state, ds_buf *out)
@@ -164,6 +174,30 @@ static ds_rc write_clusters(ds_seen *s, const char *path, ds_err *e)
 	return ds_out_finish(out, e);
 }
 
+/* Reads all to learn what is alike; then texts need not be signed again. */
+static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
+{
+	const ds_stage stage = {
+		.name = "dedup",
+		.state = d,
+		.scratch_new = scratch_new,
+		.scratch_free = scratch_free,
+		.work = work,
+		.order = learn,
+	};
+	ds_common first = *c;
+	first.out_path = "/dev/null";
+	first.stats_path = NULL;
+	first.quiet = true;
+	first.on_error = c->on_error == DS_ON_REJECT ? DS_ON_SKIP : c->on_error;
+	DS_TRY(keeper_new(&d->keeper, opt.keep, c, e));
+	d->applier.keeper = d->keeper;
+	DS_TRY(ds_pipe_run(&first, &stage, e));
+	keeper_choose(d->keeper, d->applier.seen);
+	d->plan.seen.exact = d->plan.seen.near = false;
+	return DS_OK;
+}
+
 static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
 {
 	DS_TRY(read_plan(&d->plan, c, e));
@@ -183,6 +217,8 @@ static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
 		.order = order,
 		.summary = summary,
 	};
+	if (strcmp(opt.keep, "first") != 0)
+		DS_TRY(read_first(d, c, e));
 	if (opt.index)
 		DS_TRY(index_load(d->applier.seen, opt.index, e));
 	DS_TRY(ds_pipe_run(c, &stage, e));
@@ -197,6 +233,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	ds_rc rc = run_all(&d, c, e);
 	ds_seen_free(d.applier.seen);
 	against_free(d.evil);
+	keeper_free(d.keeper);
 	ds_minhash_free(d.perm);
 	return rc;
 }
@@ -213,7 +250,7 @@ static const ds_arg args[] = {
 	DS_ARG(0, "distance", &opt.distance, "N",
 		"bits that may differ with simhash, 3 unless said"),
 	DS_ARG(0, "verify", &opt.verify, NULL, "confirm by all shingles, not by 512 of them"),
-	DS_ARG(0, "keep", &opt.keep, "first", "which one of a cluster stays"),
+	DS_ARG(0, "keep", &opt.keep, "WHICH", "first, longest or max:FIELD stays of a cluster"),
 	DS_ARG(0, "mark", &opt.mark, NULL, "drop nothing, name the earlier record in dup_of"),
 	DS_ARG(0, "scope", &opt.scope, SCOPES, "compare and cut lines or paragraphs"),
 	DS_ARG_F(0, "against", &opt.against, "FILE", "drop what shares 13 units in a row with FILE",
