@@ -144,7 +144,7 @@ check-peers: all ## against the reference programs, where they are installed
 	@rc=0; for t in $(wildcard tests/peers/*$(T)*.sh); do echo "$$t"; PATH="$$PWD/$(BUILD)/bin:$$PATH" $$t || rc=1; done; exit $$rc
 
 bench: all ## speed and memory as ratios to the peers, into bench/RESULTS.md
-	@rc=0; for t in $(wildcard bench/*$(T)*.sh); do echo "$$t"; PATH="$$PWD/$(BUILD)/bin:$$PATH" $$t || rc=1; done; exit $$rc
+	@scripts/bench $(T)
 
 golden: test-programs ## rewrite what cases expect, to be read as a diff
 	@for t in $(filter %.case,$(wanted)); do PATH="$$PWD/$(BUILD)/bin:$$PATH" scripts/run-case --golden $$t; done

@@ -28,8 +28,7 @@ struct ds_out {
 	int fd;
 	bool own_fd, finished, is_pipe, is_terminal;
 	char *final_path; /* NULL: written in place */
-	char *temp_path;
-	ds_temp *temp;
+	ds_temp *temp;    /* what is renamed to it */
 	ds_buf *into;     /* memory instead of fd */
 	char *buf;
 	size_t n;
@@ -175,13 +174,18 @@ static ds_rc open_beside(ds_out *o, const char *final, mode_t mode, ds_err *e)
 	int dir = slash ? (int)(slash - final + 1) : 0;
 	ds_buf temp = { 0 };
 	ds_buf_fmt(&temp, "%.*s.%.200s.XXXXXX", dir, final, final + dir);
-	ds_buf_text(&temp);
 	o->final_path = ds_mem_text(final);
-	o->temp_path = temp.at;
-	o->fd = mkostemp(o->temp_path, O_CLOEXEC);
-	if (o->fd < 0)
+	/* Held first: from here on nothing may end the process and leave the file behind. */
+	o->temp = ds_temp_hold(ds_buf_text(&temp));
+	ds_buf_free(&temp);
+	o->fd = mkostemp(ds_temp_path(o->temp), O_CLOEXEC);
+	if (o->fd < 0) {
+		int code = errno;
+		ds_temp_release(o->temp, false);
+		o->temp = NULL;
+		errno = code;
 		return ds_fail_errno(e, "%s", o->name);
-	o->temp = ds_temp_hold(o->temp_path);
+	}
 	o->own_fd = true;
 	if (fchmod(o->fd, mode) != 0)
 		return ds_fail_errno(e, "%s", o->name);
@@ -313,15 +317,14 @@ ds_rc ds_out_flush(ds_out *o, ds_err *e)
 static void sync_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash ? ds_mem_text(path) : ds_mem_text(".");
-	if (slash)
-		dir[slash - path + 1] = '\0';
+	char dir[PATH_MAX] = ".";
+	if (slash && slash - path < PATH_MAX - 1)
+		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path + 1), path);
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		fsync(fd);
 		close(fd);
 	}
-	ds_mem_free(dir);
 }
 
 ds_rc ds_out_finish(ds_out *o, ds_err *e)
@@ -341,7 +344,7 @@ ds_rc ds_out_finish(ds_out *o, ds_err *e)
 			return write_failed(o, e);
 	}
 	if (o->final_path) {
-		if (rename(o->temp_path, o->final_path) != 0)
+		if (rename(ds_temp_path(o->temp), o->final_path) != 0)
 			return write_failed(o, e);
 		ds_temp_release(o->temp, false);
 		o->temp = NULL;
@@ -363,7 +366,6 @@ void ds_out_close(ds_out *o)
 	ds_codec_close(o->codec);
 	ds_mem_free(o->packed);
 	ds_mem_free(o->final_path);
-	ds_mem_free(o->temp_path);
 	ds_mem_free(o->buf);
 	ds_mem_free(o->name);
 	ds_mem_free(o);

@@ -40,6 +40,11 @@ ds_temp *ds_temp_hold(const char *path)
 	return t;
 }
 
+char *ds_temp_path(ds_temp *t)
+{
+	return atomic_load(&t->path);
+}
+
 void ds_temp_release(ds_temp *t, int remove)
 {
 	if (!t)

@@ -320,7 +320,8 @@ ds_rc ds_st_floats(const ds_st_tensor *t, int64_t from, int64_t n, float *out, d
 	double d;
 	switch (t->type) {
 	case DS_ST_F32:
-		memcpy(out, at, (size_t)n * 4);
+		if (n)
+			memcpy(out, at, (size_t)n * 4);
 		return DS_OK;
 	case DS_ST_F64:
 		for (int64_t i = 0; i < n; i++) {
