@@ -248,6 +248,12 @@ void ds_g_tie(ds_graph *g, ds_tid param, const char *also)
 	g->tensors[param].flags |= DS_T_TIED;
 }
 
+void ds_g_freeze(ds_graph *g, ds_tid param)
+{
+	if (param && g->rc == DS_OK)
+		g->tensors[param].flags |= DS_T_FROZEN;
+}
+
 ds_tid ds_g_state(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims)
 {
 	return leaf(g, DS_CLASS_STATE, name, type, rank, dims);

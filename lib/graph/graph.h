@@ -242,6 +242,7 @@ ds_tid ds_g_param(
 	ds_graph *g, const char *name, int rank, const int64_t *dims, ds_init init, unsigned flags);
 /* A file may hold the parameter by this name too. */
 void ds_g_tie(ds_graph *g, ds_tid param, const char *also);
+void ds_g_freeze(ds_graph *g, ds_tid param); /* it is not trained; before ds_graph_compile */
 ds_tid ds_g_state(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims);
 void ds_g_keep(ds_graph *g, ds_tid t, const char *name); /* an output; name may be NULL */
 

@@ -3,9 +3,42 @@
  */
 #include "model/arch.h"
 
+#include <math.h>
+
 static ds_tid input(ds_graph *g, const char *name, int64_t n)
 {
 	return ds_g_input(g, name, DS_I32, DS_DIMS(n));
+}
+
+/* The low-rank branch: scale * B (A dropout(x)), names as PEFT has them. */
+static ds_tid add_lora(
+	ds_graph *g, const ds_lora *l, const char *module, ds_tid x, ds_tid y, ds_linear_shape s)
+{
+	DS_NAME(name_a, DS_LORA_PREFIX "%s.lora_A.weight", module);
+	DS_NAME(name_b, DS_LORA_PREFIX "%s.lora_B.weight", module);
+	float half = (float)(1 / sqrt((double)s.in));
+	ds_tid a =
+		ds_g_param(g, name_a, DS_DIMS(l->r, s.in), (ds_init){ DS_INIT_UNIFORM, half }, 0);
+	ds_tid b = ds_g_param(g, name_b, DS_DIMS(s.out, l->r), (ds_init){ DS_INIT_ZERO, 0 }, 0);
+	x = ds_g_linear(g, ds_g_dropout(g, x, (float)l->dropout), a, 0, false);
+	x = ds_g_linear(g, x, b, 0, false);
+	return ds_g_add(g, y, ds_g_scale(g, x, (float)(l->alpha / (double)l->r)));
+}
+
+ds_tid ds_arch_linear(
+	ds_graph *g, const ds_build *b, const char *module, ds_tid x, ds_linear_shape s)
+{
+	DS_NAME(weight, "%s.weight", module);
+	DS_NAME(bias, "%s.bias", module);
+	int64_t rows = s.in_out ? s.in : s.out, cols = s.in_out ? s.out : s.in;
+	ds_tid w = ds_g_param(g, weight, DS_DIMS(rows, cols), ds_init_normal(s.dev), 0);
+	ds_tid v = s.bias ? ds_g_param(g, bias, DS_DIMS(s.out), (ds_init){ DS_INIT_ZERO, 0 },
+				    DS_T_NO_DECAY)
+			  : 0;
+	ds_tid y = ds_g_linear(g, x, w, v, s.in_out);
+	return b->lora && ds_lora_wants(b->lora, ds_str_of(module))
+		       ? add_lora(g, b->lora, module, x, y, s)
+		       : y;
 }
 
 ds_tid ds_arch_norm(
@@ -64,6 +97,13 @@ static ds_tid head_weight(ds_graph *g, const ds_config *c)
 	return w;
 }
 
+static void freeze_base(ds_graph *g)
+{
+	for (ds_tid i = 1; i < g->n_tensors; i++)
+		if (g->tensors[i].class == DS_CLASS_PARAM && !ds_lora_owns(g->tensors[i].name))
+			ds_g_freeze(g, i);
+}
+
 void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b)
 {
 	int64_t rows = g->batch * g->seq;
@@ -81,6 +121,8 @@ void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b)
 		b->hidden = ds_g_rows(g, b->hidden, b->rows);
 	}
 	ds_tid w = head_weight(g, c);
+	if (b->lora)
+		freeze_base(g);
 	if (b->train) {
 		b->targets = input(g, "targets", rows);
 		b->inv = ds_g_input(g, "inv_targets", DS_F32, DS_DIMS(1));

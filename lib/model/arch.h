@@ -8,6 +8,7 @@
 #define DS_MODEL_ARCH_H
 
 #include "graph/graph.h"
+#include "model/adapter.h"
 #include "model/config.h"
 
 #include <stdio.h>
@@ -15,17 +16,21 @@
 /* What to build beside the trunk, and what came of it. */
 typedef struct {
 	/* asked */
-	bool train;       /* the loss of every row's target; else logits */
-	bool docs;        /* attention stays inside documents: input "first" */
-	int64_t kv_seq;   /* over 0: key/value caches of so many positions, inputs "past" */
-	int64_t n_logits; /* logits of so many rows, input "rows"; 0: of all rows */
+	bool train;          /* the loss of every row's target; else logits */
+	bool docs;           /* attention stays inside documents: input "first" */
+	int64_t kv_seq;      /* over 0: key/value caches of so many positions, inputs "past" */
+	int64_t n_logits;    /* logits of so many rows, input "rows"; 0: of all rows */
+	const ds_lora *lora; /* beside the linears it names, which are frozen; NULL: none */
 	/* got; 0: none */
 	ds_tid ids, positions, first, past, rows; /* inputs, all i32; see model.h */
 	ds_tid targets, inv;                      /* inputs of the loss */
 	ds_tid hidden, logits, loss, nll;
 } ds_build;
 
-enum { DS_ARCH_QKV_BIAS = 1 }; /* ds_arch.traits: q, k and v always have biases */
+enum {                        /* ds_arch.traits */
+	DS_ARCH_QKV_BIAS = 1, /* q, k and v always have biases */
+	DS_ARCH_IN_OUT = 2,   /* the linears' weights are [in, out] */
+};
 
 struct ds_arch {
 	const char *name;       /* model_type */
@@ -40,8 +45,9 @@ struct ds_arch {
 	ds_rc (*finish)(ds_config *c, ds_err *e); /* derives and checks */
 	/* The trunk, from ids to the last norm: returns the hidden states [rows, hidden_size]. */
 	ds_tid (*trunk)(ds_graph *g, const ds_config *c, ds_build *b);
-	const char *embedding; /* the token embedding's name */
-	const char *head;      /* the output projection's name */
+	const char *attention_inputs; /* the linears that q, k and v come from, "a,b" */
+	const char *embedding;        /* the token embedding's name */
+	const char *head;             /* the output projection's name */
 };
 
 extern const ds_arch *const ds_archs[];   /* ends with NULL */
@@ -59,6 +65,14 @@ static inline ds_init ds_init_normal(double deviation)
 {
 	return (ds_init){ DS_INIT_NORMAL, (float)deviation };
 }
+/* A linear layer with its parameters MODULE.weight and .bias, and the adapter b wants for it. */
+typedef struct {
+	int64_t in, out;
+	bool bias, in_out; /* in_out: W is [in, out] */
+	double dev;        /* of the random weights */
+} ds_linear_shape;
+ds_tid ds_arch_linear(
+	ds_graph *g, const ds_build *b, const char *module, ds_tid x, ds_linear_shape s);
 ds_tid ds_arch_norm(ds_graph *g, const ds_config *c, const char *prefix, ds_tid x, ds_tid residual,
 	ds_tid *sum);
 /* q, k, v -> attention output; puts k and v through the caches where b asks for them. */

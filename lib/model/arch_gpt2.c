@@ -22,14 +22,11 @@ static ds_rc finish(ds_config *c, ds_err *e)
 	return DS_OK;
 }
 
-/* x W + b with W [in, out]; deviation 0.02, less for what is added to the residual stream. */
-static ds_tid conv1d(ds_graph *g, const char *prefix, ds_tid x, int64_t in, int64_t out, double dev)
+/* W is [in, out]; deviation 0.02, less for what is added to the residual stream. */
+static ds_tid conv1d(ds_graph *g, const ds_build *b, const char *module, ds_tid x, int64_t in,
+	int64_t out, double dev)
 {
-	DS_NAME(weight, "%s.weight", prefix);
-	DS_NAME(bias, "%s.bias", prefix);
-	ds_tid w = ds_g_param(g, weight, DS_DIMS(in, out), ds_init_normal(dev), 0);
-	ds_tid b = ds_g_param(g, bias, DS_DIMS(out), (ds_init){ DS_INIT_ZERO, 0 }, DS_T_NO_DECAY);
-	return ds_g_linear(g, x, w, b, true);
+	return ds_arch_linear(g, b, module, x, (ds_linear_shape){ in, out, true, true, dev });
 }
 
 static ds_tid attention(ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid x)
@@ -38,23 +35,23 @@ static ds_tid attention(ds_graph *g, const ds_config *c, const ds_build *b, int 
 	DS_NAME(out_name, "transformer.h.%d.attn.c_proj", layer);
 	int64_t n = c->hidden_size;
 	ds_g_at(g, layer, "transformer.h.%d.attn", layer);
-	ds_tid qkv = conv1d(g, qkv_name, x, n, 3 * n, c->init_range);
+	ds_tid qkv = conv1d(g, b, qkv_name, x, n, 3 * n, c->init_range);
 	ds_tid q = ds_g_slice(g, qkv, 0, n);
 	ds_tid k = ds_g_slice(g, qkv, n, n);
 	ds_tid v = ds_g_slice(g, qkv, 2 * n, n);
 	ds_tid y = ds_arch_attend(g, c, b, layer, q, k, v);
-	y = conv1d(g, out_name, y, n, n, c->init_range / sqrt(2.0 * (double)c->n_layers));
+	y = conv1d(g, b, out_name, y, n, n, c->init_range / sqrt(2.0 * (double)c->n_layers));
 	return ds_g_dropout(g, y, (float)c->resid_dropout);
 }
 
-static ds_tid mlp(ds_graph *g, const ds_config *c, int layer, ds_tid x)
+static ds_tid mlp(ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid x)
 {
 	DS_NAME(in_name, "transformer.h.%d.mlp.c_fc", layer);
 	DS_NAME(out_name, "transformer.h.%d.mlp.c_proj", layer);
 	int64_t n = c->hidden_size, m = c->intermediate_size;
 	ds_g_at(g, layer, "transformer.h.%d.mlp", layer);
-	ds_tid y = ds_g_unary(g, conv1d(g, in_name, x, n, m, c->init_range), ds_config_act(c));
-	y = conv1d(g, out_name, y, m, n, c->init_range / sqrt(2.0 * (double)c->n_layers));
+	ds_tid y = ds_g_unary(g, conv1d(g, b, in_name, x, n, m, c->init_range), ds_config_act(c));
+	y = conv1d(g, b, out_name, y, m, n, c->init_range / sqrt(2.0 * (double)c->n_layers));
 	return ds_g_dropout(g, y, (float)c->resid_dropout);
 }
 
@@ -75,7 +72,7 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 		y = attention(g, c, b, i, y);
 		ds_g_at(g, i, "%s", ln_2);
 		y = ds_arch_norm(g, c, ln_2, x, y, &x);
-		delta = mlp(g, c, i, y);
+		delta = mlp(g, c, b, i, y);
 	}
 	ds_g_at(g, -1, "%s", "transformer.ln_f");
 	return ds_arch_norm(g, c, "transformer.ln_f", x, delta, NULL);
@@ -86,6 +83,7 @@ const ds_arch ds_arch_gpt2 = {
 	.class_name = "GPT2LMHeadModel",
 	.help = "GPT-2: learned positions, LayerNorm, GELU",
 	.spelling = 1,
+	.traits = DS_ARCH_IN_OUT,
 	.keys = "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads "
 		"max_position_embeddings bos_token_id eos_token_id pad_token_id rms_norm_eps "
 		"initializer_range embd_pdrop resid_pdrop attention_dropout hidden_act norm_type "
@@ -98,6 +96,7 @@ const ds_arch ds_arch_gpt2 = {
 	.prefix = "transformer.",
 	.finish = finish,
 	.trunk = trunk,
+	.attention_inputs = "c_attn",
 	.embedding = "transformer.wte.weight",
 	.head = "lm_head.weight",
 };

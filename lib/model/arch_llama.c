@@ -72,21 +72,11 @@ static ds_tid frequencies(ds_graph *g, const ds_config *c)
 	return t;
 }
 
-typedef struct {
-	int64_t in, out;
-	bool bias;
-	double dev;
-} shape;
-
-static ds_tid linear(ds_graph *g, const char *prefix, const char *part, ds_tid x, shape s)
+static ds_tid linear(ds_graph *g, const ds_build *b, const char *at, const char *part, ds_tid x,
+	ds_linear_shape s)
 {
-	DS_NAME(weight, "%s.%s.weight", prefix, part);
-	DS_NAME(bias, "%s.%s.bias", prefix, part);
-	ds_tid w = ds_g_param(g, weight, DS_DIMS(s.out, s.in), ds_init_normal(s.dev), 0);
-	ds_tid b = s.bias ? ds_g_param(g, bias, DS_DIMS(s.out), (ds_init){ DS_INIT_ZERO, 0 },
-				    DS_T_NO_DECAY)
-			  : 0;
-	return ds_g_linear(g, x, w, b, false);
+	DS_NAME(module, "%.64s.%s", at, part); /* at is shorter than that */
+	return ds_arch_linear(g, b, module, x, s);
 }
 
 static ds_tid attention(
@@ -97,24 +87,31 @@ static ds_tid attention(
 	bool bias = c->attention_bias || (c->arch->traits & DS_ARCH_QKV_BIAS);
 	ds_rope_attr rope = { .head_dim = (int32_t)c->head_dim, .rot = (int32_t)c->head_dim };
 	ds_g_at(g, layer, "%s", at);
-	ds_tid q = linear(g, at, "q_proj", x, (shape){ n, nq, bias, c->init_range });
-	ds_tid k = linear(g, at, "k_proj", x, (shape){ n, nk, bias, c->init_range });
-	ds_tid v = linear(g, at, "v_proj", x, (shape){ n, nk, bias, c->init_range });
+	ds_tid q = linear(
+		g, b, at, "q_proj", x, (ds_linear_shape){ n, nq, bias, false, c->init_range });
+	ds_tid k = linear(
+		g, b, at, "k_proj", x, (ds_linear_shape){ n, nk, bias, false, c->init_range });
+	ds_tid v = linear(
+		g, b, at, "v_proj", x, (ds_linear_shape){ n, nk, bias, false, c->init_range });
 	q = ds_g_rope(g, q, b->positions, freq, rope);
 	k = ds_g_rope(g, k, b->positions, freq, rope);
 	ds_tid y = ds_arch_attend(g, c, b, layer, q, k, v);
-	return linear(g, at, "o_proj", y, (shape){ nq, n, c->attention_bias, c->init_range });
+	return linear(g, b, at, "o_proj", y,
+		(ds_linear_shape){ nq, n, c->attention_bias, false, c->init_range });
 }
 
-static ds_tid mlp(ds_graph *g, const ds_config *c, int layer, ds_tid x)
+static ds_tid mlp(ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid x)
 {
 	DS_NAME(at, "model.layers.%d.mlp", layer);
 	int64_t n = c->hidden_size, m = c->intermediate_size;
 	ds_g_at(g, layer, "%s", at);
-	ds_tid gate = linear(g, at, "gate_proj", x, (shape){ n, m, c->mlp_bias, c->init_range });
-	ds_tid up = linear(g, at, "up_proj", x, (shape){ n, m, c->mlp_bias, c->init_range });
+	ds_tid gate = linear(g, b, at, "gate_proj", x,
+		(ds_linear_shape){ n, m, c->mlp_bias, false, c->init_range });
+	ds_tid up = linear(g, b, at, "up_proj", x,
+		(ds_linear_shape){ n, m, c->mlp_bias, false, c->init_range });
 	ds_tid y = ds_g_glu(g, gate, up, ds_config_act(c));
-	return linear(g, at, "down_proj", y, (shape){ m, n, c->mlp_bias, c->init_range });
+	return linear(g, b, at, "down_proj", y,
+		(ds_linear_shape){ m, n, c->mlp_bias, false, c->init_range });
 }
 
 static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
@@ -130,7 +127,7 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 		y = attention(g, c, b, i, y, freq);
 		ds_g_at(g, i, "%s", between);
 		y = ds_arch_norm(g, c, between, x, y, &x);
-		delta = mlp(g, c, i, y);
+		delta = mlp(g, c, b, i, y);
 	}
 	ds_g_at(g, -1, "%s", "model.norm");
 	return ds_arch_norm(g, c, "model.norm", x, delta, NULL);
@@ -144,7 +141,8 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 	"hidden_act norm_type tie_word_embeddings"
 #define COMMON \
 	.norm_type = DS_NORM_RMS, .prefix = "model.", .finish = finish, .trunk = trunk, \
-	.embedding = "model.embed_tokens.weight", .head = "lm_head.weight"
+	.attention_inputs = "q_proj,k_proj,v_proj", .embedding = "model.embed_tokens.weight", \
+	.head = "lm_head.weight"
 #define COMMON_DEFAULTS \
 	"hidden_act=silu,rms_norm_eps=1e-6,rope_theta=10000,norm_type=rmsnorm,hidden_size=4096," \
 	"num_hidden_layers=32,num_attention_heads=32,"

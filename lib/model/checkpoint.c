@@ -42,7 +42,7 @@ static ds_rc sync_dir(const char *dir, ds_err *e)
 
 static bool wanted(const ds_tensor *t, ds_class class)
 {
-	return t->class == class && !(t->flags & DS_T_VIEW);
+	return t->class == class && !(t->flags & (DS_T_VIEW | DS_T_FROZEN));
 }
 
 static ds_rc write_class(
@@ -123,11 +123,11 @@ ds_rc ds_ckpt_save(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph
 }
 
 /* A second name for the checkpoint's file costs nothing and cannot fail half way. */
-static bool publish_by_link(path *p, const char *out, int64_t step)
+static bool publish_by_link(path *p, const char *out, int64_t step, const char *file)
 {
 	ds_buf mid = { 0 }, to = { 0 };
-	ds_buf_fmt(&mid, "%s/.model.safetensors", out);
-	ds_buf_fmt(&to, "%s/model.safetensors", out);
+	ds_buf_fmt(&mid, "%s/.%s", out, file);
+	ds_buf_fmt(&to, "%s/%s", out, file);
 	unlink(ds_buf_text(&mid));
 	bool ok = link(join(p, out, "", step, "model.safetensors"), ds_buf_text(&mid)) == 0 &&
 		  rename(ds_buf_text(&mid), ds_buf_text(&to)) == 0;
@@ -143,9 +143,10 @@ ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_gr
 {
 	path p = { 0 };
 	ds_rc rc = DS_OK;
-	if (type != DS_ST_F32 || !publish_by_link(&p, out, s->step)) {
+	const char *file = s->weights ? s->weights : "model.safetensors";
+	if (type != DS_ST_F32 || !publish_by_link(&p, out, s->step, file)) {
 		ds_buf_clear(&p.at);
-		ds_buf_fmt(&p.at, "%s/model.safetensors", out);
+		ds_buf_fmt(&p.at, "%s/%s", out, file);
 		rc = write_class(ds_buf_text(&p.at), x, g, DS_CLASS_PARAM, type, e);
 	}
 	ds_buf_free(&p.at);

@@ -2,7 +2,7 @@
  * checkpoint.h - the state of a run on disk
  *
  * OUT/checkpoint-STEP/ holds model.safetensors, optimizer.safetensors ("NAME.m" and so on) and
- * state.json. It is written as OUT/checkpoint-STEP.part and renamed when everything is on the disk, so a
+ * state.json. Frozen weights are not in it. It is written as OUT/checkpoint-STEP.part and renamed when everything is on the disk, so a
  * checkpoint is whole or not there. Tensors go by their names: another layout can read them.
  */
 #ifndef DS_MODEL_CHECKPOINT_H
@@ -11,14 +11,15 @@
 #include "graph/exec.h"
 #include "model/safetensors.h"
 
-typedef struct {           /* everything that is not a tensor */
-	int64_t step;      /* steps done */
-	int64_t tokens;    /* trained on so far */
-	int64_t log_bytes; /* length of log.jsonl */
-	uint64_t data;     /* ds_rows_identity */
-	double best;       /* smallest eval loss; infinite: none yet */
-	int64_t worse;     /* evaluations since */
-	const char *chain; /* the data's provenance, JSON; not read back */
+typedef struct {             /* everything that is not a tensor */
+	int64_t step;        /* steps done */
+	int64_t tokens;      /* trained on so far */
+	int64_t log_bytes;   /* length of log.jsonl */
+	uint64_t data;       /* ds_rows_identity */
+	double best;         /* smallest eval loss; infinite: none yet */
+	int64_t worse;       /* evaluations since */
+	const char *weights; /* their file in OUT; NULL: model.safetensors; not read back */
+	const char *chain;   /* the data's provenance, JSON; not read back */
 } ds_ckpt;
 
 /* Writes checkpoint-STEP, whole or not at all. */

@@ -17,16 +17,25 @@ enum { CONFIG_BYTES = 16 << 20, INDEX_BYTES = 256 << 20 };
 
 struct ds_model {
 	ds_arena *mem;
-	const char *dir;
+	const char *dir; /* as given */
+	const char
+		*base; /* where config.json and the weights are: dir, or the model of its adapter */
+	ds_lora lora;  /* r 0: dir is no adapter */
+	ds_st *adapter;
 	ds_config config;
 	ds_tok *tok;
 	ds_st **files;
 	size_t n_files;
 };
 
+static const char *join(ds_model *m, const char *dir, ds_str name)
+{
+	return ds_arena_fmt(m->mem, "%s/%.*s", dir, (int)name.n, name.at).at;
+}
+
 static const char *path_in(ds_model *m, ds_str name)
 {
-	return ds_arena_fmt(m->mem, "%s/%.*s", m->dir, (int)name.n, name.at).at;
+	return join(m, m->base, name);
 }
 
 static bool exists(const char *path)
@@ -94,15 +103,45 @@ static ds_rc open_weights(ds_model *m, ds_err *e)
 	return add_file(m, DS_S("model.safetensors"), e);
 }
 
+/* dir is an adapter: its config names the model, by a path from here or from dir. */
+static ds_rc open_adapter(ds_model *m, const char *config, ds_err *e)
+{
+	ds_buf text = { 0 };
+	const char *base = NULL;
+	ds_rc rc = ds_file_read(config, CONFIG_BYTES, &text, e);
+	if (rc == DS_OK) {
+		ds_str kept = ds_arena_str(m->mem, ds_buf_view(&text));
+		rc = ds_lora_parse(&m->lora, kept, &base, m->mem, e);
+		if (rc != DS_OK)
+			rc = ds_at(e, rc, "%s", config);
+	}
+	ds_buf_free(&text);
+	DS_TRY(rc);
+	m->base = exists(join(m, base, DS_S("config.json"))) ? base
+							     : join(m, m->dir, ds_str_of(base));
+	return ds_st_open(&m->adapter, join(m, m->dir, DS_S("adapter_model.safetensors")), e);
+}
+
+static ds_rc open_tok(ds_model *m, ds_err *e)
+{
+	if (exists(join(m, m->dir, DS_S("tokenizer.json"))))
+		return ds_tok_open(&m->tok, m->dir, NULL, e);
+	if (exists(path_in(m, DS_S("tokenizer.json"))))
+		return ds_tok_open(&m->tok, m->base, NULL, e);
+	return DS_OK;
+}
+
 ds_rc ds_model_open(ds_model **out, const char *dir, ds_err *e)
 {
 	DS_AUTO(ds_model) m = DS_NEW(ds_model, 1);
 	m->mem = ds_arena_new(1 << 16);
-	m->dir = ds_arena_str(m->mem, ds_str_of(dir)).at;
+	m->base = m->dir = ds_arena_str(m->mem, ds_str_of(dir)).at;
+	const char *adapter = path_in(m, DS_S("adapter_config.json"));
+	if (exists(adapter))
+		DS_TRY(open_adapter(m, adapter, e));
 	DS_TRY(read_config(m, e));
 	DS_TRY(open_weights(m, e));
-	if (exists(path_in(m, DS_S("tokenizer.json"))))
-		DS_TRY(ds_tok_open(&m->tok, dir, NULL, e));
+	DS_TRY(open_tok(m, e));
 	*out = m;
 	m = NULL;
 	return DS_OK;
@@ -114,6 +153,7 @@ void ds_model_close(ds_model *m)
 		return;
 	for (size_t i = 0; i < m->n_files; i++)
 		ds_st_close(m->files[i]);
+	ds_st_close(m->adapter);
 	ds_tok_close(m->tok);
 	ds_arena_free(m->mem);
 	ds_mem_free(m);
@@ -165,29 +205,96 @@ static bool same_shape(const ds_st_tensor *s, const ds_tensor *t)
 	return true;
 }
 
+static bool is_param(const ds_tensor *t)
+{
+	return t->class == DS_CLASS_PARAM && !(t->flags & DS_T_VIEW) && !ds_lora_owns(t->name);
+}
+
+/* ---- an adapter's share of a weight ---- */
+
+typedef struct {
+	const ds_st_tensor *a, *b; /* [r, in], [out, r] */
+} low_rank;
+
+static ds_rc find_low_rank(const ds_model *m, const ds_tensor *t, low_rank *l, ds_err *e)
+{
+	ds_str name = ds_str_of(t->name);
+	*l = (low_rank){ 0 };
+	if (!m->adapter || !ds_str_ends(name, DS_S(".weight")))
+		return DS_OK;
+	DS_NAME(a, DS_LORA_PREFIX "%.*s.lora_A.weight", (int)name.n - 7, name.at);
+	DS_NAME(b, DS_LORA_PREFIX "%.*s.lora_B.weight", (int)name.n - 7, name.at);
+	l->a = ds_st_find(m->adapter, ds_str_of(a));
+	l->b = ds_st_find(m->adapter, ds_str_of(b));
+	if (!l->a && !l->b)
+		return DS_OK;
+	int64_t r = m->lora.r;
+	if (!l->a || !l->b || l->a->rank != 2 || l->b->rank != 2 || t->rank != 2 ||
+		l->a->dims[0] != r || l->b->dims[1] != r ||
+		l->a->dims[1] * l->b->dims[0] != t->dims[0] * t->dims[1])
+		return ds_fail(
+			e, DS_BAD, "%s: the adapter of '%s' does not fit it", m->dir, t->name);
+	return DS_OK;
+}
+
+/* W[o][i] += scale * sum over r of B[o][r] A[r][i]; W is [in, out] where its rows are A's columns. */
+static void add_product(float *w, int64_t ld, const float *a, const float *b, const int64_t size[3],
+	double scale, bool in_out)
+{
+	int64_t r = size[0], in = size[1], out = size[2];
+	for (int64_t o = 0; o < out; o++) {
+		for (int64_t i = 0; i < in; i++) {
+			double sum = 0;
+			for (int64_t k = 0; k < r; k++)
+				sum += (double)b[o * r + k] * (double)a[k * in + i];
+			w[in_out ? i * ld + o : o * ld + i] += (float)(scale * sum);
+		}
+	}
+}
+
+static ds_rc merge(const ds_model *m, const ds_tensor *t, float *w, ds_err *e)
+{
+	low_rank l;
+	DS_TRY(find_low_rank(m, t, &l, e));
+	if (!l.a)
+		return DS_OK;
+	int64_t size[3] = { m->lora.r, l.a->dims[1], l.b->dims[0] };
+	float *a = ds_mem_get((size_t)(size[0] * size[1]) * 4),
+	      *b = ds_mem_get((size_t)(size[0] * size[2]) * 4);
+	ds_rc rc = ds_st_floats(l.a, 0, size[0] * size[1], a, e);
+	if (rc == DS_OK)
+		rc = ds_st_floats(l.b, 0, size[0] * size[2], b, e);
+	bool in_out = m->config.arch->traits & DS_ARCH_IN_OUT;
+	if (rc == DS_OK)
+		add_product(w, t->ld, a, b, size, m->lora.alpha / (double)m->lora.r, in_out);
+	ds_mem_free(a);
+	ds_mem_free(b);
+	return rc;
+}
+
+/* ---- filling an executor ---- */
+
 static ds_rc check_one(const ds_model *m, const ds_tensor *t, ds_err *e)
 {
 	const ds_st_tensor *s = ds_model_find(m, t->name, t->also);
 	char have[128], want[128];
 	if (!s)
-		return ds_fail(e, DS_BAD, "%s: no tensor '%s'", m->dir, t->name);
+		return ds_fail(e, DS_BAD, "%s: no tensor '%s'", m->base, t->name);
 	if (!same_shape(s, t)) {
 		ds_st_tensor wanted = { .rank = t->rank };
 		for (int i = 0; i < t->rank; i++)
 			wanted.dims[i] = t->dims[i];
 		ds_st_shape(s, have);
 		ds_st_shape(&wanted, want);
-		return ds_fail(e, DS_BAD, "%s: tensor '%s' is %s, the config makes it %s", m->dir,
+		return ds_fail(e, DS_BAD, "%s: tensor '%s' is %s, the config makes it %s", m->base,
 			t->name, have, want);
 	}
+	low_rank l;
 	float none;
-	DS_TRY_AT(ds_st_floats(s, 0, 0, &none, e), e, "%s", m->dir); /* is its type one that can be read? */
+	DS_TRY(find_low_rank(m, t, &l, e));
+	DS_TRY_AT(ds_st_floats(s, 0, 0, &none, e), e, "%s",
+		m->dir); /* is its type one that can be read? */
 	return DS_OK;
-}
-
-static bool is_param(const ds_tensor *t)
-{
-	return t->class == DS_CLASS_PARAM && !(t->flags & DS_T_VIEW);
 }
 
 ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
@@ -204,6 +311,7 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 		int64_t cols = ds_t_cols(t);
 		for (int64_t row = 0; row < ds_t_rows(t); row++)
 			DS_TRY(ds_st_floats(s, row * cols, cols, out + row * t->ld, e));
+		DS_TRY(merge(m, t, out, e));
 	}
 	return DS_OK;
 }
@@ -217,6 +325,11 @@ static bool is_buffer(ds_str name)
 		if (ds_str_ends(name, ds_str_of(ends[i])))
 			return true;
 	return false;
+}
+
+bool ds_model_is_adapter(const ds_model *m)
+{
+	return m->adapter != NULL;
 }
 
 ds_str ds_model_unused(const ds_model *m, const ds_graph *g)

@@ -44,6 +44,8 @@ void ds_model_close(ds_model *m); /* NULL is fine */
 DS_AUTO_WITH(ds_model, ds_model_close)
 
 const char *ds_model_dir(const ds_model *m);
+/* Is the directory an adapter of another model? Its low-rank products are then added on loading. */
+bool ds_model_is_adapter(const ds_model *m);
 const ds_config *ds_model_config(const ds_model *m);
 const ds_tok *ds_model_tok(const ds_model *m); /* NULL: the directory has no tokenizer */
 

@@ -152,6 +152,39 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	grep -q '"lr": 1e-05' tuned/log.jsonl
 }
 
+@test "LoRA trains its adapters alone, goes on, and its directory is a model" {
+	head -n 20 text.txt >held.txt
+	dstrain "${tiny[@]}" --max-steps 10 --out base text.txt
+	lora=(--model base --tune lora --set "lora_r=4,lora_alpha=8,lr=1e-2,seq=32,batch_tokens=128" -q)
+	dstrain "${lora[@]}" --max-steps 12 --eval-data held.txt --save-every 5 --out whole text.txt
+	[ -s whole/adapter_config.json ] && [ -s whole/adapter_model.safetensors ]
+	[ ! -e whole/model.safetensors ]
+	# A [4, 32] and B [96, 4] in each of two layers
+	[ "$(dstrain "${lora[@]}" --dry-run text.txt | sed -n 's/^parameters .*, trained \([0-9]*\) .*/\1/p')" = 1024 ]
+	dstrain "${lora[@]}" --max-steps 12 --eval-data held.txt --save-every 5 --out cut text.txt &
+	for _ in $(seq 400); do [ -e cut/checkpoint-5 ] && break; sleep 0.02; done
+	kill -9 $! || true
+	wait $! || true
+	dstrain "${lora[@]}" --max-steps 12 --eval-data held.txt --save-every 5 --out cut --resume text.txt
+	cmp whole/adapter_model.safetensors cut/adapter_model.safetensors
+	cmp <(figures whole) <(figures cut)
+	# merged on reading, it gives the loss that was measured in training
+	want=$(sed -n 's/.*"eval_loss": \([0-9.]*\).*/\1/p' whole/log.jsonl)
+	got=$(dseval ppl -m whole held.txt --seq 32 --json -q | sed 's/.*"score":\([0-9.]*\).*/\1/')
+	awk -v a="$want" -v b="$got" 'BEGIN { d = a - log(b); exit !(d < 0.02 && d > -0.02) }'
+}
+
+@test "adapters that cannot be are refused" {
+	dstrain "${tiny[@]}" --max-steps 1 --out base text.txt
+	says 2 "tune=lora adapts a model directory, 'gpt2' is none" \
+		dstrain "${tiny[@]}" --tune lora --max-steps 1 --out o1 text.txt
+	says 2 "the model has no linear layer 'q_proj'" dstrain --model base --tune lora \
+		--target-modules q_proj --set seq=32,batch_tokens=128 --max-steps 1 --out o2 text.txt
+	dstrain --model base --tune lora --set seq=32,batch_tokens=128 --max-steps 1 --out l -q text.txt
+	says 2 "l is an adapter itself" dstrain --model l --tune lora \
+		--set seq=32,batch_tokens=128 --max-steps 1 --out o3 text.txt
+}
+
 @test "Llama, Mistral and Qwen2 train" {
 	for m in llama mistral qwen2; do
 		dstrain --model "$m" -q --max-steps 3 --out "$m" --set \

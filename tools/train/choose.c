@@ -85,6 +85,23 @@ static ds_rc read_config(train_run *r, const char *path, ds_err *e)
 	return rc;
 }
 
+static ds_rc choose_adapter(train_run *r, ds_err *e)
+{
+	const train_keys *k = &r->o->keys;
+	const char *targets = k->target_modules;
+	if (!r->from)
+		return ds_fail(
+			e, DS_USAGE, "tune=lora adapts a model directory, '%s' is none", k->model);
+	if (ds_model_is_adapter(r->from))
+		return ds_fail(e, DS_USAGE,
+			"%s is an adapter itself: dsexport safetensors merges it", k->model);
+	if (!targets || strcmp(targets, "query_key_value") == 0)
+		targets = r->config.arch->attention_inputs;
+	r->lora = (ds_lora){ k->lora_r, k->lora_alpha, k->lora_dropout, targets };
+	r->state.weights = "adapter_model.safetensors";
+	return DS_OK;
+}
+
 /*
  * A preset's name is the preset, also where a folder is called so (./gpt2 is the folder). fixed: the
  * vocabulary is the model's, whatever the data says.
@@ -93,10 +110,11 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 {
 	const char *model = r->o->keys.model;
 	*fixed = true;
-	if (r->state.step) {
+	bool lora = r->o->keys.tune == TUNE_LORA, own = r->state.step && !lora;
+	if (r->state.step && is_file(in_out(r, "tokenizer.json")))
+		DS_TRY(ds_tok_open(&r->kept_tok, r->out, NULL, e));
+	if (own) {
 		DS_TRY(read_config(r, in_out(r, "config.json"), e));
-		if (is_file(in_out(r, "tokenizer.json")))
-			DS_TRY(ds_tok_open(&r->kept_tok, r->out, NULL, e));
 	} else if (is_folder(model) && !ds_config_is_preset(ds_str_of(model))) {
 		DS_TRY(ds_model_open(&r->from, model, e));
 		r->config = *ds_model_config(r->from);
@@ -106,12 +124,12 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 		DS_TRY(ds_config_preset(&r->config, ds_str_of(model), r->mem, e));
 		*fixed = false;
 	}
-	for (size_t i = 0; i < r->o->n_model && !r->state.step; i++)
+	for (size_t i = 0; i < r->o->n_model && !own; i++)
 		DS_TRY(ds_config_set(
 			&r->config, r->o->model[i].name, r->o->model[i].value, r->mem, e));
 	if (ds_config_given(&r->config, "vocab_size"))
 		*fixed = true;
-	return DS_OK;
+	return lora ? choose_adapter(r, e) : DS_OK;
 }
 
 static int64_t special(const ds_tok *t, ds_tok_special_kind kind)
@@ -216,7 +234,7 @@ static ds_rc choose_steps(train_run *r, ds_err *e)
 		}
 	}
 	if (k->lr < 0)
-		k->lr = r->from ? 1e-5 : 3e-4;
+		k->lr = r->lora.r ? 2e-4 : r->from ? 1e-5 : 3e-4;
 	r->schedule = (ds_schedule){ names[k->scheduler], k->lr, k->warmup_steps,
 		r->steps ? r->steps : 1 };
 	return ds_schedule_check(&r->schedule, e);

@@ -11,7 +11,9 @@
 #include "model/config.h"
 
 typedef struct { /* the keys; config.ini holds them all */
-	const char *model, *eval_data;
+	const char *model, *eval_data, *target_modules;
+	int64_t lora_r;
+	double lora_alpha, lora_dropout;
 	int task, precision, optimizer, scheduler, tune, save_dtype;
 	double lr; /* below 0: by what is trained */
 	double weight_decay, max_norm, epochs, beta1, beta2, epsilon;
@@ -19,7 +21,7 @@ typedef struct { /* the keys; config.ini holds them all */
 	int64_t save_every, save_total_limit, log_every, eval_every, eval_batches, patience, seed;
 	bool doc_attention;
 } train_keys;
-enum { EVERY_EPOCH = -1 };
+enum { EVERY_EPOCH = -1, TUNE_FULL = 0, TUNE_LORA = 1 };
 
 typedef struct {
 	ds_str name, value;

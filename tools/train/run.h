@@ -42,6 +42,7 @@ typedef struct {
 	const char *const *data;
 	size_t n_data;
 	ds_config config;
+	ds_lora lora;     /* r 0: everything is trained */
 	ds_model *from;   /* a model directory to start from, or NULL */
 	ds_tok *kept_tok; /* OUT/tokenizer.json of a run that goes on */
 	ds_rows *rows, *eval_rows;
@@ -62,6 +63,7 @@ typedef struct {
 /* setup.c */
 DS_MUST ds_rc train_open(train_run *r, ds_err *e);
 void train_close(train_run *r);
+DS_MUST ds_rc train_build(train_run *r, train_engine *t, ds_err *e);
 DS_MUST ds_rc train_make_engine(
 	train_run *r, train_engine *t, bool train, ds_exec_opts opts, ds_err *e);
 /* choose.c: options, model and data, everything that needs no memory yet */

@@ -32,39 +32,57 @@ static ds_rc check_memory(const train_run *r, const ds_graph *g, ds_err *e)
 		ds_human_bytes(need, (double)bytes), ds_human_bytes(have, pages * page));
 }
 
+ds_rc train_build(train_run *r, train_engine *t, ds_err *e)
+{
+	t->g = ds_graph_new(r->micro_rows, r->seq);
+	t->b = (ds_build){
+		.train = true, .docs = r->o->keys.doc_attention, .lora = r->lora.r ? &r->lora : NULL
+	};
+	ds_arch_build(t->g, &r->config, &t->b);
+	return r->lora.r ? ds_lora_check(&r->lora, t->g, e) : DS_OK;
+}
+
 ds_rc train_make_engine(train_run *r, train_engine *t, bool train, ds_exec_opts opts, ds_err *e)
 {
 	ds_compile c = r->compile;
 	c.train = train;
-	t->g = ds_graph_new(r->micro_rows, r->seq);
-	t->b = (ds_build){ .train = true, .docs = r->o->keys.doc_attention };
-	ds_arch_build(t->g, &r->config, &t->b);
+	DS_TRY(train_build(r, t, e));
 	DS_TRY(ds_graph_compile(t->g, &c, e));
 	DS_TRY(check_memory(r, t->g, e));
 	return ds_exec_new(&t->x, t->g, ds_backend_cpu(), r->pool, opts, e);
 }
 
-static ds_rc fill_weights(train_run *r, ds_err *e)
+static ds_rc load_directory(train_run *r, ds_err *e)
 {
 	train_engine *t = &r->train;
-	if (r->state.step) {
-		int64_t step = r->state.step;
-		DS_TRY(ds_ckpt_load(r->out, step, &r->state, t->x, t->g, e));
-		if (r->state.data != ds_rows_identity(r->rows))
-			return ds_fail(e, DS_USAGE, "%s: the data is not that of checkpoint-%lld",
-				r->out, (long long)step);
-		return DS_OK;
-	}
-	if (!r->from) {
-		ds_exec_init(t->x, (uint64_t)r->o->keys.seed);
-		return DS_OK;
-	}
 	DS_TRY(ds_model_load(r->from, t->x, t->g, e));
 	ds_str unused = ds_model_unused(r->from, t->g);
 	if (unused.at)
 		ds_warn(r->c, "%s: tensor '%.*s' is not part of this model", ds_model_dir(r->from),
 			DS_FMT(unused));
 	return DS_OK;
+}
+
+static ds_rc load_checkpoint(train_run *r, ds_err *e)
+{
+	int64_t step = r->state.step;
+	const char *weights = r->state.weights;
+	DS_TRY(ds_ckpt_load(r->out, step, &r->state, r->train.x, r->train.g, e));
+	r->state.weights = weights;
+	if (r->state.data != ds_rows_identity(r->rows))
+		return ds_fail(e, DS_USAGE, "%s: the data is not that of checkpoint-%lld", r->out,
+			(long long)step);
+	return DS_OK;
+}
+
+/* Adapters begin at random over the weights of a directory; a checkpoint replaces what is trained. */
+static ds_rc fill_weights(train_run *r, ds_err *e)
+{
+	if (!r->from || r->lora.r)
+		ds_exec_init(r->train.x, (uint64_t)r->o->keys.seed);
+	if (r->from)
+		DS_TRY(load_directory(r, e));
+	return r->state.step ? load_checkpoint(r, e) : DS_OK;
 }
 
 static void make_rows(train_run *r)

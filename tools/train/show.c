@@ -43,9 +43,7 @@ ds_rc train_show(train_run *r, ds_err *e)
 	ds_compile c = {
 		.train = true, .optimizer = "adamw", .max_norm = (float)r->o->keys.max_norm
 	};
-	t->g = ds_graph_new(r->micro_rows, r->seq);
-	t->b = (ds_build){ .train = true, .docs = r->o->keys.doc_attention };
-	ds_arch_build(t->g, &r->config, &t->b);
+	DS_TRY(train_build(r, t, e));
 	DS_TRY(ds_graph_compile(t->g, &c, e));
 	ds_plan_make(&p, t->g, ds_backend_cpu(), (unsigned)r->c->jobs);
 	if (!r->o->dump)
