@@ -45,7 +45,7 @@ DS_AUTO_WITH(against, against_free)
 
 /* What earlier runs saw: loaded where the file is there, replaced with the one before kept as PATH~. */
 DS_MUST ds_rc index_load(ds_seen *s, const char *path, ds_err *e);
-DS_MUST ds_rc index_save(const ds_seen *s, const char *path, ds_err *e);
+DS_MUST ds_rc index_save(const ds_seen *s, ds_out *out, const char *path, ds_err *e);
 
 /* Which of a cluster stays, with --keep longest and max:FIELD. */
 typedef struct keeper keeper;

@@ -34,10 +34,8 @@ static ds_rc keep_before(const char *path, ds_err *e)
 	return rc;
 }
 
-ds_rc index_save(const ds_seen *s, const char *path, ds_err *e)
+ds_rc index_save(const ds_seen *s, ds_out *out, const char *path, ds_err *e)
 {
-	DS_AUTO(ds_out) out = NULL;
-	DS_TRY(ds_out_open(&out, path, e));
 	DS_TRY_AT(ds_seen_save(s, out, e), e, "%s", path);
 	DS_TRY(keep_before(path, e));
 	return ds_out_finish(out, e);

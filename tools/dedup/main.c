@@ -166,14 +166,6 @@ static void say_curve(const ds_common *c, ds_bands b)
 	ds_buf_free(&line);
 }
 
-static ds_rc write_clusters(ds_seen *s, const char *path, ds_err *e)
-{
-	DS_AUTO(ds_out) out = NULL;
-	DS_TRY(ds_out_open(&out, path, e));
-	DS_TRY_AT(ds_seen_write_clusters(s, out, e), e, "%s", path);
-	return ds_out_finish(out, e);
-}
-
 /* Reads all to learn what is alike; then texts need not be signed again. */
 static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
 {
@@ -217,14 +209,24 @@ static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
 		.order = order,
 		.summary = summary,
 	};
+	/* Opened first: a place that cannot be written is better known before the work than after it. */
+	DS_AUTO(ds_out) clusters = NULL;
+	DS_AUTO(ds_out) index = NULL;
+	if (opt.clusters)
+		DS_TRY(ds_out_open(&clusters, opt.clusters, e));
+	if (opt.index) {
+		DS_TRY(ds_out_open(&index, opt.index, e));
+		DS_TRY(index_load(d->applier.seen, opt.index, e));
+	}
 	if (strcmp(opt.keep, "first") != 0)
 		DS_TRY(read_first(d, c, e));
-	if (opt.index)
-		DS_TRY(index_load(d->applier.seen, opt.index, e));
 	DS_TRY(ds_pipe_run(c, &stage, e));
-	if (opt.clusters)
-		DS_TRY(write_clusters(d->applier.seen, opt.clusters, e));
-	return opt.index ? index_save(d->applier.seen, opt.index, e) : DS_OK;
+	if (clusters) {
+		DS_TRY_AT(ds_seen_write_clusters(d->applier.seen, clusters, e), e, "%s",
+			opt.clusters);
+		DS_TRY(ds_out_finish(clusters, e));
+	}
+	return index ? index_save(d->applier.seen, index, opt.index, e) : DS_OK;
 }
 
 static ds_rc run(const ds_common *c, ds_err *e)
