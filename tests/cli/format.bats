@@ -87,3 +87,12 @@ mixed() {
 	dsrec import -q --from jsonl in.jsonl -o a.dsr
 	[ "$("$PYTHON" "$ROOT/docs/dsr.py" a.dsr | wc -l)" -eq 0 ]
 }
+
+@test "a stream of every version that was ever released is still read" {
+	local f
+	for f in "$ROOT"/tests/data/old/*.dsr; do
+		dsrec check -q "$f"
+		dsrec cat -q --to jsonl "$f" | cmp - "${f%.dsr}.jsonl"
+		same "$f"
+	done
+}
