@@ -29,7 +29,7 @@ mkdir -p "$out"
 }' >"$out/k.jsonl"
 "$dsrec" import -q "$out/k.jsonl" -o "$out/k.dsr"
 now() { date +%s.%N; }
-for round in 1 2 3 4 5 6 7 8 9; do
+for _ in 1 2 3 4 5 6 7 8 9; do
 	set -- "$("$out/jsonl" "$out/k.jsonl" | cut -d' ' -f1)"
 	a=$(now); "$dsrec" import -q "$out/k.jsonl" >/dev/null
 	b=$(now); "$dsrec" import -q -j1 "$out/k.jsonl" >/dev/null

@@ -118,8 +118,10 @@ static ds_rc check_columns(const table *t, const ds_block *b, ds_err *e)
 		while (k < t->n && !ds_str_eq(t->names[k], b->cols[i].name))
 			k++;
 		if (k == t->n)
-			return ds_fail(e, DS_BAD, "field '%.*s' is not in the first block, whose fields "
-				"are the columns; --columns names them", DS_FMT(b->cols[i].name));
+			return ds_fail(e, DS_BAD,
+				"field '%.*s' is not in the first block, whose fields "
+				"are the columns; --columns names them",
+				DS_FMT(b->cols[i].name));
 	}
 	return DS_OK;
 }

@@ -26,7 +26,8 @@ static column *columns_of(ds_block *b, size_t *bytes, uint64_t *replaced)
 			c->type == DS_T_JSON && ds_str_is(c->name, DS_MORE) };
 		*bytes += (label.n + 12) * b->n_rows;
 		if (c->off)
-			*bytes += (size_t)(c->off[b->n_rows] - c->off[0]) * (c->type == DS_T_BYTES ? 2 : 1);
+			*bytes += (size_t)(c->off[b->n_rows] - c->off[0]) *
+				  (c->type == DS_T_BYTES ? 2 : 1);
 	}
 	return cols;
 }

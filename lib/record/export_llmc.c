@@ -45,7 +45,8 @@ static ds_rc finish(void *state, ds_err *e)
 	uint64_t n = ds_spool_count(w->tokens);
 	int32_t header[256] = { narrow ? 20240520 : 20240801, narrow ? 1 : 7, (int32_t)n };
 	if (n > INT32_MAX)
-		return ds_fail(e, DS_BAD, "%llu tokens, the format counts up to %d: split them first",
+		return ds_fail(e, DS_BAD,
+			"%llu tokens, the format counts up to %d: split them first",
 			(unsigned long long)n, INT32_MAX);
 	DS_TRY(ds_out_write(w->out, header, sizeof header, e));
 	return ds_spool_write(w->tokens, w->out, narrow ? 2 : 4, e);

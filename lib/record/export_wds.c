@@ -65,12 +65,12 @@ static bool has_value(const ds_col *c, uint32_t row)
 
 static const char *picture_suffix(ds_str s)
 {
-	return ds_str_starts(s, DS_S("\x89PNG"))       ? "png" :
-	       ds_str_starts(s, DS_S("\xFF\xD8\xFF")) ? "jpg" :
-	       ds_str_starts(s, DS_S("GIF8"))          ? "gif" :
-	       ds_str_starts(s, DS_S("BM"))            ? "bmp" :
-	       s.n > 11 && memcmp(s.at + 8, "WEBP", 4) == 0 ? "webp" :
-							       "jpeg";
+	return ds_str_starts(s, DS_S("\x89PNG"))              ? "png"
+	       : ds_str_starts(s, DS_S("\xFF\xD8\xFF"))       ? "jpg"
+	       : ds_str_starts(s, DS_S("GIF8"))               ? "gif"
+	       : ds_str_starts(s, DS_S("BM"))                 ? "bmp"
+	       : s.n > 11 && memcmp(s.at + 8, "WEBP", 4) == 0 ? "webp"
+							      : "jpeg";
 }
 
 /* A label that comes back as it is: an integer, or text that does not read as one. */

@@ -20,17 +20,17 @@ typedef struct ds_input { /* one file; lives as long as the source */
 	ds_source *source;
 	const ds_common *common;
 	const ds_importer *importer;
-	const char *name;    /* as given; "stdin" for "-" */
-	ds_in *in;           /* NULL once it is read */
-	uint64_t n_records;  /* cut so far */
-	ds_buf carry;        /* read, and not yet in a chunk */
-	bool ended;          /* everything is in carry */
-	ds_rc broken;        /* the rest cannot be read; comes after what is whole */
+	const char *name;   /* as given; "stdin" for "-" */
+	ds_in *in;          /* NULL once it is read */
+	uint64_t n_records; /* cut so far */
+	ds_buf carry;       /* read, and not yet in a chunk */
+	bool ended;         /* everything is in carry */
+	ds_rc broken;       /* the rest cannot be read; comes after what is whole */
 	const char *why;
-	ds_str map;          /* all of it, where it could be mapped (ds_cut_lines) */
+	ds_str map; /* all of it, where it could be mapped (ds_cut_lines) */
 	size_t map_at, map_forgotten;
 	bool asked_map;
-	void *state;         /* the importer's own, in the source's arena or freed by its close */
+	void *state; /* the importer's own, in the source's arena or freed by its close */
 } ds_input;
 
 struct ds_chunk {
@@ -40,26 +40,26 @@ struct ds_chunk {
 	uint64_t first_record; /* number of the first in its file, from 1 */
 	uint64_t n_records;    /* records or lines in bytes */
 	uint64_t input_bytes;
-	ds_block *block;       /* made already (dsr) */
-	unsigned flags;        /* the importer's own */
-	const char **names;    /* files of which each is a record */
+	ds_block *block;    /* made already (dsr) */
+	unsigned flags;     /* the importer's own */
+	const char **names; /* files of which each is a record */
 	size_t n_names;
-	ds_in *opened;         /* what names[0] is read from, where it was opened already */
+	ds_in *opened; /* what names[0] is read from, where it was opened already */
 	ds_bad *bad, **last_bad;
 };
 
 struct ds_importer {
-	const char *name, *what;       /* what: one line for --help and the manual */
-	const char *suffixes;          /* ".jsonl .ndjson", with .gz and .zst taken away before */
-	bool (*magic)(ds_str head);    /* the first bytes alone say so; NULL: never */
-	bool a_file_a_record;          /* chunk->names instead of cut */
-	bool keeps_bytes;              /* parse changes no byte of a chunk, so it may be a mapped file */
-	bool ends_itself;              /* a record without its end is damage, not the last record */
+	const char *name, *what;    /* what: one line for --help and the manual */
+	const char *suffixes;       /* ".jsonl .ndjson", with .gz and .zst taken away before */
+	bool (*magic)(ds_str head); /* the first bytes alone say so; NULL: never */
+	bool a_file_a_record;       /* chunk->names instead of cut */
+	bool keeps_bytes; /* parse changes no byte of a chunk, so it may be a mapped file */
+	bool ends_itself; /* a record without its end is damage, not the last record */
 	ds_rc (*open)(ds_input *in, ds_err *e); /* may be NULL, as may close */
 	/* *more false: the end, and the chunk is not used. */
 	ds_rc (*cut)(ds_input *in, ds_chunk *ch, bool *more, ds_err *e);
 	ds_rc (*parse)(ds_chunk *ch, ds_block **out, ds_err *e);
-	void (*close)(ds_input *in);   /* when the source closes */
+	void (*close)(ds_input *in); /* when the source closes */
 };
 
 extern const ds_importer *const ds_importers[]; /* formats.def's order, NULL-ended */
@@ -81,7 +81,8 @@ DS_MUST ds_rc ds_check_text(ds_str head, ds_err *e);
  */
 typedef size_t ds_record_end(void *state, ds_str bytes, size_t from, bool last);
 /* Fills ch->bytes with whole records, about a block of them; larger ones up to --max-record. */
-DS_MUST ds_rc ds_cut(ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, bool *more, ds_err *e);
+DS_MUST ds_rc ds_cut(
+	ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, bool *more, ds_err *e);
 size_t ds_line_end(void *state, ds_str bytes, size_t from, bool last);
 size_t ds_count_byte(ds_str s, char c);
 /* ds_cut by lines, and counts them. */
@@ -109,7 +110,8 @@ DS_MUST ds_rc ds_fill_column(ds_block *b, const ds_col *from, ds_err *e);
  * "file:record: " put in front.
  */
 DS_MUST ds_rc ds_reject(ds_chunk *ch, uint64_t record, ds_str raw, ds_err *e);
-DS_MUST ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e);
+DS_MUST ds_rc ds_reject_named(
+	ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e);
 /* Over --max-record? Then as ds_reject, with *fits false. */
 DS_MUST ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e);
 /* Rows that are left after some were refused: row_of is what the block's will be. Start with { 0 }. */

@@ -171,7 +171,8 @@ static ds_rc take_names(ds_input *in, ds_chunk *ch, ds_err *e)
 		size_t room = ds_count_byte(ch->bytes, t->tsv ? '\t' : ',') + 1;
 		t->names = ds_arena_get(ch->mem, sizeof *t->names * room);
 		if (!read_row(t, &p, end, t->names, room, &t->n))
-			return ds_fail(e, DS_BAD, "%s:1: a quoted cell that does not end", in->name);
+			return ds_fail(
+				e, DS_BAD, "%s:1: a quoted cell that does not end", in->name);
 		ds_str *names = ds_arena_get(mem, sizeof *names * t->n);
 		for (size_t i = 0; i < t->n; i++)
 			names[i] = ds_arena_str(mem, t->names[i]);
@@ -289,8 +290,8 @@ static ds_rc add_rows(work *w, ds_err *e)
 	uint64_t number = w->ch->first_record, record = 0;
 	for (ds_str rest = w->ch->bytes; rest.n;) {
 		table fresh = { .tsv = w->t->tsv };
-		size_t n = fresh.tsv ? ds_line_end(NULL, rest, 0, false) :
-				       row_end(&fresh, rest, 0, false);
+		size_t n = fresh.tsv ? ds_line_end(NULL, rest, 0, false)
+				     : row_end(&fresh, rest, 0, false);
 		ds_str row = { rest.at, n ? n : rest.n };
 		uint64_t lines = n_lines(row);
 		if (!is_blank(w->t, row))

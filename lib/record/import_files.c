@@ -95,7 +95,8 @@ static bool html_magic(ds_str head)
 	if (ds_str_starts(head, DS_S("\xEF\xBB\xBF")))
 		head = (ds_str){ head.at + 3, head.n - 3 };
 	for (size_t i = 0; i < 2; i++)
-		if (head.n > strlen(starts[i]) && strncasecmp(head.at, starts[i], strlen(starts[i])) == 0)
+		if (head.n > strlen(starts[i]) &&
+			strncasecmp(head.at, starts[i], strlen(starts[i])) == 0)
 			return true;
 	return false;
 }

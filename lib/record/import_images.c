@@ -19,11 +19,11 @@ typedef struct {
 	ds_chunk *ch;
 	ds_block *b;
 	ds_buf bytes, caption;
-	ds_buf folder;     /* of the table that is loaded */
-	ds_buf table;      /* metadata.jsonl */
-	ds_map *lines;     /* file_name -> offset in table */
+	ds_buf folder; /* of the table that is loaded */
+	ds_buf table;  /* metadata.jsonl */
+	ds_map *lines; /* file_name -> offset in table */
 	ds_colb *image, *source, *text;
-	ds_buf json;       /* a line for every record, {} where the table has none */
+	ds_buf json; /* a line for every record, {} where the table has none */
 	size_t *json_end;
 	ds_rows rows;
 } work;
@@ -59,7 +59,8 @@ static ds_rc load_table(work *w, ds_str folder, ds_err *e)
 			(unsigned long long)n);
 		ds_str name = ds_json_text(v, "file_name", NULL);
 		if (!name.at)
-			return ds_fail(e, DS_BAD, "%s:%llu: no 'file_name'", path.at, (unsigned long long)n);
+			return ds_fail(e, DS_BAD, "%s:%llu: no 'file_name'", path.at,
+				(unsigned long long)n);
 		*ds_map_put(w->lines, name, NULL) = (uint64_t)(line.at - w->table.at);
 	}
 	return DS_OK;
@@ -105,8 +106,8 @@ static ds_rc add_image(work *w, size_t i, ds_err *e)
 	ds_buf_clear(&w->bytes);
 	DS_TRY(ds_read_whole(w->ch, path, &w->bytes, &fits, e));
 	if (!fits)
-		return ds_reject_named(w->ch, path, 1,
-			ds_arena_str(w->ch->mem, ds_buf_view(&w->bytes)), e);
+		return ds_reject_named(
+			w->ch, path, 1, ds_arena_str(w->ch->mem, ds_buf_view(&w->bytes)), e);
 	ds_colb_bytes(w->image, ds_buf_view(&w->bytes));
 	ds_colb_bytes(w->source, ds_str_of(path));
 	if (w->ch->opened) {
@@ -128,10 +129,12 @@ static ds_rc add_fields(work *w, ds_err *e)
 	ds_block *fields;
 	uint64_t lone = 0;
 	for (size_t i = 0; i < w->rows.n; i++) {
-		ds_json_scan s = { .text = w->json.at, .at = i ? w->json_end[i - 1] : 0,
-			.end = w->json_end[i] };
+		ds_json_scan s = {
+			.text = w->json.at, .at = i ? w->json_end[i - 1] : 0, .end = w->json_end[i]
+		};
 		if (!ds_json_columns_add(columns, &s))
-			return ds_json_scan_fail(&s, e); /* it was parsed before; a file that changed */
+			return ds_json_scan_fail(
+				&s, e); /* it was parsed before; a file that changed */
 	}
 	DS_TRY(ds_json_columns_finish(columns, &fields, &lone, e));
 	ds_source_count_lone(w->ch->input->source, lone);
@@ -177,7 +180,8 @@ static bool looks(ds_str head)
 	return ds_str_starts(head, DS_S("\x89PNG\r\n\x1A\n")) ||
 	       ds_str_starts(head, DS_S("\xFF\xD8\xFF")) || ds_str_starts(head, DS_S("GIF87a")) ||
 	       ds_str_starts(head, DS_S("GIF89a")) ||
-	       (ds_str_starts(head, DS_S("RIFF")) && head.n > 11 && memcmp(head.at + 8, "WEBP", 4) == 0);
+	       (ds_str_starts(head, DS_S("RIFF")) && head.n > 11 &&
+		       memcmp(head.at + 8, "WEBP", 4) == 0);
 }
 
 const ds_importer ds_import_images = {

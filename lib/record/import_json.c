@@ -8,11 +8,11 @@
 #include "record/json_columns.h"
 
 typedef struct {
-	bool in_array;          /* where the chunk begins */
-	bool now_in_array;      /* where the look is */
+	bool in_array;     /* where the chunk begins */
+	bool now_in_array; /* where the look is */
 	bool in_string, escape;
-	unsigned depth;         /* within the element */
-	bool begun;             /* something of the element was seen */
+	unsigned depth; /* within the element */
+	bool begun;     /* something of the element was seen */
 } lexer;
 
 static bool is_blank(char c)
@@ -120,9 +120,10 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	bool was = x->in_array;
 	DS_TRY(ds_cut(in, ch, element_end, x, more, e));
 	if (!*more)
-		return x->in_array && !in->broken ?
-			       ds_fail(e, DS_SHORT, "%s: input ended early, within its array", in->name) :
-			       DS_OK;
+		return x->in_array && !in->broken
+			       ? ds_fail(e, DS_SHORT, "%s: input ended early, within its array",
+					 in->name)
+			       : DS_OK;
 	lexer walk = { .in_array = was, .now_in_array = was };
 	ch->flags = was;
 	for (rest = ch->bytes; next_element(&rest, &walk, &element);)
@@ -142,7 +143,8 @@ static ds_rc add(ds_json_columns *columns, ds_chunk *ch, ds_str element, uint64_
 	if (!*good)
 		return DS_OK;
 	*good = ds_json_columns_add(columns, &s);
-	if (*good && ds_json_peek(&s)) {
+	ds_json_peek(&s);
+	if (*good && s.at < s.end) {
 		*good = false;
 		ds_json_columns_undo(columns);
 		s.why = "more after the object";
@@ -157,8 +159,8 @@ static ds_rc add(ds_json_columns *columns, ds_chunk *ch, ds_str element, uint64_
 
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
-	DS_AUTO(ds_json_columns) columns =
-		ds_json_columns_new(ch->mem, ch->bytes.at, ch->n_records);
+	DS_AUTO(ds_json_columns)
+	columns = ds_json_columns_new(ch->mem, ch->bytes.at, ch->n_records);
 	lexer x = { .in_array = ch->flags, .now_in_array = ch->flags };
 	ds_str rest = ch->bytes, element;
 	ds_rows rows = { 0 };

@@ -16,7 +16,7 @@ typedef struct {
 	ds_json_columns *columns;
 	const uint32_t *index; /* next token of the chunk, or NULL */
 	ds_rows rows;
-	uint64_t seen;         /* records so far, refused ones included */
+	uint64_t seen; /* records so far, refused ones included */
 } work;
 
 static ds_rc refuse(work *w, uint64_t line_number, ds_str line, const ds_json_scan *s, ds_err *e)
@@ -88,7 +88,12 @@ static bool add_at_once(work *w)
 	uint64_t limit = w->ch->input->common->max_record;
 	ds_json_scan s = { .text = all.at, .end = all.n, .index = w->index };
 	size_t behind = 0;
-	while (w->index && ds_json_peek(&s) && s.at < s.end) {
+	if (!w->index)
+		return false;
+	for (;;) {
+		ds_json_peek(&s); /* what it gives may be a NUL that is there */
+		if (s.at >= s.end)
+			break;
 		if (w->rows.n && !line_ends_between(all.at, behind, s.at))
 			return false;
 		size_t first = s.at;
@@ -105,8 +110,8 @@ static bool add_at_once(work *w)
 
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
-	DS_AUTO(ds_json_columns) columns =
-		ds_json_columns_new(ch->mem, ch->bytes.at, ch->n_records);
+	DS_AUTO(ds_json_columns)
+	columns = ds_json_columns_new(ch->mem, ch->bytes.at, ch->n_records);
 	ds_json_index *index = ds_source_take_index(ch->input->source);
 	work w = { .ch = ch, .columns = columns };
 	uint64_t lone = 0;

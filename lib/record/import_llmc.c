@@ -88,13 +88,13 @@ static ds_rc llmc_cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 		if (!got)
 			DS_TRY(ds_in_read(in->in, &extra, 1, &got, e));
 		return got ? ds_fail(e, DS_SHORT, "%s: damaged: more tokens than its header says",
-				     in->name) :
-			     DS_OK;
+				     in->name)
+			   : DS_OK;
 	}
 	DS_TRY(ds_cut(in, ch, llmc_end, x, more, e));
 	if (!*more)
-		return ds_fail(e, DS_SHORT, "%s: input ended early, %llu tokens are missing", in->name,
-			(unsigned long long)x->left);
+		return ds_fail(e, DS_SHORT, "%s: input ended early, %llu tokens are missing",
+			in->name, (unsigned long long)x->left);
 	size_t n = ch->bytes.n / x->width;
 	x->left -= n;
 	for (size_t at = 0; at < n; ch->n_records++)

@@ -39,15 +39,15 @@ static ds_rc read_head(ds_input *in, dataset *d, ds_str index, ds_err *e)
 	if (!looks(magic) || version != 1)
 		return ds_fail(e, DS_BAD, "%s: version %llu of the format is not known", in->name,
 			(unsigned long long)version);
-	d->width = d->type == DS_MEGATRON_U8  ? 1 :
-		   d->type == DS_MEGATRON_U16 ? 2 :
-		   d->type == DS_MEGATRON_I32 ? 4 :
-		   d->type == DS_MEGATRON_I64 ? 8 :
-						0;
+	d->width = d->type == DS_MEGATRON_U8    ? 1
+		   : d->type == DS_MEGATRON_U16 ? 2
+		   : d->type == DS_MEGATRON_I32 ? 4
+		   : d->type == DS_MEGATRON_I64 ? 8
+						: 0;
 	if (!d->width)
 		return ds_fail(e, DS_BAD, "%s: type %u is not one of tokens", in->name, d->type);
-	if (!ds_mul(d->n, 12, &need) || !ds_mul(documents, 8, &part) || !ds_add(need, part, &need) ||
-		need > ds_cur_left(&c))
+	if (!ds_mul(d->n, 12, &need) || !ds_mul(documents, 8, &part) ||
+		!ds_add(need, part, &need) || need > ds_cur_left(&c))
 		return ds_fail(e, DS_SHORT, "%s: input ended early: %llu sequences were promised",
 			in->name, (unsigned long long)d->n);
 	d->lengths = ds_cur_bytes(&c, (size_t)d->n * 4).at;
@@ -62,7 +62,8 @@ static ds_rc open_file(ds_input *in, ds_err *e)
 	ds_str index, name = ds_str_of(in->name);
 	in->state = d;
 	if (!ds_str_ends(name, DS_S(".idx")))
-		return ds_fail(e, DS_BAD, "%s: is not named .idx, so its .bin cannot be found", in->name);
+		return ds_fail(
+			e, DS_BAD, "%s: is not named .idx, so its .bin cannot be found", in->name);
 	if (!ds_in_map(in->in, &index))
 		return ds_fail(e, DS_BAD, "%s: must be a plain file", in->name);
 	DS_TRY(read_head(in, d, index, e));
@@ -91,8 +92,8 @@ static ds_rc sequence(const ds_input *in, uint64_t i, ds_str *out, ds_err *e)
 	memcpy(&at, d->offsets + 8 * i, 8);
 	if (length < 0 || at < 0 || !ds_mul((size_t)length, d->width, &n) ||
 		(uint64_t)at > d->bytes.n || n > d->bytes.n - (size_t)at)
-		return ds_fail(e, DS_SHORT, "%s: damaged: sequence %llu is outside the .bin", in->name,
-			(unsigned long long)i + 1);
+		return ds_fail(e, DS_SHORT, "%s: damaged: sequence %llu is outside the .bin",
+			in->name, (unsigned long long)i + 1);
 	*out = (ds_str){ n ? d->bytes.at + at : "", n };
 	return DS_OK;
 }
@@ -143,7 +144,10 @@ static void put_tokens(work *w)
 {
 	uint32_t n = w->off[w->rows.n], all = 0;
 	ds_block *b = w->ch->block = ds_block_new(w->ch->mem, (uint32_t)w->rows.n);
-	ds_col col = { .name = DS_S("tokens"), .type = DS_T_U32S, .decoded = true, .off = w->off,
+	ds_col col = { .name = DS_S("tokens"),
+		.type = DS_T_U32S,
+		.decoded = true,
+		.off = w->off,
 		.data = w->ids };
 	for (uint32_t i = 0; i < n; i++)
 		all |= w->ids[i];

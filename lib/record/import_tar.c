@@ -123,12 +123,13 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 		return drain(in, ch, e);
 	DS_TRY(ds_cut(in, ch, record_end, x, more, e));
 	if (!*more)
-		return ds_fail(e, DS_SHORT, "%s: input ended early, the archive has no end", in->name);
+		return ds_fail(
+			e, DS_SHORT, "%s: input ended early, the archive has no end", in->name);
 	ch->n_records = count_keys(ch->bytes, &broken);
 	in->n_records += ch->n_records;
 	if (broken)
-		return ds_fail(e, DS_SHORT, "%s: damaged: no tar header behind record %llu", in->name,
-			(unsigned long long)in->n_records);
+		return ds_fail(e, DS_SHORT, "%s: damaged: no tar header behind record %llu",
+			in->name, (unsigned long long)in->n_records);
 	return DS_OK;
 }
 
@@ -138,9 +139,9 @@ typedef struct { /* one file of a record that becomes a field of bytes or text *
 } part;
 
 typedef struct {
-	ds_str key, raw;      /* raw: its entries in the archive */
+	ds_str key, raw;        /* raw: its entries in the archive */
 	size_t json_at, json_n; /* its line in work.json */
-	const char *why;      /* what is wrong with it, or NULL */
+	const char *why;        /* what is wrong with it, or NULL */
 } record;
 
 typedef struct {
@@ -153,7 +154,8 @@ typedef struct {
 
 static bool is_picture(ds_str suffix)
 {
-	static const char *const known[] = { "png", "jpg", "jpeg", "gif", "bmp", "webp", "ppm", "pgm" };
+	static const char *const known[] = { "png", "jpg", "jpeg", "gif", "bmp", "webp", "ppm",
+		"pgm" };
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (ds_str_is(suffix, known[i]))
 			return true;
@@ -200,7 +202,8 @@ static const char *add_members(work *w, ds_str json, bool *has_id)
 
 static const char *add_file(work *w, record *r, const ds_tar_entry *entry, bool *has_id)
 {
-	ds_str suffix = lower(w->ch->mem, suffix_of(entry->name, key_of(entry->name))), field = suffix;
+	ds_str suffix = lower(w->ch->mem, suffix_of(entry->name, key_of(entry->name))),
+	       field = suffix;
 	if (ds_str_is(suffix, "json"))
 		return add_members(w, entry->bytes, has_id);
 	if (ds_str_is(suffix, "cls")) {
@@ -271,7 +274,9 @@ static ds_rc choose(work *w, ds_json_columns *columns, size_t *rows, ds_rows *ke
 	for (size_t i = 0; i < w->n; i++) {
 		record *r = &w->records[i];
 		uint64_t number = w->ch->first_record + i;
-		ds_json_scan s = { .text = w->json.at, .at = r->json_at, .end = r->json_at + r->json_n };
+		ds_json_scan s = {
+			.text = w->json.at, .at = r->json_at, .end = r->json_at + r->json_n
+		};
 		bool fits;
 		rows[i] = SIZE_MAX;
 		DS_TRY(ds_check_size(w->ch, number, r->raw, &fits, e));

@@ -70,8 +70,11 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	}
 	off[rows.n] = (uint32_t)(w - data);
 	ds_block *b = ds_block_new(ch->mem, (uint32_t)rows.n);
-	ds_col col = { .name = ds_str_of(ch->input->common->field), .type = DS_T_UTF8,
-		.decoded = true, .off = off, .data = data };
+	ds_col col = { .name = ds_str_of(ch->input->common->field),
+		.type = DS_T_UTF8,
+		.decoded = true,
+		.off = off,
+		.data = data };
 	ds_block_add(b, &col);
 	b->row_of = rows.row_of;
 	*out = b;

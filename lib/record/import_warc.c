@@ -148,7 +148,9 @@ static bool dechunk(ds_str *body)
 		size_t n = 0, i = 0;
 		for (; i < line.n; i++) {
 			char c = (char)(line.at[i] | 32);
-			int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+			int v = c >= '0' && c <= '9'   ? c - '0'
+				: c >= 'a' && c <= 'f' ? c - 'a' + 10
+						       : -1;
 			if (line.at[i] < '0' || v < 0)
 				break;
 			n = n * 16 + (size_t)v;
@@ -183,7 +185,8 @@ static ds_rc gunzip(ds_chunk *ch, ds_str *body, ds_err *e)
 			return DS_BAD;
 		out.n += got;
 		if (limit && out.n > limit)
-			return ds_fail(e, DS_BAD, "the body is larger than --max-record, %llu bytes",
+			return ds_fail(e, DS_BAD,
+				"the body is larger than --max-record, %llu bytes",
 				(unsigned long long)limit);
 	} while (got);
 	*body = (ds_str){ out.at, out.n };
@@ -277,7 +280,8 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	ds_block *b = ds_block_new(ch->mem, (uint32_t)ch->n_records);
 	columns c = { ds_colb_new(b, "id", DS_T_UTF8), ds_colb_new(b, "source", DS_T_UTF8),
-		ds_colb_new(b, "meta", DS_T_JSON), ds_colb_new(b, ch->input->common->field, DS_T_UTF8) };
+		ds_colb_new(b, "meta", DS_T_JSON),
+		ds_colb_new(b, ch->input->common->field, DS_T_UTF8) };
 	ds_rows rows = { 0 };
 	DS_TRY(add_all(ch, &c, &rows, e));
 	b->n_rows = (uint32_t)rows.n;

@@ -12,22 +12,32 @@
 #include "base/err.h"
 #include "base/str.h"
 
-typedef enum { DS_J_NULL, DS_J_BOOL, DS_J_I64, DS_J_F64, DS_J_BIG, DS_J_STR, DS_J_ARR, DS_J_OBJ } ds_json_kind;
+typedef enum {
+	DS_J_NULL,
+	DS_J_BOOL,
+	DS_J_I64,
+	DS_J_F64,
+	DS_J_BIG,
+	DS_J_STR,
+	DS_J_ARR,
+	DS_J_OBJ
+} ds_json_kind;
 typedef struct ds_json ds_json;
 struct ds_json {
 	ds_json_kind kind;
 	bool b;
 	int64_t i;
-	double f;       /* set for I64 and F64 and (rounded) BIG */
-	ds_str s;       /* STR: decoded; numbers: as spelled */
-	ds_str key;     /* in an object: decoded key */
-	size_t n;       /* ARR, OBJ: members */
+	double f;                    /* set for I64 and F64 and (rounded) BIG */
+	ds_str s;                    /* STR: decoded; numbers: as spelled */
+	ds_str key;                  /* in an object: decoded key */
+	size_t n;                    /* ARR, OBJ: members */
 	const ds_json *first, *next; /* members in order, siblings */
 	const ds_json *const *items; /* ARR: by index; OBJ: in order */
 };
 /* DS_BAD: "offset 12: what". */
 DS_MUST ds_rc ds_json_parse(const ds_json **out, ds_arena *mem, ds_str text, ds_err *e);
-const ds_json *ds_json_get(const ds_json *obj, const char *key); /* NULL: not there, or not an object */
+const ds_json *ds_json_get(
+	const ds_json *obj, const char *key); /* NULL: not there, or not an object */
 /* Typed reading of a member, false/default where it is absent or null or of another kind. */
 ds_str ds_json_text(const ds_json *obj, const char *key, const char *otherwise);
 int64_t ds_json_int(const ds_json *obj, const char *key, int64_t otherwise);

@@ -379,12 +379,12 @@ static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 
 static int value_of(uint8_t c)
 {
-	return c >= 'A' && c <= 'Z' ? c - 'A' :
-	       c >= 'a' && c <= 'z' ? c - 'a' + 26 :
-	       c >= '0' && c <= '9' ? c - '0' + 52 :
-	       c == '+'             ? 62 :
-	       c == '/'             ? 63 :
-				      -1;
+	return c >= 'A' && c <= 'Z'   ? c - 'A'
+	       : c >= 'a' && c <= 'z' ? c - 'a' + 26
+	       : c >= '0' && c <= '9' ? c - '0' + 52
+	       : c == '+'             ? 62
+	       : c == '/'             ? 63
+				      : -1;
 }
 
 size_t ds_base64_decode(char *out, ds_str s)

@@ -17,9 +17,9 @@ ds_json_columns *ds_json_columns_new(ds_arena *mem, const char *text, size_t mos
 	size_t most = MOST_CELLS / (most_rows + 1);
 	c->mem = mem;
 	c->text = text;
-	c->most_columns = most > DS_MAX_COLUMNS - 1 ? DS_MAX_COLUMNS - 1 :
-			  most < FEWEST_COLUMNS       ? FEWEST_COLUMNS :
-							(uint32_t)most;
+	c->most_columns = most > DS_MAX_COLUMNS - 1 ? DS_MAX_COLUMNS - 1
+			  : most < FEWEST_COLUMNS   ? FEWEST_COLUMNS
+						    : (uint32_t)most;
 	c->cols = ds_arena_get(mem, sizeof *c->cols * c->most_columns);
 	return c;
 }
@@ -77,8 +77,10 @@ static bool duplicate(ds_json_scan *s, ds_str key)
 
 static void note(ds_json_columns *c, ds_json_cells *cells, const ds_json_span *v)
 {
-	*new_cell(c, cells) = (ds_json_cell){ .row = c->n_rows, .kind = (uint8_t)v->kind,
-		.at = (uint32_t)v->at, .n = (uint32_t)v->n };
+	*new_cell(c, cells) = (ds_json_cell){ .row = c->n_rows,
+		.kind = (uint8_t)v->kind,
+		.at = (uint32_t)v->at,
+		.n = (uint32_t)v->n };
 }
 
 /* A key for which there is no column left. */

@@ -24,7 +24,7 @@ void ds_json_columns_free(ds_json_columns *c); /* not what is in mem; NULL is fi
 DS_AUTO_WITH(ds_json_columns, ds_json_columns_free)
 /* One object as the next row. false: s says why, and there is no such row. */
 bool ds_json_columns_add(ds_json_columns *c, ds_json_scan *s);
-void ds_json_columns_undo(ds_json_columns *c); /* takes the last row back */
+void ds_json_columns_undo(ds_json_columns *c);  /* takes the last row back */
 void ds_json_columns_reset(ds_json_columns *c); /* no rows, no columns */
 uint32_t ds_json_columns_rows(const ds_json_columns *c);
 /* lone: surrogates that had no other half are added to it. */

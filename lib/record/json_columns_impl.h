@@ -28,9 +28,9 @@ struct ds_json_columns {
 	const char *text;
 	ds_json_col *cols;
 	uint32_t n, most_columns, n_rows;
-	uint32_t next;        /* the column that the next key probably has */
+	uint32_t next;          /* the column that the next key probably has */
 	struct ds_map *by_name; /* NULL while there are few */
-	ds_json_cells more;   /* key, value, key, value … */
+	ds_json_cells more;     /* key, value, key, value … */
 };
 
 #endif

@@ -79,8 +79,8 @@ static bool same(const decimal *a, const decimal *b)
 
 bool ds_json_f64(ds_str number, double *out, bool *exact)
 {
-	static const double ten[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
-		1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+	static const double ten[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+		1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 	decimal d = decimal_of(number), again;
 	char text[40];
 	if (d.n <= 15 && d.power >= -22 && d.power <= 22) {

@@ -35,8 +35,9 @@ static size_t run(char *out, const char *in, size_t n)
 
 static size_t put_escape(char *w, uint8_t c)
 {
-	static const char letter[32] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
-		['\r'] = 'r' };
+	static const char letter[32] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
+	};
 	char l = c < 32 ? letter[c] : (char)c;
 	w[0] = '\\';
 	if (l) {
@@ -74,7 +75,11 @@ size_t ds_json_put(char *out, size_t room, ds_str s, size_t *took)
 static size_t sequence(const uint8_t *p, const uint8_t *end, size_t *part)
 {
 	uint8_t c = *p, low = 0x80, high = 0xBF;
-	size_t n = c < 0x80 ? 1 : c - 0xC2u < 0x1E ? 2 : c - 0xE0u < 0x10 ? 3 : c - 0xF0u < 5 ? 4 : 0;
+	size_t n = c < 0x80           ? 1
+		   : c - 0xC2u < 0x1E ? 2
+		   : c - 0xE0u < 0x10 ? 3
+		   : c - 0xF0u < 5    ? 4
+				      : 0;
 	*part = 1;
 	if (n < 2)
 		return n;

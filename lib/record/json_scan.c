@@ -11,9 +11,20 @@
 
 enum { SPACE = 1, STOP = 2, DIGIT = 4, HEX = 8 };
 static const uint8_t class_of[256] = {
-	[' '] = SPACE | STOP, ['\t'] = SPACE | STOP, ['\n'] = SPACE | STOP, ['\r'] = SPACE | STOP,
-	['{'] = STOP, ['}'] = STOP, ['['] = STOP, [']'] = STOP, [','] = STOP, [':'] = STOP,
-	['"'] = STOP, ['0' ... '9'] = DIGIT | HEX, ['a' ... 'f'] = HEX, ['A' ... 'F'] = HEX,
+	[' '] = SPACE | STOP,
+	['\t'] = SPACE | STOP,
+	['\n'] = SPACE | STOP,
+	['\r'] = SPACE | STOP,
+	['{'] = STOP,
+	['}'] = STOP,
+	['['] = STOP,
+	[']'] = STOP,
+	[','] = STOP,
+	[':'] = STOP,
+	['"'] = STOP,
+	['0' ... '9'] = DIGIT | HEX,
+	['a' ... 'f'] = HEX,
+	['A' ... 'F'] = HEX,
 };
 
 static bool is(char c, unsigned classes)
@@ -38,7 +49,8 @@ static bool wrong(ds_json_scan *s, size_t where, const char *why)
 ds_rc ds_json_scan_fail(const ds_json_scan *s, ds_err *e)
 {
 	if (s->key.n)
-		return ds_fail(e, DS_BAD, "offset %zu: %s '%.*s'", s->where, s->why, DS_FMT(s->key));
+		return ds_fail(
+			e, DS_BAD, "offset %zu: %s '%.*s'", s->where, s->why, DS_FMT(s->key));
 	return ds_fail(e, DS_BAD, "offset %zu: %s", s->where, s->why);
 }
 
@@ -65,8 +77,10 @@ static void step(ds_json_scan *s, size_t n)
 bool ds_json_eat(ds_json_scan *s, char c)
 {
 	static const char *const wanted[128] = {
-		['{'] = "an object was wanted", ['['] = "an array was wanted",
-		[':'] = "a ':' was wanted", [','] = "a ',' was wanted",
+		['{'] = "an object was wanted",
+		['['] = "an array was wanted",
+		[':'] = "a ':' was wanted",
+		[','] = "a ',' was wanted",
 	};
 	if (ds_json_peek(s) != c)
 		return wrong(s, s->at < s->end ? s->at : s->end,
@@ -86,7 +100,14 @@ static size_t escape_bytes(const char *p, const char *end)
 	if (end - p < 2)
 		return 0;
 	switch (p[1]) {
-	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
 		return 2;
 	case 'u':
 		if (end - p < 6)
@@ -362,8 +383,14 @@ static char *unescape_unit(char *w, const char **p, const char *end, uint64_t *l
 size_t ds_json_unescape(char *out, ds_str s, uint64_t *lone)
 {
 	static const char plain[128] = {
-		['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b',
-		['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
+		['"'] = '"',
+		['\\'] = '\\',
+		['/'] = '/',
+		['b'] = '\b',
+		['f'] = '\f',
+		['n'] = '\n',
+		['r'] = '\r',
+		['t'] = '\t',
 	};
 	const char *p = s.at, *end = s.at + s.n;
 	char *w = out;

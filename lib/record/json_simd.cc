@@ -41,8 +41,8 @@ const uint32_t *ds_json_index_make(ds_json_index *x, ds_str text)
 			return nullptr;
 		x->capacity = capacity;
 	}
-	auto rc = x->parser->stage1(reinterpret_cast<const uint8_t *>(text.at), text.n,
-		simdjson::stage1_mode::regular);
+	auto rc = x->parser->stage1(
+		reinterpret_cast<const uint8_t *>(text.at), text.n, simdjson::stage1_mode::regular);
 	if (rc != simdjson::SUCCESS && rc != simdjson::UTF8_ERROR)
 		return nullptr;
 	return x->parser->structural_indexes.get();

@@ -85,7 +85,8 @@ static ds_rc write_block(void *state, ds_block *b, ds_err *e)
 		DS_TRY(ds_col_decode(b, &b->cols[i], e));
 	for (uint32_t row = 0; row < b->n_rows && row < shown; row++) {
 		char head[32];
-		int n = snprintf(head, sizeof head, "%llu\n", (unsigned long long)(v->n_rows + row));
+		int n = snprintf(
+			head, sizeof head, "%llu\n", (unsigned long long)(v->n_rows + row));
 		ds_text_add(&t, head, (size_t)n);
 		for (uint32_t i = 0; i < b->n_cols; i++) {
 			ds_json_field f = { &b->cols[i], false };
@@ -103,7 +104,8 @@ static ds_rc finish(void *state, ds_err *e)
 	ds_buf line = { 0 };
 	if (v->n_rows <= SHOWN)
 		return DS_OK;
-	ds_buf_fmt(&line, "… and %llu more records; -o FILE keeps them, --to jsonl prints them all\n",
+	ds_buf_fmt(&line,
+		"… and %llu more records; -o FILE keeps them, --to jsonl prints them all\n",
 		(unsigned long long)(v->n_rows - SHOWN));
 	ds_rc rc = ds_out_write(v->out, line.at, line.n, e);
 	ds_buf_free(&line);

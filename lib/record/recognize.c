@@ -27,11 +27,15 @@ enum { LOOK = 64 << 10, TEXT_LOOK = 4096 };
 static const char code_names[] = " makefile gnumakefile dockerfile cmakelists.txt rakefile "
 				 "gemfile vagrantfile jenkinsfile build.bazel ";
 static const char code_suffixes[] =
-	" .c .h .cc .cpp .cxx .hh .hpp .hxx .inl .ipp .cu .cuh .cl .m .mm .s .asm .py .pyi .pyx .rb "
+	" .c .h .cc .cpp .cxx .hh .hpp .hxx .inl .ipp .cu .cuh .cl .m .mm .s .asm .py .pyi .pyx "
+	".rb "
 	".pl .pm .t .lua .tcl .r .jl .php .js .mjs .cjs .jsx .ts .tsx .vue .svelte .java .kt .kts "
-	".scala .groovy .gradle .clj .cljs .cs .fs .fsx .vb .go .rs .swift .d .nim .zig .v .sv .vhd "
-	".vhdl .hs .lhs .ml .mli .elm .erl .hrl .ex .exs .lisp .el .scm .rkt .f .f90 .f95 .for .ada "
-	".adb .ads .pas .pp .dpr .sh .bash .zsh .fish .ksh .awk .sed .bat .cmd .ps1 .psm1 .sql .proto "
+	".scala .groovy .gradle .clj .cljs .cs .fs .fsx .vb .go .rs .swift .d .nim .zig .v .sv "
+	".vhd "
+	".vhdl .hs .lhs .ml .mli .elm .erl .hrl .ex .exs .lisp .el .scm .rkt .f .f90 .f95 .for "
+	".ada "
+	".adb .ads .pas .pp .dpr .sh .bash .zsh .fish .ksh .awk .sed .bat .cmd .ps1 .psm1 .sql "
+	".proto "
 	".thrift .graphql .cmake .mk .mak .bzl .css .scss .sass .less .vim .dart .sol .wat .ll .td "
 	".y .yy .l .ll .cob .cbl .toml .ini .cfg .conf .yaml .yml .diff .patch .tex .bib ";
 static const char markdown_suffixes[] = " .md .markdown .mdown .mkd .rst ";
@@ -167,9 +171,11 @@ ds_rc ds_check_text(ds_str head, ds_err *e)
 		return DS_OK;
 	/* Latin letters in UTF-16 have a zero in every second byte. */
 	if (bom || (nul * 10 >= n * 3 && (odd == 0 || odd == nul)))
-		return ds_fail(e, DS_BAD, "UTF-16 text, not UTF-8: convert it with iconv, or "
+		return ds_fail(e, DS_BAD,
+			"UTF-16 text, not UTF-8: convert it with iconv, or "
 			"--from text takes the bytes as they are");
-	return ds_fail(e, DS_BAD, "not text: %s in the first 4 KiB; --from text takes it all the same",
+	return ds_fail(e, DS_BAD,
+		"not text: %s in the first 4 KiB; --from text takes it all the same",
 		nul ? "NUL bytes" : "over 10 % control bytes");
 }
 
@@ -198,15 +204,18 @@ ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 		return DS_OK;
 	}
 	if (suffix_in(ds_str_of(in->name), " .dsr "))
-		return ds_fail(e, DS_SHORT, head.n ? "%s: damaged: this is not a record stream" :
-						     "%s: input ended early: the file is empty", in->name);
+		return ds_fail(e, DS_SHORT,
+			head.n ? "%s: damaged: this is not a record stream"
+			       : "%s: input ended early: the file is empty",
+			in->name);
 	for (size_t i = 0; !*out && ds_importers[i]; i++)
 		if (ds_importers[i]->magic && ds_importers[i]->magic(head))
 			*out = as_split(in->common, ds_importers[i]);
 	if (!*out && first_line_is_object(head, head.n < LOOK))
 		*out = ds_importer_find("jsonl");
 	if (!*out && is_megatron_bin(in->name))
-		return ds_fail(e, DS_USAGE, "%s: belongs to the .idx beside it: name that", in->name);
+		return ds_fail(
+			e, DS_USAGE, "%s: belongs to the .idx beside it: name that", in->name);
 	text = !*out || strcmp((*out)->name, "text") == 0 || strcmp((*out)->name, "textfile") == 0;
 	if (!*out)
 		*out = as_split(in->common, ds_importer_find("text"));

@@ -15,23 +15,25 @@
 
 typedef struct ds_sink ds_sink;
 typedef struct ds_sink_part { /* an encoded block; lives in the block's arena */
-	ds_frame frame;        /* dsr */
-	ds_str text;           /* other formats */
-	ds_block *block;       /* formats that are written in order; must live until ds_sink_write */
-	uint64_t n_values;     /* text: records that had the field */
+	ds_frame frame;       /* dsr */
+	ds_str text;          /* other formats */
+	ds_block *block;      /* formats that are written in order; must live until ds_sink_write */
+	uint64_t n_values;    /* text: records that had the field */
 	uint32_t n_rows;
-	uint64_t n_replaced;   /* invalid UTF-8 replaced by U+FFFD in JSON */
+	uint64_t n_replaced; /* invalid UTF-8 replaced by U+FFFD in JSON */
 } ds_sink_part;
 
 /* DSR to a terminal becomes a readable preview. chain: with this run's stage pushed. */
 DS_MUST ds_rc ds_sink_open(ds_sink **s, const ds_common *c, const ds_chain *chain, ds_err *e);
 void ds_sink_close(ds_sink *s);
 struct ds_packer;
-DS_MUST ds_rc ds_sink_encode(ds_sink *s, ds_block *b, struct ds_packer *p, ds_sink_part *out, ds_err *e);
+DS_MUST ds_rc ds_sink_encode(
+	ds_sink *s, ds_block *b, struct ds_packer *p, ds_sink_part *out, ds_err *e);
 DS_MUST ds_rc ds_sink_write(ds_sink *s, ds_sink_part *part, ds_err *e);
 DS_MUST ds_rc ds_sink_opt(ds_sink *s, ds_opt opt, ds_err *e); /* kept in dsr, dropped elsewhere */
 DS_MUST ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e);
-void ds_sink_abort(ds_sink *s, const char *reason); /* the abort block where one fits; never fails */
+void ds_sink_abort(
+	ds_sink *s, const char *reason); /* the abort block where one fits; never fails */
 bool ds_sink_is_dsr(const ds_sink *s);
 uint64_t ds_sink_replaced(const ds_sink *s); /* invalid UTF-8 replaced in JSON so far */
 DS_AUTO_WITH(ds_sink, ds_sink_close)

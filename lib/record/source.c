@@ -22,23 +22,23 @@ struct ds_source {
 	ds_arena *mem;
 	ds_input **inputs; /* all that were opened; parsing may still need any of them */
 	size_t n_inputs, cap_inputs;
-	ds_input *now;     /* being cut, or NULL */
-	char *path;        /* the file after it, looked up already, or NULL */
+	ds_input *now; /* being cut, or NULL */
+	char *path;    /* the file after it, looked up already, or NULL */
 	uint64_t path_bytes;
 	bool walked;
-	ds_exec *exec;     /* --exec: the only input then */
-	ds_in *given;      /* bytes in memory, likewise */
+	ds_exec *exec; /* --exec: the only input then */
+	ds_in *given;  /* bytes in memory, likewise */
 	uint64_t n_records;
 	uint32_t saw;
 	ds_reader **readers;
 	size_t n_readers, cap_readers;
-	ds_out *rejects;   /* of ds_source_next */
-	uint64_t n_bad;    /* the same */
+	ds_out *rejects; /* of ds_source_next */
+	uint64_t n_bad;  /* the same */
 	pthread_mutex_t lock;
 	ds_json_index **free_indexes;
 	size_t n_free, cap_free;
 	uint64_t lone;
-	ds_opt *opts;      /* of all readers; a new list where it has changed, old ones stay */
+	ds_opt *opts; /* of all readers; a new list where it has changed, old ones stay */
 	size_t n_opts, n_reader_opts;
 };
 
@@ -194,8 +194,8 @@ static ds_rc gather_files(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e
 		forget_path(s);
 		DS_TRY(look_ahead(s, e));
 		im = s->path ? ds_recognize_name(s->common, s->path) : NULL;
-	} while (im && im->a_file_a_record && im->parse == first->parse && strcmp(s->path, "-") != 0 &&
-		 ch->input_bytes < ds_block_target());
+	} while (im && im->a_file_a_record && im->parse == first->parse &&
+		 strcmp(s->path, "-") != 0 && ch->input_bytes < ds_block_target());
 	ch->n_records = ch->n_names;
 	*out = ch;
 	return DS_OK;
@@ -428,7 +428,8 @@ static void gather_opts(ds_source *s, size_t n_all)
 		const ds_opt *of = ds_reader_opts(s->readers[i], &k);
 		for (size_t j = 0; j < k; j++) {
 			size_t m = 0;
-			while (m < n && !(opts[m].kind == of[j].kind && ds_str_eq(opts[m].bytes, of[j].bytes)))
+			while (m < n && !(opts[m].kind == of[j].kind &&
+						ds_str_eq(opts[m].bytes, of[j].bytes)))
 				m++;
 			if (m == n)
 				opts[n++] = of[j];

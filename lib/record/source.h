@@ -30,8 +30,8 @@ DS_MUST ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_er
  * and write away.
  */
 typedef struct ds_bad {
-	ds_str raw;            /* the offender's bytes, for reject=FILE */
-	ds_str why;            /* "file:record: what is wrong" */
+	ds_str raw; /* the offender's bytes, for reject=FILE */
+	ds_str why; /* "file:record: what is wrong" */
 	struct ds_bad *next;
 } ds_bad;
 DS_MUST ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e);
@@ -51,7 +51,7 @@ uint64_t ds_source_lone_surrogates(const ds_source *s);
 /* Program text or Markdown, HTML, by the file's name (with .gz or .zst behind it or not). */
 bool ds_source_is_code(ds_str name);
 bool ds_source_is_html(ds_str name);
-uint64_t ds_source_bad(const ds_source *s); /* records that ds_source_next left out */
+uint64_t ds_source_bad(const ds_source *s);           /* records that ds_source_next left out */
 ds_reader_stats ds_source_damage(const ds_source *s); /* with --salvage: what was lost */
 DS_AUTO_WITH(ds_source, ds_source_close)
 

@@ -107,7 +107,8 @@ ds_rc ds_spool_write(ds_spool *s, ds_out *out, unsigned width, ds_err *e)
 {
 	DS_TRY(flush(s, e));
 	for (uint64_t at = 0; at < s->count; at += s->n_loaded) {
-		DS_TRY(load(s, at, s->count - at < GATHERED ? (size_t)(s->count - at) : GATHERED, e));
+		DS_TRY(load(
+			s, at, s->count - at < GATHERED ? (size_t)(s->count - at) : GATHERED, e));
 		size_t n = s->n_loaded;
 		if (width == 2) {
 			uint16_t *narrow = ds_mem_get(n * sizeof *narrow);

@@ -20,7 +20,7 @@ typedef enum {
 
 typedef struct {
 	ds_tar_kind kind;
-	ds_str name;  /* a view into the archive, or of small */
+	ds_str name; /* a view into the archive, or of small */
 	ds_str bytes;
 	size_t total; /* with headers and padding */
 	char small[256];

@@ -106,7 +106,8 @@ static bool belongs_to_index(char **names, const char *name)
 	if (strcmp(name + n, ".bin") != 0)
 		return false;
 	for (; *names; names++)
-		if (stem(*names) == n && memcmp(*names, name, n) == 0 && strcmp(*names + n, ".idx") == 0)
+		if (stem(*names) == n && memcmp(*names, name, n) == 0 &&
+			strcmp(*names + n, ".idx") == 0)
 			return true;
 	return false;
 }
@@ -139,7 +140,8 @@ static ds_rc step(ds_walk *w, const char **path, uint64_t *bytes, ds_err *e)
 		l->next++;
 		ds_buf_clear(&w->path);
 		size_t n = strlen(l->path);
-		ds_buf_fmt(&w->path, "%s%s%s", l->path, n && l->path[n - 1] == '/' ? "" : "/", name);
+		ds_buf_fmt(
+			&w->path, "%s%s%s", l->path, n && l->path[n - 1] == '/' ? "" : "/", name);
 		const char *full = ds_buf_text(&w->path);
 		if (lstat(full, &link) != 0 || stat(full, &st) != 0)
 			continue; /* gone meanwhile, or a link to nothing */
@@ -168,7 +170,8 @@ ds_rc ds_walk_next(ds_walk *w, const char **path, uint64_t *bytes, ds_err *e)
 			continue;
 		}
 		*path = operand;
-		*bytes = strcmp(operand, "-") != 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+		*bytes =
+			strcmp(operand, "-") != 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 		return DS_OK;
 	}
 }

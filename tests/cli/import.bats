@@ -93,6 +93,13 @@ seams() {
 	same '{"a": tru}\n{"a":"open\n{"a":4} x\n[5]\n' cat bad
 }
 
+@test "NUL bytes behind an object are no blanks" {
+	printf '{"a":1}\0\n{"a":2}\n' >a.jsonl
+	seams '{"a":2}\n' jl --on-error skip a.jsonl
+	printf '{"a":1}\0' >a.json
+	run -1 dsrec cat a.json
+}
+
 @test "a record over --max-record is refused wherever it lies" {
 	{ echo '{"a":1}'; printf '{"a":"%0200000d"}\n' 7; echo '{"a":2}'; } >a.jsonl
 	seams '{"a":1}\n{"a":2}\n' jl --max-record 1000 --on-error skip a.jsonl

@@ -14,8 +14,13 @@ static void read_all(const char *path)
 	ds_block *b;
 	ds_source *s;
 	ds_arena *mem = ds_arena_new(1 << 16);
-	ds_common c = { .jobs = 1, .from = "megatron", .field = "text", .on_error = DS_ON_SKIP,
-		.files = &path, .n_files = 1, .max_record = 1 << 20 };
+	ds_common c = { .jobs = 1,
+		.from = "megatron",
+		.field = "text",
+		.on_error = DS_ON_SKIP,
+		.files = &path,
+		.n_files = 1,
+		.max_record = 1 << 20 };
 	if (ds_source_open(&s, &c, &e) != DS_OK)
 		abort();
 	while (ds_source_next(s, mem, &b, &e) == DS_OK && b)

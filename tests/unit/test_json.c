@@ -48,12 +48,13 @@ static void fails(ds_str text, const char *why)
 
 static void what_is_not_json_is_refused(void **state)
 {
-	static const char *const bad[] = { "", " ", "{", "}", "[", "]", "[1", "[1,", "[,]", "[1,]", "{]",
-		"{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\" 1}",
-		"{\"a\":1 \"b\":2}", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "--1", "tru",
-		"truee", "nul", "NaN", "Infinity", "'a'", "\"a", "\"\\\"", "\"\\x\"", "\"\\u12\"",
-		"\"\\u12G4\"", "\"\n\"", "\"\t\"", "1 2", "{} {}", "\"a\"b", "\"a\"\"b\"", "[1 2]", ":",
-		"[\"a\":1]", "{\"a\",1}", "\xEF\xBB", "\x01", "[1}", "{\"a\":1]", "\"\\", "\\" };
+	static const char *const bad[] = { "", " ", "{", "}", "[", "]", "[1", "[1,", "[,]", "[1,]",
+		"{]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{1:1}",
+		"{\"a\" 1}", "{\"a\":1 \"b\":2}", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1",
+		"--1", "tru", "truee", "nul", "NaN", "Infinity", "'a'", "\"a", "\"\\\"", "\"\\x\"",
+		"\"\\u12\"", "\"\\u12G4\"", "\"\n\"", "\"\t\"", "1 2", "{} {}", "\"a\"b",
+		"\"a\"\"b\"", "[1 2]", ":", "[\"a\":1]", "{\"a\",1}", "\xEF\xBB", "\x01", "[1}",
+		"{\"a\":1]", "\"\\", "\\" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		fails(ds_str_of(bad[i]), "offset ");
 	fails(DS_S("nul\0"), "offset");
@@ -63,9 +64,9 @@ static void what_is_not_json_is_refused(void **state)
 static void a_long_text_is_refused_as_a_short_one(void **state)
 {
 	ds_buf b = { 0 };
-	static const char *const tails[] = { "\"a\":1}", "\"a\"}", "\"k0\":1}", "1:1}", "\"a\" \"b\"}",
-		"\"a\":tru}", "\"a\":\"}", "\"a\":1}}", "\"a\":\"\\q\"}", "\"a\":\"\n\"}", "\"a\":",
-		"\"a\":5\"\"}", "\"a\":true\"x\"}" };
+	static const char *const tails[] = { "\"a\":1}", "\"a\"}", "\"k0\":1}", "1:1}",
+		"\"a\" \"b\"}", "\"a\":tru}", "\"a\":\"}", "\"a\":1}}", "\"a\":\"\\q\"}",
+		"\"a\":\"\n\"}", "\"a\":", "\"a\":5\"\"}", "\"a\":true\"x\"}" };
 	for (size_t t = 0; t < sizeof tails / sizeof *tails; t++) {
 		DS_AUTO(ds_arena) mem = ds_arena_new(4096);
 		const ds_json *v = NULL;
@@ -111,7 +112,8 @@ static void nesting_ends_at_512(void **state)
 static void strings_are_unescaped(void **state)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
-	const ds_json *v = parse(mem, "[\"\\u0041\\ud83d\\ude00\\/\",\"\\ud83dx\",\"\\ude00\\ud83d\"]");
+	const ds_json *v =
+		parse(mem, "[\"\\u0041\\ud83d\\ude00\\/\",\"\\ud83dx\",\"\\ude00\\ud83d\"]");
 	assert_true(ds_str_is(v->items[0]->s, "A\xF0\x9F\x98\x80/"));
 	assert_true(ds_str_is(v->items[1]->s, "\xED\xA0\xBDx"));
 	assert_true(ds_str_is(v->items[2]->s, "\xED\xB8\x80\xED\xA0\xBD"));
@@ -137,9 +139,10 @@ static void a_number_is_a_double_only_where_it_survives(void **state)
 		bool exact;
 	} rows[] = { { "1.0", true }, { "1.50", true }, { "0.1", true }, { "-0.0", true },
 		{ "1e5", true }, { "100000e-5", true }, { "0.30000000000000004", true },
-		{ "0.1000000000000000055511151231257827", false }, { "123456789012345678.5", false },
-		{ "5e-324", true }, { "1.7976931348623157e308", true }, { "2.5e-310", true },
-		{ "0e999999999", true }, { "9007199254740993.0", false } };
+		{ "0.1000000000000000055511151231257827", false },
+		{ "123456789012345678.5", false }, { "5e-324", true },
+		{ "1.7976931348623157e308", true }, { "2.5e-310", true }, { "0e999999999", true },
+		{ "9007199254740993.0", false } };
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		double v;
 		bool exact;
