@@ -16,7 +16,7 @@ PATH=$bin:$PATH
 mkdir -p "$work"
 cd "$work"
 
-bold= plain=
+bold='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 
 # step RESULT WHAT: says what comes; false where RESULT is there already
@@ -30,10 +30,10 @@ step() {
 }
 show() { printf '  $ %s\n' "$*"; }
 
-[ -d "$book/en-US" ] && [ -d "$book/zh-CN" ] || {
+if [ ! -d "$book/en-US" ] || [ ! -d "$book/zh-CN" ]; then
 	echo "demo: no pages in $book; 'make deps' installs the package debian-handbook" >&2
 	exit 4
-}
+fi
 
 if step clean.dsr "read the pages and keep their text"; then
 	show "dsclean en-US/*.html zh-CN/*.html -o clean.dsr"
