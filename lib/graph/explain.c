@@ -31,13 +31,13 @@ void ds_plan_explain(const ds_plan *p, const ds_graph *g, ds_buf *out)
 			line(out, ds_class_name((ds_class)c), p->bytes[c]);
 	line(out, "scratch", p->scratch_bytes);
 	line(out, "total", p->total_bytes);
-	const ds_tensor **all = ds_mem_get((size_t)g->n_tensors * sizeof(*all));
+	const ds_tensor **all = ds_mem_get((size_t)g->n_tensors * sizeof(void *));
 	int n = 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++)
 		if (!g->tensors[t].base &&
 			(g->tensors[t].class != DS_CLASS_ACT || p->to[t] >= p->from[t]))
 			all[n++] = &g->tensors[t];
-	qsort(all, (size_t)n, sizeof(*all), by_bytes);
+	qsort(all, (size_t)n, sizeof(void *), by_bytes);
 	ds_buf_add_c(out, "largest:\n");
 	for (int i = 0; i < n && i < LARGEST; i++) {
 		char human[16];

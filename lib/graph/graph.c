@@ -172,9 +172,9 @@ ds_tid ds_g_view(ds_graph *g, ds_tid base, int64_t from, int64_t n)
 	t->base = ds_g_root(g, base);
 	t->offset = b->offset + from;
 	t->dims[t->rank - 1] = n;
-	t->name = ds_arena_fmt(
-		g->mem, "%s[%lld:%lld]", b->name, (long long)from, (long long)(from + n))
-			  .at;
+	t->name =
+		ds_arena_fmt(g->mem, "%s[%lld:%lld]", b->name, (long long)from, (long long)from + n)
+			.at;
 	return id;
 }
 

@@ -142,7 +142,7 @@ static uint64_t place_acts(const ds_graph *g, life *lives, const ds_tid *place)
 		if (g->tensors[t].class == DS_CLASS_ACT && !g->tensors[t].base && !place[t] &&
 			lives[t].to >= lives[t].from)
 			order[n++] = &lives[t];
-	qsort(order, n, sizeof(*order), by_size);
+	qsort(order, n, sizeof(life *), by_size);
 	for (size_t i = 0; i < n; i++) {
 		order[i]->offset = lowest_gap(placed, i, order[i]);
 		uint64_t end = order[i]->offset + order[i]->bytes;

@@ -125,7 +125,7 @@ static void check_param(ds_exec *x, const ds_graph *g, ds_tid t, const char *op)
 	int64_t n = ds_t_count(p);
 	for (int k = 0; k < 6; k++) { /* some elements, not all: each costs two runs */
 		int64_t i = (int64_t)ds_rng_below(
-			ds_rng_of(seed_now, (uint64_t)t), (uint64_t)(1000 + k), (uint64_t)n);
+			ds_rng_of(seed_now, (uint64_t)t), 1000 + (uint64_t)k, (uint64_t)n);
 		double was = get(x, g, t, i), h = 1e-5 * fmax(1, fabs(was)),
 		       got = get(x, g, p->grad, i);
 		set(x, g, t, i, was + h);

@@ -148,15 +148,15 @@ static void dropout_takes_the_numbers_of_the_generator(void **state)
 static void angles_keep_their_digits(void **state)
 {
 	for (int l = 0; l < n_levels; l++)
-		for (double at = 0; at < 200000; at = at * 3 + 1) {
+		for (int64_t at = 0; at < 200000; at = at * 3 + 1) {
 			float freq[N], c[N], s[N];
 			double want_c[N], want_s[N];
 			for (int i = 0; i < N; i++) {
 				freq[i] = powf(10000, -(float)i / N);
-				want_c[i] = cos(at * (double)freq[i]);
-				want_s[i] = sin(at * (double)freq[i]);
+				want_c[i] = cos((double)at * (double)freq[i]);
+				want_s[i] = sin((double)at * (double)freq[i]);
 			}
-			levels[l]->turns(c, s, at, freq, 1, N);
+			levels[l]->turns(c, s, (double)at, freq, 1, N);
 			near(c, want_c, N, 3e-7, "cosine");
 			for (int i = 0; i < N; i++)
 				assert_true(fabs(s[i] - want_s[i]) < 3e-7);

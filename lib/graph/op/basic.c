@@ -114,8 +114,7 @@ ds_rc sh_slice(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds
 	int64_t from = n->attr.slice.from, wide = n->attr.slice.n;
 	if (from < 0 || wide < 1 || from > ds_t_cols(x) - wide)
 		return ds_fail(e, DS_BAD, "slice: columns %lld to %lld of '%s', which has %lld",
-			(long long)from, (long long)(from + wide), x->name,
-			(long long)ds_t_cols(x));
+			(long long)from, (long long)from + wide, x->name, (long long)ds_t_cols(x));
 	out[0] = matrix(x->dtype, ds_t_rows(x), wide);
 	return DS_OK;
 }

@@ -3,6 +3,8 @@
  */
 #include "graph/opt/opt_impl.h"
 
+#include <stdio.h>
+
 static const ds_optimizer *const optimizers[] = {
 #define OPTIMIZER(name) &ds_optimizer_##name,
 #define SCHEDULE(name)
@@ -18,9 +20,14 @@ static const ds_schedule_kind *const schedules[] = {
 #undef SCHEDULE
 };
 
+enum {
+	N_OPTIMIZERS = sizeof(optimizers) / sizeof(optimizers[0]),
+	N_SCHEDULES = sizeof(schedules) / sizeof(schedules[0]),
+};
+
 const ds_optimizer *ds_optimizer_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(optimizers) / sizeof(*optimizers); i++)
+	for (size_t i = 0; i < N_OPTIMIZERS; i++)
 		if (!name || strcmp(optimizers[i]->name, name) == 0)
 			return optimizers[i];
 	return NULL;
@@ -28,7 +35,7 @@ const ds_optimizer *ds_optimizer_find(const char *name)
 
 const ds_schedule_kind *ds_schedule_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(schedules) / sizeof(*schedules); i++)
+	for (size_t i = 0; i < N_SCHEDULES; i++)
 		if (strcmp(schedules[i]->name, name) == 0)
 			return schedules[i];
 	return NULL;
@@ -43,10 +50,9 @@ ds_rc ds_schedule_check(const ds_schedule *s, ds_err *e)
 {
 	if (!ds_schedule_find(s->name)) {
 		char names[128] = "";
-		for (size_t i = 0; i < sizeof(schedules) / sizeof(*schedules); i++) {
-			strcat(names, i ? ", " : "");
-			strcat(names, schedules[i]->name);
-		}
+		for (size_t i = 0, n = 0; i < N_SCHEDULES && n < sizeof(names); i++)
+			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "",
+				schedules[i]->name);
 		return ds_fail(e, DS_USAGE, "unknown scheduler '%s'; there are %s", s->name, names);
 	}
 	if (s->warmup < 0 || s->steps < 1)
