@@ -14,10 +14,10 @@
 
 typedef struct ds_arena ds_arena;
 
-ds_arena *ds_arena_new(size_t first_bytes);    /* the caller owns it: ds_arena_free */
-void ds_arena_free(ds_arena *a);               /* NULL is fine */
-void ds_arena_reset(ds_arena *a);              /* keeps up to 8 MiB for reuse, gives the rest back */
-void *ds_arena_get(ds_arena *a, size_t bytes); /* 64-byte aligned, not zeroed, never NULL */
+ds_arena *ds_arena_new(size_t first_bytes); /* the caller owns it: ds_arena_free */
+void ds_arena_free(ds_arena *a);            /* NULL is fine */
+void ds_arena_reset(ds_arena *a);           /* keeps up to 8 MiB for reuse, gives the rest back */
+void *ds_arena_get(ds_arena *a, size_t bytes);  /* 64-byte aligned, not zeroed, never NULL */
 void *ds_arena_zero(ds_arena *a, size_t bytes); /* the same, zeroed */
 /* Unaligned, for short strings: packs densely. */
 char *ds_arena_bytes(ds_arena *a, size_t bytes);

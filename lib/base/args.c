@@ -8,7 +8,8 @@
 static void add_opt(ds_args *a, const ds_arg *arg, bool shared)
 {
 	a->opts = ds_mem_grow(a->opts, a->n * sizeof(*a->opts), (a->n + 1) * sizeof(*a->opts));
-	a->opts[a->n++] = (ds_opt_state){ .arg = arg, .shared = shared, .before = ds_args_before(arg) };
+	a->opts[a->n++] =
+		(ds_opt_state){ .arg = arg, .shared = shared, .before = ds_args_before(arg) };
 }
 
 static void add_table(ds_args *a, const ds_arg *table)
@@ -128,7 +129,8 @@ static ds_rc unknown(const ds_args *a, const char *name, size_t n, ds_err *e)
 {
 	const char *near = ds_args_nearest(a, name, n);
 	if (near)
-		return ds_fail(e, DS_USAGE, "unknown option '--%.*s', the nearest is '--%s'", (int)n, name, near);
+		return ds_fail(e, DS_USAGE, "unknown option '--%.*s', the nearest is '--%s'",
+			(int)n, name, near);
 	return ds_fail(e, DS_USAGE, "unknown option '--%.*s'", (int)n, name);
 }
 
@@ -145,7 +147,8 @@ static ds_rc parse_long(ds_args *a, int argc, char **argv, int *i, ds_err *e)
 		return ds_fail(e, DS_USAGE, "'--%s' takes no value", o->arg->name);
 	if (!value && wants_word(o->arg)) {
 		if (*i + 1 >= argc)
-			return ds_fail(e, DS_USAGE, "'--%s' wants a value: %s", o->arg->name, o->arg->value);
+			return ds_fail(e, DS_USAGE, "'--%s' wants a value: %s", o->arg->name,
+				o->arg->value);
 		value = argv[++*i];
 	}
 	return take(a, o, value, e);
@@ -165,7 +168,8 @@ static ds_rc parse_letters(ds_args *a, int argc, char **argv, int *i, ds_err *e)
 		const char *value = p[1] ? p + 1 : NULL;
 		if (!value && wants_word(o->arg)) {
 			if (*i + 1 >= argc)
-				return ds_fail(e, DS_USAGE, "'-%c' wants a value: %s", *p, o->arg->value);
+				return ds_fail(
+					e, DS_USAGE, "'-%c' wants a value: %s", *p, o->arg->value);
 			value = argv[++*i];
 		}
 		return take(a, o, value, e);

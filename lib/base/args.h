@@ -40,26 +40,27 @@ typedef enum {
 
 enum {
 	DS_ARG_UNRECORDED = 1, /* does not change records: left out of the provenance chain */
-	DS_ARG_FILE = 2,       /* names a file whose content is what counts: recorded by XXH3-128 of it; "FILE|word": the word is none */
-	DS_ARG_OPTIONAL = 4,   /* DS_KIND_TEXT/CALL: the value may be left out (--json, -z) */
-	DS_ARG_HIDDEN = 8,     /* not on the first screen of --help; in the manual all the same */
-	DS_ARG_INPUT = 16,     /* is the input itself: where it is given, no FILE does not mean stdin */
-	DS_ARG_NEW = 32,       /* with DS_ARG_FILE: it may be absent, and is recorded as "new" then */
+	DS_ARG_FILE =
+		2, /* names a file whose content is what counts: recorded by XXH3-128 of it; "FILE|word": the word is none */
+	DS_ARG_OPTIONAL = 4, /* DS_KIND_TEXT/CALL: the value may be left out (--json, -z) */
+	DS_ARG_HIDDEN = 8,   /* not on the first screen of --help; in the manual all the same */
+	DS_ARG_INPUT = 16, /* is the input itself: where it is given, no FILE does not mean stdin */
+	DS_ARG_NEW = 32,   /* with DS_ARG_FILE: it may be absent, and is recorded as "new" then */
 };
 
 typedef struct {
-	char letter;       /* 0: long only */
-	const char *name;  /* without dashes; NULL ends the table */
+	char letter;      /* 0: long only */
+	const char *name; /* without dashes; NULL ends the table */
 	void *target;
 	ds_kind kind;
 	/* What to call the value in --help; NULL for flags. "a|b|c", all of them plain lower-case words, is
 	 * completed, and for DS_KIND_TEXT nothing else is accepted. */
 	const char *value;
-	const char *help;  /* one line, lower case, no full stop */
+	const char *help; /* one line, lower case, no full stop */
 	unsigned flags;
 } ds_arg;
 
-#define DS_KIND_OF(target)                                                                         \
+#define DS_KIND_OF(target) \
 	_Generic((target),                                                                         \
 		bool *: DS_KIND_FLAG,                                                              \
 		int *: DS_KIND_INT,                                                                \
@@ -70,57 +71,60 @@ typedef struct {
 		ds_size *: DS_KIND_SIZE,                                                           \
 		ds_strs *: DS_KIND_TEXTS,                                                          \
 		ds_call *: DS_KIND_CALL)
-#define DS_ARG(letter, name, target, value, help)                                                  \
-	{                                                                                          \
-		letter, name, target, DS_KIND_OF(target), value, help, 0                           \
+#define DS_ARG(letter, name, target, value, help) \
+	{ \
+		letter, name, target, DS_KIND_OF(target), value, help, 0 \
 	}
-#define DS_ARG_F(letter, name, target, value, help, flags)                                         \
-	{                                                                                          \
-		letter, name, target, DS_KIND_OF(target), value, help, flags                       \
+#define DS_ARG_F(letter, name, target, value, help, flags) \
+	{ \
+		letter, name, target, DS_KIND_OF(target), value, help, flags \
 	}
 
 /* Which groups of shared options a program or subcommand takes. */
 enum {
-	DS_TAKES_INPUT = 1,    /* FILE… --from --field --split --on-error --max-record --columns --tsv-escapes */
-	DS_TAKES_OUTPUT = 2,   /* -o --to (records) -z */
-	DS_TAKES_REPORT = 4,   /* -o --to table|tsv|json --json */
-	DS_TAKES_SEED = 8,     /* --seed */
-	DS_TAKES_JOBS = 16,    /* -j */
+	DS_TAKES_INPUT =
+		1, /* FILE… --from --field --split --on-error --max-record --columns --tsv-escapes */
+	DS_TAKES_OUTPUT = 2,    /* -o --to (records) -z */
+	DS_TAKES_REPORT = 4,    /* -o --to table|tsv|json --json */
+	DS_TAKES_SEED = 8,      /* --seed */
+	DS_TAKES_JOBS = 16,     /* -j */
 	DS_TAKES_NO_STDIN = 32, /* no FILE does not mean stdin (dstrain, dsdedup band) */
-	DS_TAKES_SALVAGE = 64, /* --salvage */
-	DS_TAKES_PATH = 128,   /* -o --out alone: a file or folder that is not a record stream */
-	DS_TAKES_STREAM = 512, /* FILE… or stdin, streams alone: none of the options about formats */
-	DS_TAKES_STATS = 256,  /* --stats, which DS_TAKES_OUTPUT has as well */
+	DS_TAKES_SALVAGE = 64,  /* --salvage */
+	DS_TAKES_PATH = 128,    /* -o --out alone: a file or folder that is not a record stream */
+	DS_TAKES_STREAM =
+		512, /* FILE… or stdin, streams alone: none of the options about formats */
+	DS_TAKES_STATS = 256, /* --stats, which DS_TAKES_OUTPUT has as well */
 };
 
 typedef enum { DS_ON_STOP, DS_ON_SKIP, DS_ON_REJECT } ds_on_error;
 
 typedef struct ds_common {
-	const char *program;     /* "dsrec" */
-	const char *command;     /* "cat", or NULL */
-	const char **files;      /* operands; where none was given and stdin is read: one "-" */
+	const char *program; /* "dsrec" */
+	const char *command; /* "cat", or NULL */
+	const char **files;  /* operands; where none was given and stdin is read: one "-" */
 	size_t n_files;
-	int jobs;                /* at least 1 */
+	int jobs; /* at least 1 */
 	bool quiet, verbose, salvage, json, tsv_escapes;
-	const char *out_path;    /* NULL: stdout */
-	const char *to, *from;   /* NULL: not given */
-	const char *field;       /* "text" unless said */
+	const char *out_path;  /* NULL: stdout */
+	const char *to, *from; /* NULL: not given */
+	const char *field;     /* "text" unless said */
 	bool field_given;
-	const char *split;       /* line|para|file, NULL: by the kind of input */
-	const char *exec;        /* a command whose output is the input (dsrec import sets it), or NULL */
-	const char *columns;     /* a,b,c for CSV/TSV without a header */
-	int level;               /* -z: zstd level, 0: none */
+	const char *split; /* line|para|file, NULL: by the kind of input */
+	const char *exec;  /* a command whose output is the input (dsrec import sets it), or NULL */
+	const char *columns; /* a,b,c for CSV/TSV without a header */
+	int level;           /* -z: zstd level, 0: none */
 	uint64_t seed;
 	const char *stats_path;
 	ds_on_error on_error;
 	const char *reject_path;
-	uint64_t max_record;     /* bytes */
-	ds_str recorded;         /* this run's arguments in canonical spelling, for the chain */
+	uint64_t max_record; /* bytes */
+	ds_str recorded;     /* this run's arguments in canonical spelling, for the chain */
 } ds_common;
 
 typedef struct {
-	const char *name, *usage, *what; /* usage: what follows the name, NULL: the usual; what: one line */
-	const ds_arg *args;              /* ends with { 0 }; NULL: none */
+	const char *name, *usage,
+		*what;      /* usage: what follows the name, NULL: the usual; what: one line */
+	const ds_arg *args; /* ends with { 0 }; NULL: none */
 	unsigned takes;
 	ds_rc (*run)(const ds_common *c, ds_err *e);
 } ds_cmd;
@@ -133,7 +137,7 @@ typedef struct {
 	const ds_cmd *cmds;                          /* ends with { 0 }; NULL: none */
 	const char *examples[3];
 	/* Called before parsing, to build a table that is not constant; may be NULL. */
-	const ds_arg *(*more_args)(void);            /* options besides args, ended by { 0 } */
+	const ds_arg *(*more_args)(void); /* options besides args, ended by { 0 } */
 } ds_tool;
 
 #define DS_VERSION "0.1.0"

@@ -73,14 +73,15 @@ static const char *usage_of(const ds_args *a)
 	const char *usage = a->cmd ? a->cmd->usage : a->tool->usage;
 	if (usage)
 		return usage;
-	return a->takes & (DS_TAKES_INPUT | DS_TAKES_STREAM) ? "[OPTION...] [FILE...]" : "[OPTION...]";
+	return a->takes & (DS_TAKES_INPUT | DS_TAKES_STREAM) ? "[OPTION...] [FILE...]"
+							     : "[OPTION...]";
 }
 
 void ds_args_help(const ds_args *a, ds_buf *out)
 {
 	const ds_tool *t = a->tool;
-	ds_buf_fmt(out, "usage: %s%s%s %s\n", t->name, a->cmd ? " " : "", a->cmd ? a->cmd->name : "",
-		usage_of(a));
+	ds_buf_fmt(out, "usage: %s%s%s %s\n", t->name, a->cmd ? " " : "",
+		a->cmd ? a->cmd->name : "", usage_of(a));
 	ds_buf_fmt(out, "%s\n\n", a->cmd ? a->cmd->what : t->what);
 	for (const ds_cmd *c = a->cmd ? NULL : t->cmds; c && c->name; c++)
 		ds_buf_fmt(out, "  %-10s %s\n", c->name, c->what);
@@ -98,10 +99,12 @@ static void print_table(const ds_args *a, ds_buf *out)
 	for (size_t i = 0; i < a->n; i++) {
 		const ds_arg *arg = a->opts[i].arg;
 		char letter[2] = { arg->letter ? arg->letter : '-', '\0' };
-		const char *form = !arg->value ? "flag" : arg->flags & DS_ARG_OPTIONAL ? "maybe" : "value";
-		ds_buf_fmt(out, "option\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a->cmd ? a->cmd->name : "-", letter,
-			arg->name, form, arg->value ? arg->value : "-", a->opts[i].shared ? "shared" : "own",
-			arg->help);
+		const char *form = !arg->value                    ? "flag"
+				   : arg->flags & DS_ARG_OPTIONAL ? "maybe"
+								  : "value";
+		ds_buf_fmt(out, "option\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a->cmd ? a->cmd->name : "-",
+			letter, arg->name, form, arg->value ? arg->value : "-",
+			a->opts[i].shared ? "shared" : "own", arg->help);
 	}
 }
 
@@ -135,8 +138,8 @@ static unsigned distance(ds_str a, ds_str b)
 				best = d[i - 1][j] + 1;
 			if (d[i][j - 1] + 1 < best)
 				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1] &&
-				d[i - 2][j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] &&
+				a.at[i - 2] == b.at[j - 1] && d[i - 2][j - 2] + 1 < best)
 				best = d[i - 2][j - 2] + 1;
 			d[i][j] = best;
 		}

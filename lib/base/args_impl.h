@@ -18,7 +18,7 @@ typedef union { /* a target's value before parsing: given options that equal it 
 
 typedef struct {
 	const ds_arg *arg;
-	bool shared;       /* one of those that all programs have */
+	bool shared; /* one of those that all programs have */
 	bool given;
 	ds_before before;
 } ds_opt_state;
@@ -30,7 +30,7 @@ typedef struct { /* an occurrence of a DS_KIND_CALL, in the order given */
 
 typedef struct {
 	const ds_tool *tool;
-	const ds_cmd *cmd;     /* NULL: the program itself */
+	const ds_cmd *cmd; /* NULL: the program itself */
 	unsigned takes;
 	ds_opt_state *opts;
 	size_t n;
@@ -65,7 +65,8 @@ ds_before ds_args_before(const ds_arg *arg);
 DS_MUST ds_rc ds_args_record(const ds_args *a, ds_buf *out, ds_err *e);
 
 void ds_args_help(const ds_args *a, ds_buf *out);
-void ds_args_print(const ds_tool *tool, ds_buf *out); /* --print-options: a line an option, by tabs */
+void ds_args_print(
+	const ds_tool *tool, ds_buf *out); /* --print-options: a line an option, by tabs */
 /* The name most like this one among the options, or the commands of a tool; NULL: none is near. */
 const char *ds_args_nearest(const ds_args *a, const char *name, size_t n);
 const char *ds_args_nearest_command(const ds_tool *tool, const char *name);

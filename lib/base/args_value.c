@@ -87,7 +87,8 @@ static ds_rc set_number(const ds_arg *arg, const char *value, ds_err *e)
 
 static void add_text(ds_strs *list, const char *value)
 {
-	list->at = ds_mem_grow(list->at, list->n * sizeof(*list->at), (list->n + 1) * sizeof(*list->at));
+	list->at = ds_mem_grow(
+		list->at, list->n * sizeof(*list->at), (list->n + 1) * sizeof(*list->at));
 	list->at[list->n++] = value;
 }
 
@@ -100,7 +101,8 @@ ds_rc ds_args_set(const ds_arg *arg, const char *value, ds_err *e)
 		return DS_OK;
 	case DS_KIND_TEXT:
 		if (value && is_choice(arg->value) && !is_among(arg->value, value))
-			return ds_fail(e, DS_USAGE, "'--%s': '%s' is none of %s", arg->name, value, arg->value);
+			return ds_fail(e, DS_USAGE, "'--%s': '%s' is none of %s", arg->name, value,
+				arg->value);
 		*(const char **)arg->target = value ? value : "";
 		return DS_OK;
 	case DS_KIND_TEXTS:

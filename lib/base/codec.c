@@ -44,7 +44,8 @@ size_t ds_pack_bound(size_t n)
 	return ZSTD_compressBound(n);
 }
 
-ds_rc ds_pack(ds_packer *p, const void *in, size_t n, void *out, size_t room, size_t *got, ds_err *e)
+ds_rc ds_pack(
+	ds_packer *p, const void *in, size_t n, void *out, size_t room, size_t *got, ds_err *e)
 {
 	if (!p->pack)
 		p->pack = have(ZSTD_createCCtx());
@@ -90,7 +91,10 @@ ds_codec *ds_codec_open(ds_wrap wrap, bool compress, int level)
 		/* As the zstd program: a window over 128 MiB is refused, so memory is bounded. */
 		ZSTD_DCtx_setParameter(c->zd, ZSTD_d_windowLogMax, 27);
 	} else {
-		int rc = compress ? deflateInit2(&c->gz, level < 1 ? 6 : level > 9 ? 9 : level,
+		int rc = compress ? deflateInit2(&c->gz,
+					    level < 1   ? 6
+					    : level > 9 ? 9
+							: level,
 					    Z_DEFLATED, GZIP_BITS, 8, Z_DEFAULT_STRATEGY)
 				  : inflateInit2(&c->gz, GZIP_BITS);
 		have(rc == Z_OK ? c : NULL);
@@ -131,8 +135,8 @@ static void move_on(ds_str *in, size_t taken, char **out, size_t *room, size_t g
 	*room -= given;
 }
 
-static ds_rc step_zstd(ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended,
-	ds_err *e)
+static ds_rc step_zstd(
+	ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
 {
 	ZSTD_inBuffer from = { in->at, in->n, 0 };
 	ZSTD_outBuffer to = { *out, *room, 0 };
@@ -145,13 +149,14 @@ static ds_rc step_zstd(ds_codec *c, ds_str *in, char **out, size_t *room, bool f
 		*ended = rc == 0;
 	}
 	if (ZSTD_isError(rc))
-		return ds_fail(e, c->compress ? DS_BAD : DS_SHORT, "zstd: %s", ZSTD_getErrorName(rc));
+		return ds_fail(
+			e, c->compress ? DS_BAD : DS_SHORT, "zstd: %s", ZSTD_getErrorName(rc));
 	move_on(in, from.pos, out, room, to.pos);
 	return DS_OK;
 }
 
-static ds_rc step_gzip(ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended,
-	ds_err *e)
+static ds_rc step_gzip(
+	ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
 {
 	uInt in_n = in->n > UINT_MAX ? UINT_MAX : (uInt)in->n;
 	uInt out_n = *room > UINT_MAX ? UINT_MAX : (uInt)*room;
@@ -170,7 +175,8 @@ static ds_rc step_gzip(ds_codec *c, ds_str *in, char **out, size_t *room, bool f
 	return DS_OK;
 }
 
-ds_rc ds_codec_step(ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+ds_rc ds_codec_step(
+	ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
 {
 	return c->wrap == DS_ZSTD ? step_zstd(c, in, out, room, finish, ended, e)
 				  : step_gzip(c, in, out, room, finish, ended, e);

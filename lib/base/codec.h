@@ -13,7 +13,8 @@ typedef struct ds_packer ds_packer;
 ds_packer *ds_packer_new(int level); /* 1…22 */
 void ds_packer_free(ds_packer *p);
 size_t ds_pack_bound(size_t n);
-DS_MUST ds_rc ds_pack(ds_packer *p, const void *in, size_t n, void *out, size_t room, size_t *got, ds_err *e);
+DS_MUST ds_rc ds_pack(
+	ds_packer *p, const void *in, size_t n, void *out, size_t room, size_t *got, ds_err *e);
 /* Exactly n bytes must come out; anything else is DS_SHORT. */
 DS_MUST ds_rc ds_unpack(ds_packer *p, const void *in, size_t in_n, void *out, size_t n, ds_err *e);
 DS_AUTO_WITH(ds_packer, ds_packer_free)
@@ -23,7 +24,8 @@ typedef struct ds_codec ds_codec;
 ds_codec *ds_codec_open(ds_wrap wrap, bool compress, int level);
 void ds_codec_close(ds_codec *c);
 /* *ended: a whole member has been read (decoding), or all is written (encoding with finish). */
-DS_MUST ds_rc ds_codec_step(ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e);
+DS_MUST ds_rc ds_codec_step(
+	ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e);
 void ds_codec_reset(ds_codec *c); /* for the next member */
 
 #endif

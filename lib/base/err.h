@@ -33,17 +33,17 @@ ds_rc ds_fail_errno(ds_err *e, const char *fmt, ...) DS_PRINTF(2, 3);
 /* Puts "where: " in front of the message that is there; returns rc. */
 ds_rc ds_at(ds_err *e, ds_rc rc, const char *fmt, ...) DS_PRINTF(3, 4);
 
-#define DS_TRY(call)                                                                               \
-	do {                                                                                       \
-		ds_rc ds_try_rc = (call);                                                          \
-		if (ds_try_rc != DS_OK)                                                            \
-			return ds_try_rc;                                                          \
+#define DS_TRY(call) \
+	do { \
+		ds_rc ds_try_rc = (call); \
+		if (ds_try_rc != DS_OK) \
+			return ds_try_rc; \
 	} while (0)
-#define DS_TRY_AT(call, e, ...)                                                                    \
-	do {                                                                                       \
-		ds_rc ds_try_rc = (call);                                                          \
-		if (ds_try_rc != DS_OK)                                                            \
-			return ds_at(e, ds_try_rc, __VA_ARGS__);                                   \
+#define DS_TRY_AT(call, e, ...) \
+	do { \
+		ds_rc ds_try_rc = (call); \
+		if (ds_try_rc != DS_OK) \
+			return ds_at(e, ds_try_rc, __VA_ARGS__); \
 	} while (0)
 
 /*
@@ -51,10 +51,10 @@ ds_rc ds_at(ds_err *e, ds_rc rc, const char *fmt, ...) DS_PRINTF(3, 4);
  * DS_AUTO_WITH(ds_arena, ds_arena_free) beside its declaration; the function takes NULL.
  */
 #define DS_AUTO(type) __attribute__((cleanup(type##_auto))) type *
-#define DS_AUTO_WITH(type, fn)                                                                     \
-	static inline __attribute__((unused)) void type##_auto(type **p)                           \
-	{                                                                                          \
-		fn(*p);                                                                            \
+#define DS_AUTO_WITH(type, fn) \
+	static inline __attribute__((unused)) void type##_auto(type **p) \
+	{ \
+		fn(*p); \
 	}
 
 #endif

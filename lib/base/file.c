@@ -22,7 +22,8 @@ ds_rc ds_file_read(const char *path, size_t limit_bytes, ds_buf *into, ds_err *e
 		DS_TRY(ds_in_read(in, into->at + into->n, step, &got, e));
 		into->n += got;
 		if (into->n - start > limit_bytes)
-			return ds_fail(e, DS_BAD, "%s: over the limit of %zu bytes", path, limit_bytes);
+			return ds_fail(
+				e, DS_BAD, "%s: over the limit of %zu bytes", path, limit_bytes);
 		if (got < step)
 			return DS_OK;
 		step *= 2;

@@ -32,10 +32,11 @@ DS_AUTO_WITH(ds_hasher, ds_hasher_free)
 typedef struct ds_map ds_map;
 ds_map *ds_map_new(size_t expected);
 void ds_map_free(ds_map *m);
-uint64_t *ds_map_find(const ds_map *m, ds_str key);           /* NULL: not there */
-uint64_t *ds_map_put(ds_map *m, ds_str key, bool *is_new);    /* a new value is 0; is_new may be NULL */
+uint64_t *ds_map_find(const ds_map *m, ds_str key); /* NULL: not there */
+uint64_t *ds_map_put(
+	ds_map *m, ds_str key, bool *is_new); /* a new value is 0; is_new may be NULL */
 size_t ds_map_count(const ds_map *m);
-ds_str ds_map_key(const ds_map *m, size_t i);                 /* i-th inserted; lives as the map does */
+ds_str ds_map_key(const ds_map *m, size_t i); /* i-th inserted; lives as the map does */
 uint64_t *ds_map_value(const ds_map *m, size_t i);
 DS_AUTO_WITH(ds_map, ds_map_free)
 

@@ -30,17 +30,17 @@ struct ds_in {
 	char *name;
 	int fd;
 	bool own_fd, from_mem, raw_ended, ended, regular, known;
-	ds_str mem;             /* from_mem: what is left */
+	ds_str mem; /* from_mem: what is left */
 	buffer raw, plain;
 	ds_wrap wrap;
 	ds_codec *codec;
-	bool in_member;         /* between the first byte of a member and its end */
+	bool in_member; /* between the first byte of a member and its end */
 	uint64_t offset, file_offset;
-	uint64_t start;         /* where the descriptor stood */
+	uint64_t start; /* where the descriptor stood */
 	int64_t size;
 	void *map;
 	size_t map_bytes;
-	uint64_t forgotten;     /* of the map */
+	uint64_t forgotten; /* of the map */
 	const void *mem_all;
 	size_t mem_bytes;
 };
@@ -125,9 +125,11 @@ static ds_rc detect(ds_in *in, ds_err *e)
 	in->wrap = wrap_of(in->raw.bytes + in->raw.at, there(&in->raw));
 	DS_LOG(DS_LOG_IO, "%s: wrap %d", in->name, (int)in->wrap);
 	if (has_suffix(in->name, ".zst") && in->wrap != DS_ZSTD)
-		return ds_fail(e, DS_SHORT, "%s: named .zst, but does not begin as zstd does", in->name);
+		return ds_fail(
+			e, DS_SHORT, "%s: named .zst, but does not begin as zstd does", in->name);
 	if (has_suffix(in->name, ".gz") && in->wrap != DS_GZIP)
-		return ds_fail(e, DS_SHORT, "%s: named .gz, but does not begin as gzip does", in->name);
+		return ds_fail(
+			e, DS_SHORT, "%s: named .gz, but does not begin as gzip does", in->name);
 	if (in->wrap != DS_RAW) {
 		in->codec = ds_codec_open(in->wrap, false, 0);
 		in->in_member = true;
@@ -166,8 +168,8 @@ static ds_rc unpack_some(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
 		ds_str from = { in->raw.bytes + in->raw.at, there(&in->raw) };
 		bool member_ended = false;
 		size_t before = from.n;
-		DS_TRY_AT(ds_codec_step(in->codec, &from, &w, &room, false, &member_ended, e), e, "%s",
-			in->name);
+		DS_TRY_AT(ds_codec_step(in->codec, &from, &w, &room, false, &member_ended, e), e,
+			"%s", in->name);
 		in->raw.at += before - from.n;
 		if (member_ended)
 			in->in_member = false;
@@ -285,7 +287,8 @@ bool ds_in_map(ds_in *in, ds_str *view)
 	if (detect(in, &unused) != DS_OK || in->wrap != DS_RAW)
 		return false;
 	if (in->from_mem) {
-		*view = (ds_str){ (const char *)in->mem_all + in->offset, in->mem_bytes - in->offset };
+		*view = (ds_str){ (const char *)in->mem_all + in->offset,
+			in->mem_bytes - in->offset };
 		return true;
 	}
 	uint64_t from = in->start + in->offset;

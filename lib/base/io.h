@@ -32,11 +32,11 @@ DS_MUST ds_rc ds_in_peek(ds_in *in, size_t n, ds_str *view, ds_err *e);
 bool ds_in_map(ds_in *in, ds_str *view); /* after true, only the view is read */
 /* Mapped bytes before this one are done with: they stay readable, but count as memory no more. */
 void ds_in_forget(ds_in *in, uint64_t before);
-const char *ds_in_name(const ds_in *in);    /* as given; "-" is "stdin" */
-ds_wrap ds_in_wrap(const ds_in *in);        /* what was found around the bytes */
-uint64_t ds_in_offset(const ds_in *in);     /* bytes given so far, after unwrapping */
+const char *ds_in_name(const ds_in *in);     /* as given; "-" is "stdin" */
+ds_wrap ds_in_wrap(const ds_in *in);         /* what was found around the bytes */
+uint64_t ds_in_offset(const ds_in *in);      /* bytes given so far, after unwrapping */
 uint64_t ds_in_file_offset(const ds_in *in); /* bytes taken from the file itself, for progress */
-int64_t ds_in_file_size(const ds_in *in);   /* -1: not known */
+int64_t ds_in_file_size(const ds_in *in);    /* -1: not known */
 DS_AUTO_WITH(ds_in, ds_in_close)
 
 typedef struct ds_out ds_out;
@@ -67,8 +67,8 @@ DS_AUTO_WITH(ds_out, ds_out_close)
 /* Reads or writes a small file whole; the read refuses more than limit_bytes with DS_BAD. */
 DS_MUST ds_rc ds_file_read(const char *path, size_t limit_bytes, ds_buf *into, ds_err *e);
 DS_MUST ds_rc ds_file_write(const char *path, ds_str bytes, ds_err *e); /* beside, sync, rename */
-DS_MUST ds_rc ds_dir_make(const char *path, ds_err *e);                 /* with its parents; may exist */
-DS_MUST ds_rc ds_dir_remove(const char *path, ds_err *e);               /* with all in it; may be absent */
+DS_MUST ds_rc ds_dir_make(const char *path, ds_err *e);   /* with its parents; may exist */
+DS_MUST ds_rc ds_dir_remove(const char *path, ds_err *e); /* with all in it; may be absent */
 /* Names in a folder in byte order, those beginning with a dot left out; NULL-ended, ds_names_free. */
 DS_MUST ds_rc ds_dir_list(const char *path, char ***names, ds_err *e);
 void ds_names_free(char **names);

@@ -56,8 +56,8 @@ void ds_log_line(const char *file, int line, const char *fmt, ...)
 	char text[2048];
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	int n = snprintf(text, sizeof(text), "%ld.%06ld %s:%d: ", (long)now.tv_sec, now.tv_nsec / 1000,
-		file, line);
+	int n = snprintf(text, sizeof(text), "%ld.%06ld %s:%d: ", (long)now.tv_sec,
+		now.tv_nsec / 1000, file, line);
 	va_list ap;
 	va_start(ap, fmt);
 	int more = vsnprintf(text + n, sizeof(text) - (size_t)n - 1, fmt, ap);

@@ -12,10 +12,10 @@
 enum { DS_LOG_IO = 1, DS_LOG_GRAPH = 2, DS_LOG_PLAN = 4, DS_LOG_SCHED = 8, DS_LOG_ERR = 16 };
 extern unsigned ds_log_mask;
 void ds_log_line(const char *file, int line, const char *fmt, ...) DS_PRINTF(3, 4);
-#define DS_LOG(kind, ...)                                                                          \
-	do {                                                                                       \
-		if (__builtin_expect(ds_log_mask & (kind), 0))                                     \
-			ds_log_line(__FILE__, __LINE__, __VA_ARGS__);                              \
+#define DS_LOG(kind, ...) \
+	do { \
+		if (__builtin_expect(ds_log_mask & (kind), 0)) \
+			ds_log_line(__FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
 
 #endif

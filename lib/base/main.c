@@ -46,9 +46,11 @@ static void set_signals(const char *program)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction now, end = { .sa_handler = on_end, .sa_flags = SA_RESETHAND };
-	snprintf(bus_line, sizeof(bus_line), "%s: an input file was cut while it was read\n", program);
+	snprintf(bus_line, sizeof(bus_line), "%s: an input file was cut while it was read\n",
+		program);
 	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGBUS, &(struct sigaction){ .sa_handler = on_bus, .sa_flags = SA_RESETHAND }, NULL);
+	sigaction(SIGBUS, &(struct sigaction){ .sa_handler = on_bus, .sa_flags = SA_RESETHAND },
+		NULL);
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		/* nohup stays nohup */
 		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
@@ -66,7 +68,8 @@ static ds_rc read_on_error(ds_common *c, ds_err *e)
 		c->on_error = DS_ON_REJECT;
 		c->reject_path = how + 7;
 	} else {
-		return ds_fail(e, DS_USAGE, "'--on-error': '%s' is none of stop, skip, reject=FILE", how);
+		return ds_fail(
+			e, DS_USAGE, "'--on-error': '%s' is none of stop, skip, reject=FILE", how);
 	}
 	return DS_OK;
 }
@@ -77,14 +80,16 @@ static ds_rc read_common(ds_args *a, ds_common *c, ds_err *e)
 	c->command = a->cmd ? a->cmd->name : NULL;
 	c->max_record = ds_args_shared.max_record.bytes;
 	if (c->jobs < 1 || c->jobs > MAX_JOBS)
-		return ds_fail(e, DS_USAGE, "'--jobs': %d is not between 1 and %d", c->jobs, MAX_JOBS);
+		return ds_fail(
+			e, DS_USAGE, "'--jobs': %d is not between 1 and %d", c->jobs, MAX_JOBS);
 	if (c->max_record < 1)
 		return ds_fail(e, DS_USAGE, "'--max-record': at least 1 byte");
 	if (!c->field[0])
 		return ds_fail(e, DS_USAGE, "'--field': a field's name is not empty");
 	if (c->json) {
 		if (c->to && strcmp(c->to, "json") != 0)
-			return ds_fail(e, DS_USAGE, "'--json' and '--to %s' exclude each other", c->to);
+			return ds_fail(
+				e, DS_USAGE, "'--json' and '--to %s' exclude each other", c->to);
 		c->to = "json";
 	}
 	c->json = c->to && strcmp(c->to, "json") == 0;
@@ -99,7 +104,8 @@ static ds_rc read_common(ds_args *a, ds_common *c, ds_err *e)
 /* Adds "-" where stdin is to be read; false where that would wait for a person to type. */
 static bool want_stdin(ds_args *a, ds_common *c)
 {
-	if (c->n_files || !(a->takes & (DS_TAKES_INPUT | DS_TAKES_STREAM)) || (a->takes & DS_TAKES_NO_STDIN))
+	if (c->n_files || !(a->takes & (DS_TAKES_INPUT | DS_TAKES_STREAM)) ||
+		(a->takes & DS_TAKES_NO_STDIN))
 		return true;
 	for (size_t i = 0; i < a->n; i++)
 		if (a->opts[i].given && (a->opts[i].arg->flags & DS_ARG_INPUT))

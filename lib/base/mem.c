@@ -40,7 +40,8 @@ __attribute__((noreturn)) static void out_of_memory(size_t bytes)
 
 static char *align(char *base)
 {
-	char *p = (char *)(((uintptr_t)base + sizeof(char *) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+	char *p =
+		(char *)(((uintptr_t)base + sizeof(char *) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
 	memcpy(p - sizeof(char *), &base, sizeof(char *));
 	return p;
 }
@@ -84,7 +85,8 @@ void *ds_mem_grow(void *p, size_t old_bytes, size_t bytes)
 		out_of_memory(bytes);
 	/* malloc may have moved it to another place within 64 bytes. */
 	size_t keep = old_bytes < bytes ? old_bytes : bytes;
-	char *q = (char *)(((uintptr_t)base + sizeof(char *) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+	char *q =
+		(char *)(((uintptr_t)base + sizeof(char *) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
 	if ((size_t)(q - base) != shift)
 		memmove(q, base + shift, keep);
 	return align(base);

@@ -10,11 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-void *ds_mem_get(size_t bytes);              /* 64-byte aligned, not zeroed; ds_mem_free */
-void *ds_mem_zero(size_t bytes);             /* the same, zeroed; large ones cost nothing until touched */
-void *ds_mem_grow(void *p, size_t old_bytes, size_t bytes); /* moves what was there; alignment kept */
-char *ds_mem_text(const char *s);            /* a copy of a C string */
-void ds_mem_free(void *p);                   /* NULL is fine */
+void *ds_mem_get(size_t bytes);  /* 64-byte aligned, not zeroed; ds_mem_free */
+void *ds_mem_zero(size_t bytes); /* the same, zeroed; large ones cost nothing until touched */
+void *ds_mem_grow(
+	void *p, size_t old_bytes, size_t bytes); /* moves what was there; alignment kept */
+char *ds_mem_text(const char *s);                 /* a copy of a C string */
+void ds_mem_free(void *p);                        /* NULL is fine */
 
 /* What must still happen when memory runs out, such as removing temporary files. Set once. */
 void ds_mem_at_death(void (*fn)(void));

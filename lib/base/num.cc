@@ -15,8 +15,9 @@ template <typename T> static size_t print(char *out, T v)
 {
 	T size = std::fabs(v);
 	bool plain = size == 0 || (size >= T(1e-4) && size < T(1e16));
-	char *end = std::to_chars(out, out + 31, v,
-		plain ? std::chars_format::fixed : std::chars_format::scientific).ptr;
+	char *end = std::to_chars(
+		out, out + 31, v, plain ? std::chars_format::fixed : std::chars_format::scientific)
+			    .ptr;
 	if (plain && !memchr(out, '.', (size_t)(end - out))) {
 		*end++ = '.';
 		*end++ = '0';

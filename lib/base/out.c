@@ -33,7 +33,7 @@ struct ds_out {
 	char *buf;
 	size_t n;
 	ds_codec *codec;
-	char *packed;     /* codec: its output buffer */
+	char *packed; /* codec: its output buffer */
 	uint64_t offset;
 };
 
@@ -86,7 +86,8 @@ static ds_rc put_packed(ds_out *o, ds_str s, bool finish, ds_err *e)
 	do {
 		char *w = o->packed;
 		size_t room = BUF_BYTES;
-		DS_TRY_AT(ds_codec_step(o->codec, &s, &w, &room, finish, &ended, e), e, "%s", o->name);
+		DS_TRY_AT(ds_codec_step(o->codec, &s, &w, &room, finish, &ended, e), e, "%s",
+			o->name);
 		DS_TRY(put(o, o->packed, (size_t)(w - o->packed), e));
 	} while (s.n > 0 || (finish && !ended));
 	return DS_OK;
@@ -147,8 +148,8 @@ static ds_rc open_in_place(ds_out *o, const char *path, mode_t mode, ds_err *e)
 	if (S_ISSOCK(mode)) {
 		struct sockaddr_un to = { .sun_family = AF_UNIX };
 		if (strlen(path) >= sizeof(to.sun_path))
-			return ds_fail(e, DS_IO, "%s: the name of a socket has at most %zu bytes", path,
-				sizeof(to.sun_path) - 1);
+			return ds_fail(e, DS_IO, "%s: the name of a socket has at most %zu bytes",
+				path, sizeof(to.sun_path) - 1);
 		memcpy(to.sun_path, path, strlen(path) + 1);
 		o->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (o->fd >= 0 && connect(o->fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
@@ -213,7 +214,8 @@ static ds_rc open_path(ds_out *o, const char *path, ds_err *e)
 	ds_buf final = { 0 };
 	ds_rc rc = follow(path, &final, e);
 	if (rc == DS_OK)
-		rc = open_beside(o, ds_buf_text(&final), exists ? st.st_mode & 07777 : new_file_mode(), e);
+		rc = open_beside(
+			o, ds_buf_text(&final), exists ? st.st_mode & 07777 : new_file_mode(), e);
 	ds_buf_free(&final);
 	return rc;
 }
@@ -300,8 +302,8 @@ ds_rc ds_out_parts(ds_out *o, const ds_str *parts, size_t n, ds_err *e)
 		if (parts[i].n > BUF_BYTES - o->n)
 			DS_TRY(drain(o, e));
 		if (parts[i].n > BUF_BYTES)
-			DS_TRY(o->codec ? put_packed(o, parts[i], false, e) :
-					  put(o, parts[i].at, parts[i].n, e));
+			DS_TRY(o->codec ? put_packed(o, parts[i], false, e)
+					: put(o, parts[i].at, parts[i].n, e));
 		else if (parts[i].n)
 			gather(o, parts[i]);
 	}

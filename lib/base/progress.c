@@ -23,8 +23,8 @@ struct ds_progress {
 	int64_t start_ns;
 	atomic_llong total, due_ns;
 	atomic_ullong records, bytes;
-	char note[256];     /* under draw_lock */
-	bool whole;         /* the note is all there is to show */
+	char note[256]; /* under draw_lock */
+	bool whole;     /* the note is all there is to show */
 };
 
 static pthread_mutex_t draw_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -126,7 +126,8 @@ static void draw(ds_progress *p, int64_t now)
 	long long total = atomic_load(&p->total);
 	ds_buf line = { 0 };
 	ds_buf_fmt(&line, "%s: %s records, %s, %s/s", p->c->program,
-		ds_human_count(records, (double)atomic_load(&p->records)), ds_human_bytes(size, bytes),
+		ds_human_count(records, (double)atomic_load(&p->records)),
+		ds_human_bytes(size, bytes),
 		ds_human_bytes(rate, seconds > 0 ? bytes / seconds : 0));
 	if (total > 0 && bytes > 0) {
 		double part = bytes < (double)total ? bytes / (double)total : 1;
@@ -200,8 +201,8 @@ double ds_progress_seconds(const ds_progress *p)
 	return (double)(now_ns() - p->start_ns) / 1e9;
 }
 
-__attribute__((format(printf, 3, 0))) static void print_line(const ds_common *c, const char *before,
-	const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void print_line(
+	const ds_common *c, const char *before, const char *fmt, va_list ap)
 {
 	char what[4096];
 	vsnprintf(what, sizeof(what), fmt, ap);

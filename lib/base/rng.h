@@ -20,8 +20,8 @@ static inline ds_rng ds_rng_of(uint64_t seed, uint64_t high)
 }
 void ds_rng_block(ds_rng r, uint64_t counter, uint32_t out[4]);
 uint64_t ds_rng_u64(ds_rng r, uint64_t counter);
-double ds_rng_unit(ds_rng r, uint64_t counter);                  /* [0, 1), 53 bits */
-uint64_t ds_rng_below(ds_rng r, uint64_t counter, uint64_t n);   /* [0, n), n > 0; bias < 2^-64 n */
-double ds_rng_normal(ds_rng r, uint64_t counter);                /* mean 0, deviation 1 (Box-Muller) */
+double ds_rng_unit(ds_rng r, uint64_t counter);                /* [0, 1), 53 bits */
+uint64_t ds_rng_below(ds_rng r, uint64_t counter, uint64_t n); /* [0, n), n > 0; bias < 2^-64 n */
+double ds_rng_normal(ds_rng r, uint64_t counter); /* mean 0, deviation 1 (Box-Muller) */
 
 #endif

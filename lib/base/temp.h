@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 typedef struct ds_temp ds_temp;
-ds_temp *ds_temp_hold(const char *path);      /* copies path */
+ds_temp *ds_temp_hold(const char *path); /* copies path */
 /* The held copy, which mkostemp may fill in: held before the file exists, it cannot be missed. */
 char *ds_temp_path(ds_temp *t);
 void ds_temp_release(ds_temp *t, int unlink); /* forgets it; NULL is fine */

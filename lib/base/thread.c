@@ -28,9 +28,9 @@ struct ds_pool {
 	worker *workers;
 	pthread_mutex_t lock;
 	pthread_cond_t go, done;
-	unsigned sleepers;       /* under lock */
-	bool stop;               /* under lock */
-	atomic_ulong loop;       /* grows by one a loop */
+	unsigned sleepers; /* under lock */
+	bool stop;         /* under lock */
+	atomic_ulong loop; /* grows by one a loop */
 	atomic_long left;
 	atomic_size_t n_done;
 	/* Written before `left`, read by owners of a task only. */

@@ -117,7 +117,8 @@ static void wrong_ones_are_named(void **state)
 		{ "-n 99999999999", "'--lines': '99999999999' is not a whole number of this size" },
 		{ "--threshold nan", "'--threshold': 'nan' is not a number" },
 		{ "--seed -1", "'--seed': '-1' is not a whole number from 0" },
-		{ "--memory 9000000T", "'--memory': '9000000T' is not a size such as 4096, 64K or 1G" },
+		{ "--memory 9000000T",
+			"'--memory': '9000000T' is not a size such as 4096, 64K or 1G" },
 		{ "--explain=1", "'--explain' takes no value" },
 		{ "--html tree", "'--html': 'tree' is none of strip|main|off" },
 		{ "-z0", "'-z0': a level is 1 to 22" },
@@ -138,8 +139,9 @@ static void the_first_operand_is_the_subcommand(void **state)
 	static const struct {
 		const char *line, *cmd;
 		size_t n_files;
-	} lines[] = { { "train x", "train", 1 }, { "./train x", NULL, 2 }, { "-q train x", "train", 1 },
-		{ "-n 5 encode", "encode", 0 }, { "-n5 encode train", "encode", 1 }, { "x train", NULL, 2 },
+	} lines[] = { { "train x", "train", 1 }, { "./train x", NULL, 2 },
+		{ "-q train x", "train", 1 }, { "-n 5 encode", "encode", 0 },
+		{ "-n5 encode train", "encode", 1 }, { "x train", NULL, 2 },
 		{ "-- train", NULL, 1 }, { "--set train train", "train", 0 } };
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		ds_args a;
@@ -166,8 +168,10 @@ static void one_meaning_has_one_spelling(void **state)
 		{ "x -o y -z9 -q --memory 5M --stats s", "encode" },
 		{ "--threshold 0.80", "encode" },
 		{ "-n 05 -t.5 -x", "encode --threshold=0.5 --lines=5 --explain" },
-		{ "--explain --threshold 5e-1 --lines=5", "encode --threshold=0.5 --lines=5 --explain" },
-		{ "--nfc --regex s/a/$b/ --html strip", "encode --html=strip --nfc --regex='s/a/$b/'" },
+		{ "--explain --threshold 5e-1 --lines=5",
+			"encode --threshold=0.5 --lines=5 --explain" },
+		{ "--nfc --regex s/a/$b/ --html strip",
+			"encode --html=strip --nfc --regex='s/a/$b/'" },
 		{ "--regex s/a/$b/ --nfc", "encode --regex='s/a/$b/' --nfc" },
 		{ "--set b=1 --set a=it's", "encode --set=b=1 --set='a=it'\\''s'" },
 		{ "--seed 7 --field body --split para --from text",

@@ -36,7 +36,9 @@ static void errno_is_read_before_it_changes(void **state)
 static void a_message_is_one_line(void **state)
 {
 	ds_err e;
-	(void)ds_fail(&e, DS_BAD, "a\nb\tc\x7f" "d");
+	(void)ds_fail(&e, DS_BAD,
+		"a\nb\tc\x7f"
+		"d");
 	assert_string_equal(e.msg, "a?b?c?d");
 }
 
@@ -67,8 +69,7 @@ static void a_long_where_keeps_the_message_whole_lines(void **state)
 	assert_int_equal(strlen(e.msg), DS_ERR_BYTES - 1);
 }
 
-TESTS(cmocka_unit_test(where_is_put_before_what),
-	cmocka_unit_test(errno_is_read_before_it_changes),
+TESTS(cmocka_unit_test(where_is_put_before_what), cmocka_unit_test(errno_is_read_before_it_changes),
 	cmocka_unit_test(a_message_is_one_line),
 	cmocka_unit_test(a_long_message_is_cut_between_characters),
 	cmocka_unit_test(a_long_where_keeps_the_message_whole_lines))

@@ -61,12 +61,14 @@ static void a_map_finds_what_was_put_and_keeps_the_order(void **state)
 	char key[32];
 	bool is_new;
 	for (uint64_t i = 0; i < N; i++) {
-		int n = snprintf(key, sizeof(key), "%llx", (unsigned long long)(i * 0x9e3779b97f4a7c15ull));
+		int n = snprintf(
+			key, sizeof(key), "%llx", (unsigned long long)(i * 0x9e3779b97f4a7c15ull));
 		*ds_map_put(m, (ds_str){ key, (size_t)n }, &is_new) = i;
 		assert_true(is_new);
 	}
 	for (uint64_t i = 0; i < N; i++) {
-		int n = snprintf(key, sizeof(key), "%llx", (unsigned long long)(i * 0x9e3779b97f4a7c15ull));
+		int n = snprintf(
+			key, sizeof(key), "%llx", (unsigned long long)(i * 0x9e3779b97f4a7c15ull));
 		assert_int_equal(*ds_map_find(m, (ds_str){ key, (size_t)n }), i);
 		assert_int_equal(*ds_map_put(m, (ds_str){ key, (size_t)n }, &is_new), i);
 		assert_false(is_new);

@@ -16,7 +16,7 @@
 enum { N = 1000000 };
 
 static char folder[64];
-static char *text;       /* N bytes that pack to about half */
+static char *text; /* N bytes that pack to about half */
 static ds_err e;
 
 static int set_up(void **state)
@@ -62,7 +62,8 @@ static ds_rc read_all(ds_in *in, ds_buf *into)
 		ds_str view = { seen, 0 };
 		ds_buf_reserve(into, want);
 		if (round % 3 == 0) {
-			DS_TRY(ds_in_peek(in, want < sizeof(seen) ? want : sizeof(seen), &view, &e));
+			DS_TRY(ds_in_peek(
+				in, want < sizeof(seen) ? want : sizeof(seen), &view, &e));
 			memcpy(seen, view.at, view.n);
 			view.at = seen;
 		}
@@ -71,7 +72,8 @@ static ds_rc read_all(ds_in *in, ds_buf *into)
 		else
 			DS_TRY(ds_in_read(in, into->at + into->n, want, &got, &e));
 		if (round % 3 == 0)
-			assert_memory_equal(view.at, into->at + into->n, got < view.n ? got : view.n);
+			assert_memory_equal(
+				view.at, into->at + into->n, got < view.n ? got : view.n);
 		into->n += got;
 		if (got == 0)
 			break;

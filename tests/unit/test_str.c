@@ -46,9 +46,10 @@ static void doubles_print_shortest_and_read_back(void **state)
 	static const struct {
 		double v;
 		const char *text;
-	} known[] = { { 0.1, "0.1" }, { 1, "1.0" }, { -0.0, "-0.0" }, { 100000, "100000.0" }, { 1e22, "1e+22" },
-		{ 1.5e-7, "1.5e-07" }, { 5e-324, "5e-324" }, { 1.7976931348623157e308, "1.7976931348623157e+308" },
-		{ 0.0001, "0.0001" }, { 123456789012345680.0, "1.2345678901234568e+17" } };
+	} known[] = { { 0.1, "0.1" }, { 1, "1.0" }, { -0.0, "-0.0" }, { 100000, "100000.0" },
+		{ 1e22, "1e+22" }, { 1.5e-7, "1.5e-07" }, { 5e-324, "5e-324" },
+		{ 1.7976931348623157e308, "1.7976931348623157e+308" }, { 0.0001, "0.0001" },
+		{ 123456789012345680.0, "1.2345678901234568e+17" } };
 	char out[32];
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		assert_int_equal(ds_f64_print(out, known[i].v), strlen(known[i].text));
@@ -70,7 +71,8 @@ static void doubles_print_shortest_and_read_back(void **state)
 
 static void text_that_is_no_double_is_refused(void **state)
 {
-	static const char *const bad[] = { "", "+", "-", "+-1", "1x", " 1", "1 ", "0x1p3", "1e", "." };
+	static const char *const bad[] = { "", "+", "-", "+-1", "1x", " 1", "1 ", "0x1p3", "1e",
+		"." };
 	double v;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(ds_str_f64(ds_str_of(bad[i]), &v));
@@ -107,8 +109,7 @@ static void a_cursor_stays_failed_and_gives_zeros(void **state)
 	assert_int_equal(ds_cur_bytes(&c, SIZE_MAX).n, 0);
 }
 
-TESTS(cmocka_unit_test(order_is_by_bytes_and_the_shorter_first),
-	cmocka_unit_test(cut_and_trim),
+TESTS(cmocka_unit_test(order_is_by_bytes_and_the_shorter_first), cmocka_unit_test(cut_and_trim),
 	cmocka_unit_test(whole_numbers_are_read_exactly_or_not_at_all),
 	cmocka_unit_test(doubles_print_shortest_and_read_back),
 	cmocka_unit_test(text_that_is_no_double_is_refused),

@@ -114,6 +114,7 @@ ds_rc run_check(const ds_common *c, ds_err *e)
 		}
 	}
 	if (bad > 1)
-		return ds_at(e, first, "%zu of %zu files are not whole, the first", bad, c->n_files);
+		return ds_at(
+			e, first, "%zu of %zu files are not whole, the first", bad, c->n_files);
 	return first;
 }

@@ -49,8 +49,8 @@ void copy_close(copy_run *r)
 static ds_chain *chain_with_us(copy_run *r, ds_stage_entry **stage)
 {
 	ds_chain *chain = ds_source_chain(r->source);
-	*stage = ds_chain_push(r->chain_mem, chain, ds_str_of(r->c->program), DS_S(DS_VERSION),
-		r->c->recorded);
+	*stage = ds_chain_push(
+		r->chain_mem, chain, ds_str_of(r->c->program), DS_S(DS_VERSION), r->c->recorded);
 	return chain;
 }
 
@@ -112,7 +112,8 @@ static ds_rc add_part(copy_out *o, ds_block *b, const uint32_t *rows, uint32_t n
 		return DS_OK;
 	if (o->n_parts == o->cap_parts) {
 		size_t cap = o->cap_parts ? o->cap_parts * 2 : 64;
-		o->parts = ds_mem_grow(o->parts, o->n_parts * sizeof(*o->parts), cap * sizeof(*o->parts));
+		o->parts = ds_mem_grow(
+			o->parts, o->n_parts * sizeof(*o->parts), cap * sizeof(*o->parts));
 		o->cap_parts = cap;
 	}
 	DS_TRY(ds_block_copy(&o->parts[o->n_parts], o->mem, b, rows, n, e));
@@ -172,11 +173,12 @@ static ds_rc write_stats(copy_run *r, ds_err *e)
 	ds_json_add_str(&text, ds_str_of(r->c->program));
 	ds_buf_add_c(&text, ",\"args\":");
 	ds_json_add_str(&text, r->c->recorded);
-	ds_buf_fmt(&text, ",\"records_in\":%llu,\"records_out\":%llu,\"bytes_in\":%llu,\"seconds\":%.3f"
-			  ",\"counts\":{\"bad\":%llu}}\n",
-		(unsigned long long)(r->records + ds_source_bad(r->source)), (unsigned long long)out,
-		(unsigned long long)r->bytes, ds_progress_seconds(r->progress),
-		(unsigned long long)ds_source_bad(r->source));
+	ds_buf_fmt(&text,
+		",\"records_in\":%llu,\"records_out\":%llu,\"bytes_in\":%llu,\"seconds\":%.3f"
+		",\"counts\":{\"bad\":%llu}}\n",
+		(unsigned long long)(r->records + ds_source_bad(r->source)),
+		(unsigned long long)out, (unsigned long long)r->bytes,
+		ds_progress_seconds(r->progress), (unsigned long long)ds_source_bad(r->source));
 	ds_rc rc = ds_file_write(r->c->stats_path, ds_buf_view(&text), e);
 	ds_buf_free(&text);
 	return rc;

@@ -11,14 +11,14 @@
 #include "record.h"
 
 typedef struct copy_out {
-	ds_common common;    /* the run's, with this output's name */
+	ds_common common; /* the run's, with this output's name */
 	ds_sink *sink;
 	ds_packer *packer;
-	ds_arena *mem;       /* of the parts that wait to make a block */
+	ds_arena *mem; /* of the parts that wait to make a block */
 	ds_block **parts;
 	size_t n_parts, cap_parts;
 	uint64_t waiting_bytes, records, bytes;
-	size_t n_opts;       /* optional blocks written */
+	size_t n_opts; /* optional blocks written */
 	bool finished;
 } copy_out;
 
@@ -33,12 +33,14 @@ typedef struct {
 } copy_run;
 
 /* paths[n]: NULL is stdout. The outputs open with copy_begin. */
-DS_MUST ds_rc copy_open(copy_run **r, const ds_common *c, const char *const *paths, size_t n, ds_err *e);
+DS_MUST ds_rc copy_open(
+	copy_run **r, const ds_common *c, const char *const *paths, size_t n, ds_err *e);
 void copy_close(copy_run *r);
 /* The next block of the inputs, in mem; NULL at the end. Writes what outputs begin with once it is known. */
 DS_MUST ds_rc copy_next(copy_run *r, ds_arena *mem, ds_block **b, ds_err *e);
 /* Rows of a block (any order) to an output; b may go when it returns. */
-DS_MUST ds_rc copy_rows(copy_run *r, copy_out *o, ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e);
+DS_MUST ds_rc copy_rows(
+	copy_run *r, copy_out *o, ds_block *b, const uint32_t *rows, uint32_t n, ds_err *e);
 /* A whole block, as it is. */
 DS_MUST ds_rc copy_block(copy_run *r, copy_out *o, ds_block *b, ds_err *e);
 /* Trailers and renames; elsewhere names the count of records that are not in an output, NULL: none. */

@@ -10,14 +10,18 @@ static void add_entry(ds_buf *out, char form, size_t number, const ds_index_entr
 	unsigned long long offset = x->offset, bytes = x->bytes, record = x->first_record;
 	switch (form) {
 	case 't':
-		ds_buf_fmt(out, "%8zu %16llu %12llu %14llu %10u\n", number, offset, bytes, record, x->n_rows);
+		ds_buf_fmt(out, "%8zu %16llu %12llu %14llu %10u\n", number, offset, bytes, record,
+			x->n_rows);
 		break;
 	case 's':
-		ds_buf_fmt(out, "%zu\t%llu\t%llu\t%llu\t%u\n", number, offset, bytes, record, x->n_rows);
+		ds_buf_fmt(out, "%zu\t%llu\t%llu\t%llu\t%u\n", number, offset, bytes, record,
+			x->n_rows);
 		break;
 	default:
-		ds_buf_fmt(out, "%s{\"block\":%zu,\"offset\":%llu,\"bytes\":%llu,\"first_record\":%llu,"
-				"\"records\":%u}", first ? "" : ",", number, offset, bytes, record, x->n_rows);
+		ds_buf_fmt(out,
+			"%s{\"block\":%zu,\"offset\":%llu,\"bytes\":%llu,\"first_record\":%llu,"
+			"\"records\":%u}",
+			first ? "" : ",", number, offset, bytes, record, x->n_rows);
 	}
 }
 
@@ -42,11 +46,11 @@ ds_rc run_index(const ds_common *c, ds_err *e)
 	bool first = true;
 	char form = report_form(c);
 	if (form == 't')
-		ds_buf_fmt(&out, "%8s %16s %12s %14s %10s\n", "block", "offset", "bytes", "first record",
-			"records");
+		ds_buf_fmt(&out, "%8s %16s %12s %14s %10s\n", "block", "offset", "bytes",
+			"first record", "records");
 	else
-		ds_buf_add_c(&out, form == 's' ? "block\toffset\tbytes\tfirst_record\trecords\n" :
-						 "{\"blocks\":[");
+		ds_buf_add_c(&out, form == 's' ? "block\toffset\tbytes\tfirst_record\trecords\n"
+					       : "{\"blocks\":[");
 	for (size_t i = 0; i < c->n_files && rc == DS_OK; i++)
 		rc = add_file(c, c->files[i], &out, &first, e);
 	if (form == 'j')

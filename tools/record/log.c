@@ -64,8 +64,12 @@ static void add_stage(ds_buf *out, const ds_stage_entry *s, unsigned depth, uint
 		size_t start = out->n;
 		add_bar(out, (double)s->records_out, (double)most, BAR_WIDTH);
 		/* What this stage took away, in a lighter shade behind what it left. */
-		unsigned left = (unsigned)((double)s->records_out / (double)(most ? most : 1) * BAR_WIDTH + 0.5);
-		unsigned came = (unsigned)((double)s->records_in / (double)(most ? most : 1) * BAR_WIDTH + 0.5);
+		unsigned left =
+			(unsigned)((double)s->records_out / (double)(most ? most : 1) * BAR_WIDTH +
+				   0.5);
+		unsigned came =
+			(unsigned)((double)s->records_in / (double)(most ? most : 1) * BAR_WIDTH +
+				   0.5);
 		for (unsigned i = left; i < came; i++)
 			ds_buf_add_c(out, "░");
 		if (out->n > start)
@@ -97,9 +101,9 @@ static void add_tsv(ds_buf *out, const ds_chain *c, unsigned depth)
 		add_visible(out, s->version, true);
 		ds_buf_add_byte(out, '\t');
 		add_visible(out, s->args, true);
-		ds_buf_fmt(out, "\t%u\t%llu\t%llu\t%llu\t%llu\t", depth, (unsigned long long)s->records_in,
-			(unsigned long long)s->records_out, (unsigned long long)s->bytes_in,
-			(unsigned long long)s->bytes_out);
+		ds_buf_fmt(out, "\t%u\t%llu\t%llu\t%llu\t%llu\t", depth,
+			(unsigned long long)s->records_in, (unsigned long long)s->records_out,
+			(unsigned long long)s->bytes_in, (unsigned long long)s->bytes_out);
 		for (size_t k = 0; k < s->n_counts; k++)
 			ds_buf_fmt(out, "%s%.*s=%llu", k ? "," : "", DS_FMT(s->counts[k].name),
 				(unsigned long long)s->counts[k].n);
@@ -156,8 +160,9 @@ ds_rc run_log(const ds_common *c, ds_err *e)
 	ds_rc rc = DS_OK;
 	bool damaged = false;
 	if (report_form(c) == 's')
-		ds_buf_add_c(&out, "program\tversion\targuments\tdepth\trecords_in\trecords_out\tbytes_in\t"
-				   "bytes_out\tcounts\n");
+		ds_buf_add_c(&out,
+			"program\tversion\targuments\tdepth\trecords_in\trecords_out\tbytes_in\t"
+			"bytes_out\tcounts\n");
 	for (size_t i = 0; i < c->n_files && rc == DS_OK; i++)
 		rc = add_file(c, c->files[i], &out, &damaged, e);
 	if (rc == DS_OK)

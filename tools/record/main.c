@@ -31,7 +31,8 @@ static ds_rc run_export(const ds_common *c, ds_err *e)
 	with.to = opt.to;
 	for (size_t i = 0; !with.to && c->out_path && ds_exporters[i]; i++) {
 		ds_str name = ds_str_of(c->out_path), kind = ds_str_of(ds_exporters[i]->name);
-		if (name.n > kind.n && ds_str_ends(name, kind) && name.at[name.n - kind.n - 1] == '.')
+		if (name.n > kind.n && ds_str_ends(name, kind) &&
+			name.at[name.n - kind.n - 1] == '.')
 			with.to = ds_exporters[i]->name;
 	}
 	if (!with.to)
@@ -40,8 +41,8 @@ static ds_rc run_export(const ds_common *c, ds_err *e)
 }
 
 static const ds_arg import_args[] = {
-	DS_ARG_F(0, "exec", &opt.exec, "CMD", "read what the shell command CMD prints, JSONL or a stream",
-		DS_ARG_INPUT),
+	DS_ARG_F(0, "exec", &opt.exec, "CMD",
+		"read what the shell command CMD prints, JSONL or a stream", DS_ARG_INPUT),
 	{ 0 },
 };
 static char export_formats[256]; /* filled from the table of exporters */
@@ -64,8 +65,8 @@ static const ds_arg stat_args[] = {
 	{ 0 },
 };
 static const ds_arg shuf_args[] = {
-	DS_ARG_F(0, "memory", &opt.memory, "SIZE", "beyond it, temporary files in $TMPDIR; 256M unless said",
-		DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "memory", &opt.memory, "SIZE",
+		"beyond it, temporary files in $TMPDIR; 256M unless said", DS_ARG_UNRECORDED),
 	{ 0 },
 };
 static const ds_arg split_args[] = {
@@ -76,23 +77,22 @@ static const ds_arg split_args[] = {
 enum { IN = DS_TAKES_INPUT, COPIES = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SALVAGE };
 
 static const ds_cmd cmds[] = {
-	{ "import", NULL, "make a stream of any input", import_args,
-		COPIES | DS_TAKES_JOBS, run_import },
-	{ "export", NULL, "write another format", export_args,
-		COPIES | DS_TAKES_JOBS, run_export },
+	{ "import", NULL, "make a stream of any input", import_args, COPIES | DS_TAKES_JOBS,
+		run_import },
+	{ "export", NULL, "write another format", export_args, COPIES | DS_TAKES_JOBS, run_export },
 	{ "view", NULL, "show records to a person", view_args, IN | DS_TAKES_SALVAGE, run_view },
 	{ "head", NULL, "the first records", head_args, COPIES, run_head },
-	{ "cat", NULL, "join streams; -z compresses, --salvage repairs", NULL, COPIES | DS_TAKES_JOBS,
-		run_cat },
+	{ "cat", NULL, "join streams; -z compresses, --salvage repairs", NULL,
+		COPIES | DS_TAKES_JOBS, run_cat },
 	{ "stat", NULL, "counts, types, lengths and labels", stat_args,
 		IN | DS_TAKES_REPORT | DS_TAKES_SALVAGE, run_stat },
 	{ "check", NULL, "verify every byte", NULL, DS_TAKES_STREAM | DS_TAKES_JOBS, run_check },
 	{ "log", NULL, "the funnel: what each stage dropped, and why", NULL,
 		DS_TAKES_STREAM | DS_TAKES_REPORT | DS_TAKES_SALVAGE, run_log },
-	{ "shuf", NULL, "random order by the seed, beyond memory", shuf_args, COPIES | DS_TAKES_SEED,
-		run_shuf },
-	{ "split", "[OPTION...] --by A,B -o FILE,FILE [FILE...]", "parts by a hash of the content", split_args,
-		COPIES | DS_TAKES_SEED, run_split },
+	{ "shuf", NULL, "random order by the seed, beyond memory", shuf_args,
+		COPIES | DS_TAKES_SEED, run_shuf },
+	{ "split", "[OPTION...] --by A,B -o FILE,FILE [FILE...]", "parts by a hash of the content",
+		split_args, COPIES | DS_TAKES_SEED, run_split },
 	{ "index", NULL, "list the blocks of a file", NULL, DS_TAKES_STREAM | DS_TAKES_REPORT,
 		run_index },
 	{ 0 },

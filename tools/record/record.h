@@ -12,13 +12,13 @@
 
 /* Options of the subcommands; written while parsing alone. */
 typedef struct {
-	const char *exec;   /* import */
-	const char *to;     /* export */
-	int64_t lines;      /* head, view */
-	bool full;          /* view */
-	const char *by;     /* split */
-	ds_size memory;     /* shuf */
-	int top;            /* stat */
+	const char *exec; /* import */
+	const char *to;   /* export */
+	int64_t lines;    /* head, view */
+	bool full;        /* view */
+	const char *by;   /* split */
+	ds_size memory;   /* shuf */
+	int top;          /* stat */
 } record_options;
 extern record_options opt;
 

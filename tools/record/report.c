@@ -31,7 +31,8 @@ ds_rc open_stream(ds_reader **r, const char *path, ds_err *e)
 	DS_TRY(ds_in_peek(in, DS_MAGIC_BYTES, &head, e));
 	if (!ds_stream_looks(head)) {
 		bool named = ds_str_ends(ds_str_of(path), DS_S(".dsr"));
-		return ds_fail(e, named ? DS_SHORT : DS_BAD, "%s: not a record stream", ds_in_name(in));
+		return ds_fail(
+			e, named ? DS_SHORT : DS_BAD, "%s: not a record stream", ds_in_name(in));
 	}
 	ds_in *given = in;
 	in = NULL;
@@ -43,8 +44,9 @@ ds_rc tell_damage(const ds_common *c, const ds_source *source, ds_err *e)
 	ds_reader_stats lost = ds_source_damage(source);
 	if (!c->salvage || !lost.damaged)
 		return DS_OK;
-	return ds_fail(e, DS_SHORT, "salvaged %llu blocks with %llu records; %llu blocks and %llu bytes were "
-				    "lost, the first damage is at byte %llu",
+	return ds_fail(e, DS_SHORT,
+		"salvaged %llu blocks with %llu records; %llu blocks and %llu bytes were "
+		"lost, the first damage is at byte %llu",
 		(unsigned long long)lost.blocks, (unsigned long long)lost.records,
 		(unsigned long long)lost.bad_blocks, (unsigned long long)lost.lost_bytes,
 		(unsigned long long)lost.first_bad_offset);

@@ -69,8 +69,11 @@ static ds_rc block_bytes(ds_block *b, uint64_t *bytes, ds_err *e)
 	for (uint32_t i = 0; i < b->n_cols; i++) {
 		ds_col *c = &b->cols[i];
 		DS_TRY(ds_col_decode(b, c, e));
-		uint64_t width = c->type == DS_T_U16S ? 2 : c->type == DS_T_U32S || c->type == DS_T_F32S ? 4 : 1;
-		*bytes += c->off ? (uint64_t)c->off[b->n_rows] * width + 4ull * b->n_rows : 8ull * b->n_rows;
+		uint64_t width = c->type == DS_T_U16S                           ? 2
+				 : c->type == DS_T_U32S || c->type == DS_T_F32S ? 4
+										: 1;
+		*bytes += c->off ? (uint64_t)c->off[b->n_rows] * width + 4ull * b->n_rows
+				 : 8ull * b->n_rows;
 	}
 	return DS_OK;
 }
@@ -95,7 +98,8 @@ static ds_rc fill_pile(pile *p, feed *f, uint64_t limit, bool *ended, ds_err *e)
 		DS_TRY(block_bytes(b, &bytes, e));
 		if (p->n == p->cap) {
 			size_t cap = p->cap ? p->cap * 2 : 64;
-			p->blocks = ds_mem_grow(p->blocks, p->n * sizeof(*p->blocks), cap * sizeof(*p->blocks));
+			p->blocks = ds_mem_grow(
+				p->blocks, p->n * sizeof(*p->blocks), cap * sizeof(*p->blocks));
 			p->cap = cap;
 		}
 		p->blocks[p->n++] = b;
@@ -143,7 +147,8 @@ static ds_rc emit_pile(shuffle *s, pile *p, ds_err *e)
 		return DS_OK;
 	DS_TRY(sort_pile(s, p, &all, &places, e));
 	ds_block_remove(all, number_field);
-	return copy_rows(s->run, &s->run->outs[0], all, rows_of(p->mem, places, all->n_rows), all->n_rows, e);
+	return copy_rows(s->run, &s->run->outs[0], all, rows_of(p->mem, places, all->n_rows),
+		all->n_rows, e);
 }
 
 static ds_rc open_spill(spill *f, ds_err *e)
@@ -154,7 +159,8 @@ static ds_rc open_spill(spill *f, ds_err *e)
 	return ds_writer_open(&f->writer, f->out, ds_chain_new(mem), e);
 }
 
-static ds_rc spill_rows(shuffle *s, spill *f, ds_block *all, const place *places, uint32_t n, ds_err *e)
+static ds_rc spill_rows(
+	shuffle *s, spill *f, ds_block *all, const place *places, uint32_t n, ds_err *e)
 {
 	ds_block *part;
 	ds_frame frame;
@@ -224,7 +230,8 @@ static ds_rc shuffle_spill(shuffle *s, spill *f, unsigned depth, ds_err *e)
 	DS_TRY(ds_in_from_fd(&in, f->fd, "temporary file", e));
 	DS_TRY(ds_reader_open(&from.reader, in, e));
 	/* Dealing out once more helps only where there are records to deal. */
-	bool whole = f->bytes <= s->pile_bytes + s->pile_bytes / 2 || f->rows == 1 || depth >= MAX_DEPTH;
+	bool whole =
+		f->bytes <= s->pile_bytes + s->pile_bytes / 2 || f->rows == 1 || depth >= MAX_DEPTH;
 	ds_rc rc = shuffle_feed(s, &from, whole ? UINT64_MAX : s->pile_bytes, depth, e);
 	ds_reader_close(from.reader);
 	return rc;

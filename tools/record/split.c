@@ -15,7 +15,8 @@
 enum { MAX_PARTS = 64 };
 
 typedef struct {
-	uint64_t below[MAX_PARTS]; /* hashes below it, and not below the one before, are of this part */
+	uint64_t below
+		[MAX_PARTS]; /* hashes below it, and not below the one before, are of this part */
 	const char *paths[MAX_PARTS];
 	size_t n;
 	char *names; /* what paths point into */
@@ -35,7 +36,8 @@ static ds_rc read_shares(plan *p, const char *by, ds_err *e)
 		sum += shares[p->n++];
 	}
 	if (!(sum > 0) || p->n < 2)
-		return ds_fail(e, DS_USAGE, "'--by %s': two shares or more, such as 0.9,0.1", by ? by : "");
+		return ds_fail(e, DS_USAGE, "'--by %s': two shares or more, such as 0.9,0.1",
+			by ? by : "");
 	for (size_t i = 0; i < p->n; i++) {
 		upto += shares[i] / sum;
 		/* 2^64 itself does not fit; the last part takes what is left. */
@@ -48,7 +50,8 @@ static ds_rc read_names(plan *p, const char *out, ds_err *e)
 {
 	size_t n = 0;
 	if (!out)
-		return ds_fail(e, DS_USAGE, "'-o' wants a name for each part, such as train.dsr,held.dsr");
+		return ds_fail(
+			e, DS_USAGE, "'-o' wants a name for each part, such as train.dsr,held.dsr");
 	p->names = ds_mem_text(out);
 	for (char *at = p->names; at; n++) {
 		char *comma = strchr(at, ',');
@@ -57,7 +60,8 @@ static ds_rc read_names(plan *p, const char *out, ds_err *e)
 		if (comma)
 			*comma = '\0';
 		if (!*at || strcmp(at, "-") == 0)
-			return ds_fail(e, DS_USAGE, "'-o %s': each part wants the name of a file", out);
+			return ds_fail(
+				e, DS_USAGE, "'-o %s': each part wants the name of a file", out);
 		at = comma ? comma + 1 : NULL;
 	}
 	if (n != p->n)
@@ -96,7 +100,8 @@ static ds_rc hash_fields(ds_block *b, uint32_t row, uint64_t seed, uint64_t *has
 	return DS_OK;
 }
 
-static ds_rc part_of(const plan *p, ds_block *b, const ds_col *text, uint32_t row, size_t *part, ds_err *e)
+static ds_rc part_of(
+	const plan *p, ds_block *b, const ds_col *text, uint32_t row, size_t *part, ds_err *e)
 {
 	uint64_t hash;
 	if (text && ds_col_has(text, row) && !ds_col_null(text, row) &&

@@ -241,7 +241,8 @@ static ds_rc report(const stats *s, const ds_common *c, ds_err *e)
 
 ds_rc run_stat(const ds_common *c, ds_err *e)
 {
-	stats s = { .names = ds_map_new(64), .labels = { { .name = "label" }, { .name = "lang" } } };
+	stats s = { .names = ds_map_new(64),
+		.labels = { { .name = "label" }, { .name = "lang" } } };
 	if (opt.top < 0)
 		return ds_fail(e, DS_USAGE, "'--top': %d is below 0", opt.top);
 	s.fields = DS_NEW(stat_field, STAT_MAX_FIELDS);

@@ -12,24 +12,24 @@
 enum { STAT_BINS = 16 * 61, STAT_MAX_FIELDS = 4096, STAT_MAX_LABELS = 10000 };
 
 typedef struct {
-	unsigned types;        /* bit 1 << ds_type */
+	unsigned types; /* bit 1 << ds_type */
 	uint64_t present, nulls, bytes;
-	uint64_t n, min, max;  /* of sizes: characters, bytes or elements */
+	uint64_t n, min, max; /* of sizes: characters, bytes or elements */
 	double sum;
 	double least, most, total; /* of numbers */
 	uint64_t n_numbers;
-	uint64_t *bins;        /* STAT_BINS of sizes; NULL for fields without one */
+	uint64_t *bins; /* STAT_BINS of sizes; NULL for fields without one */
 } stat_field;
 
 typedef struct {
 	const char *name;
 	ds_map *values;
-	uint64_t n, others;    /* others: beyond STAT_MAX_LABELS distinct ones */
+	uint64_t n, others; /* others: beyond STAT_MAX_LABELS distinct ones */
 } stat_labels;
 
 typedef struct {
 	uint64_t records, blocks, input_bytes, other_fields;
-	ds_map *names;         /* name -> index of fields, in order of appearance */
+	ds_map *names; /* name -> index of fields, in order of appearance */
 	stat_field *fields;
 	size_t n_fields;
 	stat_labels labels[2];

@@ -46,8 +46,8 @@ static void add_field_line(ds_buf *out, ds_str name, const stat_field *f)
 		add_right(out, f->max, 11);
 		ds_buf_fmt(out, " %s", stat_unit(f));
 	} else if (f->n_numbers) {
-		ds_buf_fmt(out, " %9.6g %9s %10.5g %11.6g", f->least, "", f->total / (double)f->n_numbers,
-			f->most);
+		ds_buf_fmt(out, " %9.6g %9s %10.5g %11.6g", f->least, "",
+			f->total / (double)f->n_numbers, f->most);
 	}
 	ds_buf_add_byte(out, '\n');
 	ds_buf_free(&types);
@@ -140,7 +140,8 @@ static bool is_drawn(ds_str name, const stat_field *f, const char *main_field)
 {
 	if (!f->bins || !f->n)
 		return false;
-	return main_field ? ds_str_is(name, main_field) : ds_str_is(name, "text") || ds_str_is(name, "tokens");
+	return main_field ? ds_str_is(name, main_field)
+			  : ds_str_is(name, "text") || ds_str_is(name, "tokens");
 }
 
 void stat_table(ds_buf *out, const stats *s, const char *main_field, int top)
@@ -150,8 +151,8 @@ void stat_table(ds_buf *out, const stats *s, const char *main_field, int top)
 	ds_buf_fmt(out, " records in %llu blocks, %s read\n", (unsigned long long)s->blocks,
 		ds_human_bytes(size, (double)s->input_bytes));
 	if (s->n_fields)
-		ds_buf_fmt(out, "\n%-*s %-8s %13s %9s %9s %9s %9s %10s %11s\n", NAME_WIDTH, "field", "type",
-			"present", "null", "bytes", "least", "median", "mean", "most");
+		ds_buf_fmt(out, "\n%-*s %-8s %13s %9s %9s %9s %9s %10s %11s\n", NAME_WIDTH, "field",
+			"type", "present", "null", "bytes", "least", "median", "mean", "most");
 	for (size_t i = 0; i < s->n_fields; i++)
 		add_field_line(out, ds_map_key(s->names, i), &s->fields[i]);
 	if (s->other_fields)
@@ -197,7 +198,8 @@ void stat_tsv(ds_buf *out, const stats *s, int top)
 		size_t n;
 		stat_label *all = stat_sorted(&s->labels[i], &n);
 		for (size_t k = 0; k < n && k < (size_t)top; k++)
-			add_tsv_row(out, s->labels[i].name, all[k].name, "records", (double)all[k].n);
+			add_tsv_row(
+				out, s->labels[i].name, all[k].name, "records", (double)all[k].n);
 		ds_mem_free(all);
 	}
 }
@@ -229,12 +231,13 @@ static void json_field(ds_buf *out, ds_str name, const stat_field *f, const char
 		ds_buf_fmt(out, "%s\"%s\"", first ? "" : ",", ds_type_name(t));
 		first = false;
 	}
-	ds_buf_fmt(out, "],\"present\":%llu,\"null\":%llu,\"bytes\":%llu", (unsigned long long)f->present,
-		(unsigned long long)f->nulls, (unsigned long long)f->bytes);
+	ds_buf_fmt(out, "],\"present\":%llu,\"null\":%llu,\"bytes\":%llu",
+		(unsigned long long)f->present, (unsigned long long)f->nulls,
+		(unsigned long long)f->bytes);
 	if (f->bins && f->n) {
-		ds_buf_fmt(out, ",\"unit\":\"%s\",\"least\":%llu,\"median\":%llu,\"most\":%llu", stat_unit(f),
-			(unsigned long long)f->min, (unsigned long long)stat_quantile(f, 0.5),
-			(unsigned long long)f->max);
+		ds_buf_fmt(out, ",\"unit\":\"%s\",\"least\":%llu,\"median\":%llu,\"most\":%llu",
+			stat_unit(f), (unsigned long long)f->min,
+			(unsigned long long)stat_quantile(f, 0.5), (unsigned long long)f->max);
 		json_f64(out, "mean", f->sum / (double)f->n);
 	} else if (f->n_numbers) {
 		json_f64(out, "least", f->least);
@@ -253,7 +256,8 @@ static void json_field(ds_buf *out, ds_str name, const stat_field *f, const char
 void stat_json(ds_buf *out, const stats *s, const char *main_field, int top)
 {
 	ds_buf_fmt(out, "{\"records\":%llu,\"blocks\":%llu,\"bytes\":%llu,\"fields\":[",
-		(unsigned long long)s->records, (unsigned long long)s->blocks, (unsigned long long)s->input_bytes);
+		(unsigned long long)s->records, (unsigned long long)s->blocks,
+		(unsigned long long)s->input_bytes);
 	for (size_t i = 0; i < s->n_fields; i++) {
 		if (i)
 			ds_buf_add_byte(out, ',');

@@ -34,7 +34,8 @@ static void pager_start(pager *p)
 		dup2(ends[0], STDIN_FILENO);
 		close(ends[0]);
 		close(ends[1]);
-		execl("/bin/sh", "sh", "-c", command && *command ? command : "less -FRX || cat", (char *)NULL);
+		execl("/bin/sh", "sh", "-c", command && *command ? command : "less -FRX || cat",
+			(char *)NULL);
 		_exit(127);
 	}
 	close(ends[0]);
@@ -118,7 +119,7 @@ static ds_rc show_block(ds_out *out, ds_block *b, uint64_t *left, ds_err *e)
 	ds_rc rc = DS_OK;
 	for (uint32_t i = 0; i < b->n_cols && rc == DS_OK; i++)
 		rc = ds_col_decode(b, &b->cols[i], e);
-	for (uint32_t row = 0; row < b->n_rows && *left > 0 && rc == DS_OK; row++, --*left) {
+	for (uint32_t row = 0; row<b->n_rows && * left> 0 && rc == DS_OK; row++, --*left) {
 		ds_buf_add_c(&page, "record ");
 		add_grouped(&page, ds_block_record(b, row));
 		ds_buf_add_byte(&page, '\n');
