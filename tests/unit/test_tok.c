@@ -17,8 +17,8 @@ static uint64_t seed(void)
 /* Words of few letters, so that pairs repeat, with a Chinese character and an emoji among them. */
 static size_t make_text(char *out, ds_rng r, size_t n, uint32_t letters)
 {
-	static const char *const parts[] = { "a", "b", "c", "d", "e", "\xe4\xb8\xad", "\xe4\xb8\x80",
-		"\xf0\x9f\x98\x80", " ", "1", ".", "\n" };
+	static const char *const parts[] = { "a", "b", "c", "d", "e", "\xe4\xb8\xad",
+		"\xe4\xb8\x80", "\xf0\x9f\x98\x80", " ", "1", ".", "\n" };
 	size_t len = 0;
 	for (size_t i = 0; i < n; i++) {
 		const char *p = parts[ds_rng_below(r, i, letters)];
@@ -157,7 +157,8 @@ static void slow_train(uint32_t (*pairs)[2], size_t n_merges, ds_str text, uint3
 			if (word[i] != word[i + 1])
 				continue;
 			for (size_t j = 0; j + 1 < n; j++)
-				count += word[j] == word[j + 1] && ((uint64_t)ids[j] << 32 | ids[j + 1]) == key;
+				count += word[j] == word[j + 1] &&
+					 ((uint64_t)ids[j] << 32 | ids[j + 1]) == key;
 			if (count > best_count || (count == best_count && key < best)) {
 				best = key;
 				best_count = count;
@@ -168,7 +169,7 @@ static void slow_train(uint32_t (*pairs)[2], size_t n_merges, ds_str text, uint3
 		size_t to = 0;
 		for (size_t i = 0; i < n; i++, to++) {
 			bool hit = i + 1 < n && word[i] == word[i + 1] && ids[i] == best >> 32 &&
-				ids[i + 1] == (uint32_t)best;
+				   ids[i + 1] == (uint32_t)best;
 			ids[to] = hit ? first + (uint32_t)m : ids[i];
 			word[to] = word[i];
 			i += hit;
@@ -243,15 +244,18 @@ static void what_is_wrong_in_a_file_is_named_by_its_path(void **state)
 	refused("{" PRE "}", "model is missing");
 	refused("{" PRE ",\"model\":{\"type\":\"WordLevel\"}}", "model.type 'WordLevel'");
 	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"merges\":[]}}", "model.vocab is missing");
-	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}", "model.merges is missing");
+	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}",
+		"model.merges is missing");
 	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}",
 		"model.vocab['b']: id 0 is used twice");
-	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "model.vocab['a']");
+	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}",
+		"model.vocab['a']");
 	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
 		"model.merges[0]: 'b' is not in model.vocab");
 	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a\"]}}",
 		"model.merges[0]: what it gives");
-	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[7]}}", "model.merges[0]");
+	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[7]}}",
+		"model.merges[0]");
 	refused("{\"pre_tokenizer\":{\"type\":\"Metaspace\"}}", "pre_tokenizer.type 'Metaspace'");
 	refused("{" PRE ",\"normalizer\":{\"type\":\"Lowercase\"}}", "normalizer.type 'Lowercase'");
 	refused("{" PRE ",\"added_tokens\":[{\"id\":0,\"content\":\"x\"}],"
@@ -283,7 +287,8 @@ static void special_names_are_text_unless_asked_for(void **state)
 	DS_AUTO(ds_tok_scratch) s = ds_tok_scratch_new(t);
 	assert_int_equal(ds_tok_encode(t, s, DS_S("<|eos|>"), 0, &ids, &n, &e), DS_OK);
 	assert_true(n > 1);
-	assert_int_equal(ds_tok_encode(t, s, DS_S("<|eos|>"), DS_TOK_SPECIALS, &ids, &n, &e), DS_OK);
+	assert_int_equal(
+		ds_tok_encode(t, s, DS_S("<|eos|>"), DS_TOK_SPECIALS, &ids, &n, &e), DS_OK);
 	assert_int_equal(n, 1);
 	assert_int_equal(ids[0], ds_tok_special(t, DS_TOK_EOS));
 }

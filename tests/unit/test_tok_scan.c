@@ -12,13 +12,15 @@
 #include <pcre2.h>
 
 /* What patterns tell apart, and runs that are longer than a word of masks. */
-static const char *const bits[] = { "a", "Z", "word", " ", "  ", "\n", "\r", "\t", "\v", "'", "'s", "'LL",
-	"'ve", "'x", "7", "42", "1234567", ".", ",!", "(", "/", "-", "_", "\xc3\xa9", "\xc3\x9f",
-	"\xe4\xb8\xad", "\xe6\x96\x87", "\xd0\x96", "\xd0\xb6", "\xef\xbc\x8c", "\xe3\x80\x82", "\xc2\xa0",
-	"\xe3\x80\x80", "\xe2\x80\xa8", "\xc2\x85", "\xd9\xa3", "\xc2\xb2", "\xe2\x85\xa7", "\xcc\x81",
-	"\xe0\xb8\xb1", "\xc5\xbf", "\xc7\x85", "\xca\xb0", "\xf0\x9f\x98\x80", "\xf0\xa0\x80\x80",
-	"\xea\xb0\x80", "\xeb\x82\x98", "\x01", "\x7f", "                                ",
-	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "\n \n", "  \n  " };
+static const char *const bits[] = { "a", "Z", "word", " ", "  ", "\n", "\r", "\t", "\v", "'", "'s",
+	"'LL", "'ve", "'x", "7", "42", "1234567", ".", ",!", "(", "/", "-", "_", "\xc3\xa9",
+	"\xc3\x9f", "\xe4\xb8\xad", "\xe6\x96\x87", "\xd0\x96", "\xd0\xb6", "\xef\xbc\x8c",
+	"\xe3\x80\x82", "\xc2\xa0", "\xe3\x80\x80", "\xe2\x80\xa8", "\xc2\x85", "\xd9\xa3",
+	"\xc2\xb2", "\xe2\x85\xa7", "\xcc\x81", "\xe0\xb8\xb1", "\xc5\xbf", "\xc7\x85", "\xca\xb0",
+	"\xf0\x9f\x98\x80", "\xf0\xa0\x80\x80", "\xea\xb0\x80", "\xeb\x82\x98", "\x01", "\x7f",
+	"                                ",
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "\n \n",
+	"  \n  " };
 enum { N_BITS = sizeof(bits) / sizeof(*bits), MAX_TEXT = 40000 };
 
 static uint64_t seed(void)
@@ -81,8 +83,9 @@ static void compare(const ds_pattern *p, pcre2_code *code, const char *text, siz
 	size_t n_want = by_regex(code, text, n, want), n_got = by_scan(p, text, n, got);
 	for (size_t i = 0; i < n_want && i < n_got; i++)
 		if (want[i] != got[i])
-			fail_msg("%s, DS_SEED=%llu: piece %zu ends at %u, not %u, in '%.*s'", p->name,
-				(unsigned long long)seed(), i, got[i], want[i], (int)(n < 200 ? n : 200), text);
+			fail_msg("%s, DS_SEED=%llu: piece %zu ends at %u, not %u, in '%.*s'",
+				p->name, (unsigned long long)seed(), i, got[i], want[i],
+				(int)(n < 200 ? n : 200), text);
 	assert_int_equal(n_got, n_want);
 }
 
@@ -101,7 +104,8 @@ static void pieces_are_those_of_the_regex(void **state)
 			fail_msg("%s does not compile", p->name);
 		for (uint64_t k = 0; k < 1500; k++) {
 			ds_rng r = ds_rng_of(seed(), k);
-			uint32_t length = k % 100 == 0 ? 500 : 1 + (uint32_t)ds_rng_below(r, 99, 60);
+			uint32_t length =
+				k % 100 == 0 ? 500 : 1 + (uint32_t)ds_rng_below(r, 99, 60);
 			compare(p, code, text, make_text(text, r, length));
 		}
 		pcre2_code_free(code);
@@ -149,7 +153,9 @@ static void vectors_classify_as_plain_c_does(void **state)
 	uint8_t text[64 * 40];
 	ds_scan_raw want[40], got[40];
 	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = (uint8_t)(i < 256 ? i : ds_rng_below(ds_rng_of(seed(), 7), i, i < 1024 ? 128 : 256));
+		text[i] = (uint8_t)(i < 256 ? i
+					    : ds_rng_below(ds_rng_of(seed(), 7), i,
+						      i < 1024 ? 128 : 256));
 	ds_scan_classify_scalar(text, 40, want);
 	if (ds_cpu_level() >= DS_CPU_AVX2) {
 		ds_scan_classify_avx2(text, 40, got);

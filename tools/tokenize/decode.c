@@ -72,8 +72,13 @@ ds_rc decode_run(const ds_common *c, ds_err *e)
 	decoder x = { .common = c };
 	if (opt.tokenizer)
 		DS_TRY(open_tokenizer(&x.tok, e));
-	ds_rc rc = ds_pipe_run(c, &(ds_stage){ .name = "decode", .state = &x, .begin = begin, .work = work,
-		.order = order }, e);
+	ds_rc rc = ds_pipe_run(c,
+		&(ds_stage){ .name = "decode",
+			.state = &x,
+			.begin = begin,
+			.work = work,
+			.order = order },
+		e);
 	ds_tok_close(x.tok);
 	return rc;
 }

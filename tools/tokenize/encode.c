@@ -35,19 +35,22 @@ static void scratch_free(void *scratch)
 	ds_tok_scratch_free(scratch);
 }
 
-static ds_rc wanted_id(const ds_tok *t, ds_tok_special_kind kind, const char *name, uint32_t *id, ds_err *e)
+static ds_rc wanted_id(
+	const ds_tok *t, ds_tok_special_kind kind, const char *name, uint32_t *id, ds_err *e)
 {
 	*id = ds_tok_special(t, kind);
 	if (*id == DS_TOK_NONE)
 		return ds_fail(e, DS_USAGE, "the tokenizer has no %s token%s", name,
-			kind == DS_TOK_EOS && !opt.eos ? " to put between documents: --no-eos" : "");
+			kind == DS_TOK_EOS && !opt.eos ? " to put between documents: --no-eos"
+						       : "");
 	return DS_OK;
 }
 
 static ds_rc settle(encoder *x, ds_err *e)
 {
 	x->wide = ds_tok_size(x->tok) > 65536;
-	x->flags = (opt.specials ? DS_TOK_SPECIALS : 0) | (opt.add_special ? DS_TOK_ADD_SPECIAL : 0);
+	x->flags =
+		(opt.specials ? DS_TOK_SPECIALS : 0) | (opt.add_special ? DS_TOK_ADD_SPECIAL : 0);
 	x->before = x->after = DS_TOK_NONE;
 	if (opt.bos)
 		DS_TRY(wanted_id(x->tok, DS_TOK_BOS, "bos", &x->before, e));
@@ -55,9 +58,9 @@ static ds_rc settle(encoder *x, ds_err *e)
 		DS_TRY(wanted_id(x->tok, DS_TOK_EOS, "eos", &x->after, e));
 	if (!opt.seq)
 		return DS_OK;
-	pack_kind kind = strcmp(opt.pack, "bestfit") == 0 ? PACK_BESTFIT :
-		strcmp(opt.pack, "none") == 0		  ? PACK_NONE :
-							    PACK_CONCAT;
+	pack_kind kind = strcmp(opt.pack, "bestfit") == 0 ? PACK_BESTFIT
+			 : strcmp(opt.pack, "none") == 0  ? PACK_NONE
+							  : PACK_CONCAT;
 	uint32_t pad = ds_tok_special(x->tok, DS_TOK_PAD);
 	if (pad == DS_TOK_NONE)
 		pad = x->after != DS_TOK_NONE ? x->after : 0; /* the mask tells it from text */
@@ -85,7 +88,8 @@ static ds_rc begin(void *state, ds_work *w, ds_err *e)
 	ds_rc rc = ds_tok_pack(x->tok, &packed, e);
 	if (rc == DS_OK) {
 		ds_work_swallow_opt(w, DS_OPT_TOKENIZER);
-		ds_work_opt(w, (ds_opt){ DS_OPT_TOKENIZER, ds_arena_str(ds_work_mem(w), ds_buf_view(&packed)) });
+		ds_work_opt(w, (ds_opt){ DS_OPT_TOKENIZER,
+				       ds_arena_str(ds_work_mem(w), ds_buf_view(&packed)) });
 	}
 	ds_buf_free(&packed);
 	return rc;
@@ -144,7 +148,8 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 	if (!col) {
 		DS_TRY(ds_block_get(b, "tokens", &tokens, e));
 		if (tokens && x->foreign_tokens)
-			return ds_fail(e, DS_BAD, "the stream's tokens are of another tokenizer than -t");
+			return ds_fail(
+				e, DS_BAD, "the stream's tokens are of another tokenizer than -t");
 		if (!tokens)
 			__atomic_fetch_add(&x->n_without, b->n_rows, __ATOMIC_RELAXED);
 		return DS_OK;
@@ -205,7 +210,8 @@ static ds_rc end(void *state, ds_work *w, ds_err *e)
 {
 	encoder *x = state;
 	if (x->n_without)
-		ds_warn(x->common, "%" PRIu64 " records have no field '%s'", x->n_without, x->common->field);
+		ds_warn(x->common, "%" PRIu64 " records have no field '%s'", x->n_without,
+			x->common->field);
 	if (!x->packing)
 		return DS_OK;
 	pack_end(x->packing);
@@ -229,11 +235,13 @@ static void summary(void *state, ds_buf *out)
 static ds_rc check_options(ds_err *e)
 {
 	if (opt.seq < 0 || opt.seq > 1 << 24)
-		return ds_fail(e, DS_USAGE, "--seq %" PRId64 ": it must be 1 to %d", opt.seq, 1 << 24);
+		return ds_fail(
+			e, DS_USAGE, "--seq %" PRId64 ": it must be 1 to %d", opt.seq, 1 << 24);
 	if (opt.pack && !opt.seq)
 		return ds_fail(e, DS_USAGE, "--pack needs --seq N");
 	if (opt.no_eos && (!opt.seq || opt.eos))
-		return ds_fail(e, DS_USAGE, opt.eos ? "--eos and --no-eos" : "--no-eos needs --seq N");
+		return ds_fail(
+			e, DS_USAGE, opt.eos ? "--eos and --no-eos" : "--no-eos needs --seq N");
 	if (!opt.pack)
 		opt.pack = "concat";
 	return DS_OK;
@@ -244,9 +252,17 @@ ds_rc encode_run(const ds_common *c, ds_err *e)
 	encoder x = { .common = c };
 	DS_TRY(check_options(e));
 	DS_TRY(open_tokenizer(&x.tok, e));
-	ds_rc rc = ds_pipe_run(c, &(ds_stage){ .name = "encode", .state = &x, .scratch_new = scratch_new,
-		.scratch_free = scratch_free, .work = work, .order = order, .end = end, .begin = begin,
-		.summary = summary }, e);
+	ds_rc rc = ds_pipe_run(c,
+		&(ds_stage){ .name = "encode",
+			.state = &x,
+			.scratch_new = scratch_new,
+			.scratch_free = scratch_free,
+			.work = work,
+			.order = order,
+			.end = end,
+			.begin = begin,
+			.summary = summary },
+		e);
 	ds_tok_close(x.tok);
 	pack_free(x.packing);
 	return rc;

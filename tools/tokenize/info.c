@@ -170,7 +170,8 @@ static ds_rc count_text(void *context, unsigned worker, ds_str text, ds_err *e)
 	counts *k = &x->of[worker];
 	const uint32_t *ids;
 	size_t n;
-	DS_TRY(ds_tok_encode(x->tok, k->scratch, text, opt.specials ? DS_TOK_SPECIALS : 0, &ids, &n, e));
+	DS_TRY(ds_tok_encode(
+		x->tok, k->scratch, text, opt.specials ? DS_TOK_SPECIALS : 0, &ids, &n, e));
 	k->records++;
 	k->bytes += text.n;
 	for (size_t i = 0; i < text.n; i++)

@@ -5,11 +5,12 @@
 
 tokenize_options opt = { .vocab = 32768 };
 
-#define TOKENIZER                                                                                  \
-	DS_ARG_F('t', "tokenizer", &opt.tokenizer, "FILE|DIR",                                     \
-		"tokenizer.json or rank file; else $DS_TOKENIZER, else built in", DS_ARG_FILE),    \
-		DS_ARG(0, "pattern", &opt.pattern, "gpt2|cl100k|o200k|llama3|qwen2|bert|bert-cased", \
-			"how a rank file's or vocab.txt's text is cut"),                                          \
+#define TOKENIZER \
+	DS_ARG_F('t', "tokenizer", &opt.tokenizer, "FILE|DIR", \
+		"tokenizer.json or rank file; else $DS_TOKENIZER, else built in", DS_ARG_FILE), \
+		DS_ARG(0, "pattern", &opt.pattern, \
+			"gpt2|cl100k|o200k|llama3|qwen2|bert|bert-cased", \
+			"how a rank file's or vocab.txt's text is cut"), \
 		DS_ARG(0, "nfc", &opt.nfc, NULL, "normalize to NFC before anything else")
 
 static const ds_arg encode_args[] = {
@@ -19,8 +20,10 @@ static const ds_arg encode_args[] = {
 	DS_ARG(0, "bos", &opt.bos, NULL, "the bos token before each document"),
 	DS_ARG(0, "eos", &opt.eos, NULL, "the eos token after each document; --seq does so anyway"),
 	DS_ARG(0, "no-eos", &opt.no_eos, NULL, "no eos between packed documents"),
-	DS_ARG(0, "add-special", &opt.add_special, NULL, "what the tokenizer's own post-processor adds"),
-	DS_ARG(0, "specials", &opt.specials, NULL, "special tokens' names in the text are those tokens"),
+	DS_ARG(0, "add-special", &opt.add_special, NULL,
+		"what the tokenizer's own post-processor adds"),
+	DS_ARG(0, "specials", &opt.specials, NULL,
+		"special tokens' names in the text are those tokens"),
 	DS_ARG(0, "keep-text", &opt.keep_text, NULL, "keep the text beside its tokens"),
 	{ 0 },
 };
@@ -34,25 +37,29 @@ static const ds_arg train_args[] = {
 	DS_ARG(0, "min-frequency", &opt.min_frequency, "N", "merge no pair that occurs less often"),
 	DS_ARG(0, "special", &opt.special, "NAME",
 		"a special token, in the order of ids; else pad bos eos mask cls sep"),
-	DS_ARG(0, "pattern", &opt.pattern, "gpt2|cl100k|o200k|llama3|qwen2", "how text is cut, qwen2 unless said"),
+	DS_ARG(0, "pattern", &opt.pattern, "gpt2|cl100k|o200k|llama3|qwen2",
+		"how text is cut, qwen2 unless said"),
 	{ 0 },
 };
 static const ds_arg count_args[] = {
 	TOKENIZER,
-	DS_ARG(0, "specials", &opt.specials, NULL, "special tokens' names in the text are those tokens"),
+	DS_ARG(0, "specials", &opt.specials, NULL,
+		"special tokens' names in the text are those tokens"),
 	{ 0 },
 };
 static const ds_arg info_args[] = { TOKENIZER, { 0 } };
 
 enum { RECORDS = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SALVAGE };
 static const ds_cmd cmds[] = {
-	{ "encode", "[FILE...]", "text to tokens; the command when none is named", encode_args, RECORDS, encode_run },
+	{ "encode", "[FILE...]", "text to tokens; the command when none is named", encode_args,
+		RECORDS, encode_run },
 	{ "decode", "[FILE...]", "tokens to text", decode_args, RECORDS, decode_run },
 	{ "train", "-V N [FILE...] -o FILE", "learn a tokenizer from text", train_args,
 		DS_TAKES_INPUT | DS_TAKES_JOBS | DS_TAKES_PATH, train_run },
 	{ "count", "[FILE...]", "how many tokens the text has", count_args,
 		DS_TAKES_INPUT | DS_TAKES_JOBS | DS_TAKES_REPORT, count_run },
-	{ "info", "[TOKENIZER]", "what a tokenizer is", info_args, DS_TAKES_REPORT | DS_TAKES_NO_STDIN, info_run },
+	{ "info", "[TOKENIZER]", "what a tokenizer is", info_args,
+		DS_TAKES_REPORT | DS_TAKES_NO_STDIN, info_run },
 	{ 0 },
 };
 static const ds_tool tool = {

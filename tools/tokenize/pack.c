@@ -33,12 +33,12 @@ struct pack {
 	pack_kind kind;
 	uint32_t size, pad;
 	bool wide;
-	uint32_t *ids; /* rows, size tokens each */
+	uint32_t *ids;                  /* rows, size tokens each */
 	size_t n_rows, cap_rows, first; /* first: given out before it */
 	row *rows;
 	start *starts; /* of documents, by row */
 	size_t n_starts, cap_starts, first_start;
-	bool open;     /* concat: the last row is not full */
+	bool open; /* concat: the last row is not full */
 
 	uint32_t *window;
 	size_t n_window, cap_window;
@@ -95,7 +95,8 @@ static void put(pack *p, uint32_t r, const uint32_t *ids, uint32_t n, bool begin
 {
 	row *w = &p->rows[r];
 	if (begins) {
-		p->starts = grown(p->starts, p->n_starts, &p->cap_starts, p->n_starts + 1, sizeof(start));
+		p->starts = grown(
+			p->starts, p->n_starts, &p->cap_starts, p->n_starts + 1, sizeof(start));
 		p->starts[p->n_starts++] = (start){ r, w->n };
 	}
 	memcpy(p->ids + w->at + w->n, ids, n * sizeof(*ids));
@@ -232,7 +233,8 @@ void pack_end(pack *p)
 	p->open = false;
 }
 
-static void put_ids(ds_colb *c, const uint32_t *ids, uint32_t n, uint32_t size, uint32_t pad, bool wide)
+static void put_ids(
+	ds_colb *c, const uint32_t *ids, uint32_t n, uint32_t size, uint32_t pad, bool wide)
 {
 	if (wide) {
 		uint32_t *to = ds_colb_room(c, size);

@@ -17,7 +17,7 @@ typedef struct pack pack;
 pack *pack_new(pack_kind kind, uint32_t row_tokens, uint32_t pad, bool wide);
 void pack_free(pack *p);
 void pack_add(pack *p, const uint32_t *ids, size_t n); /* one document; n = 0 adds nothing */
-void pack_end(pack *p);                                /* no more documents: rows that are short, too */
+void pack_end(pack *p); /* no more documents: rows that are short, too */
 /* Up to 1 MiB of finished rows as a block in mem; *out = NULL: no more for now. */
 DS_MUST ds_rc pack_take(pack *p, ds_arena *mem, ds_block **out, ds_err *e);
 uint64_t pack_rows(const pack *p);   /* given out so far */

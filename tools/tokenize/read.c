@@ -26,7 +26,8 @@ ds_rc stream_tokenizer(ds_tok **t, const ds_opt *opts, size_t n, ds_err *e)
 		if (rc == DS_OK && *t) {
 			ds_h128 a = ds_tok_identity(*t), b = ds_tok_identity(next);
 			if (a.lo != b.lo || a.hi != b.hi)
-				rc = ds_fail(e, DS_BAD, "the inputs were made with different tokenizers");
+				rc = ds_fail(e, DS_BAD,
+					"the inputs were made with different tokenizers");
 		}
 		if (rc != DS_OK) {
 			ds_tok_close(*t);
@@ -119,7 +120,9 @@ ds_rc read_texts(const ds_common *c, each_text *fn, void *context, uint64_t *n_w
 	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)c->jobs);
 	DS_TRY(ds_source_open(&source, c, e));
 	ds_progress_total(progress, ds_source_total_bytes(source));
-	reading r = { .common = c, .source = source, .fn = fn, .context = context, .progress = progress };
+	reading r = {
+		.common = c, .source = source, .fn = fn, .context = context, .progress = progress
+	};
 	pthread_mutex_init(&r.lock, NULL);
 	ds_pool_run(pool, (size_t)c->jobs, read_some, &r);
 	pthread_mutex_destroy(&r.lock);

@@ -76,7 +76,8 @@ static ds_rc merge_all(const ds_common *c, ds_tok_counter *counter, ds_tok **t, 
 		.n_ids = (uint32_t)opt.vocab,
 		.min_count = opt.min_frequency,
 		.special = opt.special.n ? names : default_special,
-		.n_special = opt.special.n ? opt.special.n : sizeof(default_special) / sizeof(ds_str),
+		.n_special =
+			opt.special.n ? opt.special.n : sizeof(default_special) / sizeof(ds_str),
 		.progress = show,
 		.context = progress,
 	};
@@ -88,16 +89,19 @@ ds_rc train_run(const ds_common *c, ds_err *e)
 	DS_AUTO(ds_tok_counter) counter = NULL;
 	DS_AUTO(ds_tok) t = NULL;
 	if (opt.vocab < 1 || opt.vocab > DS_TOK_MAX_IDS)
-		return ds_fail(e, DS_USAGE, "-V %" PRId64 ": it must be 1 to %d", opt.vocab, DS_TOK_MAX_IDS);
+		return ds_fail(e, DS_USAGE, "-V %" PRId64 ": it must be 1 to %d", opt.vocab,
+			DS_TOK_MAX_IDS);
 	DS_TRY(count_all(c, opt.pattern ? opt.pattern : "qwen2", &counter, e));
-	uint64_t pieces = ds_tok_counter_pieces(counter), distinct = ds_tok_counter_distinct(counter);
+	uint64_t pieces = ds_tok_counter_pieces(counter),
+		 distinct = ds_tok_counter_distinct(counter);
 	if (pieces == 0)
 		return ds_fail(e, DS_BAD, "there is no text to train on");
 	DS_TRY(merge_all(c, counter, &t, e));
 	DS_TRY(write_tokenizer(c, t, e));
 	if (ds_tok_size(t) < opt.vocab)
-		ds_warn(c, "%u ids instead of %" PRId64 ": the text gives no more", ds_tok_size(t), opt.vocab);
-	ds_say(c, "%u ids from %" PRIu64 " pieces, %" PRIu64 " of them distinct", ds_tok_size(t), pieces,
-		distinct);
+		ds_warn(c, "%u ids instead of %" PRId64 ": the text gives no more", ds_tok_size(t),
+			opt.vocab);
+	ds_say(c, "%u ids from %" PRIu64 " pieces, %" PRIu64 " of them distinct", ds_tok_size(t),
+		pieces, distinct);
 	return DS_OK;
 }

@@ -45,8 +45,8 @@ static bool word_char(uint32_t c)
 		return false;
 	ds_cat k = ds_cat_of(c);
 	return ds_cat_letter(k) || ds_cat_mark(k) || k == DS_CAT_ND || k == DS_CAT_NL || c == '_' ||
-		c == 0x203f || c == 0x2040 || c == 0x2054 || c == 0xfe33 || c == 0xfe34 ||
-		(c >= 0xfe4d && c <= 0xfe4f) || c == 0xff3f || c == 0x200c || c == 0x200d;
+	       c == 0x203f || c == 0x2040 || c == 0x2054 || c == 0xfe33 || c == 0xfe34 ||
+	       (c >= 0xfe4d && c <= 0xfe4f) || c == 0xff3f || c == 0x200c || c == 0x200d;
 }
 
 static bool stands_alone(const uint8_t *p, size_t n, size_t at, size_t len)
@@ -62,7 +62,8 @@ static const tok_added *match_at(
 {
 	for (size_t i = 0; i < t->n_added; i++) {
 		const tok_added *a = &t->by_length[i];
-		if ((a->special && !specials) || a->normalized != normalized || a->content.n > n - at)
+		if ((a->special && !specials) || a->normalized != normalized ||
+			a->content.n > n - at)
 			continue;
 		if (memcmp(p + at, a->content.at, a->content.n) == 0 &&
 			(!a->single_word || stands_alone(p, n, at, a->content.n)))
@@ -71,8 +72,8 @@ static const tok_added *match_at(
 	return NULL;
 }
 
-const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool specials, bool normalized,
-	size_t *begin, size_t *end)
+const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool specials,
+	bool normalized, size_t *begin, size_t *end)
 {
 	const uint8_t *p = (const uint8_t *)text.at;
 	uint8_t wanted = specials ? 3 : 1;

@@ -13,8 +13,8 @@
 #include "text/tok/sentencepiece.h"
 
 enum {
-	SMALL = 48,          /* bytes; up to here searching beats the heap */
-	WINDOW = 16 << 10,   /* bytes; its nodes and heap stay in the second-level cache */
+	SMALL = 48,        /* bytes; up to here searching beats the heap */
+	WINDOW = 16 << 10, /* bytes; its nodes and heap stay in the second-level cache */
 	NONE = UINT32_MAX,
 };
 

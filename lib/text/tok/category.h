@@ -11,16 +11,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { /* the numbers are in category_data.c */
+typedef enum {       /* the numbers are in category_data.c */
 	DS_CAT_NONE, /* unassigned, surrogates, and bytes that are not UTF-8 */
-	DS_CAT_LU, DS_CAT_LL, DS_CAT_LT, DS_CAT_LM, DS_CAT_LO,
-	DS_CAT_MN, DS_CAT_MC, DS_CAT_ME,
-	DS_CAT_ND, DS_CAT_NL, DS_CAT_NO,
-	DS_CAT_P, DS_CAT_S,
-	DS_CAT_14, /* not used */
+	DS_CAT_LU,
+	DS_CAT_LL,
+	DS_CAT_LT,
+	DS_CAT_LM,
+	DS_CAT_LO,
+	DS_CAT_MN,
+	DS_CAT_MC,
+	DS_CAT_ME,
+	DS_CAT_ND,
+	DS_CAT_NL,
+	DS_CAT_NO,
+	DS_CAT_P,
+	DS_CAT_S,
+	DS_CAT_14,    /* not used */
 	DS_CAT_BLANK, /* White_Space but for CR and LF */
 	DS_CAT_LINE,  /* CR and LF */
-	DS_CAT_CC, DS_CAT_CF, DS_CAT_CO,
+	DS_CAT_CC,
+	DS_CAT_CF,
+	DS_CAT_CO,
 } ds_cat;
 
 extern const char ds_cat_unicode[]; /* "15.0" */
@@ -72,7 +83,7 @@ static inline uint32_t ds_utf8_at(const uint8_t *p, size_t n, unsigned *len)
 	if (b >= 0xf0 && b < 0xf5 && n > 3 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80 &&
 		(p[3] & 0xc0) == 0x80) {
 		uint32_t c = (b & 7) << 18 | (uint32_t)(p[1] & 63) << 12 |
-			(uint32_t)(p[2] & 63) << 6 | (p[3] & 63);
+			     (uint32_t)(p[2] & 63) << 6 | (p[3] & 63);
 		if (c >= 0x10000 && c <= 0x10ffff) {
 			*len = 4;
 			return c;

@@ -19,7 +19,7 @@ enum {
 	SHORT = 15,     /* longest key of a slot, and of a wide one */
 	LONG = 31,
 	SHORT_IDS = 4,
-	UNCUT = 6, /* bytes up to which a piece of an unspaced script is looked up at once */
+	UNCUT = 6,   /* bytes up to which a piece of an unspaced script is looked up at once */
 	PART = 0x80, /* in a key's length byte: part of a piece, where that makes a difference */
 	LONG_IDS = 8,
 };
@@ -52,10 +52,22 @@ struct ds_tok_scratch {
 };
 
 static const uint64_t length_mask[16][2] = {
-	{ 0, 0 }, { 0xff, 0 }, { 0xffff, 0 }, { 0xffffff, 0 }, { 0xffffffff, 0 }, { 0xffffffffff, 0 },
-	{ 0xffffffffffff, 0 }, { 0xffffffffffffff, 0 }, { ~0ULL, 0 }, { ~0ULL, 0xff },
-	{ ~0ULL, 0xffff }, { ~0ULL, 0xffffff }, { ~0ULL, 0xffffffff }, { ~0ULL, 0xffffffffff },
-	{ ~0ULL, 0xffffffffffff }, { ~0ULL, 0xffffffffffffff },
+	{ 0, 0 },
+	{ 0xff, 0 },
+	{ 0xffff, 0 },
+	{ 0xffffff, 0 },
+	{ 0xffffffff, 0 },
+	{ 0xffffffffff, 0 },
+	{ 0xffffffffffff, 0 },
+	{ 0xffffffffffffff, 0 },
+	{ ~0ULL, 0 },
+	{ ~0ULL, 0xff },
+	{ ~0ULL, 0xffff },
+	{ ~0ULL, 0xffffff },
+	{ ~0ULL, 0xffffffff },
+	{ ~0ULL, 0xffffffffff },
+	{ ~0ULL, 0xffffffffffff },
+	{ ~0ULL, 0xffffffffffffff },
 };
 
 ds_tok_scratch *ds_tok_scratch_new(const ds_tok *t)
@@ -104,15 +116,16 @@ static inline uint32_t hash_key(uint64_t lo, uint64_t hi)
 }
 
 /* Where `whole` holds, a piece that is a token is that token, merges or not; a part of one is merged. */
-static size_t merge(
-	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, unsigned part, uint32_t *out)
+static size_t merge(const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, unsigned part,
+	uint32_t *out)
 {
 	if (t->whole && !part) {
 		out[0] = tok_lookup(t, (ds_str){ (const char *)p, n });
 		if (out[0] != DS_TOK_NONE)
 			return 1;
 	}
-	return t->kind == TOK_WORDPIECE ? wp_piece(t, s->mem, p, n, out) : bpe_piece(t, s->bpe, p, n, out);
+	return t->kind == TOK_WORDPIECE ? wp_piece(t, s->mem, p, n, out)
+					: bpe_piece(t, s->bpe, p, n, out);
 }
 
 /* Merges a part of at most SHORT bytes and remembers it. The caller has room for SHORT ids. */
@@ -146,14 +159,15 @@ static inline size_t find_short(
 	return at->ids[0] >> 24;
 }
 
-static size_t find_wide(
-	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, unsigned part, uint32_t *out)
+static size_t find_wide(const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n,
+	unsigned part, uint32_t *out)
 {
 	uint64_t key[4] = { 0 };
 	memcpy(key, p, n);
 	key[3] |= (uint64_t)(n | part) << 56;
 	uint64_t h = ((key[0] ^ (key[1] << 21 | key[1] >> 43)) * 0x9e3779b97f4a7c15u ^ key[2]) *
-			0xc2b2ae3d27d4eb4fu ^ key[3];
+			     0xc2b2ae3d27d4eb4fu ^
+		     key[3];
 	wide_slot *at = &s->wide[(h * 0x9e3779b97f4a7c15u >> (64 - WIDE_BITS)) * 2];
 	for (int k = 0; k < 2; k++)
 		if (memcmp(at[k].key, key, sizeof(key)) == 0) {
@@ -185,8 +199,8 @@ static bool has_high(const uint8_t *p, size_t n)
 }
 
 /* n bytes that need no cutting; returns how many ids were put at out (room for n + 8). */
-static size_t encode_part(
-	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, unsigned part, uint32_t *out)
+static size_t encode_part(const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n,
+	unsigned part, uint32_t *out)
 {
 	if (n > LONG)
 		return merge(t, s, p, n, part, out);
@@ -215,7 +229,8 @@ static __attribute__((noinline)) size_t encode_long(
 }
 
 /* Keys and slots of the pieces of one turn; the slots start coming in. */
-static void prepare(const ds_tok *t, ds_tok_scratch *s, const uint8_t *text, size_t n, size_t from, size_t k)
+static void prepare(
+	const ds_tok *t, ds_tok_scratch *s, const uint8_t *text, size_t n, size_t from, size_t k)
 {
 	uint8_t tail[32] = { 0 }; /* the last bytes, so that 16 can always be read */
 	size_t tail_at = n > 16 ? n - 16 : 0;
@@ -253,8 +268,9 @@ static size_t encode_plain(const ds_tok *t, ds_tok_scratch *s, ds_str text, size
 		prepare(t, s, p, text.n, from, k);
 		for (size_t i = 0; i < k; i++) {
 			size_t len = s->ends[i] - from;
-			w += s->slot_of[i] != IS_LONG ? find_short(t, s, s->keys[i], s->slot_of[i], w) :
-							encode_long(t, s, p + from, len, w);
+			w += s->slot_of[i] != IS_LONG
+				     ? find_short(t, s, s->keys[i], s->slot_of[i], w)
+				     : encode_long(t, s, p + from, len, w);
 			from = s->ends[i];
 		}
 		n_out += (size_t)(w - out);
@@ -306,8 +322,8 @@ static size_t encode_added(const ds_tok *t, ds_tok_scratch *s, ds_str text, bool
 		ds_str part = { text.at + from, (a ? begin : text.n) - from };
 		if (!normalized)
 			part = t->nfc ? ds_nfc(part, s->mem) : part;
-		n_out = normalized ? encode_stretch(t, s, part, n_out) :
-				     encode_added(t, s, part, specials, true, n_out);
+		n_out = normalized ? encode_stretch(t, s, part, n_out)
+				   : encode_added(t, s, part, specials, true, n_out);
 		if (!a)
 			return n_out;
 		n_out = put_id(s, n_out, a->id);

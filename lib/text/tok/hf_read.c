@@ -15,7 +15,8 @@ static bool is_null(const ds_json *v)
 	return !v || v->kind == DS_J_NULL;
 }
 
-static ds_rc want(const ds_json *v, ds_json_kind kind, const char *path, const char *what, ds_err *e)
+static ds_rc want(
+	const ds_json *v, ds_json_kind kind, const char *path, const char *what, ds_err *e)
 {
 	if (!v)
 		return ds_fail(e, DS_BAD, "%s is missing", path);
@@ -35,12 +36,14 @@ static ds_rc read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
 		char *bytes = ds_arena_bytes(t->mem, v->key.n + 1);
 		size_t n;
 		if (v->kind != DS_J_I64 || v->i < 0 || v->i >= DS_TOK_MAX_IDS)
-			return ds_fail(e, DS_BAD, "model.vocab['%.*s'] is no id: a whole number below %d",
+			return ds_fail(e, DS_BAD,
+				"model.vocab['%.*s'] is no id: a whole number below %d",
 				DS_FMT(v->key), DS_TOK_MAX_IDS);
 		ds_str as = v->key;
 		if (t->kind == TOK_BPE && v->key.n && tok_unspell(v->key, bytes, &n))
 			as = (ds_str){ bytes, n };
-		DS_TRY_AT(tok_put(t, (uint32_t)v->i, as, 0, e), e, "model.vocab['%.*s']", DS_FMT(v->key));
+		DS_TRY_AT(tok_put(t, (uint32_t)v->i, as, 0, e), e, "model.vocab['%.*s']",
+			DS_FMT(v->key));
 	}
 	tok_build_find(t);
 	return DS_OK;
@@ -56,7 +59,8 @@ static ds_rc merge_half(
 	}
 	*id = tok_lookup(t, (ds_str){ out, *n });
 	if (*id == DS_TOK_NONE)
-		return ds_fail(e, DS_BAD, "model.merges[%zu]: '%.*s' is not in model.vocab", i, DS_FMT(s));
+		return ds_fail(
+			e, DS_BAD, "model.merges[%zu]: '%.*s' is not in model.vocab", i, DS_FMT(s));
 	return DS_OK;
 }
 
@@ -70,11 +74,12 @@ static ds_rc read_merge(ds_tok *t, const ds_json *m, size_t i, ds_buf *mem, ds_e
 		if (right.at && memchr(right.at, ' ', right.n))
 			right.n = 0;
 	} else if (m->kind == DS_J_ARR && m->n == 2 && m->first->kind == DS_J_STR &&
-		m->first->next->kind == DS_J_STR) {
+		   m->first->next->kind == DS_J_STR) {
 		left = m->first->s;
 		right = m->first->next->s;
 	} else {
-		return ds_fail(e, DS_BAD, "model.merges[%zu] is neither 'a b' nor a pair of strings", i);
+		return ds_fail(
+			e, DS_BAD, "model.merges[%zu] is neither 'a b' nor a pair of strings", i);
 	}
 	if (left.n == 0 || right.n == 0)
 		return ds_fail(e, DS_BAD, "model.merges[%zu] is not a pair", i);
@@ -84,7 +89,8 @@ static ds_rc read_merge(ds_tok *t, const ds_json *m, size_t i, ds_buf *mem, ds_e
 	DS_TRY(merge_half(t, right, mem->at + na, &nb, &b, i, e));
 	uint32_t id = tok_lookup(t, (ds_str){ mem->at, na + nb });
 	if (id == DS_TOK_NONE)
-		return ds_fail(e, DS_BAD, "model.merges[%zu]: what it gives is not in model.vocab", i);
+		return ds_fail(
+			e, DS_BAD, "model.merges[%zu]: what it gives is not in model.vocab", i);
 	tok_put_merge(t, a, b, id);
 	return DS_OK;
 }
@@ -108,7 +114,8 @@ static ds_rc read_wordpiece(ds_tok *t, const ds_json *model, ds_err *e)
 	ds_str unk = ds_json_text(model, "unk_token", "[UNK]");
 	int64_t max = ds_json_int(model, "max_input_chars_per_word", 100);
 	if (!ds_str_is(ds_json_text(model, "continuing_subword_prefix", "##"), "##"))
-		return ds_fail(e, DS_BAD, "model.continuing_subword_prefix other than '##' is not supported");
+		return ds_fail(e, DS_BAD,
+			"model.continuing_subword_prefix other than '##' is not supported");
 	if (max < 1 || max > 1 << 20)
 		return ds_fail(e, DS_BAD, "model.max_input_chars_per_word is not 1 to %d", 1 << 20);
 	t->kind = TOK_WORDPIECE;
@@ -116,7 +123,8 @@ static ds_rc read_wordpiece(ds_tok *t, const ds_json *model, ds_err *e)
 	DS_TRY(read_vocab(t, model, e));
 	t->special[DS_TOK_UNK] = tok_lookup(t, unk);
 	if (t->special[DS_TOK_UNK] == DS_TOK_NONE)
-		return ds_fail(e, DS_BAD, "model.unk_token '%.*s' is not in model.vocab", DS_FMT(unk));
+		return ds_fail(
+			e, DS_BAD, "model.unk_token '%.*s' is not in model.vocab", DS_FMT(unk));
 	return DS_OK;
 }
 
@@ -130,14 +138,15 @@ static ds_rc read_model(ds_tok *t, const ds_json *root, ds_err *e)
 	if (type.n == 0)
 		return ds_fail(e, DS_BAD, "model.type is missing");
 	if (t->pattern->words != ds_str_is(type, "WordPiece"))
-		return ds_fail(e, DS_BAD, "model.type '%.*s' is not supported with this pre_tokenizer",
-			DS_FMT(type));
+		return ds_fail(e, DS_BAD,
+			"model.type '%.*s' is not supported with this pre_tokenizer", DS_FMT(type));
 	if (ds_str_is(type, "WordPiece"))
 		return read_wordpiece(t, model, e);
 	if (!ds_str_is(type, "BPE"))
 		return unknown_type("model", type, e);
 	static const char *const must_be_null[] = { "dropout", NULL };
-	static const char *const must_be_empty[] = { "continuing_subword_prefix", "end_of_word_suffix", NULL };
+	static const char *const must_be_empty[] = { "continuing_subword_prefix",
+		"end_of_word_suffix", NULL };
 	for (const char *const *k = must_be_null; *k; k++)
 		if (!is_null(ds_json_get(model, *k)) && ds_json_num(model, *k, 1) != 0)
 			return ds_fail(e, DS_BAD, "model.%s is not supported", *k);
@@ -160,7 +169,8 @@ static ds_rc read_added_token(ds_tok *t, const ds_json *a, size_t i, ds_err *e)
 	snprintf(path, sizeof(path), "added_tokens[%zu]", i);
 	const ds_json *id = ds_json_get(a, "id"), *content = ds_json_get(a, "content");
 	if (!id || id->kind != DS_J_I64 || id->i < 0 || id->i >= DS_TOK_MAX_IDS)
-		return ds_fail(e, DS_BAD, "%s.id is no id: a whole number below %d", path, DS_TOK_MAX_IDS);
+		return ds_fail(
+			e, DS_BAD, "%s.id is no id: a whole number below %d", path, DS_TOK_MAX_IDS);
 	if (!content || content->kind != DS_J_STR || content->s.n == 0)
 		return ds_fail(e, DS_BAD, "%s.content is not a string with something in it", path);
 	tok_added add = {
@@ -240,9 +250,11 @@ static ds_rc read_byte_level(ds_tok *t, const ds_json *p, const char *path, ds_e
 	bool own_regex = ds_json_flag(p, "use_regex", true);
 	t->prefix_space = ds_json_flag(p, "add_prefix_space", true);
 	if (t->pattern && own_regex)
-		return ds_fail(e, DS_BAD, "%s.use_regex after another pattern is not supported", path);
+		return ds_fail(
+			e, DS_BAD, "%s.use_regex after another pattern is not supported", path);
 	if (t->pattern && t->prefix_space)
-		return ds_fail(e, DS_BAD, "%s.add_prefix_space after a pattern is not supported", path);
+		return ds_fail(
+			e, DS_BAD, "%s.add_prefix_space after a pattern is not supported", path);
 	if (!t->pattern && !own_regex)
 		return ds_fail(e, DS_BAD, "%s without a pattern is not supported", path);
 	if (own_regex)
@@ -254,12 +266,16 @@ static ds_rc read_pre_tokenizer(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *p = ds_json_get(root, "pre_tokenizer"), *list = NULL;
 	if (is_null(p))
-		return ds_fail(e, DS_BAD, "pre_tokenizer is missing: only ByteLevel and BertPreTokenizer are supported");
+		return ds_fail(e, DS_BAD,
+			"pre_tokenizer is missing: only ByteLevel and BertPreTokenizer are "
+			"supported");
 	if (ds_str_is(ds_json_text(p, "type", ""), "BertPreTokenizer")) {
 		t->pattern = ds_pattern_find(t->bert.lower ? "bert" : "bert-cased");
-		return t->bert.clean && t->bert.chinese ? DS_OK :
-			ds_fail(e, DS_BAD, "normalizer: BertPreTokenizer is supported with clean_text and "
-					   "handle_chinese_chars only");
+		return t->bert.clean && t->bert.chinese ? DS_OK
+							: ds_fail(e, DS_BAD,
+								  "normalizer: BertPreTokenizer is "
+								  "supported with clean_text and "
+								  "handle_chinese_chars only");
 	}
 	bool sequence = ds_str_is(ds_json_text(p, "type", ""), "Sequence"), byte_level = false;
 	if (sequence) {
@@ -279,27 +295,29 @@ static ds_rc read_pre_tokenizer(ds_tok *t, const ds_json *root, ds_err *e)
 			return ds_fail(e, DS_BAD, "%s: a second pattern is not supported", path);
 		DS_TRY(byte_level ? read_byte_level(t, k, path, e) : read_split(t, k, path, e));
 	}
-	return byte_level ? DS_OK :
-			    ds_fail(e, DS_BAD, "pre_tokenizer: without ByteLevel is not supported");
+	return byte_level ? DS_OK
+			  : ds_fail(e, DS_BAD, "pre_tokenizer: without ByteLevel is not supported");
 }
 
 /* The ids of special token `name` of a template. */
-static ds_rc template_ids(const ds_json *post, ds_str name, const char *path, uint32_t **ids, size_t *n,
-	ds_arena *mem, const ds_tok *t, ds_err *e)
+static ds_rc template_ids(const ds_json *post, ds_str name, const char *path, uint32_t **ids,
+	size_t *n, ds_arena *mem, const ds_tok *t, ds_err *e)
 {
 	const ds_json *specials = ds_json_get(post, "special_tokens"), *s = NULL;
 	for (const ds_json *k = specials ? specials->first : NULL; k; k = k->next)
 		if (ds_str_eq(k->key, name))
 			s = ds_json_get(k, "ids");
 	if (!s || s->kind != DS_J_ARR)
-		return ds_fail(e, DS_BAD, "%s.special_tokens['%.*s'].ids is missing", path, DS_FMT(name));
+		return ds_fail(
+			e, DS_BAD, "%s.special_tokens['%.*s'].ids is missing", path, DS_FMT(name));
 	uint32_t *all = ds_arena_get(mem, (*n + s->n) * sizeof(**ids));
 	if (*n)
 		memcpy(all, *ids, *n * sizeof(*all));
 	*ids = all;
 	for (const ds_json *k = s->first; k; k = k->next) {
 		if (k->kind != DS_J_I64 || k->i < 0 || k->i >= t->n_ids)
-			return ds_fail(e, DS_BAD, "%s.special_tokens['%.*s'].ids: not in the vocabulary", path,
+			return ds_fail(e, DS_BAD,
+				"%s.special_tokens['%.*s'].ids: not in the vocabulary", path,
 				DS_FMT(name));
 		all[(*n)++] = (uint32_t)k->i;
 	}
@@ -375,8 +393,9 @@ static ds_rc read_decoder(ds_tok *t, const ds_json *root, ds_err *e)
 		return DS_OK;
 	ds_str type = ds_json_text(d, "type", "");
 	t->bert.cleanup = ds_json_flag(d, "cleanup", true);
-	return ds_str_is(type, t->kind == TOK_BPE ? "ByteLevel" : "WordPiece") ?
-		DS_OK : unknown_type("decoder", type, e);
+	return ds_str_is(type, t->kind == TOK_BPE ? "ByteLevel" : "WordPiece")
+		       ? DS_OK
+		       : unknown_type("decoder", type, e);
 }
 
 ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e)

@@ -35,16 +35,18 @@ static void write_pattern(const ds_tok *t, ds_buf *out)
 {
 	if (t->kind == TOK_WORDPIECE) {
 		const tok_bert *b = &t->bert;
-		ds_buf_fmt(out, "  \"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": %s, "
-				"\"handle_chinese_chars\": %s, \"strip_accents\": %s, \"lowercase\": %s},\n"
-				"  \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"},\n",
+		ds_buf_fmt(out,
+			"  \"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": %s, "
+			"\"handle_chinese_chars\": %s, \"strip_accents\": %s, \"lowercase\": %s},\n"
+			"  \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"},\n",
 			truth(b->clean), truth(b->chinese), truth(b->strip), truth(b->lower));
 		return;
 	}
 	ds_buf_fmt(out, "  \"normalizer\": %s,\n", t->nfc ? "{\"type\": \"NFC\"}" : "null");
 	if (strcmp(t->pattern->name, "gpt2") == 0) {
-		ds_buf_fmt(out, "  \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": %s, "
-				"\"trim_offsets\": true, \"use_regex\": true},\n",
+		ds_buf_fmt(out,
+			"  \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": %s, "
+			"\"trim_offsets\": true, \"use_regex\": true},\n",
 			truth(t->prefix_space));
 		return;
 	}
@@ -109,8 +111,9 @@ static void write_template(const ds_tok *t, ds_buf *out)
 		ds_json_add_str(out, t->bytes[id]);
 		ds_buf_add_c(out, ", \"type_id\": 0}}");
 	}
-	ds_buf_add_c(out, "], \"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, "
-			  "{\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], \"special_tokens\": {");
+	ds_buf_add_c(out,
+		"], \"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, "
+		"{\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], \"special_tokens\": {");
 	for (size_t i = 0; i < p->n_before + p->n_after; i++) {
 		uint32_t id = i < p->n_before ? p->before[i] : p->after[i - p->n_before];
 		ds_buf_add_c(out, first ? "" : ", ");
@@ -127,14 +130,15 @@ static void write_template(const ds_tok *t, ds_buf *out)
 
 static void write_bpe(const ds_tok *t, ds_buf *out, ds_buf *mem)
 {
-	ds_buf_add_c(out, "  \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
-			  "\"trim_offsets\": false, \"use_regex\": false},\n"
-			  "  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, "
-			  "\"trim_offsets\": true, \"use_regex\": true},\n"
-			  "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n"
-			  "    \"unk_token\": null,\n    \"continuing_subword_prefix\": null,\n"
-			  "    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n"
-			  "    \"byte_fallback\": false,\n");
+	ds_buf_add_c(out,
+		"  \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
+		"\"trim_offsets\": false, \"use_regex\": false},\n"
+		"  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, "
+		"\"trim_offsets\": true, \"use_regex\": true},\n"
+		"  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n"
+		"    \"unk_token\": null,\n    \"continuing_subword_prefix\": null,\n"
+		"    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n"
+		"    \"byte_fallback\": false,\n");
 	ds_buf_fmt(out, "    \"ignore_merges\": %s,\n", truth(t->whole));
 	write_vocab(t, out, mem);
 	write_merges(t, out, mem);
@@ -143,12 +147,15 @@ static void write_bpe(const ds_tok *t, ds_buf *out, ds_buf *mem)
 static void write_wordpiece(const ds_tok *t, ds_buf *out, ds_buf *mem)
 {
 	write_template(t, out);
-	ds_buf_fmt(out, "  \"decoder\": {\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": %s},\n"
-			"  \"model\": {\n    \"type\": \"WordPiece\",\n    \"unk_token\": ",
+	ds_buf_fmt(out,
+		"  \"decoder\": {\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": %s},\n"
+		"  \"model\": {\n    \"type\": \"WordPiece\",\n    \"unk_token\": ",
 		truth(t->bert.cleanup));
 	ds_json_add_str(out, t->bytes[t->special[DS_TOK_UNK]]);
-	ds_buf_fmt(out, ",\n    \"continuing_subword_prefix\": \"##\",\n"
-			"    \"max_input_chars_per_word\": %u,\n", t->max_chars);
+	ds_buf_fmt(out,
+		",\n    \"continuing_subword_prefix\": \"##\",\n"
+		"    \"max_input_chars_per_word\": %u,\n",
+		t->max_chars);
 	write_vocab(t, out, mem);
 	ds_buf_add_c(out, "\n");
 }
@@ -157,8 +164,10 @@ ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
 {
 	ds_buf mem = { 0 };
 	if (t->sp)
-		return ds_fail(e, DS_USAGE, "a SentencePiece model cannot be written as tokenizer.json");
-	ds_buf_add_c(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
+		return ds_fail(
+			e, DS_USAGE, "a SentencePiece model cannot be written as tokenizer.json");
+	ds_buf_add_c(
+		out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
 	write_added(t, out);
 	write_pattern(t, out);
 	if (t->kind == TOK_BPE)

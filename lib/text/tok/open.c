@@ -63,9 +63,11 @@ static ds_rc make(ds_tok **out, const char *name, tok_format format, ds_str file
 		if (!t->pattern)
 			return ds_fail(e, DS_USAGE, "there is no pattern '%s'", o->pattern);
 		if (format != TOK_FILE_RANKS && format != TOK_FILE_VOCAB)
-			return ds_fail(e, DS_USAGE, "the file says its pattern itself: --pattern is for rank files");
+			return ds_fail(e, DS_USAGE,
+				"the file says its pattern itself: --pattern is for rank files");
 		if (t->pattern->words != (format == TOK_FILE_VOCAB))
-			return ds_fail(e, DS_USAGE, "the pattern '%s' is not for this kind of file", o->pattern);
+			return ds_fail(e, DS_USAGE, "the pattern '%s' is not for this kind of file",
+				o->pattern);
 	}
 	t->nfc = o && o->nfc;
 	t->asked_nfc = t->nfc;
@@ -86,9 +88,13 @@ ds_rc ds_tok_parse(ds_tok **t, ds_str file, const ds_tok_options *options, ds_er
 /* What tokenizer_config.json beside a tokenizer.json calls bos, eos and so on; absent is fine. */
 static ds_rc read_config(ds_tok *t, const char *folder, ds_err *e)
 {
-	static const char *const keys[] = { [DS_TOK_PAD] = "pad_token", [DS_TOK_BOS] = "bos_token",
-		[DS_TOK_EOS] = "eos_token", [DS_TOK_MASK] = "mask_token", [DS_TOK_CLS] = "cls_token",
-		[DS_TOK_SEP] = "sep_token", [DS_TOK_UNK] = "unk_token" };
+	static const char *const keys[] = { [DS_TOK_PAD] = "pad_token",
+		[DS_TOK_BOS] = "bos_token",
+		[DS_TOK_EOS] = "eos_token",
+		[DS_TOK_MASK] = "mask_token",
+		[DS_TOK_CLS] = "cls_token",
+		[DS_TOK_SEP] = "sep_token",
+		[DS_TOK_UNK] = "unk_token" };
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
 	const char *path = ds_arena_fmt(mem, "%s/tokenizer_config.json", folder).at;
 	struct stat st;
@@ -104,8 +110,8 @@ static ds_rc read_config(ds_tok *t, const char *folder, ds_err *e)
 		return ds_at(e, rc, "%s", path);
 	for (int k = 0; k < DS_TOK_N_SPECIAL; k++) {
 		const ds_json *v = ds_json_get(root, keys[k]);
-		ds_str name = v && v->kind == DS_J_OBJ ? ds_json_text(v, "content", "") :
-							 ds_json_text(root, keys[k], "");
+		ds_str name = v && v->kind == DS_J_OBJ ? ds_json_text(v, "content", "")
+						       : ds_json_text(root, keys[k], "");
 		uint32_t id = name.n ? ds_tok_find(t, name) : DS_TOK_NONE;
 		if (id != DS_TOK_NONE)
 			t->special[k] = id;
@@ -193,14 +199,16 @@ ds_rc ds_tok_unpack(ds_tok **out, ds_str bytes, ds_err *e)
 		special[k] = ds_cur_u32(&c);
 	uint64_t n = ds_cur_u64(&c);
 	if (!ds_cur_ok(&c) || version != 1 || n > MAX_FILE)
-		return ds_fail(e, DS_BAD, "the stream's tokenizer is not one that this version reads");
+		return ds_fail(
+			e, DS_BAD, "the stream's tokenizer is not one that this version reads");
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
 	DS_AUTO(ds_packer) p = ds_packer_new(PACK_LEVEL);
 	ds_str packed = ds_cur_bytes(&c, ds_cur_left(&c));
 	void *file;
 	DS_TRY(ds_arena_try(mem, n, MAX_FILE, &file, e));
 	DS_TRY_AT(ds_unpack(p, packed.at, packed.n, file, n, e), e, "the stream's tokenizer");
-	ds_tok_options o = { .pattern = pattern.n ? ds_arena_str(mem, pattern).at : NULL, .nfc = nfc == 1 };
+	ds_tok_options o = { .pattern = pattern.n ? ds_arena_str(mem, pattern).at : NULL,
+		.nfc = nfc == 1 };
 	DS_TRY_AT(make(out, "the stream's", (tok_format)format, (ds_str){ file, n }, &o, e), e,
 		"the stream's tokenizer");
 	for (int k = 0; k < DS_TOK_N_SPECIAL; k++)

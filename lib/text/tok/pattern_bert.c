@@ -41,7 +41,9 @@ static size_t next(const uint8_t *p, size_t n)
 }
 
 static const char *const regexes[] = { NULL };
-const ds_pattern ds_pattern_bert = { .name = "bert", .regexes = regexes, .words = true, .next = next };
+const ds_pattern ds_pattern_bert = {
+	.name = "bert", .regexes = regexes, .words = true, .next = next
+};
 const ds_pattern ds_pattern_bert_cased = {
 	.name = "bert-cased", .regexes = regexes, .words = true, .next = next
 };

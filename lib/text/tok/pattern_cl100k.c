@@ -11,12 +11,10 @@ static void starts(ds_scan *s, unsigned n_words)
 	gpt4_starts(s, n_words, 3, true);
 }
 
-#define CL100K_HEAD                                                                                \
-	"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+"
-static const char *const regexes[] = {
-	CL100K_HEAD "|\\s++\\z|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
+#define CL100K_HEAD \
+	"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+| " \
+	"?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+"
+static const char *const regexes[] = { CL100K_HEAD "|\\s++\\z|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
 	CL100K_HEAD "|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
-	CL100K_HEAD "|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s",
-	NULL
-};
+	CL100K_HEAD "|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s", NULL };
 const ds_pattern ds_pattern_cl100k = { .name = "cl100k", .regexes = regexes, .starts = starts };

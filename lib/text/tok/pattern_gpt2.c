@@ -17,7 +17,8 @@ static unsigned contraction(const uint8_t *p, size_t n)
 		return 2;
 	if (n < 3)
 		return 0;
-	return (p[1] == 'l' && p[2] == 'l') || ((p[1] == 'v' || p[1] == 'r') && p[2] == 'e') ? 3 : 0;
+	return (p[1] == 'l' && p[2] == 'l') || ((p[1] == 'v' || p[1] == 'r') && p[2] == 'e') ? 3
+											     : 0;
 }
 
 /* 's takes the place of a quote and a word: no piece at the s, but one at a letter after it. */
@@ -30,7 +31,8 @@ static void contract(ds_scan *s, unsigned w, uint64_t quotes)
 		if (len == 0)
 			continue;
 		ds_mask_set(s->clear, bit + 1);
-		if (at + len < s->n && (s->is[DS_IS_LETTER][(bit + len) >> 6] >> ((bit + len) & 63) & 1))
+		if (at + len < s->n &&
+			(s->is[DS_IS_LETTER][(bit + len) >> 6] >> ((bit + len) & 63) & 1))
 			ds_mask_set(s->extra, bit + len);
 	}
 }
@@ -58,16 +60,20 @@ static void starts(ds_scan *s, unsigned n_words)
 	for (unsigned w = 1; w <= n_words; w++) {
 		uint64_t spaced = ds_mask_before(sp, w, 1), p_before = ds_mask_before(p, w, 1);
 		uint64_t white = sp[w] | bl[w] | li[w];
-		uint64_t white_before = spaced | ds_mask_before(bl, w, 1) | ds_mask_before(li, w, 1);
-		uint64_t other_next = ds_mask_after(l, w, 1) | ds_mask_after(d, w, 1) | ds_mask_after(p, w, 1);
+		uint64_t white_before =
+			spaced | ds_mask_before(bl, w, 1) | ds_mask_before(li, w, 1);
+		uint64_t other_next =
+			ds_mask_after(l, w, 1) | ds_mask_after(d, w, 1) | ds_mask_after(p, w, 1);
 		uint64_t wide = white & ~cont[w] & ds_mask_after(cont, w, 1);
-		uint64_t m = ((l[w] & ~ds_mask_before(l, w, 1)) | (d[w] & ~ds_mask_before(d, w, 1)) |
-				     (p[w] & ~p_before)) & ~spaced;
+		uint64_t m = ((l[w] & ~ds_mask_before(l, w, 1)) |
+				     (d[w] & ~ds_mask_before(d, w, 1)) | (p[w] & ~p_before)) &
+			     ~spaced;
 		m |= white & ~white_before;
 		m |= white & ~cont[w] & ~wide & other_next;
 		if (wide)
 			m |= wide_last(s, w, wide);
-		uint64_t quotes = s->is[DS_IS_QUOTE][w] & ~p_before & ~spaced & ds_mask_after(l, w, 1);
+		uint64_t quotes =
+			s->is[DS_IS_QUOTE][w] & ~p_before & ~spaced & ds_mask_after(l, w, 1);
 		if (quotes)
 			contract(s, w, quotes);
 		s->start[w] = (m & ~s->clear[w]) | s->extra[w];

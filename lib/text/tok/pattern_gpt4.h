@@ -114,7 +114,8 @@ static inline __attribute__((always_inline)) void gpt4_starts(
 		uint64_t p_before = ds_mask_before(p, w, 1), sp_before = ds_mask_before(sp, w, 1);
 		uint64_t li_before = ds_mask_before(li, w, 1), blank = sp[w] | bl[w];
 		uint64_t blank_before = sp_before | ds_mask_before(bl, w, 1);
-		uint64_t other_next = ds_mask_after(l, w, 1) | ds_mask_after(d, w, 1) | ds_mask_after(p, w, 1);
+		uint64_t other_next =
+			ds_mask_after(l, w, 1) | ds_mask_after(d, w, 1) | ds_mask_after(p, w, 1);
 		lone[w] = p[w] & ~cont[w] & ~p_before & ~sp_before;
 
 		/* Line ends right after punctuation, and all that follow those: a carry runs through. */
@@ -122,10 +123,11 @@ static inline __attribute__((always_inline)) void gpt4_starts(
 		s->attached[w] = li[w] & ~(li[w] + first);
 		uint64_t at_before = s->attached[w] << 1 | s->attached[w - 1] >> 63;
 
-		uint64_t m = l[w] & ~ds_mask_before(l, w, 1) & ~blank_before & ~gpt4_after_lone(lone, cont, w);
+		uint64_t m = l[w] & ~ds_mask_before(l, w, 1) & ~blank_before &
+			     ~gpt4_after_lone(lone, cont, w);
 		m |= p[w] & ~p_before & ~sp_before;
 		m |= (blank | (li[w] & ~s->attached[w])) & ~cont[w] &
-			(~(blank_before | li_before) | at_before);
+		     (~(blank_before | li_before) | at_before);
 		uint64_t wide = blank & ~cont[w] & ds_mask_after(cont, w, 1);
 		m |= blank & ~cont[w] & ~wide & other_next;
 		if (wide)
@@ -134,9 +136,11 @@ static inline __attribute__((always_inline)) void gpt4_starts(
 		if (indents)
 			m |= gpt4_indents(s, w, indents, whole_tail);
 		if (d[w])
-			m |= digits_a_piece == 1 ? d[w] & ~cont[w] :
-						   gpt4_threes(s, w, d[w] & ~cont[w], ds_mask_before(d, w, 1));
-		uint64_t quotes = s->is[DS_IS_QUOTE][w] & ~p_before & ~sp_before & ds_mask_after(l, w, 1);
+			m |= digits_a_piece == 1
+				     ? d[w] & ~cont[w]
+				     : gpt4_threes(s, w, d[w] & ~cont[w], ds_mask_before(d, w, 1));
+		uint64_t quotes =
+			s->is[DS_IS_QUOTE][w] & ~p_before & ~sp_before & ds_mask_after(l, w, 1);
 		if (quotes)
 			gpt4_contract(s, w, quotes);
 		s->start[w] = m | s->extra[w];

@@ -21,7 +21,8 @@ static ds_cat cat_at(view v, size_t at, unsigned *len)
 }
 static bool in_upper(ds_cat c)
 {
-	return c == DS_CAT_LU || c == DS_CAT_LT || c == DS_CAT_LM || c == DS_CAT_LO || ds_cat_mark(c);
+	return c == DS_CAT_LU || c == DS_CAT_LT || c == DS_CAT_LM || c == DS_CAT_LO ||
+	       ds_cat_mark(c);
 }
 static bool in_lower(ds_cat c)
 {
@@ -156,8 +157,9 @@ static size_t next(const uint8_t *p, size_t n)
 #define O200K_U "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
 #define O200K_S "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
 static const char *const regexes[] = {
-	"[^\\r\\n\\p{L}\\p{N}]?" O200K_U "*" O200K_S "+" O200K_C "|[^\\r\\n\\p{L}\\p{N}]?" O200K_U "+" O200K_S
-	"*" O200K_C "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+	"[^\\r\\n\\p{L}\\p{N}]?" O200K_U "*" O200K_S "+" O200K_C "|[^\\r\\n\\p{L}\\p{N}]?" O200K_U
+	"+" O200K_S "*" O200K_C
+	"|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
 	NULL
 };
 const ds_pattern ds_pattern_o200k = { .name = "o200k", .regexes = regexes, .next = next };

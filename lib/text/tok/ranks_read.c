@@ -54,13 +54,14 @@ static ds_rc read_line(ds_tok *t, ds_str line, size_t number, ds_buf *mem, ds_er
 	ds_buf_clear(mem);
 	ds_buf_reserve(mem, word.n + 4);
 	if (!rank.at || !ds_str_i64(rank, &id) || id < 0 || !base64(word, mem->at, &n) || n == 0)
-		return ds_fail(e, DS_BAD, "line %zu is neither JSON nor a token in base64 and its rank", number);
+		return ds_fail(e, DS_BAD,
+			"line %zu is neither JSON nor a token in base64 and its rank", number);
 	if (n > MAX_TOKEN)
-		return ds_fail(e, DS_BAD, "line %zu: a token of %zu bytes, the limit is %d", number, n,
-			MAX_TOKEN);
+		return ds_fail(e, DS_BAD, "line %zu: a token of %zu bytes, the limit is %d", number,
+			n, MAX_TOKEN);
 	if (id >= DS_TOK_MAX_IDS)
-		return ds_fail(e, DS_BAD, "line %zu: rank %lld, the limit is %d", number, (long long)id,
-			DS_TOK_MAX_IDS - 1);
+		return ds_fail(e, DS_BAD, "line %zu: rank %lld, the limit is %d", number,
+			(long long)id, DS_TOK_MAX_IDS - 1);
 	DS_TRY_AT(tok_put(t, (uint32_t)id, (ds_str){ mem->at, n }, 0, e), e, "line %zu", number);
 	return DS_OK;
 }
@@ -105,7 +106,8 @@ ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e)
 	ds_buf_free(&mem);
 	DS_TRY(rc);
 	if (!t->pattern)
-		return ds_fail(e, DS_USAGE, "a rank file needs --pattern NAME (gpt2, cl100k, o200k, llama3, qwen2)");
+		return ds_fail(e, DS_USAGE,
+			"a rank file needs --pattern NAME (gpt2, cl100k, o200k, llama3, qwen2)");
 	tok_build_find(t);
 	DS_TRY(check(t, e));
 	t->kind = TOK_BPE;

@@ -10,12 +10,24 @@
 #include "base/cpu.h"
 
 static const uint8_t kind_of[32] = {
-	[DS_CAT_NONE] = DS_IS_PUNCT, [DS_CAT_LU] = DS_IS_LETTER, [DS_CAT_LL] = DS_IS_LETTER,
-	[DS_CAT_LT] = DS_IS_LETTER, [DS_CAT_LM] = DS_IS_LETTER, [DS_CAT_LO] = DS_IS_LETTER,
-	[DS_CAT_MN] = DS_IS_PUNCT, [DS_CAT_MC] = DS_IS_PUNCT, [DS_CAT_ME] = DS_IS_PUNCT,
-	[DS_CAT_ND] = DS_IS_DIGIT, [DS_CAT_NL] = DS_IS_DIGIT, [DS_CAT_NO] = DS_IS_DIGIT,
-	[DS_CAT_P] = DS_IS_PUNCT, [DS_CAT_S] = DS_IS_PUNCT, [DS_CAT_BLANK] = DS_IS_BLANK,
-	[DS_CAT_LINE] = DS_IS_LINE, [DS_CAT_CC] = DS_IS_PUNCT, [DS_CAT_CF] = DS_IS_PUNCT,
+	[DS_CAT_NONE] = DS_IS_PUNCT,
+	[DS_CAT_LU] = DS_IS_LETTER,
+	[DS_CAT_LL] = DS_IS_LETTER,
+	[DS_CAT_LT] = DS_IS_LETTER,
+	[DS_CAT_LM] = DS_IS_LETTER,
+	[DS_CAT_LO] = DS_IS_LETTER,
+	[DS_CAT_MN] = DS_IS_PUNCT,
+	[DS_CAT_MC] = DS_IS_PUNCT,
+	[DS_CAT_ME] = DS_IS_PUNCT,
+	[DS_CAT_ND] = DS_IS_DIGIT,
+	[DS_CAT_NL] = DS_IS_DIGIT,
+	[DS_CAT_NO] = DS_IS_DIGIT,
+	[DS_CAT_P] = DS_IS_PUNCT,
+	[DS_CAT_S] = DS_IS_PUNCT,
+	[DS_CAT_BLANK] = DS_IS_BLANK,
+	[DS_CAT_LINE] = DS_IS_LINE,
+	[DS_CAT_CC] = DS_IS_PUNCT,
+	[DS_CAT_CF] = DS_IS_PUNCT,
 	[DS_CAT_CO] = DS_IS_PUNCT,
 };
 
@@ -34,7 +46,8 @@ void ds_scan_classify_scalar(const uint8_t *p, size_t n_words, ds_scan_raw *out)
 			r.high |= (uint64_t)(b >> 7) << i;
 			r.cont |= (uint64_t)(b >> 6 == 2) << i;
 			r.lead2 |= (uint64_t)(b == 0xd0 || b == 0xd1) << i;
-			r.lead3 |= (uint64_t)((b >= 0xe5 && b <= 0xe9) || b == 0xeb || b == 0xec) << i;
+			r.lead3 |= (uint64_t)((b >= 0xe5 && b <= 0xe9) || b == 0xeb || b == 0xec)
+				   << i;
 		}
 		out[w] = r;
 	}
@@ -192,7 +205,8 @@ size_t ds_scan_next(ds_scan *s, uint32_t ends[DS_SCAN_PIECES])
 		return s->ended ? 0 : next_by_length(s, ends);
 	while (!s->ended) {
 		size_t left = s->n - s->base;
-		unsigned n = left >= DS_SCAN_WORDS * 64 ? DS_SCAN_WORDS : (unsigned)((left + 63) / 64);
+		unsigned n =
+			left >= DS_SCAN_WORDS * 64 ? DS_SCAN_WORDS : (unsigned)((left + 63) / 64);
 		if (n + 1 > s->filled)
 			fill(s, s->filled + 1, n + 1);
 		for (unsigned w = 2; w <= n + 1; w++)

@@ -16,7 +16,7 @@
 #include "text/tok/category.h"
 
 enum {
-	DS_SCAN_WORDS = 64, /* of 64 bytes, a turn */
+	DS_SCAN_WORDS = 64,                      /* of 64 bytes, a turn */
 	DS_SCAN_PIECES = DS_SCAN_WORDS * 64 + 1, /* the most that one turn can give */
 };
 
@@ -37,32 +37,34 @@ typedef struct ds_scan ds_scan;
 typedef struct ds_pattern {
 	const char *name;
 	const char *const *regexes; /* as files spell it, the first as we write it; NULL-ended */
-	bool words; /* for WordPiece; the others are for byte-level BPE */
+	bool words;                 /* for WordPiece; the others are for byte-level BPE */
 	/* One of the two: marks the pieces' first bytes of words 1…n_words in s->start, or gives the
 	 * length of the piece at the front of n > 0 bytes. */
 	void (*starts)(ds_scan *s, unsigned n_words);
 	size_t (*next)(const uint8_t *p, size_t n);
 } ds_pattern;
 
-const ds_pattern *ds_pattern_find(const char *name);         /* NULL: none of that name */
-const ds_pattern *ds_pattern_of_regex(ds_str regex);         /* NULL: not one that we know */
-const ds_pattern *ds_pattern_at(size_t i);                   /* in the order of patterns.def; NULL: the end */
+const ds_pattern *ds_pattern_find(const char *name); /* NULL: none of that name */
+const ds_pattern *ds_pattern_of_regex(ds_str regex); /* NULL: not one that we know */
+const ds_pattern *ds_pattern_at(size_t i); /* in the order of patterns.def; NULL: the end */
 
 struct ds_scan {
 	const uint8_t *text;
 	size_t n;
 	const ds_pattern *pattern;
-	size_t base;         /* offset of word 1 */
+	size_t base; /* offset of word 1 */
 	bool ended;
-	unsigned skip;       /* bytes of word `filled` that belong to a character of the one before */
+	unsigned skip; /* bytes of word `filled` that belong to a character of the one before */
 	ds_scan_kind skip_kind;
-	unsigned filled;     /* words classified so far beyond base */
-	unsigned run;        /* for the pattern: digits so far in this group */
+	unsigned filled; /* words classified so far beyond base */
+	unsigned run;    /* for the pattern: digits so far in this group */
 	/* Word 0 is what came before, the last one what comes after. */
 	uint64_t is[DS_N_KINDS][DS_SCAN_WORDS + 2];
 	uint64_t start[DS_SCAN_WORDS + 2];
-	uint64_t extra[DS_SCAN_WORDS + 2], clear[DS_SCAN_WORDS + 2]; /* marks set ahead of their word */
-	uint64_t attached[DS_SCAN_WORDS + 2]; /* for the pattern: line ends that belong to punctuation */
+	uint64_t extra[DS_SCAN_WORDS + 2],
+		clear[DS_SCAN_WORDS + 2]; /* marks set ahead of their word */
+	uint64_t attached[DS_SCAN_WORDS +
+			  2]; /* for the pattern: line ends that belong to punctuation */
 };
 
 void ds_scan_begin(ds_scan *s, const ds_pattern *p, const void *text, size_t n); /* n < 4 GiB */

@@ -7,7 +7,8 @@
 
 static uint64_t both(__m256i a, __m256i b)
 {
-	return (uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32;
+	return (uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b)
+							   << 32;
 }
 
 static __m256i equal(__m256i v, char c)
@@ -33,7 +34,8 @@ void ds_scan_classify_avx2(const uint8_t *p, size_t n_words, ds_scan_raw *out)
 		r->letter = both(within(a2, 'a', 26), within(b2, 'a', 26));
 		r->digit = both(within(a, '0', 10), within(b, '0', 10));
 		r->space = both(equal(a, ' '), equal(b, ' '));
-		r->line = both(equal(a, '\n'), equal(b, '\n')) | both(equal(a, '\r'), equal(b, '\r'));
+		r->line =
+			both(equal(a, '\n'), equal(b, '\n')) | both(equal(a, '\r'), equal(b, '\r'));
 		r->blank = both(within(a, 9, 5), within(b, 9, 5)) & ~r->line;
 		r->quote = both(equal(a, '\''), equal(b, '\''));
 		r->high = both(a, b);
@@ -43,6 +45,6 @@ void ds_scan_classify_avx2(const uint8_t *p, size_t n_words, ds_scan_raw *out)
 		r->cont = both(within(a, (char)0x80, 64), within(b, (char)0x80, 64));
 		r->lead2 = both(within(a, (char)0xd0, 2), within(b, (char)0xd0, 2));
 		r->lead3 = both(within(a, (char)0xe5, 8), within(b, (char)0xe5, 8)) &
-			~both(equal(a, (char)0xea), equal(b, (char)0xea));
+			   ~both(equal(a, (char)0xea), equal(b, (char)0xea));
 	}
 }

@@ -17,19 +17,20 @@ void ds_scan_classify_avx512(const uint8_t *p, size_t n_words, ds_scan_raw *out)
 			_mm512_sub_epi8(b, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
 		r->space = _mm512_cmpeq_epi8_mask(b, lower);
 		r->line = _mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8('\n')) |
-			_mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8('\r'));
-		r->blank = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(b, _mm512_set1_epi8(9)),
-				   _mm512_set1_epi8(5)) & ~r->line;
+			  _mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8('\r'));
+		r->blank = _mm512_cmplt_epu8_mask(
+				   _mm512_sub_epi8(b, _mm512_set1_epi8(9)), _mm512_set1_epi8(5)) &
+			   ~r->line;
 		r->quote = _mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8('\''));
 		r->high = _mm512_movepi8_mask(b);
 		r->cont = r->lead2 = r->lead3 = 0;
 		if (!r->high)
 			continue;
 		r->cont = _mm512_cmplt_epi8_mask(b, _mm512_set1_epi8((char)0xc0));
-		r->lead2 = _mm512_cmpeq_epi8_mask(
-			_mm512_and_si512(b, _mm512_set1_epi8((char)0xfe)), _mm512_set1_epi8((char)0xd0));
+		r->lead2 = _mm512_cmpeq_epi8_mask(_mm512_and_si512(b, _mm512_set1_epi8((char)0xfe)),
+			_mm512_set1_epi8((char)0xd0));
 		r->lead3 = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(b, _mm512_set1_epi8((char)0xe5)),
 				   _mm512_set1_epi8(8)) &
-			~_mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8((char)0xea));
+			   ~_mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8((char)0xea));
 	}
 }

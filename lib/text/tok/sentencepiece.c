@@ -215,7 +215,8 @@ size_t sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out)
 	for (size_t at = text.n; at > 0; at = (size_t)m->path[at].from) {
 		const best *b = &m->path[at];
 		if (b->id == t->special[DS_TOK_UNK] && t->sp->byte_fallback)
-			k += fall_back(t, (const uint8_t *)text.at + b->from, at - (size_t)b->from, end - k);
+			k += fall_back(t, (const uint8_t *)text.at + b->from, at - (size_t)b->from,
+				end - k);
 		else
 			end[-(ptrdiff_t)++k] = b->id;
 	}
@@ -286,7 +287,8 @@ static void add_piece(ds_buf *out, ds_str s)
 	}
 }
 
-ds_rc sp_decode(const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
+ds_rc sp_decode(
+	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
 {
 	size_t start = out->n;
 	bool space_seen = false;

@@ -18,9 +18,10 @@ typedef struct { /* a node of the trie over pieces; children lie together, by by
 
 struct tok_sp {
 	bool dummy_prefix, remove_extra, escape, suffix, byte_fallback;
-	const uint8_t *map; /* a double array (Darts) of u32 from characters to offsets in strings */
-	size_t n_map;       /* units */
-	ds_str strings;     /* each ends with NUL */
+	const uint8_t
+		*map;   /* a double array (Darts) of u32 from characters to offsets in strings */
+	size_t n_map;   /* units */
+	ds_str strings; /* each ends with NUL */
 	float *score;
 	float min_score, max_score;
 	uint32_t byte_piece[256];

@@ -82,7 +82,8 @@ static ds_rc keep_score(reading *r, uint32_t id, float score)
 	struct tok_sp *sp = r->t->sp;
 	if (id >= r->cap_scores) {
 		size_t cap = r->cap_scores ? r->cap_scores * 2 : 1024;
-		sp->score = ds_mem_grow(sp->score, r->cap_scores * sizeof(float), cap * sizeof(float));
+		sp->score =
+			ds_mem_grow(sp->score, r->cap_scores * sizeof(float), cap * sizeof(float));
 		r->cap_scores = cap;
 	}
 	sp->score[id] = score;
@@ -163,7 +164,7 @@ static void read_normalizer(reading *r, ds_str bytes, ds_cur *all)
 			sp->map = (const uint8_t *)units.at;
 			sp->n_map = units.n / 4;
 			all->failed |= !ds_cur_ok(&m) || n % 4 != 0 || sp->strings.n == 0 ||
-				sp->strings.at[sp->strings.n - 1] != 0;
+				       sp->strings.at[sp->strings.n - 1] != 0;
 		} else if (f.number == 3) {
 			sp->dummy_prefix = f.value;
 		} else if (f.number == 4) {
@@ -208,12 +209,15 @@ static ds_rc make_merges(ds_tok *t, ds_err *e)
 		if (i > 0 && t->sp->score[order[i]] != t->sp->score[order[i - 1]])
 			rank++;
 		if (s.n > 4096)
-			return ds_fail(e, DS_BAD, "piece %u has %zu bytes, the limit is 4096", order[i], s.n);
+			return ds_fail(e, DS_BAD, "piece %u has %zu bytes, the limit is 4096",
+				order[i], s.n);
 		for (size_t k = 1; k < s.n; k++) {
 			if ((s.at[k] & 0xc0) == 0x80)
 				continue;
 			uint32_t left = value_of(t, (ds_str){ s.at, k });
-			uint32_t right = left == DS_TOK_NONE ? left : value_of(t, (ds_str){ s.at + k, s.n - k });
+			uint32_t right = left == DS_TOK_NONE
+						 ? left
+						 : value_of(t, (ds_str){ s.at + k, s.n - k });
 			if (right != DS_TOK_NONE)
 				tok_put_merge_ranked(t, left, right, order[i], rank);
 		}
@@ -249,7 +253,8 @@ static void make_trie(ds_tok *t)
 	qsort_r(order, n, sizeof(*order), by_bytes, t->bytes);
 	size_t most = 1;
 	for (uint32_t i = 0; i < n; i++)
-		most += t->bytes[order[i]].n - (i ? shared(t->bytes[order[i - 1]], t->bytes[order[i]]) : 0);
+		most += t->bytes[order[i]].n -
+			(i ? shared(t->bytes[order[i - 1]], t->bytes[order[i]]) : 0);
 	sp_node *nodes = t->sp->trie = ds_arena_zero(t->mem, most * sizeof(*nodes));
 	branch *todo = ds_mem_get(most * sizeof(*todo));
 	size_t n_todo = 1;
@@ -288,7 +293,8 @@ static ds_rc no_duplicates(const ds_tok *t, ds_err *e)
 
 static ds_rc settle(reading *r, ds_err *e)
 {
-	static const ds_tok_special_kind kinds[] = { DS_TOK_UNK, DS_TOK_BOS, DS_TOK_EOS, DS_TOK_PAD };
+	static const ds_tok_special_kind kinds[] = { DS_TOK_UNK, DS_TOK_BOS, DS_TOK_EOS,
+		DS_TOK_PAD };
 	ds_tok *t = r->t;
 	if (t->special[DS_TOK_UNK] == DS_TOK_NONE)
 		return ds_fail(e, DS_BAD, "there is no unknown piece");

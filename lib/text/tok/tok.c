@@ -6,19 +6,262 @@
 
 /* GPT-2: printable bytes stand for themselves, the others, in order, for U+0100 and up. */
 const uint16_t tok_char_of_byte[256] = {
-	256, 257, 258, 259, 260, 261, 262, 263, 264, 265, 266, 267, 268, 269, 270, 271, 272, 273, 274,
-	275, 276, 277, 278, 279, 280, 281, 282, 283, 284, 285, 286, 287, 288, 33, 34, 35, 36, 37, 38,
-	39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
-	63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86,
-	87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108,
-	109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 289,
-	290, 291, 292, 293, 294, 295, 296, 297, 298, 299, 300, 301, 302, 303, 304, 305, 306, 307, 308,
-	309, 310, 311, 312, 313, 314, 315, 316, 317, 318, 319, 320, 321, 322, 161, 162, 163, 164, 165,
-	166, 167, 168, 169, 170, 171, 172, 323, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184,
-	185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203,
-	204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222,
-	223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241,
-	242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255,
+	256,
+	257,
+	258,
+	259,
+	260,
+	261,
+	262,
+	263,
+	264,
+	265,
+	266,
+	267,
+	268,
+	269,
+	270,
+	271,
+	272,
+	273,
+	274,
+	275,
+	276,
+	277,
+	278,
+	279,
+	280,
+	281,
+	282,
+	283,
+	284,
+	285,
+	286,
+	287,
+	288,
+	33,
+	34,
+	35,
+	36,
+	37,
+	38,
+	39,
+	40,
+	41,
+	42,
+	43,
+	44,
+	45,
+	46,
+	47,
+	48,
+	49,
+	50,
+	51,
+	52,
+	53,
+	54,
+	55,
+	56,
+	57,
+	58,
+	59,
+	60,
+	61,
+	62,
+	63,
+	64,
+	65,
+	66,
+	67,
+	68,
+	69,
+	70,
+	71,
+	72,
+	73,
+	74,
+	75,
+	76,
+	77,
+	78,
+	79,
+	80,
+	81,
+	82,
+	83,
+	84,
+	85,
+	86,
+	87,
+	88,
+	89,
+	90,
+	91,
+	92,
+	93,
+	94,
+	95,
+	96,
+	97,
+	98,
+	99,
+	100,
+	101,
+	102,
+	103,
+	104,
+	105,
+	106,
+	107,
+	108,
+	109,
+	110,
+	111,
+	112,
+	113,
+	114,
+	115,
+	116,
+	117,
+	118,
+	119,
+	120,
+	121,
+	122,
+	123,
+	124,
+	125,
+	126,
+	289,
+	290,
+	291,
+	292,
+	293,
+	294,
+	295,
+	296,
+	297,
+	298,
+	299,
+	300,
+	301,
+	302,
+	303,
+	304,
+	305,
+	306,
+	307,
+	308,
+	309,
+	310,
+	311,
+	312,
+	313,
+	314,
+	315,
+	316,
+	317,
+	318,
+	319,
+	320,
+	321,
+	322,
+	161,
+	162,
+	163,
+	164,
+	165,
+	166,
+	167,
+	168,
+	169,
+	170,
+	171,
+	172,
+	323,
+	174,
+	175,
+	176,
+	177,
+	178,
+	179,
+	180,
+	181,
+	182,
+	183,
+	184,
+	185,
+	186,
+	187,
+	188,
+	189,
+	190,
+	191,
+	192,
+	193,
+	194,
+	195,
+	196,
+	197,
+	198,
+	199,
+	200,
+	201,
+	202,
+	203,
+	204,
+	205,
+	206,
+	207,
+	208,
+	209,
+	210,
+	211,
+	212,
+	213,
+	214,
+	215,
+	216,
+	217,
+	218,
+	219,
+	220,
+	221,
+	222,
+	223,
+	224,
+	225,
+	226,
+	227,
+	228,
+	229,
+	230,
+	231,
+	232,
+	233,
+	234,
+	235,
+	236,
+	237,
+	238,
+	239,
+	240,
+	241,
+	242,
+	243,
+	244,
+	245,
+	246,
+	247,
+	248,
+	249,
+	250,
+	251,
+	252,
+	253,
+	254,
+	255,
 };
 
 static int byte_of_char(uint32_t c)
@@ -111,7 +354,8 @@ ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e)
 	if (id >= t->n_ids) {
 		size_t cap = t->cap_ids;
 		if (id >= cap) {
-			t->bytes = grown(t->bytes, t->cap_ids, &cap, id + (size_t)1, sizeof(*t->bytes));
+			t->bytes = grown(
+				t->bytes, t->cap_ids, &cap, id + (size_t)1, sizeof(*t->bytes));
 			t->flags = ds_mem_grow(t->flags, t->cap_ids, cap);
 			memset(t->flags + t->cap_ids, 0, cap - t->cap_ids);
 			t->cap_ids = (uint32_t)cap;
@@ -143,7 +387,8 @@ void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id)
 	if (t->n_pairs == t->cap_pairs) {
 		size_t cap = t->cap_pairs;
 		t->pairs = grown(t->pairs, t->n_pairs, &cap, t->n_pairs + 1, sizeof(*t->pairs));
-		t->pair_id = grown(t->pair_id, t->n_pairs, &t->cap_pairs, t->n_pairs + 1, sizeof(uint32_t));
+		t->pair_id = grown(
+			t->pair_id, t->n_pairs, &t->cap_pairs, t->n_pairs + 1, sizeof(uint32_t));
 	}
 	t->pairs[t->n_pairs][0] = left;
 	t->pairs[t->n_pairs][1] = right;
@@ -155,7 +400,8 @@ void tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id,
 	size_t before = t->cap_pairs;
 	tok_put_merge(t, left, right, id);
 	if (t->cap_pairs != before)
-		t->pair_rank = ds_mem_grow(t->pair_rank, before * sizeof(rank), t->cap_pairs * sizeof(rank));
+		t->pair_rank = ds_mem_grow(
+			t->pair_rank, before * sizeof(rank), t->cap_pairs * sizeof(rank));
 	t->pair_rank[t->n_pairs - 1] = rank;
 }
 
@@ -178,10 +424,12 @@ void tok_build_find(ds_tok *t)
 		if ((t->flags[id] & (TOK_HAS | TOK_ADDED | TOK_BYTE)) != TOK_HAS)
 			continue;
 		size_t at = ds_hash64(t->bytes[id].at, t->bytes[id].n) & t->find_mask;
-		while (t->find[at] != DS_TOK_NONE && !ds_str_eq(t->bytes[t->find[at]], t->bytes[id]))
+		while (t->find[at] != DS_TOK_NONE &&
+			!ds_str_eq(t->bytes[t->find[at]], t->bytes[id]))
 			at = (at + 1) & t->find_mask;
 		if (t->find[at] == DS_TOK_NONE || t->kind == TOK_WORDPIECE)
-			t->find[at] = id; /* of a token that vocab.txt has twice the last counts, as everywhere */
+			t->find[at] =
+				id; /* of a token that vocab.txt has twice the last counts, as everywhere */
 	}
 }
 
@@ -207,7 +455,8 @@ static void build_merges(ds_tok *t)
 		size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & t->merge_mask;
 		while (t->merges[at].key != TOK_NO_KEY && t->merges[at].key != key)
 			at = (at + 1) & t->merge_mask;
-		t->merges[at] = (tok_merge){ key, t->pair_rank ? t->pair_rank[i] : (uint32_t)i, t->pair_id[i] };
+		t->merges[at] = (tok_merge){ key, t->pair_rank ? t->pair_rank[i] : (uint32_t)i,
+			t->pair_id[i] };
 		if (t->sp || t->bytes[left].n != 1 || t->bytes[right].n != 1)
 			continue;
 		uint8_t a = (uint8_t)t->bytes[left].at[0], b = (uint8_t)t->bytes[right].at[0];
@@ -234,7 +483,8 @@ void tok_identify(ds_tok *t)
 	add_text(h, ds_str_of(ds_tok_model(t)));
 	add_text(h, ds_str_of(ds_tok_pattern(t)));
 	add_number(h, t->nfc | t->prefix_space << 1 | t->whole << 2 | t->bert.clean << 3 |
-		t->bert.chinese << 4 | t->bert.strip << 5 | t->bert.lower << 6 | t->max_chars << 8);
+			      t->bert.chinese << 4 | t->bert.strip << 5 | t->bert.lower << 6 |
+			      t->max_chars << 8);
 	add_number(h, t->n_ids);
 	for (uint32_t id = 0; id < t->n_ids; id++) {
 		add_number(h, t->flags[id]);
@@ -246,8 +496,8 @@ void tok_identify(ds_tok *t)
 	ds_hasher_add(h, t->special, sizeof(t->special));
 	if (t->sp) {
 		const struct tok_sp *sp = t->sp;
-		add_number(h, sp->dummy_prefix | sp->remove_extra << 1 | sp->escape << 2 | sp->suffix << 3 |
-				sp->byte_fallback << 4);
+		add_number(h, sp->dummy_prefix | sp->remove_extra << 1 | sp->escape << 2 |
+				      sp->suffix << 3 | sp->byte_fallback << 4);
 		ds_hasher_add(h, sp->score, t->n_ids * sizeof(*sp->score));
 		add_text(h, (ds_str){ (const char *)sp->map, 4 * sp->n_map });
 		add_text(h, sp->strings);
@@ -259,9 +509,11 @@ void tok_identify(ds_tok *t)
 static const char *const special_names[DS_TOK_N_SPECIAL][7] = {
 	[DS_TOK_PAD] = { "<|pad|>", "<pad>", "[PAD]", "<|finetune_right_pad_id|>" },
 	[DS_TOK_BOS] = { "<|bos|>", "<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>",
-		"<\xef\xbd\x9c" "begin\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>" },
+		"<\xef\xbd\x9c"
+		"begin\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>" },
 	[DS_TOK_EOS] = { "<|eos|>", "</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>",
-		"<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>" },
+		"<\xef\xbd\x9c"
+		"end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>" },
 	[DS_TOK_MASK] = { "<|mask|>", "<mask>", "[MASK]" },
 	[DS_TOK_CLS] = { "<|cls|>", "<cls>", "[CLS]" },
 	[DS_TOK_SEP] = { "<|sep|>", "<sep>", "[SEP]" },
@@ -271,7 +523,8 @@ static const char *const special_names[DS_TOK_N_SPECIAL][7] = {
 static void name_specials(ds_tok *t)
 {
 	for (int kind = 0; kind < DS_TOK_N_SPECIAL; kind++)
-		for (int i = 0; i < 7 && special_names[kind][i] && t->special[kind] == DS_TOK_NONE; i++)
+		for (int i = 0; i < 7 && special_names[kind][i] && t->special[kind] == DS_TOK_NONE;
+			i++)
 			for (size_t k = 0; k < t->n_added; k++)
 				if (ds_str_is(t->added[k].content, special_names[kind][i]))
 					t->special[kind] = t->added[k].id;

@@ -17,12 +17,21 @@
 typedef struct ds_tok ds_tok;
 typedef struct ds_tok_scratch ds_tok_scratch;
 
-enum { DS_TOK_NONE = UINT32_MAX };  /* no such id */
+enum { DS_TOK_NONE = UINT32_MAX }; /* no such id */
 enum { DS_TOK_MAX_IDS = 1 << 24 }; /* more is refused */
 
-typedef enum { DS_TOK_PAD, DS_TOK_BOS, DS_TOK_EOS, DS_TOK_MASK, DS_TOK_CLS, DS_TOK_SEP, DS_TOK_UNK, DS_TOK_N_SPECIAL } ds_tok_special_kind;
+typedef enum {
+	DS_TOK_PAD,
+	DS_TOK_BOS,
+	DS_TOK_EOS,
+	DS_TOK_MASK,
+	DS_TOK_CLS,
+	DS_TOK_SEP,
+	DS_TOK_UNK,
+	DS_TOK_N_SPECIAL
+} ds_tok_special_kind;
 
-typedef struct {          /* behaviour that the file does not say itself; all zero: as the file says */
+typedef struct { /* behaviour that the file does not say itself; all zero: as the file says */
 	const char *pattern; /* a name from patterns.def; needed for tiktoken rank files */
 	bool nfc;            /* normalize before splitting, for files without a normalizer */
 } ds_tok_options;
@@ -43,15 +52,17 @@ DS_MUST ds_rc ds_tok_unpack(ds_tok **t, ds_str opt_bytes, ds_err *e);
 /* As tokenizer.json: the file itself where it was one, else the same tokenizer written that way. */
 DS_MUST ds_rc ds_tok_json(const ds_tok *t, ds_buf *out, ds_err *e);
 
-uint32_t ds_tok_size(const ds_tok *t);                                 /* largest id + 1 */
-uint32_t ds_tok_special(const ds_tok *t, ds_tok_special_kind kind);    /* DS_TOK_NONE: it has none */
-uint32_t ds_tok_find(const ds_tok *t, ds_str name);                    /* an added token by name, or a token by bytes */
+uint32_t ds_tok_size(const ds_tok *t);                              /* largest id + 1 */
+uint32_t ds_tok_special(const ds_tok *t, ds_tok_special_kind kind); /* DS_TOK_NONE: it has none */
+uint32_t ds_tok_find(
+	const ds_tok *t, ds_str name); /* an added token by name, or a token by bytes */
 bool ds_tok_is_special(const ds_tok *t, uint32_t id);
-ds_str ds_tok_bytes(const ds_tok *t, uint32_t id); /* what it stands for; empty for unknown ids; lives as t does */
-ds_h128 ds_tok_identity(const ds_tok *t);          /* of what it does, not of its file */
-const char *ds_tok_model(const ds_tok *t);         /* "bpe" "wordpiece" "unigram" */
-const char *ds_tok_pattern(const ds_tok *t);       /* "qwen2", or "" */
-const char *ds_tok_name(const ds_tok *t);          /* the file's name, or "built-in" */
+ds_str ds_tok_bytes(const ds_tok *t,
+	uint32_t id); /* what it stands for; empty for unknown ids; lives as t does */
+ds_h128 ds_tok_identity(const ds_tok *t);    /* of what it does, not of its file */
+const char *ds_tok_model(const ds_tok *t);   /* "bpe" "wordpiece" "unigram" */
+const char *ds_tok_pattern(const ds_tok *t); /* "qwen2", or "" */
+const char *ds_tok_name(const ds_tok *t);    /* the file's name, or "built-in" */
 
 enum {
 	DS_TOK_SPECIALS = 1,    /* special tokens' names in the text become those tokens */
@@ -64,7 +75,8 @@ void ds_tok_scratch_free(ds_tok_scratch *s);
 DS_MUST ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned flags,
 	const uint32_t **ids, size_t *n, ds_err *e);
 /* Appends to out; special tokens as their names unless skip_special. DS_BAD: "id 70000 is not in the tokenizer". */
-DS_MUST ds_rc ds_tok_decode(const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e);
+DS_MUST ds_rc ds_tok_decode(
+	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e);
 
 DS_AUTO_WITH(ds_tok, ds_tok_close)
 DS_AUTO_WITH(ds_tok_scratch, ds_tok_scratch_free)

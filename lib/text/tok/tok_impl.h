@@ -14,12 +14,12 @@
 
 typedef enum { TOK_BPE, TOK_WORDPIECE, TOK_SP_BPE, TOK_UNIGRAM } tok_kind;
 
-typedef enum { /* how the file was written; the numbers are in optional blocks */
+typedef enum {                /* how the file was written; the numbers are in optional blocks */
 	TOK_FILE_COMPACT = 0, /* compact.c; the built-in one */
-	TOK_FILE_HF = 1,     /* tokenizer.json */
-	TOK_FILE_RANKS = 2,  /* tiktoken */
-	TOK_FILE_VOCAB = 3,  /* BERT's vocab.txt */
-	TOK_FILE_SP = 4,     /* SentencePiece's .model */
+	TOK_FILE_HF = 1,      /* tokenizer.json */
+	TOK_FILE_RANKS = 2,   /* tiktoken */
+	TOK_FILE_VOCAB = 3,   /* BERT's vocab.txt */
+	TOK_FILE_SP = 4,      /* SentencePiece's .model */
 } tok_format;
 
 typedef struct { /* a token that is found in the text before anything else */
@@ -38,8 +38,8 @@ typedef struct { /* BertNormalizer's and the decoder's settings */
 } tok_bert;
 
 typedef struct {
-	uint64_t key;       /* left << 32 | right; TOK_NO_KEY: free */
-	uint32_t rank, id;  /* the lower rank is merged first */
+	uint64_t key;      /* left << 32 | right; TOK_NO_KEY: free */
+	uint32_t rank, id; /* the lower rank is merged first */
 } tok_merge;
 #define TOK_NO_KEY UINT64_MAX
 
@@ -50,40 +50,40 @@ struct ds_tok {
 	const char *name;
 	tok_kind kind;
 	tok_format format;
-	ds_str file;               /* as given; empty for the built-in one */
-	const char *pattern_name;  /* the option, for rank files */
+	ds_str file;              /* as given; empty for the built-in one */
+	const char *pattern_name; /* the option, for rank files */
 
 	const ds_pattern *pattern;
 	bool nfc, prefix_space;
-	bool asked_nfc;            /* by option, not by the file */
-	bool whole;                /* a piece that is a token is not merged (ignore_merges, rank files) */
+	bool asked_nfc; /* by option, not by the file */
+	bool whole;     /* a piece that is a token is not merged (ignore_merges, rank files) */
 	tok_template post;
-	struct tok_sp *sp;         /* sentencepiece.h; NULL for others */
-	tok_bert bert;             /* wordpiece.c */
-	uint32_t max_chars;        /* longer words are unknown */
-	size_t longest;            /* bytes of the longest token */
+	struct tok_sp *sp;  /* sentencepiece.h; NULL for others */
+	tok_bert bert;      /* wordpiece.c */
+	uint32_t max_chars; /* longer words are unknown */
+	size_t longest;     /* bytes of the longest token */
 	tok_added *added;
 	size_t n_added, cap_added;
-	bool any_plain_added;      /* added tokens that are not special: always looked for */
-	tok_added *by_length;      /* the same, longest first */
-	uint8_t added_first[256];  /* by first byte: 1 plain ones, 2 special ones */
+	bool any_plain_added;     /* added tokens that are not special: always looked for */
+	tok_added *by_length;     /* the same, longest first */
+	uint8_t added_first[256]; /* by first byte: 1 plain ones, 2 special ones */
 
-	ds_str *bytes;             /* by id */
+	ds_str *bytes; /* by id */
 	uint8_t *flags;
 	uint32_t n_ids, cap_ids;
-	uint32_t *find;            /* ids by hash of their bytes */
+	uint32_t *find; /* ids by hash of their bytes */
 	size_t find_mask;
 	uint32_t special[DS_TOK_N_SPECIAL];
 
-	uint32_t (*pairs)[2];      /* merges in order: left, right; what they give is in pair_id */
+	uint32_t (*pairs)[2]; /* merges in order: left, right; what they give is in pair_id */
 	uint32_t *pair_id;
-	uint32_t *pair_rank;       /* NULL: the pair's number */
+	uint32_t *pair_rank; /* NULL: the pair's number */
 	size_t n_pairs, cap_pairs;
 	tok_merge *merges;
 	size_t merge_mask;
-	uint64_t *byte_pairs;      /* rank << 32 | id of two single bytes; UINT64_MAX: none */
-	uint32_t byte_id[256];     /* DS_TOK_NONE: this byte has no token */
-	uint64_t *crossed;         /* see cuts.c */
+	uint64_t *byte_pairs;  /* rank << 32 | id of two single bytes; UINT64_MAX: none */
+	uint32_t byte_id[256]; /* DS_TOK_NONE: this byte has no token */
+	uint64_t *crossed;     /* see cuts.c */
 	uint64_t *crossed_part;
 
 	ds_h128 identity;
@@ -95,10 +95,10 @@ DS_MUST ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_e
 void tok_put_added(ds_tok *t, const tok_added *a); /* content is copied */
 void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id);
 void tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank);
-void tok_build_find(ds_tok *t);                    /* then tok_lookup works; again after more ids */
+void tok_build_find(ds_tok *t); /* then tok_lookup works; again after more ids */
 uint32_t tok_lookup(const ds_tok *t, ds_str bytes); /* among ids that are not added; DS_TOK_NONE */
 DS_MUST ds_rc tok_finish(ds_tok *t, ds_err *e);
-void tok_identify(ds_tok *t);                       /* anew, when special ids were set after that */
+void tok_identify(ds_tok *t); /* anew, when special ids were set after that */
 
 static inline const tok_merge *tok_merge_of(const ds_tok *t, uint32_t left, uint32_t right)
 {
@@ -120,8 +120,8 @@ size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32
 
 /* added.c: the first added token at or after `from`, and what it takes of the text; NULL: none. */
 void added_build(ds_tok *t);
-const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool specials, bool normalized,
-	size_t *begin, size_t *end);
+const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool specials,
+	bool normalized, size_t *begin, size_t *end);
 
 /* cuts.c: places inside a piece that no token crosses, so that both sides can be encoded apart. */
 void cuts_build(ds_tok *t);
@@ -130,11 +130,12 @@ size_t cuts_next(const ds_tok *t, const uint8_t *p, size_t n);
 
 /* compact.c: tokenizers as `dstok train` makes them, and their small form. */
 DS_MUST ds_rc tok_put_special(ds_tok *t, ds_str name, ds_err *e); /* with the next id */
-DS_MUST ds_rc tok_put_bytes(ds_tok *t, ds_err *e);                /* the 256 bytes, with the next ids */
-DS_MUST ds_rc tok_join(ds_tok *t, uint32_t left, uint32_t right, ds_err *e); /* a merge and its id */
+DS_MUST ds_rc tok_put_bytes(ds_tok *t, ds_err *e); /* the 256 bytes, with the next ids */
+DS_MUST ds_rc tok_join(
+	ds_tok *t, uint32_t left, uint32_t right, ds_err *e); /* a merge and its id */
 DS_MUST ds_rc compact_read(ds_tok *t, ds_str bytes, ds_err *e);
 void compact_write(const ds_tok *t, ds_buf *out);
-bool compact_fits(const ds_tok *t); /* it is such a tokenizer */
+bool compact_fits(const ds_tok *t);       /* it is such a tokenizer */
 extern const unsigned char tok_builtin[]; /* builtin_data.c: zstd around the small form */
 extern const unsigned tok_builtin_bytes, tok_builtin_raw;
 

@@ -33,31 +33,32 @@ typedef struct {
 	uint32_t index;
 } candidate;
 
-typedef struct { /* what one merge does to the pairs beside it, by the neighbour's symbol */
-	int64_t *lost;     /* of the old pair with this neighbour */
-	uint32_t *found;   /* the new pair with it; NONE: none yet */
+typedef struct {         /* what one merge does to the pairs beside it, by the neighbour's symbol */
+	int64_t *lost;   /* of the old pair with this neighbour */
+	uint32_t *found; /* the new pair with it; NONE: none yet */
 	uint32_t *touched; /* which neighbours there were */
 	uint32_t n;
 } side;
 
 typedef struct {
 	ds_arena *mem;
-	uint32_t *symbol;   /* by position */
+	uint32_t *symbol; /* by position */
 	uint16_t *span;
 	uint32_t n;
-	uint32_t *word_at;  /* where each word begins; one more for the end */
-	uint64_t *count;    /* of each word */
+	uint32_t *word_at; /* where each word begins; one more for the end */
+	uint64_t *count;   /* of each word */
 	uint32_t n_words;
-	uint32_t *word_of;  /* the word that holds position i * WORD_STEP */
+	uint32_t *word_of; /* the word that holds position i * WORD_STEP */
 
 	pair *pairs;
 	uint32_t n_pairs, cap_pairs;
-	uint32_t *table;    /* pairs by key */
+	uint32_t *table; /* pairs by key */
 	size_t table_mask;
 	candidate *heap;
 	size_t n_heap, cap_heap;
 	side left, right;
-	uint32_t *free_lists[32]; /* by log2 of the capacity; the next one is in the first two words */
+	uint32_t *free_lists
+		[32]; /* by log2 of the capacity; the next one is in the first two words */
 } trainer;
 
 /* Lists of positions: powers of two from one arena; what a list outgrew is used again. */
@@ -294,7 +295,8 @@ static ds_rc take_words(trainer *t, ds_tok_counter *c, const uint32_t *byte_id, 
 	}
 	words += c->n_long;
 	if (total >= NONE || words >= NONE)
-		return ds_fail(e, DS_BAD, "%llu bytes of distinct pieces, the limit is 4 GiB: train on less text",
+		return ds_fail(e, DS_BAD,
+			"%llu bytes of distinct pieces, the limit is 4 GiB: train on less text",
 			(unsigned long long)total);
 	t->symbol = ds_mem_get((total + 1) * sizeof(*t->symbol));
 	t->span = ds_mem_get((total + 1) * sizeof(*t->span));
@@ -307,7 +309,8 @@ static ds_rc take_words(trainer *t, ds_tok_counter *c, const uint32_t *byte_id, 
 	}
 	for (size_t i = 0; i <= c->long_mask; i++)
 		if (c->longs[i].n)
-			add_word(t, c->bytes.at + c->longs[i].at, c->longs[i].n, c->longs[i].count, byte_id);
+			add_word(t, c->bytes.at + c->longs[i].at, c->longs[i].n, c->longs[i].count,
+				byte_id);
 	t->word_at[t->n_words] = t->n;
 	t->word_of = ds_mem_get((t->n / WORD_STEP + 1) * sizeof(*t->word_of));
 	for (uint32_t at = 0, w = 0; at < t->n; at += WORD_STEP) {
@@ -362,7 +365,8 @@ static void trainer_end(trainer *t)
 }
 
 /* The token that a and b make: a new id, or that of the same bytes (then only a merge is added). */
-static ds_rc join(ds_tok *out, ds_map *known, uint32_t a, uint32_t b, uint32_t *id, ds_buf *mem, ds_err *e)
+static ds_rc join(
+	ds_tok *out, ds_map *known, uint32_t a, uint32_t b, uint32_t *id, ds_buf *mem, ds_err *e)
 {
 	bool is_new;
 	ds_buf_clear(mem);
@@ -386,8 +390,10 @@ static ds_rc merge_all(trainer *t, ds_tok *out, const ds_tok_train_options *o, d
 	uint32_t index, id;
 	for (uint32_t i = 0; i < out->n_ids; i++)
 		*ds_map_put(known, out->bytes[i], NULL) = i;
-	while (rc == DS_OK && out->n_ids < o->n_ids && (index = next_pair(t, o->min_count)) != NONE) {
-		uint32_t a = (uint32_t)(t->pairs[index].key >> 32), b = (uint32_t)t->pairs[index].key;
+	while (rc == DS_OK && out->n_ids < o->n_ids &&
+		(index = next_pair(t, o->min_count)) != NONE) {
+		uint32_t a = (uint32_t)(t->pairs[index].key >> 32),
+			 b = (uint32_t)t->pairs[index].key;
 		if (out->bytes[a].n + out->bytes[b].n > MAX_SPAN) {
 			t->pairs[index].count = 0;
 			continue;

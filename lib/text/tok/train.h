@@ -18,16 +18,16 @@ ds_tok_counter *ds_tok_counter_new(const char *pattern);
 void ds_tok_counter_free(ds_tok_counter *c);
 DS_MUST ds_rc ds_tok_counter_add(ds_tok_counter *c, ds_str text, ds_err *e);
 void ds_tok_counter_merge(ds_tok_counter *into, const ds_tok_counter *from);
-uint64_t ds_tok_counter_pieces(const ds_tok_counter *c);   /* all that were counted */
+uint64_t ds_tok_counter_pieces(const ds_tok_counter *c); /* all that were counted */
 uint64_t ds_tok_counter_distinct(const ds_tok_counter *c);
 DS_AUTO_WITH(ds_tok_counter, ds_tok_counter_free)
 
 typedef struct {
-	uint32_t n_ids;          /* of the whole vocabulary: special tokens, bytes, merges */
-	uint64_t min_count;      /* pairs that occur less often are not merged */
-	const ds_str *special;   /* names, in the order of their ids, from 0 */
+	uint32_t n_ids;        /* of the whole vocabulary: special tokens, bytes, merges */
+	uint64_t min_count;    /* pairs that occur less often are not merged */
+	const ds_str *special; /* names, in the order of their ids, from 0 */
 	size_t n_special;
-	bool nfc;                /* said in the tokenizer; the text was normalized already */
+	bool nfc; /* said in the tokenizer; the text was normalized already */
 	void (*progress)(void *context, uint32_t done, uint32_t all); /* NULL: none */
 	void *context;
 } ds_tok_train_options;

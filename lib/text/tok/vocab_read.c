@@ -24,7 +24,8 @@ ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e)
 	static const char *const specials[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" };
 	uint32_t id = 0;
 	if (!t->pattern)
-		return ds_fail(e, DS_USAGE, "a WordPiece vocabulary needs --pattern bert or bert-cased");
+		return ds_fail(
+			e, DS_USAGE, "a WordPiece vocabulary needs --pattern bert or bert-cased");
 	for (ds_str rest = file; rest.n;) {
 		ds_str line = ds_str_cut(rest, '\n', &rest);
 		if (line.n && line.at[line.n - 1] == '\r')
@@ -38,7 +39,9 @@ ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e)
 	}
 	bool lower = strcmp(t->pattern->name, "bert") == 0;
 	t->kind = TOK_WORDPIECE;
-	t->bert = (tok_bert){ .clean = true, .chinese = true, .strip = lower, .lower = lower, .cleanup = true };
+	t->bert = (tok_bert){
+		.clean = true, .chinese = true, .strip = lower, .lower = lower, .cleanup = true
+	};
 	t->max_chars = 100;
 	tok_build_find(t);
 	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++)

@@ -24,7 +24,8 @@ static size_t word(const ds_tok *t, char *text, size_t n, uint32_t *out)
 		size_t before = at ? PREFIX : 0, left = n - at, end;
 		if (at)
 			memcpy(from, prefix, PREFIX);
-		for (end = left + before < t->longest ? left : t->longest - before; end > 0; end--) {
+		for (end = left + before < t->longest ? left : t->longest - before; end > 0;
+			end--) {
 			if (end < left && (text[at + end] & 0xc0) == 0x80)
 				continue;
 			out[k] = tok_lookup(t, (ds_str){ from, before + end });
@@ -96,7 +97,8 @@ static ds_str clean(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n)
 		ds_cat k = ds_cat_of(c);
 		bool white = c == '\t' || c == '\n' || c == '\r';
 		if (t->bert.clean && !white &&
-			(c == 0 || c == 0xfffd || k == DS_CAT_CC || k == DS_CAT_CF || k == DS_CAT_CO ||
+			(c == 0 || c == 0xfffd || k == DS_CAT_CC || k == DS_CAT_CF ||
+				k == DS_CAT_CO ||
 				(c < 0x100 && k == DS_CAT_BLANK && c != ' ' && c != 0xa0)))
 			continue;
 		if (t->bert.clean && ds_cat_white(k))
@@ -177,7 +179,8 @@ static bool clings(ds_str s)
 	return false;
 }
 
-ds_rc wp_decode(const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
+ds_rc wp_decode(
+	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
 {
 	bool first = true;
 	for (size_t i = 0; i < n; i++) {

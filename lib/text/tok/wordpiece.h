@@ -14,22 +14,22 @@
 static inline bool wp_is_white(uint32_t c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' ||
-		(c > 0x85 && ds_cat_of(c) == DS_CAT_BLANK);
+	       (c > 0x85 && ds_cat_of(c) == DS_CAT_BLANK);
 }
 static inline bool wp_is_mark(uint32_t c)
 {
 	if (c < 128)
 		return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
-			(c >= 123 && c <= 126);
+		       (c >= 123 && c <= 126);
 	return ds_cat_of(c) == DS_CAT_P;
 }
 /* The ranges that the reference has; it begins one of them at U+2B920, not U+2B820. */
 static inline bool wp_is_chinese(uint32_t c)
 {
 	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) ||
-		(c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x2a6df) ||
-		(c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) ||
-		(c >= 0x2b920 && c <= 0x2ceaf) || (c >= 0x2f800 && c <= 0x2fa1f);
+	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x2a6df) ||
+	       (c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) ||
+	       (c >= 0x2b920 && c <= 0x2ceaf) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
 /* The ids of one piece; at most one for each of its bytes. */
