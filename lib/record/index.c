@@ -55,12 +55,12 @@ static ds_rc find_stream(const ds_reader *r, uint64_t end, span *s, ds_err *e)
 static ds_rc load_opt(ds_reader *r, const span *s, const ds_index_row *row, ds_err *e)
 {
 	ds_frame_head h;
-	const uint8_t *head = bytes_at(r, s->at + row->offset), *body = head + DS_HEAD_BYTES;
+	unsigned long long at = s->at + row->offset;
+	const uint8_t *head = bytes_at(r, at), *body = head + DS_HEAD_BYTES;
 	if (ds_frame_head_get(head, &h) != DS_HEAD_OK || h.kind != row->kind ||
 		h.body_bytes != row->bytes - DS_HEAD_BYTES || h.first > h.body_bytes ||
 		ds_hash64(body, h.body_bytes) != h.body_hash)
-		return ds_fail(e, DS_SHORT, "block at byte %llu: damaged",
-			(unsigned long long)(s->at + row->offset));
+		return ds_fail(e, DS_SHORT, "block at byte %llu: damaged", at);
 	return ds_reader_add_opt(r, h.kind, (ds_str){ (const char *)body, h.first }, e);
 }
 
@@ -98,7 +98,7 @@ static ds_rc load(ds_reader *r, ds_err *e)
 	uint64_t end = r->feed.map.n, frames = 0, first = 0;
 	ds_rc rc = end ? DS_OK : bad_end(end, e);
 	while (rc == DS_OK && end > 0) {
-		span s;
+		span s = { 0 };
 		rc = find_stream(r, end, &s, e);
 		if (rc == DS_OK) {
 			ds_buf_add(&spans, &s, sizeof(s));
