@@ -1,8 +1,10 @@
 /*
  * open.c - where a tokenizer comes from: a file known by its content, the built-in one, a stream
  *
- * The optional block of a token stream: u32 version 1 · u32 format · u32 1: NFC asked for · u8
- * length, pattern's name · u64 size · zstd of the file as given (or of its small form, compact.c).
+ * The optional block of a token stream, little-endian: u32 version 1 · u32 format (0 compact.c, 1
+ * tokenizer.json, 2 rank file, 3 vocab.txt, 4 SentencePiece) · u32 1: NFC asked for · u8 length,
+ * pattern's name · 7 times u32, the ids of pad bos eos mask cls sep unk (2^32 - 1: none) · u64 size ·
+ * zstd of the file as given.
  */
 #include "base/codec.h"
 #include "base/cur.h"
@@ -119,37 +121,84 @@ static ds_rc read_config(ds_tok *t, const char *folder, ds_err *e)
 	return DS_OK;
 }
 
+/* The merges that belong to a vocabulary: merges.txt, or vocab.bpe as GPT-2's own release has it. */
+static ds_rc read_merges_of(const char *vocab, ds_buf *into, ds_err *e)
+{
+	static const char *const names[] = { "merges.txt", "vocab.bpe" };
+	const char *slash = strrchr(vocab, '/');
+	ds_buf path = { 0 };
+	ds_rc rc = DS_BAD;
+	ds_fail(e, DS_BAD, "a vocabulary without merges: no merges.txt beside it");
+	for (int i = 0; i < 2 && rc == DS_BAD; i++) {
+		struct stat st;
+		ds_buf_clear(&path);
+		ds_buf_add(&path, vocab, slash ? (size_t)(slash + 1 - vocab) : 0);
+		ds_buf_add_c(&path, names[i]);
+		if (stat(ds_buf_text(&path), &st) == 0)
+			rc = ds_file_read(ds_buf_text(&path), MAX_FILE, into, e);
+	}
+	ds_buf_free(&path);
+	return rc;
+}
+
+static ds_rc parse_file(
+	ds_tok **t, const char *path, ds_str file, const ds_tok_options *o, ds_err *e)
+{
+	ds_buf merges = { 0 }, joined = { 0 };
+	if (ds_str_trim(file).n == 0 || recognise(file) != TOK_FILE_HF || !gpt2_is_vocab(file))
+		return ds_tok_parse(t, file, o, e);
+	ds_rc rc = read_merges_of(path, &merges, e);
+	if (rc == DS_OK)
+		rc = gpt2_join(file, ds_buf_view(&merges), &joined, e);
+	if (rc == DS_OK)
+		rc = ds_tok_parse(t, ds_buf_view(&joined), o, e);
+	ds_buf_free(&merges);
+	ds_buf_free(&joined);
+	return rc;
+}
+
 static ds_rc open_file(ds_tok **t, const char *path, const ds_tok_options *o, ds_err *e)
 {
 	ds_buf file = { 0 };
 	ds_rc rc = ds_file_read(path, MAX_FILE, &file, e);
 	if (rc == DS_OK) {
-		rc = ds_tok_parse(t, ds_buf_view(&file), o, e);
+		rc = parse_file(t, path, ds_buf_view(&file), o, e);
 		if (rc != DS_OK)
 			ds_at(e, rc, "%s", path);
 	}
 	ds_buf_free(&file);
+	if (rc == DS_OK)
+		(*t)->name = ds_arena_str((*t)->mem, ds_str_of(path)).at;
 	return rc;
+}
+
+/* A folder: its tokenizer.json, else SentencePiece's or GPT-2's file. */
+static ds_rc open_folder(ds_tok **t, const char *path, const ds_tok_options *o, ds_err *e)
+{
+	static const char *const names[] = { "tokenizer.json", "tokenizer.model", "vocab.json",
+		"vocab.txt" };
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
+	struct stat st;
+	size_t i = 0;
+	while (i < 4 && stat(ds_arena_fmt(mem, "%s/%s", path, names[i]).at, &st) != 0)
+		i++;
+	DS_TRY(open_file(t, ds_arena_fmt(mem, "%s/%s", path, names[i % 4]).at, o, e));
+	DS_TRY(read_config(*t, path, e));
+	(*t)->name = ds_arena_str((*t)->mem, ds_str_of(path)).at;
+	tok_identify(*t);
+	return DS_OK;
 }
 
 ds_rc ds_tok_open(ds_tok **out, const char *path, const ds_tok_options *o, ds_err *e)
 {
 	struct stat st;
+	DS_AUTO(ds_tok) t = NULL;
 	if (!path)
 		path = getenv("DS_TOKENIZER");
 	if (!path || !*path)
 		return ds_tok_builtin(out, e);
-	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-		DS_TRY(open_file(out, path, o, e));
-		(*out)->name = ds_arena_str((*out)->mem, ds_str_of(path)).at;
-		return DS_OK;
-	}
-	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
-	DS_AUTO(ds_tok) t = NULL;
-	DS_TRY(open_file(&t, ds_arena_fmt(mem, "%s/tokenizer.json", path).at, o, e));
-	DS_TRY(read_config(t, path, e));
-	t->name = ds_arena_str(t->mem, ds_str_of(path)).at;
-	tok_identify(t);
+	bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	DS_TRY(folder ? open_folder(&t, path, o, e) : open_file(&t, path, o, e));
 	*out = t;
 	t = NULL;
 	return DS_OK;

@@ -144,6 +144,9 @@ DS_MUST ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e);
 DS_MUST ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e);
 DS_MUST ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e);
 DS_MUST ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e);
+/* gpt2_read.c: whether a JSON file is a vocabulary alone, and what it and its merges are together. */
+bool gpt2_is_vocab(ds_str file);
+DS_MUST ds_rc gpt2_join(ds_str vocab, ds_str merges, ds_buf *out, ds_err *e);
 DS_MUST ds_rc sp_read(ds_tok *t, ds_str file, ds_err *e);
 
 /* GPT-2's mapping of bytes to printable characters, which tokenizer.json uses. */
