@@ -56,20 +56,22 @@ static ds_rc add_line(work *w, uint64_t number, ds_str line, ds_err *e)
 
 static ds_rc add_lines(work *w, ds_err *e)
 {
+	const uint32_t *index = w->index;
 	ds_str rest = w->ch->bytes, line;
 	uint64_t number = w->ch->first_record;
 	if (number == 1 && ds_str_starts(rest, DS_S("\xEF\xBB\xBF"))) {
-		rest.at += 3; /* RFC 8259 lets a parser ignore it */
+		rest.at += 3; /* RFC 8259 lets a parser ignore it; the index sees it as a value */
 		rest.n -= 3;
+		w->index = NULL;
 	}
-	for (;; number++) {
-		/* Behind a line that was refused, or a BOM, the next token is looked for. */
+	for (; ds_next_line(&rest, &line); number++) {
+		DS_TRY(add_line(w, number, line, e));
+		/* Behind a line that was refused, or scanned, the next token is looked for. */
+		w->index = w->index ? w->index : index;
 		while (w->index && *w->index < (size_t)(rest.at - w->ch->bytes.at))
 			w->index++;
-		if (!ds_next_line(&rest, &line))
-			return DS_OK;
-		DS_TRY(add_line(w, number, line, e));
 	}
+	return DS_OK;
 }
 
 static bool line_ends_between(const char *text, size_t from, size_t to)
