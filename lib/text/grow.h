@@ -17,7 +17,7 @@ typedef struct {
 /* Room for `more` bytes at g->at + g->n, to be counted into n by the caller. */
 static inline char *ds_grow_room(ds_grow *g, size_t more)
 {
-	if (g->cap - g->n < more) {
+	if (!g->at || g->cap - g->n < more) {
 		size_t cap = g->cap + g->cap / 2 + more + 256;
 		char *at = ds_arena_bytes(g->mem, cap);
 		if (g->n)

@@ -313,7 +313,8 @@ static ds_rc match(
 
 static bool cannot_match(const ds_regex *r, ds_str text)
 {
-	return r->literal.n && !memmem(text.at, text.n, r->literal.at, r->literal.n);
+	return r->literal.n > text.n ||
+	       (r->literal.n && !memmem(text.at, text.n, r->literal.at, r->literal.n));
 }
 
 ds_rc ds_regex_find(ds_regex_run *run, ds_str text, bool *found, ds_err *e)

@@ -301,6 +301,25 @@ static void broken_markup_is_text_or_nothing(void **state)
 	becomes("<div><div", "");
 }
 
+static void the_article_is_told_from_what_is_around_it(void **state)
+{
+	ds_str got = ds_html_article(
+		DS_S("<body><nav><a href=/>Home</a> <a href=/x>All news of today</a></nav>"
+		     "<div class='cookie-banner'><p>We use cookies, as you know, for this and "
+		     "that.</p></div>"
+		     "<div class=content><h1>A title</h1><p>The first paragraph has words, and a "
+		     "comma.</p>"
+		     "<ul class=share-buttons><li>Share, if you like.</ul>"
+		     "<p>The second one has <a href=x>a link</a> in it, which stays.</p></div>"
+		     "<ul><li><a href=1>Read this too</a><li><a href=2>And this as well</a></ul>"
+		     "<footer><p>All rights reserved, since the year 2001.</p></footer></body>"),
+		mem);
+	assert_str(got, "A title\n\nThe first paragraph has words, and a comma.\n\n"
+			"The second one has a link in it, which stays.");
+	assert_int_equal(ds_html_article(DS_S(""), mem).n, 0);
+	assert_int_equal(ds_html_article(DS_S("<a href=x>only a link"), mem).n, 0);
+}
+
 static void a_million_tags_take_no_time(void **state)
 {
 	enum { N = 1000000 };
@@ -318,4 +337,5 @@ static void a_million_tags_take_no_time(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 TESTS(T(tokens_are_those_of_html5lib), T(blocks_become_lines), T(cells_are_separated_by_tabs),
 	T(pre_keeps_its_shape), T(what_is_no_text_goes), T(references_are_decoded_once),
-	T(broken_markup_is_text_or_nothing), T(a_million_tags_take_no_time))
+	T(broken_markup_is_text_or_nothing), T(the_article_is_told_from_what_is_around_it),
+	T(a_million_tags_take_no_time))

@@ -10,11 +10,11 @@
 #include "text/html/html.h"
 #include "text/unicode.h"
 
-typedef enum { STRIP, AUTO } mode;
+typedef enum { STRIP, MAIN, AUTO } mode;
 
 static ds_rc open_mode(void **state, const char *value, const rule_env *env, ds_err *e)
 {
-	static const char *const names[] = { [STRIP] = "strip", [AUTO] = "auto" };
+	static const char *const names[] = { [STRIP] = "strip", [MAIN] = "main", [AUTO] = "auto" };
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (strcmp(value, names[i]) != 0)
 			continue;
@@ -23,7 +23,7 @@ static ds_rc open_mode(void **state, const char *value, const rule_env *env, ds_
 		*state = m;
 		return DS_OK;
 	}
-	return ds_fail(e, DS_USAGE, "'%s' is none of strip, auto and off", value);
+	return ds_fail(e, DS_USAGE, "'%s' is none of strip, main, auto and off", value);
 }
 
 static bool is_html(const rule_record *r)
@@ -53,15 +53,15 @@ static ds_rc record(void *thread, rule_record *r, ds_err *e)
 		page = ds_utf8_repair(page, r->mem, &n);
 	else
 		DS_TRY(ds_charset_decode(&page, page, charset, r->mem, e));
-	r->text = ds_html_strip(page, r->mem);
+	r->text = m == MAIN ? ds_html_article(page, r->mem) : ds_html_strip(page, r->mem);
 	r->decoded = true;
 	return DS_OK;
 }
 
 const ds_rule ds_rule_html = {
 	.name = "html",
-	.value = "strip|auto|off",
-	.help = "markup to text; auto: of records that are HTML",
+	.value = "strip|main|auto|off",
+	.help = "markup to text; main: of the article alone; auto: where it is HTML",
 	.open = open_mode,
 	.close = ds_mem_free,
 	.record = record,

@@ -235,7 +235,7 @@ bool ds_html_has_pairs(ds_str text)
 	ds_html h;
 	ds_html_token t;
 	unsigned open[DS_N_TAGS] = { 0 }, pairs = 0;
-	if (!memmem(text.at, text.n, "</", 2))
+	if (text.n < 2 || !memmem(text.at, text.n, "</", 2))
 		return false;
 	ds_html_init(&h, text);
 	while (pairs < 2 && ds_html_next(&h, &t) != DS_HTML_END) {

@@ -66,6 +66,9 @@ ds_str ds_html_decode(ds_str s, ds_arena *mem, size_t *n);
 /* The text of a document: blocks become lines, cells are separated by tabs, <pre> keeps its shape. */
 ds_str ds_html_strip(ds_str document, ds_arena *mem);
 
+/* The main text: navigation, footers, banners, lists of links left out. May be empty. */
+ds_str ds_html_article(ds_str document, ds_arena *mem);
+
 /* Elements by number: DS_TAG_p and so on, 0 for those that are not in tags.def. */
 enum {
 	DS_TAG_unknown,

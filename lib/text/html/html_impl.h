@@ -4,6 +4,7 @@
 #ifndef DS_TEXT_HTML_HTML_IMPL_H
 #define DS_TEXT_HTML_HTML_IMPL_H
 
+#include "text/grow.h"
 #include "text/html/html.h"
 
 enum { /* breaks */
@@ -28,7 +29,6 @@ enum { /* flags: see tags.def */
 	DS_TAGF_GOOD = 1 << 11,
 	DS_TAGF_POOR = 1 << 12,
 	DS_TAGF_TEXT = 1 << 13,
-	DS_TAGF_LIST = 1 << 14,
 };
 
 typedef struct {
@@ -77,5 +77,21 @@ static inline bool ds_html_is_dropping(const ds_html *h, const ds_html_where *w)
 	       (h->model != DS_HTML_DATA && h->model != DS_HTML_PLAINTEXT &&
 		       ds_html_tags[ds_html_tag_of(h->element)].flags & DS_TAGF_DROP);
 }
+
+/* Text as it is written down, element by element (writer.c). Start with { .out = { .mem = arena } }. */
+enum { DS_HTML_CELLS = 64 };
+typedef struct {
+	ds_grow out;
+	unsigned breaks; /* line ends owed, at most 2 */
+	unsigned tabs;   /* owed before the next cell's text */
+	bool blank;      /* owed */
+	bool fresh;      /* a cell in which nothing was written yet: breaks wait */
+	unsigned n_pre;  /* open elements that keep white space */
+	bool skip_line;  /* the line end right after <pre> is none */
+	unsigned n_tables;
+	bool row_has[DS_HTML_CELLS]; /* by table, innermost last: the row has a cell already */
+} ds_html_writer;
+void ds_html_write_tag(ds_html_writer *w, const ds_html_token *t);
+void ds_html_write_text(ds_html_writer *w, const ds_html_token *t); /* TEXT */
 
 #endif

@@ -26,7 +26,6 @@ const ds_html_tag ds_html_tags[DS_N_TAGS] = {
 #define GOOD DS_TAGF_GOOD
 #define POOR DS_TAGF_POOR
 #define TEXT DS_TAGF_TEXT
-#define LIST DS_TAGF_LIST
 #define TAG(tag, breaks, flags) [DS_TAG_##tag] = { #tag, sizeof(#tag) - 1, breaks, flags },
 #include "text/html/tags.def"
 };

@@ -1,0 +1,192 @@
+/*
+ * writer.c - text with the line breaks, tabs and blanks that elements ask for
+ *
+ * White space collapses as in a browser. Breaks, tabs and blanks are owed until text comes that needs
+ * them, so that nothing hangs at the ends of lines.
+ */
+#include "text/html/html_impl.h"
+
+static bool *row_has(ds_html_writer *w)
+{
+	return &w->row_has[w->n_tables < DS_HTML_CELLS ? w->n_tables : DS_HTML_CELLS - 1];
+}
+
+/* Writes what is owed; text follows. */
+static void settle(ds_html_writer *w)
+{
+	ds_grow *g = &w->out;
+	ds_grow_room(g, 4);
+	if (w->breaks && g->n) {
+		unsigned have =
+			g->at[g->n - 1] == '\n' ? g->n > 1 && g->at[g->n - 2] == '\n' ? 2 : 1 : 0;
+		for (; have < w->breaks; have++)
+			g->at[g->n++] = '\n';
+		w->blank = false;
+	}
+	if (w->tabs)
+		w->blank = false;
+	for (; w->tabs; w->tabs--)
+		ds_grow_byte(g, '\t');
+	ds_grow_room(g, 1);
+	if (w->blank && g->n && g->at[g->n - 1] != '\n')
+		g->at[g->n++] = ' ';
+	w->breaks = 0;
+	w->blank = false;
+	w->fresh = false;
+}
+
+static void add_break(ds_html_writer *w, unsigned n)
+{
+	if (w->fresh)
+		return;
+	if (w->breaks < n)
+		w->breaks = n;
+	w->blank = false;
+}
+
+/* What a byte of text is: 0 itself, 1 white space, 2 '&', 3 NUL. */
+static const uint8_t kinds[256] = {
+	[0] = 3, ['\t'] = 1, ['\n'] = 1, ['\f'] = 1, ['\r'] = 1, [' '] = 1, ['&'] = 2
+};
+
+static inline bool owes(const ds_html_writer *w)
+{
+	return w->breaks || w->tabs || w->blank || w->fresh;
+}
+
+/* Writes the reference at p, after its '&', or the '&'; returns what is after it. */
+static const char *add_ref(ds_html_writer *w, const char *p, const char *end)
+{
+	char text[DS_HTML_REF_BYTES];
+	size_t n_text, used = ds_html_ref((ds_str){ p, (size_t)(end - p) }, false, text, &n_text);
+	if (!used) {
+		settle(w);
+		ds_grow_byte(&w->out, '&');
+		return p;
+	}
+	/* &#10; and &#32; collapse as the characters themselves do. */
+	if (n_text == 1 && kinds[(uint8_t)*text] == 1 && !w->n_pre) {
+		w->blank = true;
+		return p + used;
+	}
+	settle(w);
+	ds_grow_add(&w->out, text, n_text);
+	return p + used;
+}
+
+static void collapse(ds_html_writer *w, ds_str s, bool refs)
+{
+	const char *p = s.at, *end = p + s.n;
+	while (p < end) {
+		uint8_t kind = kinds[(uint8_t)*p];
+		if (kind == 1 || kind == 3) {
+			w->blank |= kind == 1;
+			p++;
+			continue;
+		}
+		if (kind == 2 && refs) {
+			p = add_ref(w, p + 1, end);
+			continue;
+		}
+		if (owes(w))
+			settle(w);
+		/* What goes out is never more than what is left, but for what is owed. */
+		char *to = ds_grow_room(&w->out, (size_t)(end - p) + 16), *at = to;
+		do {
+			*at++ = *p++;
+			/* A single blank inside a line is the rule: no need to owe it. */
+			if (end - p >= 2 && *p == ' ' && !kinds[(uint8_t)p[1]])
+				*at++ = *p++;
+		} while (p < end && (!kinds[(uint8_t)*p] || (*p == '&' && !refs)));
+		w->out.n += (size_t)(at - to);
+	}
+}
+
+static void keep(ds_html_writer *w, ds_str s, bool refs)
+{
+	const char *p = s.at, *end = p + s.n;
+	if (w->skip_line && p < end && *p == '\r')
+		p++;
+	if (w->skip_line && p < end && *p == '\n')
+		p++;
+	while (p < end) {
+		if (*p == '&' && refs) {
+			p = add_ref(w, p + 1, end);
+			continue;
+		}
+		settle(w);
+		if (*p == '\r') {
+			if (end - p < 2 || p[1] != '\n')
+				ds_grow_byte(&w->out, '\n');
+			p++;
+			continue;
+		}
+		const char *from = p++;
+		while (p < end && *p && *p != '\r' && *p != '&')
+			p++;
+		if (*from)
+			ds_grow_add(&w->out, from, (size_t)(p - from));
+	}
+}
+
+static void cell(ds_html_writer *w, const ds_html_token *t)
+{
+	if (t->kind != DS_HTML_OPEN)
+		return;
+	bool *has = row_has(w);
+	if (*has) {
+		w->breaks = 0;
+		w->blank = false;
+		w->tabs++;
+	}
+	w->fresh = true;
+	*has = true;
+}
+
+static void table(ds_html_writer *w, const ds_html_token *t)
+{
+	if (t->kind == DS_HTML_OPEN)
+		w->n_tables++;
+	else if (w->n_tables)
+		w->n_tables--;
+	else
+		return;
+	if (t->kind == DS_HTML_OPEN)
+		*row_has(w) = false;
+}
+
+void ds_html_write_tag(ds_html_writer *w, const ds_html_token *t)
+{
+	const ds_html_tag *tag = &ds_html_tags[t->tag];
+	if (t->tag == DS_TAG_table)
+		table(w, t);
+	if (t->tag == DS_TAG_tr) {
+		*row_has(w) = false;
+		w->tabs = 0;
+		w->fresh = false;
+		if (w->breaks > 1) /* an empty line that a paragraph owes does not part rows */
+			w->breaks = 1;
+	}
+	if (tag->breaks == DS_BREAK_CELL)
+		cell(w, t);
+	else if (t->tag == DS_TAG_br)
+		add_break(w, w->breaks + 1 < 2 ? w->breaks + 1 : 2);
+	else if (tag->breaks)
+		add_break(w, tag->breaks == DS_BREAK_PARA ? 2 : 1);
+	if (tag->flags & DS_TAGF_PRE) {
+		if (t->kind == DS_HTML_OPEN)
+			w->n_pre++;
+		else if (w->n_pre)
+			w->n_pre--;
+	}
+	w->skip_line = tag->flags & DS_TAGF_PRE && t->kind == DS_HTML_OPEN;
+}
+
+void ds_html_write_text(ds_html_writer *w, const ds_html_token *t)
+{
+	if (w->n_pre)
+		keep(w, t->span, t->refs);
+	else
+		collapse(w, t->span, t->refs);
+	w->skip_line = false;
+}
