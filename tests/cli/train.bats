@@ -168,10 +168,10 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	dstrain "${lora[@]}" --max-steps 12 --eval-data held.txt --save-every 5 --out cut --resume text.txt
 	cmp whole/adapter_model.safetensors cut/adapter_model.safetensors
 	cmp <(figures whole) <(figures cut)
-	# merged on reading, it gives the loss that was measured in training
+	# merged on reading, it gives the loss that was measured in training, where the windows lie otherwise
 	want=$(sed -n 's/.*"eval_loss": \([0-9.]*\).*/\1/p' whole/log.jsonl)
 	got=$(dseval ppl -m whole held.txt --seq 32 --json -q | sed 's/.*"score":\([0-9.]*\).*/\1/')
-	awk -v a="$want" -v b="$got" 'BEGIN { d = a - log(b); exit !(d < 0.02 && d > -0.02) }'
+	awk -v a="$want" -v b="$got" 'BEGIN { d = a - log(b); exit !(d < 0.05 && d > -0.05) }'
 }
 
 @test "adapters that cannot be are refused" {
@@ -230,7 +230,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	command -v unshare >/dev/null || skip "needs unshare"
 	unshare -rm true 2>/dev/null || skip "needs user namespaces"
 	mkdir small
-	run unshare -rm bash -c "mount -t tmpfs -o size=1400k none small &&
+	run unshare -rm bash -c "mount -t tmpfs -o size=30m none small &&
 		PATH=$PATH dstrain ${tiny[*]@Q} --save-every 5 --save-total-limit 0 --max-steps 20 --out small/run text.txt; echo rc=\$?; ls small/run"
 	[[ $output == *"rc=4"* ]] || { echo "$output"; return 1; }
 	[[ $output == *"checkpoint-5"* ]]
