@@ -14,6 +14,11 @@ import torch
 import transformers
 from safetensors.numpy import load_file
 
+try:
+    import peft
+except ImportError:
+    peft = None
+
 BIN = sys.argv[1] if len(sys.argv) > 1 else "build/bin"
 ROWS, SEQ, VOCAB = 4, 32, 97
 LLAMA = dict(vocab_size=VOCAB, hidden_size=48, intermediate_size=80, num_hidden_layers=3,
@@ -96,4 +101,31 @@ def check(name, config):
     return not bad
 
 
-sys.exit(not all([check(name, config) for name, config in CASES.items()]))
+def check_lora(name, config):
+    """An adapter that dstrain trained gives in PEFT the loss that dstrain measured."""
+    torch.manual_seed(8)
+    model = transformers.AutoModelForCausalLM.from_config(config).float()
+    rows = torch.randint(3, VOCAB, (ROWS, SEQ))
+    with tempfile.TemporaryDirectory() as tmp:
+        model.save_pretrained(f"{tmp}/m", safe_serialization=True)
+        with open(f"{tmp}/m/rows.jsonl", "w") as f:
+            for row in rows.tolist():
+                f.write(json.dumps({"tokens": row, "docs": [0]}) + "\n")
+        subprocess.run([f"{BIN}/dstrain", "--model", f"{tmp}/m", "--tune", "lora", "--out", f"{tmp}/l", "-q",
+                        "--max-steps", "20", "--eval-data", f"{tmp}/m/rows.jsonl", "--set",
+                        f"lora_r=4,lora_alpha=8,lr=1e-2,batch_tokens={ROWS * SEQ}", f"{tmp}/m/rows.jsonl"], check=True)
+        with open(f"{tmp}/l/log.jsonl") as log:
+            lines = [json.loads(line) for line in log]
+        adapted = peft.PeftModel.from_pretrained(model, f"{tmp}/l")
+        with torch.no_grad():
+            theirs = adapted(input_ids=rows, labels=rows).loss.item()
+    far = abs(theirs - lines[-1]["eval_loss"])
+    fine = far < 1e-4 and theirs < lines[0]["loss"] - 0.05
+    print(f"{'ok' if fine else 'not ok'} LoRA of {name} in PEFT: {theirs:.6f}, {far:.1e} away from ours")
+    return fine
+
+
+results = [check(name, config) for name, config in CASES.items()]
+if peft:
+    results += [check_lora(name, config) for name, config in CASES.items()]
+sys.exit(not all(results))
