@@ -96,16 +96,31 @@ static void escape(reader *r)
 	r->lost |= !strchr("bBdDsSwWAzZRntr", c) || !c;
 }
 
+/* The bytes of "{2}", "{2,}" or "{2,3}" at i; 0: the brace is none of these, and stands for itself. */
+static size_t braces(const reader *r, size_t i)
+{
+	size_t n = 1;
+	while (at(r, i + n) >= '0' && at(r, i + n) <= '9')
+		n++;
+	bool counted = n > 1;
+	if (at(r, i + n) == ',')
+		n++;
+	while (at(r, i + n) >= '0' && at(r, i + n) <= '9')
+		n++;
+	return counted && at(r, i + n) == '}' ? n + 1 : 0;
+}
+
 static void quantifier(reader *r, char c)
 {
+	size_t n = c == '{' ? braces(r, r->i) : 1;
+	if (n == 0) {
+		r->lost = true;
+		return;
+	}
 	if (c != '+')
 		r->n_run = r->last; /* may be there no time */
 	end_run(r);
-	if (c == '{') {
-		while (r->i < r->p.n && at(r, r->i) != '}')
-			r->i++;
-	}
-	r->i++;
+	r->i += n;
 	while (at(r, r->i) == '+' || at(r, r->i) == '?')
 		r->i++;
 }

@@ -145,6 +145,7 @@ static void the_literal_is_one_that_every_match_has(void **state)
 	literal("a(b|c[)]d)(?:x)ghi\\.j", "ghi.j");
 	literal("foo|bar", "");
 	literal("(foo|bar)", "");
+	literal("hello{5|bye", "");
 	literal("(?i)hello", "");
 	literal("/hello/i", "");
 	literal("[abc]hello[^]]x", "hello");
