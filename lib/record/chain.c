@@ -80,8 +80,10 @@ ds_rc ds_chain_parse(ds_chain **out, ds_arena *mem, ds_str json, ds_err *e)
 {
 	const ds_json *j;
 	ds_chain *c = ds_chain_new(mem);
+	/* The tree takes many times what is kept of it, and a run may read thousands of chains. */
+	DS_AUTO(ds_arena) tree = ds_arena_new(4096);
 	*out = NULL;
-	DS_TRY_AT(ds_json_parse(&j, mem, json, e), e, "provenance");
+	DS_TRY_AT(ds_json_parse(&j, tree, json, e), e, "provenance");
 	DS_TRY_AT(parse_chain(c, mem, j, e), e, "provenance");
 	*out = c;
 	return DS_OK;

@@ -86,7 +86,7 @@ static ds_rc load_stream(ds_reader *r, const span *s, uint64_t *first, ds_err *e
 	if (records != s->totals.records)
 		return ds_fail(e, DS_SHORT, "the trailer's index is damaged");
 	*first += records;
-	if (ds_chain_parse(&r->chain, r->mem, ds_arena_str(r->mem, s->chain), e) != DS_OK)
+	if (ds_chain_parse(&r->chain, r->mem, s->chain, e) != DS_OK)
 		return ds_at(e, DS_SHORT, "the trailer");
 	ds_reader_end_chain(r);
 	return DS_OK;

@@ -345,8 +345,10 @@ static ds_rc next_salvaged(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *
 ds_rc ds_reader_next(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *e)
 {
 	*out = NULL;
-	ds_feed_forget(&r->feed);
+	ds_feed_forget(&r->feed, false);
 	ds_rc rc = r->salvage ? next_salvaged(r, mem, out, e) : next(r, mem, out, e);
+	if (rc == DS_OK && r->state == DS_AT_END)
+		ds_feed_forget(&r->feed, true); /* the run may go on with thousands of files */
 	if (rc == DS_OK || rc == DS_IO)
 		return rc;
 	r->state = DS_AT_END;

@@ -10,8 +10,7 @@ ds_rc ds_reader_header_chain(ds_reader *r, ds_str payload, uint64_t exact, ds_er
 	if (exact > payload.n || ds_pad(exact) != payload.n ||
 		!ds_zeros(payload.at + exact, payload.n - exact))
 		return ds_fail(e, DS_SHORT, "the stream's header is damaged");
-	ds_str json = ds_arena_str(r->mem, (ds_str){ payload.at, exact });
-	if (ds_chain_parse(&r->chain, r->mem, json, e) != DS_OK)
+	if (ds_chain_parse(&r->chain, r->mem, (ds_str){ payload.at, exact }, e) != DS_OK)
 		return ds_at(e, DS_SHORT, "the stream's header");
 	return DS_OK;
 }
@@ -71,7 +70,7 @@ ds_rc ds_reader_trailer(
 	if (wrong && !r->broken)
 		return ds_fail(e, DS_SHORT, "%s", wrong);
 	ds_chain *chain;
-	if (ds_chain_parse(&chain, r->mem, ds_arena_str(r->mem, json), e) != DS_OK)
+	if (ds_chain_parse(&chain, r->mem, json, e) != DS_OK)
 		return ds_at(e, DS_SHORT, "the trailer");
 	r->chain = chain;
 	return DS_OK;

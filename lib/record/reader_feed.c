@@ -23,11 +23,11 @@ void ds_feed_close(ds_feed *f)
 	ds_buf_free(&f->window);
 }
 
-void ds_feed_forget(ds_feed *f)
+void ds_feed_forget(ds_feed *f, bool all)
 {
-	if (!f->mapped || f->at - f->forgotten < 2 * (uint64_t)BEHIND_BYTES)
+	if (!f->mapped || (!all && f->at - f->forgotten < 2 * (uint64_t)BEHIND_BYTES))
 		return;
-	f->forgotten = f->at - BEHIND_BYTES;
+	f->forgotten = all ? f->at : f->at - BEHIND_BYTES;
 	ds_in_forget(f->in, f->forgotten);
 }
 

@@ -24,8 +24,8 @@ typedef struct {
 
 void ds_feed_open(ds_feed *f, ds_in *in);
 void ds_feed_close(ds_feed *f); /* closes the input */
-/* What is far behind in a mapped file need not stay in memory. */
-void ds_feed_forget(ds_feed *f);
+/* What is far behind in a mapped file, or all of it, need not stay in memory. */
+void ds_feed_forget(ds_feed *f, bool all);
 /* The next n bytes at a multiple of 64, a view or in mem; *got < n only at the end of the input. */
 DS_MUST ds_rc ds_feed_take(
 	ds_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out, uint64_t *got, ds_err *e);
