@@ -258,7 +258,7 @@ static ds_rc add_all(ds_chunk *ch, columns *c, ds_rows *rows, ds_err *e)
 	uint64_t number = ch->first_record, record = 0;
 	for (; rest.n && one_record(rest, &header, &content, &total);
 		rest = (ds_str){ rest.at + total, rest.n - total }) {
-		bool taken, fits;
+		bool taken = false, fits;
 		ds_str raw = { rest.at, total };
 		if (!header.n && !content.n)
 			continue;
