@@ -6,29 +6,11 @@
  * targets of the step: they are counted before its first part is computed.
  */
 #include "run.h"
+#include "signals.h"
 
 #include "model/perm.h"
 
-#include <errno.h>
 #include <math.h>
-#include <signal.h>
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_stop(int sig)
-{
-	stop_signal = sig;
-}
-
-/* Once: a second signal ends the process as usual. */
-static void set_signals(void)
-{
-	struct sigaction now, stop = { .sa_handler = on_stop, .sa_flags = SA_RESETHAND };
-	static const int stops[] = { SIGINT, SIGTERM };
-	for (size_t i = 0; i < 2; i++)
-		if (sigaction(stops[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-			sigaction(stops[i], &stop, NULL);
-}
 
 static void blank_row(train_run *r, int64_t i)
 {
@@ -162,8 +144,8 @@ ds_rc train_loop(train_run *r, ds_err *e)
 	const train_keys *k = &r->o->keys;
 	bool enough = k->patience && r->state.worse >= k->patience;
 	bool saved = true;
-	set_signals();
-	while (r->state.step < r->steps && !enough && !stop_signal) {
+	train_signals_heed();
+	while (r->state.step < r->steps && !enough && !train_signals_stop()) {
 		int64_t step = r->state.step + 1;
 		train_figures f;
 		DS_TRY(one_step(r, step, &f, e));

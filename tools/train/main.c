@@ -2,11 +2,13 @@
  * main.c - dstrain: train and fine-tune language models
  */
 #include "run.h"
+#include "signals.h"
 
 #include <math.h>
 
 static ds_rc train(train_run *r, ds_err *e)
 {
+	DS_TRY(train_signals_open(e));
 	DS_TRY(train_out_open(r, e));
 	DS_TRY(train_choose(r, e));
 	DS_TRY(train_open(r, e));
@@ -39,6 +41,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	o->mem = r.mem;
 	ds_rc rc = shown ? show(&r, e) : train(&r, e);
 	train_close(&r);
+	train_signals_close();
 	return rc;
 }
 
