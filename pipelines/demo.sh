@@ -59,7 +59,7 @@ if step held.tok.dsr "encode and pack"; then
 fi
 model=(--model gpt2 --set "n_layer=4,n_embd=192,n_head=6,dropout=0.1,seq=256,batch_tokens=2048"
 	--set "lr=2e-3,scheduler=cosine,warmup_steps=50,weight_decay=0.1,save_every=100"
-	--set "max_steps=${DEMO_STEPS:-700},eval_data=held.tok.dsr,eval_every=100,log_every=1,seed=1")
+	--set "max_steps=${DEMO_STEPS:-900},eval_data=held.tok.dsr,eval_every=100,log_every=1,seed=1")
 if step run/done "train a small GPT; stop it with Ctrl-C, the same command goes on"; then
 	show "dstrain ${model[*]} --out run train.tok.dsr --resume"
 	dstrain "${model[@]}" --out run train.tok.dsr --resume
