@@ -9,6 +9,7 @@
  */
 #include "record/pipe_impl.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 static bool failed_before(const ds_work *w)
@@ -260,6 +261,21 @@ static ds_rc end_run(ds_pipe *p, ds_err *e)
 	return rc;
 }
 
+/* What waited when a later block failed is whole, and goes out before the reason is said. */
+static void write_waiting(ds_pipe *p)
+{
+	ds_work w;
+	ds_err unused;
+	if (!p->sink || p->rc == DS_PIPE || p->rc == DS_IO || !p->pending.mem ||
+		p->pending.ticket >= atomic_load(&p->failed))
+		return;
+	ds_work_open(&w, p);
+	w.ending = true;
+	if (ds_join_flush(p, &w, &unused) == DS_OK && ds_pipe_write(&w, &unused) != DS_OK)
+		DS_LOG(DS_LOG_IO, "%s", unused.msg);
+	ds_work_close(&w);
+}
+
 /* Salvage commits what there is, and then says what there was not. */
 static ds_rc tell_damage(ds_pipe *p, ds_err *e)
 {
@@ -277,7 +293,11 @@ static ds_rc tell_damage(ds_pipe *p, ds_err *e)
 static ds_rc run(ds_pipe *p, ds_err *e)
 {
 	ds_progress_total(p->progress, ds_source_total_bytes(p->source));
-	DS_TRY(run_threads(p, e));
+	ds_rc rc = run_threads(p, e);
+	if (rc != DS_OK) {
+		write_waiting(p);
+		return rc;
+	}
 	DS_TRY(end_run(p, e));
 	DS_TRY(ds_sink_finish(p->sink, ds_report_chain(p, true), e));
 	if (p->rejects)

@@ -33,6 +33,7 @@ typedef struct {       /* small blocks that wait for others */
 	size_t n, room;
 	uint64_t raw_bytes, n_rows;
 	ds_block *shape; /* names and types of their columns */
+	uint64_t ticket; /* the last one that has rows here */
 } pending;
 
 typedef struct ds_pipe ds_pipe;

@@ -83,6 +83,7 @@ static ds_rc wait_for_more(ds_pipe *p, ds_work *w, ds_block *b, uint64_t raw, ds
 	q->parts[q->n++] = copy;
 	q->n_rows += copy->n_rows;
 	q->raw_bytes += raw;
+	q->ticket = w->ticket;
 	return q->raw_bytes >= p->small_bytes ? ds_join_flush(p, w, e) : DS_OK;
 }
 
