@@ -36,7 +36,7 @@ def model(name, sets):
         rows = "".join(json.dumps({"tokens": rng.integers(0, 97, 33).tolist()}) + "\n" for _ in range(8))
         path = os.path.join(work, "tokens.jsonl")
         open(path, "w").write(rows)
-        tool("dstrain", "--model", name, "--set", "vocab_size=97,seq=32,batch_tokens=64,max_steps=2," + sets,
+        tool("dstrain", "--model", name, "--set", "vocab_size=97,bos_token_id=1,eos_token_id=2,pad_token_id=0,seq=32,batch_tokens=64,max_steps=2," + sets,
              "--out", out, "-q", path)
     return out
 
