@@ -78,9 +78,9 @@ if step model.onnx "export it"; then
 	dsexport onnx -m run -o model.onnx --opset 13 --input input_ids=1,128
 fi
 if step samples.jsonl "let it write"; then
-	show "dsgen -m run --max-tokens 60 --temperature 0.7 --seed 7 prompts.txt"
+	show "dsgen -m run --max-tokens 60 --ignore-eos --temperature 0.7 --seed 7 prompts.txt"
 	printf 'The Debian project\nTo install a package,\nDebian 系统\n安装软件包\n' >prompts.txt
-	dsgen -m run --max-tokens 60 --temperature 0.7 --seed 7 --to jsonl prompts.txt -o samples.jsonl
+	dsgen -m run --max-tokens 60 --ignore-eos --temperature 0.7 --seed 7 --to jsonl prompts.txt -o samples.jsonl
 fi
 
 read -r unigram ppl <perplexity.txt
