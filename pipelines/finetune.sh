@@ -22,9 +22,14 @@ have held.dsr || dsrec split --by 0.95,0.05 "$out/text.dsr" -o "$out/train.dsr,$
 for part in train held; do
 	have $part.tok.dsr || dstok -t "$model/tokenizer.json" --seq "${SEQ:-512}" "$out/$part.dsr" -o "$out/$part.tok.dsr"
 done
+# Few records may leave nothing aside; then there is nothing to measure on.
+held=()
+[ -z "$(dsrec head -n 1 "$out/held.tok.dsr" --to jsonl -q)" ] ||
+	held=(--eval-data "$out/held.tok.dsr" --early-stopping-patience 3)
+measure() { [ ${#held[@]} = 0 ] || dseval ppl -m "$1" "$out/held.tok.dsr"; }
 echo "before:"
-dseval ppl -m "$model" "$out/held.tok.dsr"
-dstrain --model "$model" --seq "${SEQ:-512}" --epochs "${EPOCHS:-3}" --eval-data "$out/held.tok.dsr" \
-	--early-stopping-patience 3 --out "$out/run" --resume "$out/train.tok.dsr"
+measure "$model"
+dstrain --model "$model" --seq "${SEQ:-512}" --epochs "${EPOCHS:-3}" "${held[@]}" \
+	--out "$out/run" --resume "$out/train.tok.dsr"
 echo "after:"
-dseval ppl -m "$out/run" "$out/held.tok.dsr"
+measure "$out/run"

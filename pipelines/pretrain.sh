@@ -26,8 +26,11 @@ have tokenizer.json || dstok train -V "${VOCAB:-16000}" "$out/train.dsr" -o "$ou
 have train.tok.dsr || dsrec shuf "$out/train.dsr" |
 	dstok -t "$out/tokenizer.json" --seq "${SEQ:-512}" -o "$out/train.tok.dsr"
 have held.tok.dsr || dstok -t "$out/tokenizer.json" --seq "${SEQ:-512}" "$out/held.dsr" -o "$out/held.tok.dsr"
+# Few files may leave nothing aside; then there is nothing to measure on.
+held=()
+[ -z "$(dsrec head -n 1 "$out/held.tok.dsr" --to jsonl -q)" ] || held=(--eval-data "$out/held.tok.dsr")
 dstrain --model "${MODEL:-gpt2}" --set "${SET:-n_layer=6,n_embd=384,n_head=6}" --seq "${SEQ:-512}" \
-	--scheduler cosine --eval-data "$out/held.tok.dsr" "${length[@]}" \
+	--scheduler cosine "${held[@]}" "${length[@]}" \
 	--out "$out/run" --resume "$out/train.tok.dsr"
-dseval ppl -m "$out/run" "$out/held.tok.dsr"
+[ ${#held[@]} = 0 ] || dseval ppl -m "$out/run" "$out/held.tok.dsr"
 dsrec log "$out/train.tok.dsr"
