@@ -113,11 +113,12 @@ static ds_rc read_piece(reading *r, ds_str bytes, ds_err *e)
 		return ds_fail(e, DS_BAD, "piece %u: %s pieces are not supported", id,
 			type == UNUSED ? "unused" : "user-defined");
 	int byte = type == BYTE ? byte_of(piece) : -1;
+	char one = (char)byte; /* lives until the piece is put */
 	if (type > BYTE || (type == BYTE && byte < 0))
 		return ds_fail(e, DS_BAD, "piece %u has no known type", id);
 	if (byte >= 0) {
 		t->sp->byte_piece[byte] = id;
-		piece = (ds_str){ (const char *)&(uint8_t){ (uint8_t)byte }, 1 };
+		piece = (ds_str){ &one, 1 };
 	}
 	DS_TRY(tok_put(t, id, piece, type == BYTE ? TOK_BYTE : 0, e));
 	if (type == UNKNOWN || type == CONTROL)
