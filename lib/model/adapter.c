@@ -3,6 +3,7 @@
  */
 #include "model/adapter.h"
 
+#include "model/soft.h"
 #include "record/json.h"
 
 static bool named(ds_str target, ds_str module)
@@ -21,9 +22,10 @@ bool ds_lora_wants(const ds_lora *l, ds_str module)
 	return false;
 }
 
-bool ds_lora_owns(const char *param)
+bool ds_adapter_owns(const char *param)
 {
-	return ds_str_starts(ds_str_of(param), DS_S(DS_LORA_PREFIX));
+	return ds_str_starts(ds_str_of(param), DS_S(DS_LORA_PREFIX)) ||
+	       strcmp(param, DS_SOFT_PARAM) == 0;
 }
 
 static bool names_something(ds_str target, const ds_graph *g)
@@ -31,7 +33,7 @@ static bool names_something(ds_str target, const ds_graph *g)
 	static const char prefix[] = DS_LORA_PREFIX, end[] = ".lora_A.weight";
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
 		const ds_tensor *t = &g->tensors[i];
-		if (t->class != DS_CLASS_PARAM || !ds_lora_owns(t->name))
+		if (t->class != DS_CLASS_PARAM || !ds_adapter_owns(t->name))
 			continue;
 		ds_str module = { t->name + sizeof(prefix) - 1,
 			strlen(t->name) - (sizeof(prefix) - 1) };

@@ -21,7 +21,8 @@ typedef struct {
 #define DS_LORA_PREFIX "base_model.model."
 
 bool ds_lora_wants(const ds_lora *l, ds_str module);
-bool ds_lora_owns(const char *param); /* is it a parameter of an adapter? */
+/* Is it a parameter of an adapter of any kind? */
+bool ds_adapter_owns(const char *param);
 /* DS_USAGE where one of the targets names nothing in the graph that was built with it. */
 DS_MUST ds_rc ds_lora_check(const ds_lora *l, const ds_graph *g, ds_err *e);
 /* adapter_config.json; in_out: the weights are [in, out] (PEFT's fan_in_fan_out). */

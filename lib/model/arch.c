@@ -10,6 +10,12 @@ static ds_tid input(ds_graph *g, const char *name, int64_t n)
 	return ds_g_input(g, name, DS_I32, DS_DIMS(n));
 }
 
+ds_tid ds_arch_tokens(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid w)
+{
+	ds_tid x = ds_g_embed(g, w, b->ids);
+	return ds_soft_rows(b->soft) ? ds_soft_prompt(g, c, b->soft, x) : x;
+}
+
 /* The low-rank branch: scale * B (A dropout(x)), names as PEFT has them. */
 static ds_tid add_lora(
 	ds_graph *g, const ds_lora *l, const char *module, ds_tid x, ds_tid y, ds_linear_shape s)
@@ -82,6 +88,8 @@ ds_tid ds_arch_attend(
 		.causal = true,
 		.window = (int32_t)c->sliding_window,
 		.dropout = b->kv_seq ? 0 : (float)c->attn_dropout };
+	if (b->prefix)
+		return ds_soft_attend(g, b->soft, b->prefix, layer, (ds_tid[]){ q, k, v }, a);
 	return ds_g_attention(
 		g, q, k, v, (ds_attention_in){ .first = b->first, .past = b->past }, a);
 }
@@ -100,7 +108,7 @@ static ds_tid head_weight(ds_graph *g, const ds_config *c)
 static void freeze_base(ds_graph *g)
 {
 	for (ds_tid i = 1; i < g->n_tensors; i++)
-		if (g->tensors[i].class == DS_CLASS_PARAM && !ds_lora_owns(g->tensors[i].name))
+		if (g->tensors[i].class == DS_CLASS_PARAM && !ds_adapter_owns(g->tensors[i].name))
 			ds_g_freeze(g, i);
 }
 
@@ -114,6 +122,8 @@ void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b)
 		b->first = input(g, "first", rows);
 	if (b->kv_seq)
 		b->past = input(g, "past", g->batch);
+	if (b->soft && b->soft->kind == DS_SOFT_PREFIX)
+		b->prefix = ds_soft_prefix(g, c, b->soft);
 	b->hidden = c->arch->trunk(g, c, b);
 	ds_g_at(g, -1, "%s", "head");
 	if (b->n_logits) {
@@ -121,7 +131,7 @@ void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b)
 		b->hidden = ds_g_rows(g, b->hidden, b->rows);
 	}
 	ds_tid w = head_weight(g, c);
-	if (b->lora)
+	if (b->lora || b->soft)
 		freeze_base(g);
 	if (b->train) {
 		b->targets = input(g, "targets", rows);

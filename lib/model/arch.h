@@ -10,6 +10,7 @@
 #include "graph/graph.h"
 #include "model/adapter.h"
 #include "model/config.h"
+#include "model/soft.h"
 
 #include <stdio.h>
 
@@ -21,10 +22,12 @@ typedef struct {
 	int64_t kv_seq;      /* over 0: key/value caches of so many positions, inputs "past" */
 	int64_t n_logits;    /* logits of so many rows, input "rows"; 0: of all rows */
 	const ds_lora *lora; /* beside the linears it names, which are frozen; NULL: none */
+	const ds_soft *soft; /* virtual tokens, the model is frozen; NULL: none */
 	/* got; 0: none */
 	ds_tid ids, positions, first, past, rows; /* inputs, all i32; see model.h */
 	ds_tid targets, inv;                      /* inputs of the loss */
 	ds_tid hidden, logits, loss, nll;
+	ds_tid prefix; /* of soft */
 } ds_build;
 
 enum {                        /* ds_arch.traits */
@@ -65,6 +68,8 @@ static inline ds_init ds_init_normal(double deviation)
 {
 	return (ds_init){ DS_INIT_NORMAL, (float)deviation };
 }
+/* The token embeddings by b->ids, with the virtual ones of a prompt. */
+ds_tid ds_arch_tokens(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid w);
 /* A linear layer with its parameters MODULE.weight and .bias, and the adapter b wants for it. */
 typedef struct {
 	int64_t in, out;

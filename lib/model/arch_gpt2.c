@@ -61,7 +61,7 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 		ds_init_normal(c->init_range), 0);
 	ds_tid wpe = ds_g_param(g, "transformer.wpe.weight",
 		DS_DIMS(c->max_positions, c->hidden_size), ds_init_normal(c->init_range), 0);
-	ds_tid x = ds_g_add(g, ds_g_embed(g, wte, b->ids), ds_g_embed(g, wpe, b->positions));
+	ds_tid x = ds_g_add(g, ds_arch_tokens(g, c, b, wte), ds_g_embed(g, wpe, b->positions));
 	ds_tid delta = 0;
 	x = ds_g_dropout(g, x, (float)c->embd_dropout);
 	for (int i = 0; i < c->n_layers; i++) {

@@ -118,7 +118,7 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 {
 	ds_tid w = ds_g_param(g, "model.embed_tokens.weight",
 		DS_DIMS(c->vocab_size, c->hidden_size), ds_init_normal(c->init_range), 0);
-	ds_tid x = ds_g_embed(g, w, b->ids), delta = 0, freq = frequencies(g, c);
+	ds_tid x = ds_arch_tokens(g, c, b, w), delta = 0, freq = frequencies(g, c);
 	for (int i = 0; i < c->n_layers; i++) {
 		DS_NAME(before, "model.layers.%d.input_layernorm", i);
 		DS_NAME(between, "model.layers.%d.post_attention_layernorm", i);

@@ -207,7 +207,7 @@ static bool same_shape(const ds_st_tensor *s, const ds_tensor *t)
 
 static bool is_param(const ds_tensor *t)
 {
-	return t->class == DS_CLASS_PARAM && !(t->flags & DS_T_VIEW) && !ds_lora_owns(t->name);
+	return t->class == DS_CLASS_PARAM && !(t->flags & DS_T_VIEW) && !ds_adapter_owns(t->name);
 }
 
 /* ---- an adapter's share of a weight ---- */

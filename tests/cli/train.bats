@@ -253,3 +253,20 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	grep -q '\* loss of run' picture
 	says 4 "absent/log.jsonl" dstrain --plot absent
 }
+
+@test "prompt and prefix tuning leave an adapter in PEFT's layout, and go on bit by bit" {
+	dstrain "${tiny[@]}" --max-steps 5 --out base text.txt
+	for tune in prompt prefix; do
+		set -- --model base --tune "$tune" --set prompt_tokens=4,seq=32,batch_tokens=128,save_every=5 -q
+		dstrain "$@" --max-steps 10 --out "$tune" text.txt
+		grep -q '"num_virtual_tokens": 4' "$tune/adapter_config.json"
+		[ -s "$tune/adapter_model.safetensors" ]
+		[ ! -e "$tune/model.safetensors" ]
+		dstrain "$@" --max-steps 5 --scheduler constant --out "$tune-cut" text.txt
+		dstrain "$@" --max-steps 10 --scheduler constant --out "$tune-whole" text.txt
+		dstrain --resume --max-steps 10 --out "$tune-cut" -q
+		cmp "$tune-cut/adapter_model.safetensors" "$tune-whole/adapter_model.safetensors"
+	done
+	says 2 "tune=prompt adapts a model directory" dstrain "${tiny[@]}" --tune prompt --out no text.txt
+	says 2 "doc_attention" dstrain --model base --tune prefix --doc-attention true --out no text.txt
+}

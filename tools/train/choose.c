@@ -87,18 +87,30 @@ static ds_rc read_config(train_run *r, const char *path, ds_err *e)
 
 static ds_rc choose_adapter(train_run *r, ds_err *e)
 {
+	static const char *const names[] = { "full", "lora", "prompt", "prefix" };
 	const train_keys *k = &r->o->keys;
 	const char *targets = k->target_modules;
 	if (!r->from)
-		return ds_fail(
-			e, DS_USAGE, "tune=lora adapts a model directory, '%s' is none", k->model);
+		return ds_fail(e, DS_USAGE, "tune=%s adapts a model directory, '%s' is none",
+			names[k->tune], k->model);
 	if (ds_model_is_adapter(r->from))
 		return ds_fail(e, DS_USAGE,
 			"%s is an adapter itself: dsexport safetensors merges it", k->model);
+	r->state.weights = "adapter_model.safetensors";
+	r->adapts = true;
+	if (k->tune != TUNE_LORA) {
+		r->soft.kind = k->tune == TUNE_PROMPT ? DS_SOFT_PROMPT : DS_SOFT_PREFIX;
+		r->soft.tokens = k->prompt_tokens;
+		return k->doc_attention
+			       ? ds_fail(e, DS_USAGE,
+					 "tune=%s with doc_attention: only the first document "
+					 "of a row would see the virtual tokens",
+					 names[k->tune])
+			       : DS_OK;
+	}
 	if (!targets || strcmp(targets, "query_key_value") == 0)
 		targets = r->config.arch->attention_inputs;
 	r->lora = (ds_lora){ k->lora_r, k->lora_alpha, k->lora_dropout, targets };
-	r->state.weights = "adapter_model.safetensors";
 	return DS_OK;
 }
 
@@ -110,7 +122,7 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 {
 	const char *model = r->o->keys.model;
 	*fixed = true;
-	bool lora = r->o->keys.tune == TUNE_LORA, own = r->state.step && !lora;
+	bool adapts = r->o->keys.tune != TUNE_FULL, own = r->state.step && !adapts;
 	if (r->state.step && is_file(in_out(r, "tokenizer.json")))
 		DS_TRY(ds_tok_open(&r->kept_tok, r->out, NULL, e));
 	if (own) {
@@ -129,7 +141,7 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 			&r->config, r->o->model[i].name, r->o->model[i].value, r->mem, e));
 	if (ds_config_given(&r->config, "vocab_size"))
 		*fixed = true;
-	return lora ? choose_adapter(r, e) : DS_OK;
+	return adapts ? choose_adapter(r, e) : DS_OK;
 }
 
 static int64_t special(const ds_tok *t, ds_tok_special_kind kind)
@@ -160,7 +172,7 @@ static const ds_tok *model_tok(const train_run *r)
 static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
-	int64_t longest = r->config.max_positions;
+	int64_t longest = r->config.max_positions - r->soft.tokens;
 	ds_rows_opts o = { .files = r->data,
 		.n_files = r->n_data,
 		.seq = k->seq,
@@ -196,10 +208,13 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 static ds_rc choose_batch(train_run *r, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
-	if (r->seq > r->config.max_positions)
+	r->wide = r->seq + ds_soft_rows(&r->soft);
+	if (r->seq + r->soft.tokens > r->config.max_positions)
 		return ds_fail(e, DS_USAGE,
-			"seq=%lld, the model's longest sequence is max_position_embeddings=%lld",
-			(long long)r->seq, (long long)r->config.max_positions);
+			"seq=%lld, the model's longest sequence is max_position_embeddings=%lld, "
+			"virtual tokens (%lld) included",
+			(long long)r->seq, (long long)r->config.max_positions,
+			(long long)r->soft.tokens);
 	if (!k->batch_tokens)
 		k->batch_tokens = ROWS_A_STEP * r->seq;
 	r->step_rows = k->batch_tokens / r->seq;
@@ -234,7 +249,7 @@ static ds_rc choose_steps(train_run *r, ds_err *e)
 		}
 	}
 	if (k->lr < 0)
-		k->lr = r->lora.r ? 2e-4 : r->from ? 1e-5 : 3e-4;
+		k->lr = r->soft.kind ? 1e-2 : r->lora.r ? 2e-4 : r->from ? 1e-5 : 3e-4;
 	r->schedule = (ds_schedule){ names[k->scheduler], k->lr, k->warmup_steps,
 		r->steps ? r->steps : 1 };
 	return ds_schedule_check(&r->schedule, e);

@@ -34,7 +34,7 @@ ds_rc train_eval(train_run *r, double *loss, ds_err *e)
 		train_copy_rows(r, t, 0, r->micro_rows);
 		DS_TRY(ds_exec_run(t->x, DS_PHASE_FWD, &(ds_run){ .step = r->state.step }, e));
 		const float *nll = ds_exec_data(t->x, t->b.nll);
-		for (int64_t i = 0; i < n * r->seq; i++)
+		for (int64_t i = 0; i < n * r->wide; i++)
 			sum += nll[i];
 	}
 	if (!n_targets)

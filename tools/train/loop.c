@@ -43,12 +43,24 @@ static ds_rc fetch(train_run *r, int64_t step, int64_t *n_targets, ds_err *e)
 
 void train_copy_rows(train_run *r, train_engine *t, int64_t row, int64_t n)
 {
-	size_t from = (size_t)(row * r->seq), bytes = (size_t)(n * r->seq) * 4;
-	memcpy(ds_exec_data(t->x, t->b.ids), r->ids + from, bytes);
-	memcpy(ds_exec_data(t->x, t->b.positions), r->positions + from, bytes);
-	memcpy(ds_exec_data(t->x, t->b.targets), r->targets + from, bytes);
-	if (t->b.first)
-		memcpy(ds_exec_data(t->x, t->b.first), r->first + from, bytes);
+	int32_t *ids = ds_exec_data(t->x, t->b.ids), *targets = ds_exec_data(t->x, t->b.targets);
+	int32_t *positions = ds_exec_data(t->x, t->b.positions);
+	int32_t *first = t->b.first ? ds_exec_data(t->x, t->b.first) : NULL;
+	int64_t front = r->wide - r->seq, later = r->soft.kind ? r->soft.tokens : 0;
+	for (int64_t i = 0; i < n; i++) {
+		int64_t from = (row + i) * r->seq, to = i * r->wide;
+		for (int64_t p = 0; p < front; p++) {
+			ids[to + p] = targets[to + p] = -1;
+			positions[to + p] = (int32_t)p;
+		}
+		to += front;
+		memcpy(ids + to, r->ids + from, (size_t)r->seq * 4);
+		memcpy(targets + to, r->targets + from, (size_t)r->seq * 4);
+		for (int64_t p = 0; p < r->seq; p++)
+			positions[to + p] = r->positions[from + p] + (int32_t)later;
+		if (first)
+			memcpy(first + to, r->first + from, (size_t)r->seq * 4);
+	}
 }
 
 static ds_rc run_parts(train_run *r, train_engine *t, int64_t step, double *loss, ds_err *e)

@@ -12,7 +12,7 @@
 
 typedef struct { /* the keys; config.ini holds them all */
 	const char *model, *eval_data, *target_modules;
-	int64_t lora_r;
+	int64_t lora_r, prompt_tokens;
 	double lora_alpha, lora_dropout;
 	int task, precision, optimizer, scheduler, tune, save_dtype;
 	double lr; /* below 0: by what is trained */
@@ -21,7 +21,7 @@ typedef struct { /* the keys; config.ini holds them all */
 	int64_t save_every, save_total_limit, log_every, eval_every, eval_batches, patience, seed;
 	bool doc_attention;
 } train_keys;
-enum { EVERY_EPOCH = -1, TUNE_FULL = 0, TUNE_LORA = 1 };
+enum { EVERY_EPOCH = -1, TUNE_FULL = 0, TUNE_LORA = 1, TUNE_PROMPT = 2, TUNE_PREFIX = 3 };
 
 typedef struct {
 	ds_str name, value;

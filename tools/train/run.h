@@ -42,14 +42,17 @@ typedef struct {
 	const char *const *data;
 	size_t n_data;
 	ds_config config;
-	ds_lora lora;     /* r 0: everything is trained */
+	ds_lora lora;     /* r 0: none */
+	ds_soft soft;     /* kind NONE: none */
+	bool adapts;      /* only an adapter is trained */
 	ds_model *from;   /* a model directory to start from, or NULL */
 	ds_tok *kept_tok; /* OUT/tokenizer.json of a run that goes on */
 	ds_rows *rows, *eval_rows;
 	ds_pool *pool;
 	ds_compile compile;
 	train_engine train, eval;
-	int64_t seq, step_rows, micro_rows, n_micro;
+	int64_t seq, wide; /* tokens of a row; with the virtual ones in front: the graph's seq */
+	int64_t step_rows, micro_rows, n_micro;
 	int64_t n_rows;     /* of the data */
 	int64_t limit_rows; /* over all epochs; INT64_MAX where only steps are counted */
 	int64_t steps;      /* of the whole run */

@@ -49,12 +49,14 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 {
 	ds_buf config = { 0 }, ini = { 0 }, json = { 0 };
 	const ds_tok *tok = ds_rows_tok(r->rows);
-	if (r->lora.r)
+	if (r->soft.kind)
+		ds_soft_print(&r->soft, &r->config, r->o->keys.model, &config);
+	else if (r->lora.r)
 		ds_lora_print(&r->lora, r->o->keys.model, r->config.arch->traits & DS_ARCH_IN_OUT,
 			&config);
 	else
 		ds_config_print(&r->config, &config);
-	DS_TRY(write_in_out(r, r->lora.r ? "adapter_config.json" : "config.json", &config, e));
+	DS_TRY(write_in_out(r, r->adapts ? "adapter_config.json" : "config.json", &config, e));
 	if (tok && !r->kept_tok) {
 		DS_TRY(ds_tok_json(tok, &json, e));
 		DS_TRY(write_in_out(r, "tokenizer.json", &json, e));

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { PROMPT_DRAW = 0x70726d74 /* "prmt" */ };
+
 double train_now(void)
 {
 	struct timespec t;
@@ -34,10 +36,11 @@ static ds_rc check_memory(const train_run *r, const ds_graph *g, ds_err *e)
 
 ds_rc train_build(train_run *r, train_engine *t, ds_err *e)
 {
-	t->g = ds_graph_new(r->micro_rows, r->seq);
-	t->b = (ds_build){
-		.train = true, .docs = r->o->keys.doc_attention, .lora = r->lora.r ? &r->lora : NULL
-	};
+	t->g = ds_graph_new(r->micro_rows, r->wide);
+	t->b = (ds_build){ .train = true,
+		.docs = r->o->keys.doc_attention,
+		.lora = r->lora.r ? &r->lora : NULL,
+		.soft = r->soft.kind ? &r->soft : NULL };
 	ds_arch_build(t->g, &r->config, &t->b);
 	return r->lora.r ? ds_lora_check(&r->lora, t->g, e) : DS_OK;
 }
@@ -75,13 +78,30 @@ static ds_rc load_checkpoint(train_run *r, ds_err *e)
 	return DS_OK;
 }
 
+/* A prompt begins as embeddings of tokens drawn from the vocabulary. */
+static void sample_prompt(train_run *r)
+{
+	const ds_graph *g = r->train.g;
+	ds_tid p = ds_g_find(g, DS_SOFT_PARAM), w = ds_g_find(g, r->config.arch->embedding);
+	ds_rng rng = ds_rng_of((uint64_t)r->o->keys.seed, PROMPT_DRAW);
+	int64_t cols = ds_t_cols(ds_g_tensor(g, p));
+	for (int64_t i = 0; i < r->soft.tokens; i++) {
+		uint64_t id = ds_rng_below(rng, (uint64_t)i, (uint64_t)r->config.vocab_size);
+		memcpy((float *)ds_exec_data(r->train.x, p) + i * ds_g_tensor(g, p)->ld,
+			(float *)ds_exec_data(r->train.x, w) + (int64_t)id * ds_g_tensor(g, w)->ld,
+			(size_t)cols * sizeof(float));
+	}
+}
+
 /* Adapters begin at random over the weights of a directory; a checkpoint replaces what is trained. */
 static ds_rc fill_weights(train_run *r, ds_err *e)
 {
-	if (!r->from || r->lora.r)
+	if (!r->from || r->adapts)
 		ds_exec_init(r->train.x, (uint64_t)r->o->keys.seed);
 	if (r->from)
 		DS_TRY(load_directory(r, e));
+	if (r->soft.kind == DS_SOFT_PROMPT)
+		sample_prompt(r);
 	return r->state.step ? load_checkpoint(r, e) : DS_OK;
 }
 
