@@ -32,6 +32,8 @@ typedef struct ds_stage {
 	ds_rc (*begin)(void *state, ds_work *w, ds_err *e);
 	/* One more sentence for the summary line; may be NULL. */
 	void (*summary)(void *state, ds_buf *out);
+	/* More members for --stats, each with a comma in front; may be NULL. */
+	void (*stats)(void *state, ds_buf *out);
 } ds_stage;
 
 DS_MUST ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e);
@@ -55,6 +57,8 @@ void ds_work_swallow(ds_work *w);
 void ds_work_opt(ds_work *w, ds_opt opt);
 void ds_work_swallow_opt(ds_work *w, uint16_t kind);
 const ds_opt *ds_work_opts(ds_work *w, size_t *n); /* of the inputs so far (order, begin, end) */
-bool ds_work_saw(ds_work *w, const char *format);  /* ds_source_saw, in end/summary */
+/* order only: what the live line says besides, as ds_progress_note. */
+void ds_work_note(ds_work *w, const char *fmt, ...) DS_PRINTF(2, 3);
+bool ds_work_saw(ds_work *w, const char *format); /* ds_source_saw, in end/summary */
 
 #endif

@@ -84,7 +84,10 @@ ds_rc ds_report_stats(ds_pipe *p, ds_err *e)
 		ds_json_add_str(&out, s.counts[i].name);
 		ds_buf_fmt(&out, ":%llu", (unsigned long long)s.counts[i].n);
 	}
-	ds_buf_add_c(&out, "}}\n");
+	ds_buf_add_byte(&out, '}');
+	if (p->s->stats)
+		p->s->stats(p->s->state, &out);
+	ds_buf_add_c(&out, "}\n");
 	ds_rc rc = ds_file_write(p->c->stats_path, ds_buf_view(&out), e);
 	ds_buf_free(&out);
 	return rc;

@@ -204,6 +204,18 @@ const ds_opt *ds_work_opts(ds_work *w, size_t *n)
 	return w->seen;
 }
 
+void ds_work_note(ds_work *w, const char *fmt, ...)
+{
+	char note[64];
+	va_list ap;
+	if (!ds_progress_live(w->pipe->progress))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(note, sizeof note, fmt, ap);
+	va_end(ap);
+	ds_progress_note(w->pipe->progress, "%s", note);
+}
+
 bool ds_work_saw(ds_work *w, const char *format)
 {
 	return ds_source_saw(w->pipe->source, format);

@@ -147,3 +147,15 @@ END
 	run -2 dsdedup --keep shortest k.jsonl
 	run -2 dsdedup --keep longest --scope line k.jsonl
 }
+
+@test "--stats and -v say how much repeats and name the largest clusters" {
+	printf '{"id":"%s","text":"%s"}\n' a 'one two' b 'One\n two' c other d 'ONE TWO.' f other >in.jsonl
+	dsdedup -v --stats s.json in.jsonl --to jsonl 2>err >out
+	grep -q '"clusters":{"n":2,"members":5,"largest":\[{"members":3,"like":"b","begins":"One two"}' s.json
+	grep -q '"repeats":3,' s.json
+	grep -q '2 clusters with 5 members, the largest:$' err
+	grep -q '  3  like b  *One two$' err
+	dsdedup -q in.jsonl --to jsonl | cmp - out
+	dsdedup -q --keep longest in.jsonl --to jsonl --stats k.json >/dev/null
+	grep -q '"clusters":{"n":2,"members":5,' k.json
+}

@@ -198,9 +198,15 @@ ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *
 		DS_TRY(keeper_decide(a->keeper, a->seen, s, e));
 	else
 		DS_TRY(compare(a, b, s, ids, e));
+	if (a->report)
+		DS_TRY(report_block(a->report, a->seen, b, s, e));
 	a->n_records += b->n_rows;
+	a->n_items += s->n_items;
 	ds_work_count(w, COUNT_FULL, ds_seen_full(a->seen) - was_full);
 	size_t n = drop_rows(a, w, s);
+	if (a->n_items)
+		ds_work_note(w, "%.1f %% duplicates",
+			100 * (double)(a->n_exact + a->n_near) / (double)a->n_items);
 	if (n && a->plan->scope != SCOPE_TEXT)
 		return cut_rows(a, w, b, s, e);
 	return a->plan->mark ? mark_rows(a, b, s, e) : DS_OK;

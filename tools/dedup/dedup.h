@@ -56,6 +56,16 @@ DS_MUST ds_rc keeper_learn(
 void keeper_choose(keeper *k, ds_seen *seen);
 DS_MUST ds_rc keeper_decide(keeper *k, ds_seen *seen, signed_block *s, ds_err *e); /* and again */
 
+/* The largest clusters and how much repeats; for plans that join. */
+typedef struct report report;
+report *report_new(uint64_t first); /* the number of the first text of this run */
+void report_free(report *r);
+DS_MUST ds_rc report_block(
+	report *r, ds_seen *seen, ds_block *b, const signed_block *s, ds_err *e); /* in order */
+void report_finish(report *r, ds_seen *seen);
+void report_stats(const report *r, ds_buf *out);
+void report_say(const report *r, const ds_common *c);
+
 /* One a thread. */
 typedef struct signer signer;
 signer *signer_new(const plan *p, const ds_minhash *perm, const against *evil);
@@ -70,7 +80,8 @@ typedef struct {
 	const plan *plan;
 	ds_seen *seen;
 	keeper *keeper; /* NULL: the first stays */
-	uint64_t n_records, n_exact, n_near;
+	report *report; /* NULL: nobody asks */
+	uint64_t n_records, n_items, n_exact, n_near;
 } applier;
 /* The first of two readings: compares and names the items of a block, and teaches the keeper. */
 DS_MUST ds_rc apply_learn(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e);

@@ -30,6 +30,7 @@ typedef struct {
 	against *evil;
 	applier applier;
 	keeper *keeper;
+	report *report;
 } dedup;
 
 static ds_rc read_methods(ds_seen_plan *p, ds_err *e)
@@ -87,6 +88,12 @@ static ds_rc read_bands(ds_seen_plan *p, ds_err *e)
 	return DS_OK;
 }
 
+/* Clusters cost some time, so only who asks is told of them. */
+static bool wants_report(const ds_common *c)
+{
+	return c->stats_path || (c->verbose && !c->quiet);
+}
+
 static ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 {
 	DS_TRY(read_methods(&p->seen, e));
@@ -103,7 +110,7 @@ static ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 	p->seen.distance = (unsigned)opt.distance;
 	p->seen.seed = c->seed;
 	p->seen.verify = opt.verify;
-	p->seen.join = opt.clusters || strcmp(opt.keep, "first") != 0;
+	p->seen.join = opt.clusters || strcmp(opt.keep, "first") != 0 || wants_report(c);
 	p->scope = (scope)place_of(opt.scope, SCOPES);
 	p->mark = opt.mark;
 	p->seen.scope = p->scope;
@@ -154,6 +161,21 @@ static void summary(void *state, ds_buf *out)
 	double found = (double)(a->n_exact + a->n_near);
 	if (d->plan.scope == SCOPE_TEXT && a->n_records)
 		ds_buf_fmt(out, "%.1f %% duplicates", 100 * found / (double)a->n_records);
+}
+
+static ds_rc end(void *state, ds_work *w, ds_err *e)
+{
+	dedup *d = state;
+	if (d->report)
+		report_finish(d->report, d->applier.seen);
+	return DS_OK;
+}
+
+static void stats(void *state, ds_buf *out)
+{
+	const dedup *d = state;
+	if (d->report)
+		report_stats(d->report, out);
 }
 
 static void say_curve(const ds_common *c, ds_bands b)
@@ -207,7 +229,9 @@ static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
 		.scratch_free = scratch_free,
 		.work = work,
 		.order = order,
+		.end = end,
 		.summary = summary,
+		.stats = stats,
 	};
 	/* Opened first: a place that cannot be written is better known before the work than after it. */
 	DS_AUTO(ds_out) clusters = NULL;
@@ -220,7 +244,12 @@ static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
 	}
 	if (strcmp(opt.keep, "first") != 0)
 		DS_TRY(read_first(d, c, e));
+	if (wants_report(c))
+		d->applier.report = d->report =
+			report_new(d->keeper ? 0 : ds_seen_count(d->applier.seen));
 	DS_TRY(ds_pipe_run(c, &stage, e));
+	if (d->report && c->verbose)
+		report_say(d->report, c);
 	if (clusters) {
 		DS_TRY_AT(ds_seen_write_clusters(d->applier.seen, clusters, e), e, "%s",
 			opt.clusters);
@@ -236,6 +265,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	ds_seen_free(d.applier.seen);
 	against_free(d.evil);
 	keeper_free(d.keeper);
+	report_free(d.report);
 	ds_minhash_free(d.perm);
 	return rc;
 }
