@@ -8,6 +8,7 @@
 #include "labels.h"
 #include "record/source.h"
 #include "rejected.h"
+#include "tags.h"
 
 enum { SIDE_BYTES = 1 << 20 };
 
@@ -18,17 +19,37 @@ typedef struct { /* a block's columns, and what becomes of them */
 	ds_colb *new_text;  /* NULL until a text changes */
 	rule_value *labels; /* NULL where no rule looks at them */
 	bool label_changed;
+	tags tags;
 	uint32_t *dropped; /* rows, and by which rules */
 	unsigned *reasons;
 	uint32_t n_dropped;
 } trip;
 
+/* A counter for each rule, and one for each of its reasons to drop. */
+static void add_counters(cleaner *c, rules_use *u)
+{
+	const char *const *why = u->rule->reasons ? u->rule->reasons(u->state) : NULL;
+	size_t n = 1;
+	while (why && why[n - 1])
+		n++;
+	c->counters = ds_mem_grow(c->counters, c->n_counters * sizeof(*c->counters),
+		(c->n_counters + n + 1) * sizeof(*c->counters));
+	u->counter = c->n_counters;
+	c->counters[c->n_counters++] = ds_mem_text(u->name);
+	for (size_t i = 0; i + 1 < n; i++) {
+		ds_buf name = { 0 };
+		ds_buf_fmt(&name, "%s: %s", u->name, why[i]);
+		c->counters[c->n_counters++] = ds_mem_text(ds_buf_text(&name));
+		ds_buf_free(&name);
+	}
+	c->counters[c->n_counters] = NULL;
+}
+
 void cleaner_prepare(cleaner *c)
 {
 	const rules *r = &c->rules;
-	c->counters = DS_NEW(const char *, r->n + 1);
 	for (size_t i = 0; i < r->n; i++) {
-		c->counters[i] = r->at[i].name;
+		add_counters(c, &r->at[i]);
 		c->wants_label |= r->at[i].rule == &ds_rule_labels;
 		c->wants_text |= r->at[i].rule != &ds_rule_labels;
 	}
@@ -36,6 +57,8 @@ void cleaner_prepare(cleaner *c)
 
 void cleaner_release(cleaner *c)
 {
+	for (unsigned i = 0; i < c->n_counters; i++)
+		ds_mem_free(c->counters[i]);
 	ds_mem_free(c->counters);
 	rules_close(&c->rules);
 }
@@ -58,6 +81,7 @@ void worker_free(worker *k)
 	ds_arena_free(k->side[0]);
 	ds_arena_free(k->side[1]);
 	ds_buf_free(&k->shown);
+	ds_buf_free(&k->failed);
 	ds_mem_free(k);
 }
 
@@ -105,9 +129,18 @@ static ds_rc apply(const ds_rule *rule, void *thread, rule_record *r, ds_err *e)
 	return DS_OK;
 }
 
-/* One record through the rules; *stop is how many of them it went through without being dropped. */
+/* --tag: the rule's name is noted, and the record stays. */
+static void note_failed(worker *k, rule_record *r, unsigned counter)
+{
+	if (k->failed.n)
+		ds_buf_add_c(&k->failed, ", ");
+	ds_buf_add_c(&k->failed, k->c->counters[counter]);
+	r->drop = false;
+}
+
+/* One record through the rules; *stop is the counter of the one that drops it. */
 static ds_rc run_rules(
-	worker *k, ds_work *w, rule_record *r, bool has_text, size_t *stop, ds_err *e)
+	worker *k, ds_work *w, rule_record *r, bool has_text, unsigned *stop, ds_err *e)
 {
 	const rules *all = &k->c->rules;
 	size_t i = 0;
@@ -119,6 +152,7 @@ static ds_rc run_rules(
 			continue;
 		r->mem = k->side[k->turn];
 		r->label_new = false;
+		r->reason = 0;
 		DS_TRY_AT(apply(u->rule, k->threads[i], r, e), e, "%s", u->name);
 		bool changed = r->text.at != before.at || r->text.n != before.n;
 		if (changed && r->text.n) {
@@ -126,10 +160,15 @@ static ds_rc run_rules(
 			ds_arena_reset(k->side[k->turn]);
 		}
 		if (!r->drop && (changed || r->label_new))
-			ds_work_count(w, (unsigned)i, 1);
+			ds_work_count(w, u->counter, 1);
 		r->label_new |= label_before;
+		if (r->drop)
+			*stop = u->counter + (u->rule->reasons ? 1 + r->reason : 0);
+		if (r->drop && r->tag) {
+			ds_work_count(w, *stop, 1);
+			note_failed(k, r, *stop);
+		}
 	}
-	*stop = r->drop ? i - 1 : i;
 	return DS_OK;
 }
 
@@ -180,11 +219,12 @@ static ds_rc read_record(trip *t, uint32_t row, rule_record *r, bool *has, ds_er
 
 static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
 {
-	rule_record r = { .text = { "", 0 } };
+	rule_record r = { .text = { "", 0 }, .tag = k->c->tag, .tags = k->tags };
 	bool has;
-	size_t stop = 0;
+	unsigned stop = 0;
 	ds_arena_reset(k->side[0]);
 	ds_arena_reset(k->side[1]);
+	ds_buf_clear(&k->failed);
 	ds_rc rc = read_record(t, row, &r, &has, e);
 	ds_str before = r.text;
 	rule_value label = r.label;
@@ -202,20 +242,24 @@ static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
 	t->label_changed |= r.label_new;
 	if (k->c->explain && (changed || r.drop || r.label_new))
 		DS_TRY(explain_record(&k->shown, t->b, row,
-			&(explained){ before, r.text, r.drop ? k->c->rules.at[stop].name : NULL,
+			&(explained){ before, r.text, r.drop ? k->c->counters[stop] : NULL,
 				r.label_new ? label.text : (ds_str){ NULL, 0 }, r.label.text },
 			e));
 	if (r.drop) {
 		t->dropped[t->n_dropped] = row;
-		t->reasons[t->n_dropped++] = (unsigned)stop;
+		t->reasons[t->n_dropped++] = stop;
 		return put_text(t, row, before, has, false, e);
 	}
+	if (k->failed.n)
+		rule_tag_add(
+			&r, (rule_tag){ "rejected", RULE_TAG_TEXT, ds_buf_text(&k->failed), 0 });
+	tags_put(&t->tags, row, r.tags, r.n_tags);
 	return put_text(t, row, r.text, has, changed, e);
 }
 
 ds_rc worker_block(worker *k, ds_work *w, ds_block *b, ds_err *e)
 {
-	trip t = { .w = w, .b = b };
+	trip t = { .w = w, .b = b, .tags.b = b };
 	k->rejected = (ds_sink_part){ .n_rows = 0 };
 	ds_buf_clear(&k->shown);
 	DS_TRY(open_trip(&t, k->c, e));
@@ -223,11 +267,13 @@ ds_rc worker_block(worker *k, ds_work *w, ds_block *b, ds_err *e)
 		DS_TRY(one_record(k, &t, row, e));
 	if (k->c->rejected && t.n_dropped)
 		DS_TRY(rejected_encode(k->c->rejected, b,
-			&(rejected_rows){ t.dropped, t.reasons, t.n_dropped, k->c->counters },
+			&(rejected_rows){ t.dropped, t.reasons, t.n_dropped,
+				(const char *const *)k->c->counters },
 			&k->rejected, e));
 	for (uint32_t i = 0; i < t.n_dropped; i++)
 		ds_work_drop(w, t.dropped[i], (int)t.reasons[i]);
 	if (t.new_text)
 		DS_TRY(ds_colb_put(t.new_text, e));
+	DS_TRY(tags_finish(&t.tags, e));
 	return t.label_changed ? labels_put(b, t.label, t.labels, e) : DS_OK;
 }

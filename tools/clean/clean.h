@@ -19,7 +19,9 @@ typedef struct {
 	struct rejected *rejected; /* NULL: what is dropped is gone */
 	bool explain;              /* records are shown instead of written */
 	ds_out *explain_out;
-	const char **counters; /* rules' names, NULL-ended */
+	bool tag;        /* nothing is dropped: rules write what they found as fields */
+	char **counters; /* the names of rules and of their reasons, NULL-ended */
+	unsigned n_counters;
 	bool wants_text, wants_label;
 	bool saw_html;
 } cleaner;
@@ -28,9 +30,11 @@ typedef struct {
 	const cleaner *c;
 	void **threads; /* by rule */
 	ds_arena *side[2];
-	unsigned turn;         /* the one to write to */
-	ds_sink_part rejected; /* of the block at hand; n_rows 0: none */
-	ds_buf shown;          /* --explain: of the block at hand */
+	unsigned turn;                /* the one to write to */
+	ds_sink_part rejected;        /* of the block at hand; n_rows 0: none */
+	ds_buf shown;                 /* --explain: of the block at hand */
+	rule_tag tags[RULE_TAGS_MAX]; /* of the record at hand */
+	ds_buf failed;                /* --tag: the rules that would have dropped it */
 } worker;
 
 void cleaner_prepare(cleaner *c); /* once its rules are open */

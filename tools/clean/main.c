@@ -12,7 +12,7 @@ static rules noted; /* filled while options are parsed, in their order */
 
 static struct {
 	const char *unmapped, *rejected;
-	bool explain;
+	bool explain, tag;
 } opt = { .unmapped = "keep" };
 
 static ds_rc note(void *context, const char *name, const char *value, ds_err *e)
@@ -118,6 +118,7 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 	ds_common quiet = *common;
 	rule_env env = { unmapped_of(opt.unmapped) };
 	DS_TRY(rules_open(&c->rules, &env, e));
+	c->tag = opt.tag;
 	cleaner_prepare(c);
 	if (common->verbose)
 		say_rules(common, &c->rules);
@@ -175,6 +176,7 @@ static const ds_arg args[] = {
 	DS_ARG(0, "unmapped", &opt.unmapped, UNMAPPED, "a label that is not in the map"),
 	DS_ARG_F(0, "rejected", &opt.rejected, "FILE", "keep what is dropped, with its rule",
 		DS_ARG_UNRECORDED),
+	DS_ARG(0, "tag", &opt.tag, NULL, "drop nothing: rules write what they found as fields"),
 	DS_ARG_F('x', "explain", &opt.explain, NULL, "show before and after, write no records",
 		DS_ARG_UNRECORDED),
 	{ 0 },

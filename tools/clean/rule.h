@@ -19,6 +19,15 @@ typedef struct { /* options that are no rules themselves */
 	rule_unmapped unmapped;
 } rule_env;
 
+enum { RULE_TAGS_MAX = 64 };
+
+typedef struct { /* a field that a rule writes beside the text */
+	const char *name;
+	enum { RULE_TAG_TEXT, RULE_TAG_NUMBER, RULE_TAG_COUNT } kind; /* one for a name */
+	const char *text; /* lives as long as the rule */
+	double number;
+} rule_tag;
+
 typedef enum {            /* what the `source` of a record names */
 	RULE_SOURCE_NONE, /* nothing that looks like a file */
 	RULE_SOURCE_FILE,
@@ -35,8 +44,12 @@ typedef struct { /* a label, or another value, as it came */
 typedef struct {
 	ds_str text;
 	rule_source source;
-	bool decoded; /* the html rule has been here: markup and references are gone */
-	bool drop;    /* set by a rule: the record goes */
+	bool decoded;    /* the html rule has been here: markup and references are gone */
+	bool drop;       /* set by a rule: the record goes */
+	unsigned reason; /* set with it by a rule that has reasons: which */
+	bool tag;        /* rules say what they measured, as tags */
+	rule_tag *tags;  /* room for RULE_TAGS_MAX */
+	unsigned n_tags;
 	rule_value label;
 	bool label_new; /* set by a rule: label is now label.text */
 	ds_arena *mem;  /* for the new text; what the rule before made is elsewhere */
@@ -56,11 +69,25 @@ typedef struct ds_rule {
 	ds_rc (*apply)(void *thread, ds_str *text, ds_arena *mem, ds_err *e);
 	ds_rc (*keep)(void *thread, ds_str text, bool *keep, ds_err *e);
 	ds_rc (*record)(void *thread, rule_record *r, ds_err *e);
+	/* Why it drops, each counted by itself: names, NULL-ended, that live as the state does. NULL: one reason. */
+	const char *const *(*reasons)(const void *state);
 	/* In stream order, after each block, by one thread at a time: what the thread noted goes to the state. */
 	void (*gather)(void *state, void *thread);
 	/* More words for the summary line. */
 	void (*summary)(const void *state, ds_buf *out);
 } ds_rule;
+
+/* Writes a field of the record; the last one of a name counts. */
+static inline void rule_tag_add(rule_record *r, rule_tag t)
+{
+	unsigned i = 0;
+	while (i < r->n_tags && strcmp(r->tags[i].name, t.name) != 0)
+		i++;
+	if (i == RULE_TAGS_MAX)
+		return;
+	r->tags[i] = t;
+	r->n_tags += i == r->n_tags;
+}
 
 extern const ds_rule *const ds_rules[];   /* rules.def's order, NULL-ended */
 const ds_rule *ds_rule_find(ds_str name); /* NULL: none of that name */

@@ -14,6 +14,7 @@ typedef struct {
 	char *value;         /* NULL for a flag */
 	char *where;         /* "--regex", "rules.txt:3" */
 	char *name;          /* for counts: "regex s/a/b/" */
+	unsigned counter;    /* of cleaner.counters; those of its reasons follow */
 	void *state;
 } rules_use;
 
