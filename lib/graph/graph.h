@@ -149,9 +149,9 @@ typedef union {
 	ds_act act;                  /* unary glu and their _bwd */
 	ds_dropout_attr dropout;
 	ds_slice_attr slice; /* slice pad */
-	ds_adamw_attr adamw;
-	float scale;    /* scale */
-	float max_norm; /* clip */
+	ds_adamw_attr adamw; /* adamw lamb */
+	float scale;         /* scale */
+	float max_norm;      /* clip */
 	char bytes[64];
 } ds_attr;
 
@@ -317,7 +317,7 @@ DS_MUST ds_rc ds_graph_compile(ds_graph *g, const ds_compile *c, ds_err *e);
 void ds_hyper(float out[4], const ds_compile *c, int64_t step, double lr);
 
 typedef struct {          /* learning rate over a run */
-	const char *name; /* linear cosine constant */
+	const char *name; /* of opts.def */
 	double lr;
 	int64_t warmup, steps; /* warm-up counts within steps */
 } ds_schedule;

@@ -113,10 +113,10 @@ typedef struct {
 	double *p, *m, *v;
 } history;
 
-/* The formula in double over the gradients that the graph made. */
-static double adamw(ds_exec *x, const ds_graph *g, history *h, int64_t step, double lr)
+/* min(1, max_norm / norm) over the gradients that the graph made */
+static double clipping(ds_exec *x, const ds_graph *g)
 {
-	double norm = 0, worst = 0, b1 = training.beta1, b2 = training.beta2;
+	double norm = 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *p = ds_g_tensor(g, t);
 		const float *d = p->grad ? ds_exec_data(x, p->grad) : NULL;
@@ -124,33 +124,65 @@ static double adamw(ds_exec *x, const ds_graph *g, history *h, int64_t step, dou
 			norm += (double)d[i] * d[i];
 	}
 	norm = sqrt(norm);
-	double factor = fmin(1, training.max_norm / (norm + 1e-6));
 	assert_true(fabs(*(float *)ds_exec_data(x, g->grad_norm) - norm) < 1e-5 * norm);
+	return fmin(1, training.max_norm / (norm + 1e-6));
+}
+
+/* AdamW's step of a tensor in double, before the rate; the means go on in h. */
+static void steps_of(
+	const ds_tensor *p, const float *d, double factor, history *h, int64_t step, double *u)
+{
+	double b1 = training.beta1, b2 = training.beta2;
+	double decay = p->flags & DS_T_NO_DECAY ? 0 : training.decay;
+	for (int64_t i = 0; i < ds_t_count(p); i++) {
+		double gr = d[i] * factor;
+		h->m[i] = b1 * h->m[i] + (1 - b1) * gr;
+		h->v[i] = b2 * h->v[i] + (1 - b2) * gr * gr;
+		double mh = h->m[i] / (1 - pow(b1, (double)step));
+		double vh = h->v[i] / (1 - pow(b2, (double)step));
+		u[i] = mh / (sqrt(vh) + (double)training.eps) + decay * h->p[i];
+	}
+}
+
+/* |p| / |u|, 1 where one of them is 0: LAMB's factor of a tensor */
+static double trust(const double *p, const double *u, int64_t n)
+{
+	double pp = 0, uu = 0;
+	for (int64_t i = 0; i < n; i++) {
+		pp += p[i] * p[i];
+		uu += u[i] * u[i];
+	}
+	return pp > 0 && uu > 0 ? sqrt(pp) / sqrt(uu) : 1;
+}
+
+/* The formula in double over the gradients that the graph made: the largest difference. */
+static double follow(ds_exec *x, const ds_graph *g, history *h, int64_t step, double lr, bool lamb)
+{
+	double factor = clipping(x, g), worst = 0, u[VOCAB * WIDTH * 4];
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *p = ds_g_tensor(g, t);
 		if (!p->grad)
 			continue;
-		double decay = p->flags & DS_T_NO_DECAY ? 0 : training.decay;
-		const float *d = ds_exec_data(x, p->grad), *now = ds_exec_data(x, t);
-		for (int64_t i = 0; i < ds_t_count(p); i++) {
-			double gr = d[i] * factor, *m = &h[t].m[i], *v = &h[t].v[i],
-			       *w = &h[t].p[i];
-			*m = b1 * *m + (1 - b1) * gr;
-			*v = b2 * *v + (1 - b2) * gr * gr;
-			double mh = *m / (1 - pow(b1, (double)step)),
-			       vh = *v / (1 - pow(b2, (double)step));
-			*w -= lr * (mh / (sqrt(vh) + (double)training.eps) + decay * *w);
-			worst = fmax(worst, fabs(now[i] - *w));
+		const float *now = ds_exec_data(x, t);
+		int64_t n = ds_t_count(p);
+		assert_true(n <= VOCAB * WIDTH * 4);
+		steps_of(p, ds_exec_data(x, p->grad), factor, &h[t], step, u);
+		double rate = lamb ? lr * trust(h[t].p, u, n) : lr;
+		for (int64_t i = 0; i < n; i++) {
+			h[t].p[i] -= rate * u[i];
+			worst = fmax(worst, fabs(now[i] - h[t].p[i]));
 		}
 	}
 	return worst;
 }
 
-static void five_adamw_steps_follow_the_formula(void **state)
+static void five_steps(const char *optimizer)
 {
 	DS_AUTO(ds_pool) pool = ds_pool_new(1);
 	DS_AUTO(ds_graph) g = decoder(0, 0);
-	compile(g, &training);
+	ds_compile c = training;
+	c.optimizer = optimizer;
+	compile(g, &c);
 	DS_AUTO(ds_exec) x = executor(g, pool, (ds_exec_opts){ 0 });
 	ds_exec_init(x, 1);
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
@@ -167,10 +199,20 @@ static void five_adamw_steps_follow_the_formula(void **state)
 	}
 	for (int64_t step = 1; step <= 5; step++) {
 		train_step(x, g, step, 1e-2);
-		double worst = adamw(x, g, h, step, (double)1e-2f);
+		double worst = follow(x, g, h, step, (double)1e-2f, strcmp(optimizer, "lamb") == 0);
 		if (worst > 1e-6)
-			fail_msg("step %d: %g beside the formula", (int)step, worst);
+			fail_msg("%s, step %d: %g beside the formula", optimizer, (int)step, worst);
 	}
+}
+
+static void five_adamw_steps_follow_the_formula(void **state)
+{
+	five_steps("adamw");
+}
+
+static void five_lamb_steps_follow_the_formula(void **state)
+{
+	five_steps("lamb");
 }
 
 static void two_micro_batches_give_what_one_gives(void **state)
@@ -431,10 +473,11 @@ static void schedules_rise_and_fall(void **state)
 	assert_true(rate("linear", 61) == 1 && rate("linear", 111) == 0);
 	assert_true(
 		fabs(rate("cosine", 61) - 1) < 1e-12 && fabs(rate("cosine", 36) - 1.7071) < 1e-4);
-	assert_true(rate("constant", 110) == 2);
+	assert_true(rate("constant", 110) == 2 && rate("wsd", 90) == 2 && rate("wsd", 111) == 0);
+	assert_true(fabs(rate("wsd", 101) - 1) < 1e-12);
 	assert_int_equal(ds_schedule_check(&(ds_schedule){ "triangle", 1, 0, 5 }, &e), DS_USAGE);
 	assert_string_equal(
-		e.msg, "unknown scheduler 'triangle'; there are linear, cosine, constant");
+		e.msg, "unknown scheduler 'triangle'; there are linear, cosine, constant, wsd");
 }
 
 int main(void)
@@ -442,6 +485,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_batch_is_learnt),
 		cmocka_unit_test(five_adamw_steps_follow_the_formula),
+		cmocka_unit_test(five_lamb_steps_follow_the_formula),
 		cmocka_unit_test(two_micro_batches_give_what_one_gives),
 		cmocka_unit_test(frozen_weights_hold_no_gradient),
 		cmocka_unit_test(dropout_depends_on_seed_and_step_alone),

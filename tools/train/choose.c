@@ -233,7 +233,7 @@ static ds_rc choose_batch(train_run *r, ds_err *e)
 
 static ds_rc choose_steps(train_run *r, ds_err *e)
 {
-	static const char *const names[] = { "linear", "cosine", "constant" };
+	static const char *const names[] = { "linear", "cosine", "constant", "wsd" };
 	train_keys *k = &r->o->keys;
 	double epochs = k->epochs > 0 ? k->epochs : k->max_steps ? 0 : 1;
 	r->limit_rows = INT64_MAX;

@@ -66,6 +66,7 @@ typedef struct {
 /* setup.c */
 DS_MUST ds_rc train_open(train_run *r, ds_err *e);
 void train_close(train_run *r);
+ds_compile train_compile(const train_opts *o);
 DS_MUST ds_rc train_build(train_run *r, train_engine *t, ds_err *e);
 DS_MUST ds_rc train_make_engine(
 	train_run *r, train_engine *t, bool train, ds_exec_opts opts, ds_err *e);

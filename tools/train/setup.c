@@ -34,6 +34,19 @@ static ds_rc check_memory(const train_run *r, const ds_graph *g, ds_err *e)
 		ds_human_bytes(need, (double)bytes), ds_human_bytes(have, pages * page));
 }
 
+ds_compile train_compile(const train_opts *o)
+{
+	static const char *const optimizers[] = { "adamw", "lamb" };
+	const train_keys *k = &o->keys;
+	return (ds_compile){ .train = true,
+		.optimizer = optimizers[k->optimizer],
+		.beta1 = (float)k->beta1,
+		.beta2 = (float)k->beta2,
+		.eps = (float)k->epsilon,
+		.decay = (float)k->weight_decay,
+		.max_norm = (float)k->max_norm };
+}
+
 ds_rc train_build(train_run *r, train_engine *t, ds_err *e)
 {
 	t->g = ds_graph_new(r->micro_rows, r->wide);
@@ -116,13 +129,7 @@ static void make_rows(train_run *r)
 
 ds_rc train_open(train_run *r, ds_err *e)
 {
-	train_keys *k = &r->o->keys;
-	r->compile = (ds_compile){ .optimizer = "adamw",
-		.beta1 = (float)k->beta1,
-		.beta2 = (float)k->beta2,
-		.eps = (float)k->epsilon,
-		.decay = (float)k->weight_decay,
-		.max_norm = (float)k->max_norm };
+	r->compile = train_compile(r->o);
 	r->pool = ds_pool_new((unsigned)r->c->jobs);
 	DS_TRY(train_make_engine(r, &r->train, true, (ds_exec_opts){ 0 }, e));
 	DS_TRY(fill_weights(r, e));

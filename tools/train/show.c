@@ -40,9 +40,7 @@ ds_rc train_show(train_run *r, ds_err *e)
 	train_engine *t = &r->train;
 	ds_buf b = { 0 };
 	ds_plan p;
-	ds_compile c = {
-		.train = true, .optimizer = "adamw", .max_norm = (float)r->o->keys.max_norm
-	};
+	ds_compile c = train_compile(r->o);
 	DS_TRY(train_build(r, t, e));
 	DS_TRY(ds_graph_compile(t->g, &c, e));
 	ds_plan_make(&p, t->g, ds_backend_cpu(), (unsigned)r->c->jobs);

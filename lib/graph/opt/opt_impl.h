@@ -1,5 +1,5 @@
 /*
- * opt_impl.h - the tables of opts.def
+ * opt_impl.h - the tables of opts.def, and what optimizers share
  */
 #ifndef DS_GRAPH_OPT_IMPL_H
 #define DS_GRAPH_OPT_IMPL_H
@@ -11,5 +11,10 @@
 #include "graph/opts.def"
 #undef OPTIMIZER
 #undef SCHEDULE
+
+/* Appends op, which takes and updates a parameter and two running means, "NAME.m" and "NAME.v". */
+void ds_opt_moments(ds_graph *g, const ds_compile *c, ds_op_kind op, ds_tid param, ds_tid scale);
+/* hyper: the rate, the two means' corrections for their start at 0, the gradients' factor. */
+void ds_opt_unbias(float out[4], const ds_compile *c, int64_t step, double lr);
 
 #endif

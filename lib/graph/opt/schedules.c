@@ -20,6 +20,13 @@ static double constant(double done)
 	return 1;
 }
 
+/* Warm-up, stable, decay (Hu et al., 2024): the last fifth falls straight to 0. */
+static double wsd(double done)
+{
+	return done < 0.8 ? 1 : (1 - done) / 0.2;
+}
+
 const ds_schedule_kind ds_schedule_linear = { "linear", "straight to 0", linear };
 const ds_schedule_kind ds_schedule_cosine = { "cosine", "half a cosine to 0", cosine };
 const ds_schedule_kind ds_schedule_constant = { "constant", "no fall", constant };
+const ds_schedule_kind ds_schedule_wsd = { "wsd", "none for four fifths, then straight to 0", wsd };

@@ -26,8 +26,9 @@ static ds_tid clip_all(ds_graph *g, const ds_compile *c, int32_t n_trained)
 			ds_g_node(g, (ds_node){ .op = DS_OP_sqnorm,
 					     .in = { g->tensors[t].grad },
 					     .out = { ds_g_view(g, squares, k++, 1) } });
-	const ds_node *n = ds_g_node(
-		g, (ds_node){ .op = DS_OP_clip, .in = { squares }, .attr.max_norm = c->max_norm });
+	const ds_node *n = ds_g_node(g, (ds_node){ .op = DS_OP_clip,
+						.in = { squares, g->hyper },
+						.attr.max_norm = c->max_norm });
 	if (!n)
 		return 0;
 	ds_tid scale = n->out[0], norm = n->out[1];
