@@ -303,8 +303,17 @@ ds_tid ds_g_linear_xent(
 
 /* ---- passes ---- */
 
+typedef enum { /* what backward makes again instead of keeping; each includes those before it */
+	DS_RECOMPUTE_NONE,
+	DS_RECOMPUTE_ELEMENTS,  /* norms, activations: whatever is no product */
+	DS_RECOMPUTE_ATTENTION, /* a layer's first half, up to its attention */
+	DS_RECOMPUTE_LAYERS     /* the whole of the first recompute_layers layers */
+} ds_recompute;
+
 typedef struct {
 	bool train;
+	ds_recompute recompute;
+	int32_t recompute_layers;
 	const char *optimizer; /* a name of opts.def; NULL: "adamw" */
 	float beta1, beta2, eps, decay;
 	float max_norm; /* 0: no clipping */

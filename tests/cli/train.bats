@@ -61,6 +61,24 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	cmp <(figures a) <(figures b)
 }
 
+@test "gradient checkpointing changes no bit and takes at most 40 % of the activations" {
+	local how
+	for how in false elements attention true; do
+		dstrain "${tiny[@]}" --max-steps 5 --dropout 0.1 --gradient-checkpointing $how --out $how text.txt
+		cmp $how/model.safetensors false/model.safetensors
+		dstrain --model gpt2 --gradient-checkpointing $how --dry-run |
+			sed -n 's/^activation *\([0-9]*\) .*/\1/p' >>bytes
+	done
+	awk 'NR > 1 && $1 >= last { exit 1 } { a[NR] = last = $1 } END { exit !(a[4] <= 0.4 * a[1]) }' bytes
+}
+
+@test "LAMB and the schedule wsd train" {
+	dstrain "${tiny[@]}" --max-steps 20 --set optimizer=lamb,scheduler=wsd,lr=1e-2 --out run text.txt
+	head -n 1 run/log.jsonl | grep -q '"lr": 0.01,'
+	sed -n '20p' run/log.jsonl | grep -q '"lr": 0.0025'
+	awk -F '"loss": ' '{ l[NR] = $2 + 0 } END { exit !(l[1] - l[20] > 0.3) }' run/log.jsonl
+}
+
 @test "parts of a batch give the loss of the whole" {
 	dstrain "${tiny[@]}" --max-steps 5 --out a text.txt
 	dstrain "${tiny[@]}" --max-steps 5 --gradient-accumulation-steps 4 --out b text.txt

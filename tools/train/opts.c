@@ -28,6 +28,7 @@ const ds_key train_key_table[] = {
 	{ "weight_decay", { 0 }, DS_KEY_F64, AT(weight_decay), 0, 10, NULL, "0.01 unless said; norms and biases have none" },
 	{ "max_norm", { "max_grad_norm" }, DS_KEY_F64, AT(max_norm), 0, 1e9, NULL, "clip gradients to this norm, 1 unless said; 0: never" },
 	{ "gradient_accumulation_steps", { 0 }, DS_KEY_I64, AT(accumulation), 1, 1 << 20, NULL, "parts a step's batch is computed in" },
+	{ "gradient_checkpointing", { 0 }, DS_KEY_CHOICE, AT(recompute), 0, 0, "false|elements|attention|true", "computed again rather than kept: norms and activations; up to the attention too; whole layers" },
 	{ "optimizer", { "optim" }, DS_KEY_CHOICE, AT(optimizer), 0, 0, "adamw|lamb", "how weights are changed" },
 	{ "adam_beta1", { 0 }, DS_KEY_F64, AT(beta1), 0, 0.999999, NULL, "decay of the mean, 0.9 unless said" },
 	{ "adam_beta2", { 0 }, DS_KEY_F64, AT(beta2), 0, 0.999999, NULL, "decay of the variance, 0.95 unless said" },

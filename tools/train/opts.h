@@ -14,7 +14,7 @@ typedef struct { /* the keys; config.ini holds them all */
 	const char *model, *eval_data, *target_modules;
 	int64_t lora_r, prompt_tokens;
 	double lora_alpha, lora_dropout;
-	int task, precision, optimizer, scheduler, tune, save_dtype;
+	int task, precision, optimizer, scheduler, tune, save_dtype, recompute;
 	double lr; /* below 0: by what is trained */
 	double weight_decay, max_norm, epochs, beta1, beta2, epsilon;
 	int64_t warmup_steps, max_steps, batch_tokens, seq, accumulation;

@@ -39,6 +39,8 @@ ds_compile train_compile(const train_opts *o)
 	static const char *const optimizers[] = { "adamw", "lamb" };
 	const train_keys *k = &o->keys;
 	return (ds_compile){ .train = true,
+		.recompute = (ds_recompute)k->recompute,
+		.recompute_layers = INT32_MAX,
 		.optimizer = optimizers[k->optimizer],
 		.beta1 = (float)k->beta1,
 		.beta2 = (float)k->beta2,
