@@ -159,3 +159,66 @@ END
 	dsdedup -q --keep longest in.jsonl --to jsonl --stats k.json >/dev/null
 	grep -q '"clusters":{"n":2,"members":5,' k.json
 }
+
+@test "an index names the option that is another, whichever it is" {
+	other() { # WORD OPTION...: an index made by default is refused by that word
+		local word=$1
+		shift
+		run -2 --separate-stderr dsdedup -q --index i "$@" in.jsonl
+		[ "$stderr" = "dsdedup: i: the index was made with another $word" ]
+	}
+	echo '{"text":"a b c d e f g"}' >in.jsonl
+	dsdedup -q --index i in.jsonl --to jsonl
+	cp i before
+	other --threshold --threshold 0.5
+	other --bands --bands 20
+	other --ngram --ngram 6
+	other --unit --unit char
+	other --perm --perm 128
+	other --seed --seed 7
+	other --verify --verify
+	other --scope --scope line
+	other '--method minhash' --method exact
+	other '--method exact' --method minhash
+	other '--method simhash' --method exact,simhash
+	cmp i before
+	dsdedup -q --index s --method simhash in.jsonl --to jsonl
+	run -2 --separate-stderr dsdedup --index s --method simhash --distance 2 in.jsonl
+	[[ $stderr == *"made with another --distance" ]]
+}
+
+@test "an index with one byte changed, or cut anywhere, is refused and stays" {
+	many | head -n 20 >in.jsonl
+	dsdedup -q --index i in.jsonl --to jsonl >/dev/null
+	size=$(stat -c %s i)
+	for at in 3 17 40 130 140 500 $((size / 2)) $((size - 9)) $((size - 1)); do
+		cp i bad
+		printf '\377' | dd of=bad bs=1 seek="$at" conv=notrunc status=none
+		cmp -s i bad && printf '\376' | dd of=bad bs=1 seek="$at" conv=notrunc status=none
+		cp bad kept
+		run --separate-stderr dsdedup -q --index bad in.jsonl -o out.dsr
+		[ "$status" -ge 1 ] && [ "$status" -le 3 ] && [ "${#stderr_lines[@]}" -eq 1 ]
+		[[ $stderr == "dsdedup: bad: "* ]] && [ ! -e out.dsr ]
+		cmp bad kept
+	done
+	for n in 0 1 15 16 100 136 $((size / 3)) $((size - 8)) $((size - 1)); do
+		head -c "$n" i >cut
+		run -3 --separate-stderr dsdedup -q --index cut in.jsonl -o out.dsr
+		[ "$stderr" = "dsdedup: cut: a damaged index" ] && [ ! -e out.dsr ]
+	done
+	cat i i >twice
+	run -3 dsdedup -q --index twice in.jsonl
+}
+
+@test "a run with an index that is killed leaves the index as it was" {
+	for i in 1 2 3; do many; done >in.jsonl
+	head -n 100 in.jsonl | dsdedup -q --index i --to jsonl >/dev/null
+	cp i before
+	for t in 0.01 0.03 0.06 0.1 0.15 0.2; do
+		timeout -s KILL "$t" dsdedup -q --index i in.jsonl -o out.dsr || true
+		[ -e out.dsr ] || cmp i before || dsdedup -q --index i in.jsonl -o out.dsr
+		dsdedup -q --index i --to jsonl </dev/null
+		cp before i
+		rm -f out.dsr
+	done
+}
