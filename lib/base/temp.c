@@ -62,6 +62,11 @@ void ds_temp_discard(void)
 		if (path)
 			unlink(path);
 	}
+	for (ds_temp *t = atomic_load(&first); t; t = t->next) {
+		char *path = atomic_load(&t->path);
+		if (path)
+			rmdir(path);
+	}
 }
 
 ds_rc ds_temp_file(int *fd, ds_err *e)

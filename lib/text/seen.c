@@ -70,6 +70,12 @@ uint64_t ds_seen_count(const ds_seen *s)
 	return s->n;
 }
 
+uint64_t ds_seen_bytes(const ds_seen *s)
+{
+	return s->n * sizeof(ds_seen_text) + s->sketch_bytes + s->name_bytes +
+	       (s->same ? ds_lsh_bytes(s->same) : 0) + (s->near ? ds_lsh_bytes(s->near) : 0);
+}
+
 uint64_t ds_seen_full(const ds_seen *s)
 {
 	return s->n_full;
@@ -113,6 +119,7 @@ void ds_seen_name(ds_seen *s, uint32_t number, ds_seen_id id)
 	if (id.text.n)
 		memcpy(p + sizeof head, id.text.at, id.text.n);
 	(*names)[number & (DS_SEEN_CHUNK - 1)] = p;
+	s->name_bytes += sizeof(char *) + sizeof head + id.text.n;
 }
 
 ds_seen_id ds_seen_id_of(const ds_seen *s, uint32_t number)

@@ -52,6 +52,7 @@ void ds_seen_free(ds_seen *s);
 DS_MUST ds_rc ds_seen_add(ds_seen *s, ds_seen_item *items, size_t n, ds_err *e);
 void ds_seen_take(ds_seen *s, void *sketches); /* memory of ds_mem_get that items point into */
 uint64_t ds_seen_count(const ds_seen *s);
+uint64_t ds_seen_bytes(const ds_seen *s);            /* of memory, sketches included */
 uint64_t ds_seen_full(const ds_seen *s);             /* buckets that reached DS_BUCKET_MOST */
 uint32_t ds_seen_first(ds_seen *s, uint32_t number); /* of its cluster, where the plan joins */
 bool ds_seen_same(const ds_seen *s, uint32_t a, uint32_t b); /* exact keys are equal */

@@ -126,6 +126,7 @@ static ds_rc add_batch(ds_seen *s, ds_seen_item *items, size_t n, ds_err *e)
 		t->key = items[i].key;
 		t->sketch = items[i].sketch;
 		t->n_sketch = items[i].n_sketch;
+		s->sketch_bytes += t->n_sketch * sizeof *t->sketch;
 	}
 	ds_buf_clear(&s->hits);
 	memset(s->chain, 0, n * sizeof *s->chain);

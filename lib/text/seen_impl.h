@@ -30,7 +30,7 @@ struct ds_seen {
 	ds_seen_plan plan;
 	ds_seen_text *chunk[DS_SEEN_CHUNKS]; /* chunks never move */
 	const char **names[DS_SEEN_CHUNKS];  /* length and kind before the text; NULL: no names */
-	uint64_t n, n_full;
+	uint64_t n, n_full, sketch_bytes, name_bytes;
 	ds_lsh *same, *near; /* by exact key and by bands; NULL where not asked for */
 	size_t batch;        /* items at a time: few enough that hits stay below 16 MiB */
 	uint32_t *chain;     /* per item of a batch: 1 + where its last entry in hits is, or 0 */

@@ -288,6 +288,27 @@ static void packed_blocks_come_back_or_are_refused(void **state)
 	ds_mem_free(back);
 }
 
+static void temporary_folders_go_away(void **state)
+{
+	ds_err e;
+	ds_temp_dir *d;
+	assert_int_equal(ds_temp_dir_new(&d, &e), DS_OK);
+	assert_int_equal(ds_file_write(ds_temp_dir_file(d, "b"), DS_S("x"), &e), DS_OK);
+	assert_string_equal(ds_temp_dir_file(d, "b"), ds_temp_dir_file(d, "b"));
+	char path[256];
+	snprintf(path, sizeof(path), "%s", ds_temp_dir_path(d));
+	assert_int_equal(access(path, F_OK), 0);
+	ds_temp_discard(); /* as a signal does */
+	assert_int_not_equal(access(path, F_OK), 0);
+	ds_temp_dir_free(d);
+	assert_int_equal(ds_temp_dir_new(&d, &e), DS_OK);
+	snprintf(path, sizeof(path), "%s/unheld", ds_temp_dir_path(d));
+	assert_int_equal(ds_file_write(path, DS_S("x"), &e), DS_OK);
+	snprintf(path, sizeof(path), "%s", ds_temp_dir_path(d));
+	ds_temp_dir_free(d);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void temporary_files_go_away(void **state)
 {
 	int fd;
@@ -320,6 +341,7 @@ int main(void)
 		cmocka_unit_test(folders_are_made_listed_and_removed),
 		cmocka_unit_test(packed_blocks_come_back_or_are_refused),
 		cmocka_unit_test(temporary_files_go_away),
+		cmocka_unit_test(temporary_folders_go_away),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
