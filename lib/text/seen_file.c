@@ -88,9 +88,6 @@ static const char *const names_of_words[WORDS] = { "--method exact", "--method m
 	"--unit", "--ngram", "--perm", "--bands", "rows", "--seed", "--scope", "--method simhash",
 	"--distance", "--threshold" };
 
-/* In what order they are held against one another: bands and rows follow from what goes before them. */
-static const uint8_t order_of_words[WORDS] = { 0, 1, 10, 2, 3, 4, 5, 11, 12, 6, 7, 8, 9 };
-
 static void plan_words(const ds_seen_plan *p, uint64_t w[WORDS])
 {
 	const uint64_t words[WORDS] = { p->exact, p->near, p->verify, p->unit, p->ngram, p->n_perm,
@@ -164,12 +161,10 @@ static void get_head(side *f, const ds_seen *s)
 			(unsigned long long)version, VERSION);
 	get(f, theirs, sizeof theirs);
 	plan_words(&s->plan, mine);
-	for (unsigned k = 0; k < WORDS && f->rc == DS_OK; k++) {
-		unsigned i = order_of_words[k];
+	for (unsigned i = 0; i < WORDS && f->rc == DS_OK; i++)
 		if (mine[i] != theirs[i])
 			f->rc = ds_fail(f->e, DS_USAGE, "the index was made with another %s",
 				names_of_words[i]);
-	}
 }
 
 static void get_texts(side *f, ds_seen *s, uint64_t n)
