@@ -23,7 +23,8 @@ void ds_temp_discard(void);
 typedef struct ds_temp_dir ds_temp_dir;
 DS_MUST ds_rc ds_temp_dir_new(ds_temp_dir **d, ds_err *e);
 const char *ds_temp_dir_path(const ds_temp_dir *d);
-const char *ds_temp_dir_file(ds_temp_dir *d, const char *name); /* its path, held; lives as d does */
+const char *ds_temp_dir_file(
+	ds_temp_dir *d, const char *name); /* its path, held; lives as d does */
 void ds_temp_dir_free(ds_temp_dir *d);
 DS_AUTO_WITH(ds_temp_dir, ds_temp_dir_free)
 

@@ -46,8 +46,8 @@ const char *ds_temp_dir_file(ds_temp_dir *d, const char *name)
 	while (i < d->n && strcmp(ds_temp_path(d->files[i]), text) != 0)
 		i++;
 	if (i == d->n) {
-		d->files = ds_mem_grow((void *)d->files, d->n * sizeof(*d->files),
-			(d->n + 1) * sizeof(*d->files));
+		d->files = ds_mem_grow(
+			(void *)d->files, d->n * sizeof(*d->files), (d->n + 1) * sizeof(*d->files));
 		d->files[d->n++] = ds_temp_hold(text);
 	}
 	ds_buf_free(&path);
