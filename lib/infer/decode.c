@@ -47,6 +47,9 @@ ds_rc ds_decoder_open(ds_decoder **out, const ds_model *m, ds_pool *pool, int64_
 	int64_t context, ds_err *e)
 {
 	const ds_config *c = ds_model_config(m);
+	if (c->arch->traits & DS_ARCH_ENCODER)
+		return ds_fail(
+			e, DS_USAGE, "%s is an encoder, which continues nothing", c->arch->name);
 	if (context > c->max_positions)
 		return ds_fail(e, DS_USAGE, "a context of %lld tokens, the model's is %lld",
 			(long long)context, (long long)c->max_positions);

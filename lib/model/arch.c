@@ -3,6 +3,8 @@
  */
 #include "model/arch.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 
 static ds_tid input(ds_graph *g, const char *name, int64_t n)
@@ -85,13 +87,13 @@ ds_tid ds_arch_attend(
 		.head_dim = (int32_t)c->head_dim,
 		.seq = (int32_t)g->seq,
 		.kv_seq = (int32_t)(b->kv_seq ? b->kv_seq : g->seq),
-		.causal = true,
+		.causal = !(c->arch->traits & DS_ARCH_ENCODER),
 		.window = (int32_t)c->sliding_window,
 		.dropout = b->kv_seq ? 0 : (float)c->attn_dropout };
 	if (b->prefix)
 		return ds_soft_attend(g, b->soft, b->prefix, layer, (ds_tid[]){ q, k, v }, a);
-	return ds_g_attention(
-		g, q, k, v, (ds_attention_in){ .first = b->first, .past = b->past }, a);
+	return ds_g_attention(g, q, k, v,
+		(ds_attention_in){ .first = b->first, .last = b->last, .past = b->past }, a);
 }
 
 static ds_tid head_weight(ds_graph *g, const ds_config *c)
@@ -105,6 +107,66 @@ static ds_tid head_weight(ds_graph *g, const ds_config *c)
 	return w;
 }
 
+typedef struct {
+	ds_tid x, w, b;
+} projection;
+
+static projection lm_head(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid x)
+{
+	const ds_arch *a = c->arch;
+	projection p = { x, 0, 0 };
+	if (a->before_head)
+		p.x = a->before_head(g, c, b, x);
+	p.w = head_weight(g, c);
+	if (a->head_bias) {
+		/* An untied projection has a bias of its own, and it is that which counts. */
+		p.b = ds_g_param(g, c->tied ? a->head_bias : a->head_bias_also,
+			DS_DIMS(c->vocab_size), (ds_init){ DS_INIT_ZERO, 0 }, DS_T_NO_DECAY);
+		ds_g_tie(g, p.b, c->tied ? a->head_bias_also : a->head_bias);
+	}
+	return p;
+}
+
+/* The first token's state through one more layer. */
+static ds_tid pooled(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid x)
+{
+	int64_t n = c->hidden_size;
+	int32_t *first = DS_NEW(int32_t, (size_t)g->batch);
+	for (int64_t i = 0; i < g->batch; i++)
+		first[i] = (int32_t)(i * g->seq);
+	ds_tid at = ds_g_const(g, "first.rows", DS_I32, DS_DIMS(g->batch), first);
+	ds_mem_free(first);
+	x = ds_arch_linear(g, b, "bert.pooler.dense", ds_g_rows(g, x, at),
+		(ds_linear_shape){ n, n, true, false, c->init_range });
+	return ds_g_unary(g, x, DS_ACT_TANH);
+}
+
+static projection label_head(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid x)
+{
+	if (c->head == DS_HEAD_SEQ)
+		x = pooled(g, c, b, x);
+	return (projection){ ds_g_dropout(g, x, (float)c->resid_dropout),
+		ds_g_param(g, "classifier.weight", DS_DIMS(c->n_labels, c->hidden_size),
+			ds_init_normal(c->init_range), 0),
+		ds_g_param(g, "classifier.bias", DS_DIMS(c->n_labels), (ds_init){ DS_INIT_ZERO, 0 },
+			DS_T_NO_DECAY) };
+}
+
+static void make_inputs(ds_graph *g, const ds_config *c, ds_build *b)
+{
+	int64_t rows = g->batch * g->seq;
+	b->ids = input(g, "input_ids", rows);
+	b->positions = input(g, "position_ids", rows);
+	if (b->docs)
+		b->first = input(g, "first", rows);
+	if (c->arch->traits & DS_ARCH_ENCODER) {
+		b->last = input(g, "last", rows);
+		b->segments = input(g, "token_type_ids", rows);
+	}
+	if (b->kv_seq)
+		b->past = input(g, "past", g->batch);
+}
+
 static void freeze_base(ds_graph *g)
 {
 	for (ds_tid i = 1; i < g->n_tensors; i++)
@@ -114,31 +176,30 @@ static void freeze_base(ds_graph *g)
 
 void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b)
 {
-	int64_t rows = g->batch * g->seq;
 	ds_g_at(g, -1, "%s", c->arch->name);
-	b->ids = input(g, "input_ids", rows);
-	b->positions = input(g, "position_ids", rows);
-	if (b->docs)
-		b->first = input(g, "first", rows);
-	if (b->kv_seq)
-		b->past = input(g, "past", g->batch);
+	make_inputs(g, c, b);
 	if (b->soft && b->soft->kind == DS_SOFT_PREFIX)
 		b->prefix = ds_soft_prefix(g, c, b->soft);
 	b->hidden = c->arch->trunk(g, c, b);
 	ds_g_at(g, -1, "%s", "head");
+	if (b->only_hidden || c->head == DS_HEAD_NONE) {
+		ds_g_keep(g, b->hidden, "hidden");
+		return;
+	}
 	if (b->n_logits) {
 		b->rows = input(g, "rows", b->n_logits);
 		b->hidden = ds_g_rows(g, b->hidden, b->rows);
 	}
-	ds_tid w = head_weight(g, c);
+	projection p = c->head == DS_HEAD_LM ? lm_head(g, c, b, b->hidden)
+					     : label_head(g, c, b, b->hidden);
 	if (b->lora || b->soft)
 		freeze_base(g);
 	if (b->train) {
-		b->targets = input(g, "targets", rows);
+		b->targets = input(g, "targets", ds_t_rows(ds_g_tensor(g, p.x)));
 		b->inv = ds_g_input(g, "inv_targets", DS_F32, DS_DIMS(1));
-		b->loss = ds_g_linear_xent(g, b->hidden, w, 0, b->targets, b->inv, &b->nll);
+		b->loss = ds_g_linear_xent(g, p.x, p.w, p.b, b->targets, b->inv, &b->nll);
 		return;
 	}
-	b->logits = ds_g_linear(g, b->hidden, w, 0, false);
+	b->logits = ds_g_linear(g, p.x, p.w, p.b, false);
 	ds_g_keep(g, b->logits, "logits");
 }

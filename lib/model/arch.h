@@ -16,16 +16,18 @@
 
 /* What to build beside the trunk, and what came of it. */
 typedef struct {
-	/* asked */
+	/* asked; what the head is, the config says */
 	bool train;          /* the loss of every row's target; else logits */
 	bool docs;           /* attention stays inside documents: input "first" */
+	bool only_hidden;    /* no head: the trunk's states, output "hidden" */
 	int64_t kv_seq;      /* over 0: key/value caches of so many positions, inputs "past" */
-	int64_t n_logits;    /* logits of so many rows, input "rows"; 0: of all rows */
+	int64_t n_logits;    /* logits of so many rows, input "rows"; 0: of all rows.
+			      * With train: targets are of those rows alone */
 	const ds_lora *lora; /* beside the linears it names, which are frozen; NULL: none */
 	const ds_soft *soft; /* virtual tokens, the model is frozen; NULL: none */
 	/* got; 0: none */
-	ds_tid ids, positions, first, past, rows; /* inputs, all i32; see model.h */
-	ds_tid targets, inv;                      /* inputs of the loss */
+	ds_tid ids, positions, first, last, segments, past, rows; /* inputs, all i32; see model.h */
+	ds_tid targets, inv;                                      /* inputs of the loss */
 	ds_tid hidden, logits, loss, nll;
 	ds_tid prefix; /* of soft */
 } ds_build;
@@ -33,14 +35,16 @@ typedef struct {
 enum {                        /* ds_arch.traits */
 	DS_ARCH_QKV_BIAS = 1, /* q, k and v always have biases */
 	DS_ARCH_IN_OUT = 2,   /* the linears' weights are [in, out] */
+	DS_ARCH_ENCODER = 4,  /* attention looks both ways; nothing is generated */
 };
 
 struct ds_arch {
-	const char *name;       /* model_type */
-	const char *class_name; /* what config.json names under "architectures" */
-	const char *help;       /* one line */
-	int spelling;           /* which of a key's names config.json uses, where it has so many */
-	const char *keys;       /* the keys it has, by their first names, separated by blanks */
+	const char *name;                 /* model_type */
+	const char *class_name;           /* what config.json names under "architectures" */
+	const char *help;                 /* one line */
+	const char *class_of[DS_N_HEADS]; /* the same with another head; NULL: has none */
+	const char *spells; /* those names of keys in config.json that are not a key's first */
+	const char *keys;   /* the keys it has, by their first names, separated by blanks */
 	unsigned traits;
 	int norm_type;        /* its own, of DS_NORM_… */
 	const char *defaults; /* k=v,… : what transformers takes where config.json is silent */
@@ -48,13 +52,18 @@ struct ds_arch {
 	ds_rc (*finish)(ds_config *c, ds_err *e); /* derives and checks */
 	/* The trunk, from ids to the last norm: returns the hidden states [rows, hidden_size]. */
 	ds_tid (*trunk)(ds_graph *g, const ds_config *c, ds_build *b);
-	const char *attention_inputs; /* the linears that q, k and v come from, "a,b" */
-	const char *embedding;        /* the token embedding's name */
-	const char *head;             /* the output projection's name */
+	/* Between the trunk and the output projection; NULL: nothing. */
+	ds_tid (*before_head)(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid x);
+	const char *attention_inputs;           /* the linears that q, k and v come from, "a,b" */
+	const char *embedding;                  /* the token embedding's name */
+	const char *head;                       /* the output projection's name */
+	const char *head_bias, *head_bias_also; /* its bias; NULL: none */
 };
 
 extern const ds_arch *const ds_archs[];   /* ends with NULL */
 const ds_arch *ds_arch_find(ds_str name); /* by model_type or class name; NULL */
+
+ds_head ds_arch_head(const ds_arch *a, ds_str class_name); /* LM where it is no other */
 
 /* Builds all that b asks for; errors stay in the graph (ds_graph_check). */
 void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b);

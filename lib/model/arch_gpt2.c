@@ -82,7 +82,8 @@ const ds_arch ds_arch_gpt2 = {
 	.name = "gpt2",
 	.class_name = "GPT2LMHeadModel",
 	.help = "GPT-2: learned positions, LayerNorm, GELU",
-	.spelling = 1,
+	.spells = "n_embd n_inner n_layer n_head n_positions layer_norm_epsilon attn_pdrop "
+		  "activation_function",
 	.traits = DS_ARCH_IN_OUT,
 	.keys = "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads "
 		"max_position_embeddings bos_token_id eos_token_id pad_token_id rms_norm_eps "

@@ -27,6 +27,7 @@ const ds_key ds_config_keys[] = {
 	{ "num_key_value_heads", { 0 }, DS_KEY_I64, AT(n_kv_heads), 0, 4096, NULL, "key and value heads, shared by groups of heads" },
 	{ "head_dim", { 0 }, DS_KEY_I64, AT(head_dim), 0, 4096, NULL, "width of a head" },
 	{ "max_position_embeddings", { "n_positions", "n_ctx" }, DS_KEY_I64, AT(max_positions), 1, MAX_POSITIONS, NULL, "longest sequence" },
+	{ "type_vocab_size", { 0 }, DS_KEY_I64, AT(type_vocab), 1, 4096, NULL, "segments of an encoder's input" },
 	{ "sliding_window", { 0 }, DS_KEY_I64, AT(sliding_window), 0, MAX_POSITIONS, NULL, "positions a token looks back, 0 for all" },
 	{ "bos_token_id", { 0 }, DS_KEY_I64, AT(bos), -1, MAX_DIM, NULL, "id that begins a text, -1 for none" },
 	{ "eos_token_id", { 0 }, DS_KEY_I64, AT(eos), -1, MAX_DIM, NULL, "id that ends a text, -1 for none" },
@@ -40,8 +41,8 @@ const ds_key ds_config_keys[] = {
 	{ "rope_original_positions", { 0 }, DS_KEY_I64, AT(scaling_original), 1, MAX_POSITIONS, NULL, "llama3: longest sequence before stretching" },
 	{ "initializer_range", { 0 }, DS_KEY_F64, AT(init_range), 0, 10, NULL, "standard deviation of random weights" },
 	{ "embd_pdrop", { 0 }, DS_KEY_F64, AT(embd_dropout), 0, 0.99, NULL, "dropout of the embeddings" },
-	{ "resid_pdrop", { 0 }, DS_KEY_F64, AT(resid_dropout), 0, 0.99, NULL, "dropout of what a block adds" },
-	{ "attention_dropout", { "attn_pdrop" }, DS_KEY_F64, AT(attn_dropout), 0, 0.99, NULL, "dropout of attention's probabilities" },
+	{ "resid_pdrop", { "hidden_dropout_prob" }, DS_KEY_F64, AT(resid_dropout), 0, 0.99, NULL, "dropout of what a block adds" },
+	{ "attention_dropout", { "attn_pdrop", "attention_probs_dropout_prob" }, DS_KEY_F64, AT(attn_dropout), 0, 0.99, NULL, "dropout of attention's probabilities" },
 	{ "hidden_act", { "activation_function" }, DS_KEY_CHOICE, AT(act), 0, 0, act_names, "activation" },
 	{ "norm_type", { 0 }, DS_KEY_CHOICE, AT(norm_type), 0, 0, "layernorm|rmsnorm", "kind of norm" },
 	{ "tie_word_embeddings", { 0 }, DS_KEY_BOOL, AT(tied), 0, 0, NULL, "the output projection is the embedding" },
@@ -78,12 +79,25 @@ const ds_arch *const ds_archs[] = {
 	NULL,
 };
 
+static bool is_class(const ds_arch *a, ds_str name)
+{
+	return ds_str_is(name, a->class_name) || ds_arch_head(a, name) != DS_HEAD_LM;
+}
+
 const ds_arch *ds_arch_find(ds_str name)
 {
 	for (int i = 0; ds_archs[i]; i++)
-		if (ds_str_is(name, ds_archs[i]->name) || ds_str_is(name, ds_archs[i]->class_name))
+		if (ds_str_is(name, ds_archs[i]->name) || is_class(ds_archs[i], name))
 			return ds_archs[i];
 	return NULL;
+}
+
+ds_head ds_arch_head(const ds_arch *a, ds_str class_name)
+{
+	for (int h = DS_HEAD_LM + 1; h < DS_N_HEADS; h++)
+		if (a->class_of[h] && ds_str_is(class_name, a->class_of[h]))
+			return (ds_head)h;
+	return DS_HEAD_LM;
 }
 
 static const ds_key *key_of(ds_str name)
@@ -96,13 +110,18 @@ static uint64_t bit_of(const ds_key *k)
 	return (uint64_t)1 << (k - ds_config_keys);
 }
 
-static bool has_key(const ds_arch *a, const ds_key *k)
+static bool has_word(const char *list, const char *word)
 {
-	ds_str rest = ds_str_of(a->keys);
+	ds_str rest = ds_str_of(list);
 	while (rest.at && rest.n)
-		if (ds_str_is(ds_str_cut(rest, ' ', &rest), k->name))
+		if (ds_str_is(ds_str_cut(rest, ' ', &rest), word))
 			return true;
 	return false;
+}
+
+static bool has_key(const ds_arch *a, const ds_key *k)
+{
+	return has_word(a->keys, k->name);
 }
 
 static bool known(void *context, ds_str name)
@@ -292,6 +311,8 @@ ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e)
 		return ds_fail(e, DS_USAGE, "no model_type");
 	DS_TRY(ds_config_init(c, type, mem, e));
 	c->kept = root;
+	if (names && names->kind == DS_J_ARR && names->n)
+		c->head = ds_arch_head(c->arch, names->items[0]->s);
 	for (const ds_json *m = root->first; m; m = m->next) {
 		const ds_key *k = key_of(m->key);
 		if (is_scaling(m))
@@ -334,7 +355,10 @@ static void print_name(ds_buf *out, ds_str name)
 
 static const char *spelled(const ds_config *c, const ds_key *k)
 {
-	return c->arch->spelling && k->also[0] ? k->also[c->arch->spelling - 1] : k->name;
+	for (int i = 0; c->arch->spells && i < 3 && k->also[i]; i++)
+		if (has_word(c->arch->spells, k->also[i]))
+			return k->also[i];
+	return k->name;
 }
 
 static bool is_none(const ds_config *c, const ds_key *k)
@@ -418,7 +442,7 @@ static bool ours(const ds_config *c, const ds_json *m)
 void ds_config_print(const ds_config *c, ds_buf *out)
 {
 	ds_buf_fmt(out, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\"",
-		c->arch->class_name, c->arch->name);
+		c->head ? c->arch->class_of[c->head] : c->arch->class_name, c->arch->name);
 	for (const ds_key *k = ds_config_keys; k->name; k++)
 		if (has_key(c->arch, k))
 			print_key(c, k, out);

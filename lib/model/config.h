@@ -19,12 +19,16 @@ typedef struct ds_arch ds_arch;
 enum { DS_NORM_LAYER, DS_NORM_RMS };
 enum { DS_SCALING_NONE, DS_SCALING_LINEAR, DS_SCALING_LLAMA3 };
 
+/* What a model ends with. */
+typedef enum { DS_HEAD_LM, DS_HEAD_SEQ, DS_HEAD_TOKEN, DS_HEAD_NONE, DS_N_HEADS } ds_head;
+
 typedef struct ds_config {
 	const ds_arch *arch;
 	int64_t vocab_size, hidden_size,
 		intermediate_size; /* 0 for the last: the architecture's own */
 	int64_t n_layers, n_heads, n_kv_heads, head_dim; /* 0 for the last two: derived */
 	int64_t max_positions;
+	int64_t type_vocab;     /* segments */
 	int64_t sliding_window; /* 0: none */
 	int64_t bos, eos, pad;  /* -1: none */
 	double norm_eps, rope_theta, init_range;
@@ -35,7 +39,10 @@ typedef struct ds_config {
 	int scaling; /* DS_SCALING_…, with the four below */
 	double scaling_factor, scaling_low, scaling_high;
 	int64_t scaling_original;
-	uint64_t given;      /* bit i: ds_config_keys[i] was set by ds_config_set */
+	uint64_t given; /* bit i: ds_config_keys[i] was set by ds_config_set */
+	ds_head head;
+	int64_t n_labels;    /* of a classification head */
+	const char **labels; /* their names, "id2label" */
 	const ds_json *kept; /* the config.json it came from, or NULL: members that are no keys */
 } ds_config;
 

@@ -184,6 +184,21 @@ static const ds_st_tensor *find_exact(const ds_model *m, ds_str name)
 	return NULL;
 }
 
+/* The first BERTs called a norm's weight and bias gamma and beta. */
+static const ds_st_tensor *find_old(const ds_model *m, ds_str name)
+{
+	static const char *const ends[][2] = { { ".LayerNorm.weight", ".LayerNorm.gamma" },
+		{ ".LayerNorm.bias", ".LayerNorm.beta" } };
+	for (int i = 0; i < 2; i++) {
+		ds_str end = ds_str_of(ends[i][0]);
+		if (!ds_str_ends(name, end))
+			continue;
+		DS_NAME(old, "%.*s%s", (int)(name.n - end.n), name.at, ends[i][1]);
+		return find_exact(m, ds_str_of(old));
+	}
+	return NULL;
+}
+
 const ds_st_tensor *ds_model_find(const ds_model *m, const char *name, const char *also)
 {
 	ds_str full = ds_str_of(name), prefix = ds_str_of(m->config.arch->prefix);
@@ -192,6 +207,8 @@ const ds_st_tensor *ds_model_find(const ds_model *m, const char *name, const cha
 		t = find_exact(m, (ds_str){ full.at + prefix.n, full.n - prefix.n });
 	if (!t && also)
 		t = find_exact(m, ds_str_of(also));
+	if (!t)
+		t = find_old(m, full);
 	return t;
 }
 
@@ -319,8 +336,8 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 /* Buffers that transformers itself recomputes and older files carry along. */
 static bool is_buffer(ds_str name)
 {
-	static const char *const ends[] = { ".attn.bias", ".attn.masked_bias",
-		"rotary_emb.inv_freq" };
+	static const char *const ends[] = { ".embeddings.position_ids", ".attn.bias",
+		".attn.masked_bias", "rotary_emb.inv_freq" };
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (ds_str_ends(name, ds_str_of(ends[i])))
 			return true;

@@ -45,7 +45,31 @@ static void put(const ds_rows *r, filler *f, uint32_t id, bool target)
 		o->targets[t - 1] = wanted ? (int32_t)id : -1;
 		o->n_targets += wanted;
 	}
+	if (o->plain)
+		o->plain[t] = target;
 	f->begins = false;
+}
+
+/* Positions from n on are padding; documents end where the next one begins. */
+static void set_last(const ds_rows *r, ds_row *o, int64_t n)
+{
+	int64_t end = n;
+	if (!o->last)
+		return;
+	for (int64_t t = r->seq - 1; t >= 0; t--) {
+		o->last[t] = (int32_t)(t < n ? end : n);
+		if (r->docs && t < n && o->positions[t] == 0)
+			end = t;
+	}
+}
+
+/* Packed rows are filled up with padding that their mask leaves out. */
+static int64_t packed_length(const ds_rows *r, const ds_row *o)
+{
+	int64_t n = r->seq;
+	while (o->last && n > 1 && o->ids[n - 1] == r->pad && o->targets[n - 2] < 0)
+		n--;
+	return n;
 }
 
 static ds_rc check_id(const ds_rows *r, const piece *p, uint64_t record, uint32_t id, ds_err *e)
@@ -98,6 +122,7 @@ static ds_rc get_packed(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 		f.begins = doc < doc_end && list_at(d, doc) == i;
 		put(r, &f, id, masked_in(p, rec, i));
 	}
+	set_last(r, out, packed_length(r, out));
 	return DS_OK;
 }
 
@@ -149,6 +174,7 @@ static ds_rc get_cut(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 		piece *p = piece_of(r, at + f.n);
 		DS_TRY(fill_from(r, p, (uint32_t)(at + f.n - p->first), &f, e));
 	}
+	set_last(r, out, f.n);
 	while (f.n < r->seq)
 		put(r, &f, (uint32_t)r->pad, false);
 	return DS_OK;

@@ -45,6 +45,8 @@ typedef struct { /* seq of each, written by ds_rows_get */
 	int32_t *ids, *targets, *positions;
 	int32_t *first; /* NULL: not wanted */
 	int64_t n_targets;
+	int32_t *last;  /* NULL: not wanted; one past the last position that t may see */
+	uint8_t *plain; /* NULL: not wanted; is it text that no mask leaves out? */
 } ds_row;
 /* DS_BAD: an id that is not below vocab_size, a row of another length; DS_SHORT: damage. */
 DS_MUST ds_rc ds_rows_get(ds_rows *r, int64_t row, ds_row *out, ds_err *e);

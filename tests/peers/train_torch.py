@@ -35,12 +35,17 @@ CASES = {
 }
 
 
-def ours(directory, out, steps, lr):
+def ours(directory, out, steps, lr, more=""):
     subprocess.run([f"{BIN}/dstrain", "--model", directory, "--out", out, "-q", "--max-steps", str(steps),
-                    "--set", f"max_norm=0,weight_decay=0.1,lr={lr},scheduler=constant,batch_tokens={ROWS * SEQ}",
+                    "--set", f"max_norm=0,weight_decay=0.1,lr={lr},scheduler=constant,batch_tokens={ROWS * SEQ}{more}",
                     f"{directory}/rows.jsonl"], check=True)
     with open(f"{out}/log.jsonl") as log:
         return [json.loads(line)["loss"] for line in log]
+
+
+def masked(directory, out, steps, lr):
+    """Every token is a target and none is hidden: labels are the ids themselves."""
+    return ours(directory, out, steps, lr, ",mlm_probability=1,mlm_mask_share=0,mlm_random_share=0")
 
 
 def decays(model):
@@ -127,7 +132,71 @@ def check_adapter(name, config, tune, keys):
     return fine
 
 
-results = [check(name, config) for name, config in CASES.items()]
+def check_bert(name, config):
+    """BERT's masked-LM loss and gradients, with every token a target; what is written loads again."""
+    torch.manual_seed(9)
+    model = transformers.BertForMaskedLM(config).float().eval()
+    for p in model.parameters():
+        p.data += 0.05 * torch.randn_like(p)
+    rows = torch.randint(3, VOCAB, (ROWS, SEQ))
+    bad = []
+    with tempfile.TemporaryDirectory() as tmp:
+        model.save_pretrained(f"{tmp}/m", safe_serialization=True)
+        with open(f"{tmp}/m/rows.jsonl", "w") as f:
+            for row in rows.tolist():
+                f.write(json.dumps({"tokens": row, "docs": [0]}) + "\n")
+        first = masked(f"{tmp}/m", f"{tmp}/one", 1, 0)[0]
+        loss = model(input_ids=rows, labels=rows).loss
+        loss.backward()
+        bad += near("loss", torch.tensor(first), loss, 1e-5)
+        bad += near_gradients(model, f"{tmp}/one/checkpoint-1/optimizer.safetensors")
+        losses = masked(f"{tmp}/m", f"{tmp}/many", 60, 1e-3)
+        optimizer = torch.optim.AdamW(decays(model), lr=1e-3, betas=(0.9, 0.95), eps=1e-8)
+        for step in range(60):
+            optimizer.zero_grad()
+            loss = model(input_ids=rows, labels=rows).loss
+            loss.backward()
+            optimizer.step()
+            if abs(loss.item() - losses[step]) > 1e-3:
+                bad.append(f"step {step + 1} has {losses[step]} instead of {loss.item()}")
+                break
+        back = transformers.AutoModelForMaskedLM.from_pretrained(f"{tmp}/many").eval()
+        with torch.no_grad():
+            bad += near("logits read back", back(input_ids=rows).logits, model(input_ids=rows).logits, 3e-2)
+    return tell(name, bad)
+
+
+def near(what, ours_, theirs, bound):
+    far = ((ours_ - theirs).norm() / theirs.norm()).item()
+    return [f"{what} off by {far:.2e}"] if not far <= bound else []
+
+
+def near_gradients(model, moments_file, rename=lambda key: key):
+    """The optimizer's first moment after one step is (1 - beta1) times the gradient."""
+    moments, bad = load_file(moments_file), []
+    for key, p in model.named_parameters():
+        if p.grad is None:  # not used
+            continue
+        got = torch.tensor(moments.pop(rename(key) + ".m")) / (1 - 0.9)
+        if p.grad.norm() > 1e-6:  # a key's bias changes nothing
+            bad += near(f"gradient of {key}", got, p.grad, 1e-4)
+        elif got.norm() > 1e-5:
+            bad.append(f"gradient of {key} is {got.norm():.2e} instead of 0")
+    return bad + [f"no such parameter: {key}" for key in moments if key.endswith(".m")]
+
+
+def tell(name, bad):
+    print(f"{'not ok' if bad else 'ok'} {name}")
+    for line in bad:
+        print(f"# {line}")
+    return not bad
+
+
+BERT = dict(vocab_size=VOCAB, hidden_size=48, intermediate_size=80, num_hidden_layers=3, num_attention_heads=6,
+            max_position_embeddings=64, hidden_dropout_prob=0, attention_probs_dropout_prob=0)
+results = [check_bert("bert", transformers.BertConfig(**BERT)),
+           check_bert("bert, untied, relu", transformers.BertConfig(**BERT, tie_word_embeddings=False, hidden_act="relu"))]
+results += [check(name, config) for name, config in CASES.items()]
 if peft:
     for tune, keys in (("lora", "lora_r=4,lora_alpha=8"), ("prompt", "prompt_tokens=5"), ("prefix", "prompt_tokens=5")):
         results += [check_adapter(name, config, tune, keys) for name, config in CASES.items()]

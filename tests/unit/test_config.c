@@ -34,6 +34,8 @@ static void presets_have_the_published_sizes(void **state)
 		const char *name;
 		int64_t params;
 	} cases[] = {
+		{ "bert", 109514298 },
+		{ "bert-large", 335174458 },
 		{ "gpt2", 124439808 },
 		{ "gpt2-medium", 354823168 },
 		{ "gpt2-large", 774030080 },
@@ -125,7 +127,7 @@ static void what_is_wrong_is_named(void **state)
 		const char *json, *says;
 	} cases[] = {
 		{ "{\"model_type\":\"bloom\"}",
-			"model_type 'bloom' is not known; there are: gpt2 llama mistral qwen2" },
+			"model_type 'bloom' is not known; there are: bert gpt2 llama mistral qwen2" },
 		{ "{}", "no model_type" },
 		{ "[1]", "not a JSON object" },
 		{ "{\"model_type\":\"gpt2\",\"n_layer\":0}",

@@ -54,6 +54,9 @@ static ds_rc open_lm(void **state, const metric_args *a, ds_err *e)
 	l->field = a->common->field;
 	DS_TRY(ds_model_open(&l->m, a->model, e));
 	const ds_config *c = ds_model_config(l->m);
+	if (c->arch->traits & DS_ARCH_ENCODER)
+		return ds_fail(e, DS_USAGE, "ppl: %s is an encoder, which predicts no next token",
+			c->arch->name);
 	l->seq = c->max_positions < MAX_SEQ ? c->max_positions : MAX_SEQ;
 	if (a->seq) {
 		if (a->seq < 2 || a->seq > c->max_positions)

@@ -94,6 +94,8 @@ static ds_rc walk(const ds_model *m, const export_opts *o, const input in[3], co
 	DS_AUTO(ds_pool) pool = ds_pool_new(1);
 	DS_AUTO(ds_exec) x = NULL;
 	DS_AUTO(onnx_file) f = onnx_new(o->opset, c->arch->name);
+	if (c->arch->traits & DS_ARCH_ENCODER)
+		return ds_fail(e, DS_USAGE, "onnx: encoders are not exported yet, safetensors is");
 	ds_build b = { 0 };
 	ds_arch_build(g, c, &b);
 	DS_TRY(ds_graph_compile(g, &(ds_compile){ .train = false }, e));

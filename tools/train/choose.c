@@ -101,6 +101,9 @@ static ds_rc choose_adapter(train_run *r, ds_err *e)
 	if (k->tune != TUNE_LORA) {
 		r->soft.kind = k->tune == TUNE_PROMPT ? DS_SOFT_PROMPT : DS_SOFT_PREFIX;
 		r->soft.tokens = k->prompt_tokens;
+		if (r->config.arch->traits & DS_ARCH_ENCODER)
+			return ds_fail(e, DS_USAGE, "tune=%s is for decoders, %s is an encoder",
+				names[k->tune], r->config.arch->name);
 		return k->doc_attention
 			       ? ds_fail(e, DS_USAGE,
 					 "tune=%s with doc_attention: only the first document "
@@ -267,6 +270,7 @@ ds_rc train_choose(train_run *r, ds_err *e)
 	}
 	DS_TRY(choose_model(r, &fixed, e));
 	DS_TRY(open_data(r, fixed, e));
+	DS_TRY(train_choose_task(r, fixed, e));
 	DS_TRY(ds_config_finish(&r->config, e));
 	DS_TRY(choose_batch(r, e));
 	return choose_steps(r, e);

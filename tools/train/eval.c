@@ -6,15 +6,16 @@
  */
 #include "run.h"
 
+/* Rows of training data never have such numbers. */
+#define EVAL_NUMBER ((uint64_t)1 << 62)
+
 static ds_rc fetch(train_run *r, int64_t row, int64_t n, int64_t *n_targets, ds_err *e)
 {
 	for (int64_t i = 0; i < r->micro_rows; i++) {
-		int64_t to = i * r->seq;
-		ds_row out = { r->ids + to, r->targets + to, r->positions + to, r->first + to, 0 };
-		/* A batch that is not full repeats its last row without targets. */
-		DS_TRY(ds_rows_get(r->eval_rows, i < n ? row + i : row + n - 1, &out, e));
-		if (i < n)
-			*n_targets += out.n_targets;
+		/* A batch that is not full repeats its last row, which is not counted. */
+		int64_t which = i < n ? row + i : row + n - 1, ignored = 0;
+		DS_TRY(train_fetch_row(r, r->eval_rows, which, i, EVAL_NUMBER + (uint64_t)which,
+			i < n ? n_targets : &ignored, e));
 	}
 	return DS_OK;
 }
@@ -33,8 +34,9 @@ ds_rc train_eval(train_run *r, double *loss, ds_err *e)
 		DS_TRY_AT(fetch(r, row, n, &n_targets, e), e, "eval_data");
 		train_copy_rows(r, t, 0, r->micro_rows);
 		DS_TRY(ds_exec_run(t->x, DS_PHASE_FWD, &(ds_run){ .step = r->state.step }, e));
+		int64_t per_row = train_graph_targets(r);
 		const float *nll = ds_exec_data(t->x, t->b.nll);
-		for (int64_t i = 0; i < n * r->wide; i++)
+		for (int64_t i = 0; i < n * per_row; i++)
 			sum += nll[i];
 	}
 	if (!n_targets)

@@ -12,55 +12,21 @@
 
 #include <math.h>
 
-static void blank_row(train_run *r, int64_t i)
-{
-	for (int64_t t = i * r->seq; t < (i + 1) * r->seq; t++) {
-		r->ids[t] = 0;
-		r->targets[t] = -1;
-		r->positions[t] = (int32_t)(t - i * r->seq);
-		r->first[t] = 0;
-	}
-}
-
 static ds_rc fetch(train_run *r, int64_t step, int64_t *n_targets, ds_err *e)
 {
 	*n_targets = 0;
 	for (int64_t i = 0; i < r->step_rows; i++) {
-		int64_t at = (step - 1) * r->step_rows + i, to = i * r->seq;
+		int64_t at = (step - 1) * r->step_rows + i;
 		if (at >= r->limit_rows) {
-			blank_row(r, i);
+			train_blank_row(r, i);
 			continue;
 		}
 		uint64_t row = ds_perm_at((uint64_t)r->o->keys.seed, (uint64_t)(at / r->n_rows),
 			(uint64_t)r->n_rows, (uint64_t)(at % r->n_rows));
-		ds_row out = { r->ids + to, r->targets + to, r->positions + to, r->first + to, 0 };
-		DS_TRY(ds_rows_get(r->rows, (int64_t)row, &out, e));
-		*n_targets += out.n_targets;
+		DS_TRY(train_fetch_row(r, r->rows, (int64_t)row, i, (uint64_t)at, n_targets, e));
 		r->state.tokens += r->seq;
 	}
 	return DS_OK;
-}
-
-void train_copy_rows(train_run *r, train_engine *t, int64_t row, int64_t n)
-{
-	int32_t *ids = ds_exec_data(t->x, t->b.ids), *targets = ds_exec_data(t->x, t->b.targets);
-	int32_t *positions = ds_exec_data(t->x, t->b.positions);
-	int32_t *first = t->b.first ? ds_exec_data(t->x, t->b.first) : NULL;
-	int64_t front = r->wide - r->seq, later = r->soft.kind ? r->soft.tokens : 0;
-	for (int64_t i = 0; i < n; i++) {
-		int64_t from = (row + i) * r->seq, to = i * r->wide;
-		for (int64_t p = 0; p < front; p++) {
-			ids[to + p] = targets[to + p] = -1;
-			positions[to + p] = (int32_t)p;
-		}
-		to += front;
-		memcpy(ids + to, r->ids + from, (size_t)r->seq * 4);
-		memcpy(targets + to, r->targets + from, (size_t)r->seq * 4);
-		for (int64_t p = 0; p < r->seq; p++)
-			positions[to + p] = r->positions[from + p] + (int32_t)later;
-		if (first)
-			memcpy(first + to, r->first + from, (size_t)r->seq * 4);
-	}
 }
 
 static ds_rc run_parts(train_run *r, train_engine *t, int64_t step, double *loss, ds_err *e)

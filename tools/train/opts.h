@@ -19,8 +19,10 @@ typedef struct { /* the keys; config.ini holds them all */
 	double weight_decay, max_norm, epochs, beta1, beta2, epsilon;
 	int64_t warmup_steps, max_steps, batch_tokens, seq, accumulation;
 	int64_t save_every, save_total_limit, log_every, eval_every, eval_batches, patience, seed;
-	bool doc_attention;
+	double mlm_probability, mlm_mask_share, mlm_random_share;
+	bool doc_attention, whole_word;
 } train_keys;
+enum { TASK_AUTO, TASK_CLM, TASK_MLM };
 enum { EVERY_EPOCH = -1, TUNE_FULL = 0, TUNE_LORA = 1, TUNE_PROMPT = 2, TUNE_PREFIX = 3 };
 
 typedef struct {

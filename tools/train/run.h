@@ -8,6 +8,7 @@
 
 #include "base/progress.h"
 #include "model/checkpoint.h"
+#include "model/mlm.h"
 #include "model/model.h"
 #include "model/rows.h"
 #include "model/tb.h"
@@ -59,8 +60,13 @@ typedef struct {
 	ds_schedule schedule;
 	ds_ckpt state;
 	train_report report;
+	ds_mlm mlm;
+	int64_t per_row;   /* targets of a row: seq, or as many as a task has */
+	ds_arena *row_mem; /* for the row at hand */
 	/* a step's rows, all of them: [step_rows * seq] */
-	int32_t *ids, *targets, *positions, *first;
+	int32_t *ids, *positions, *first, *last;
+	int32_t *targets, *picks; /* [step_rows * per_row]; picks: their positions in the row */
+	uint8_t *plain;           /* [seq] */
 } train_run;
 
 /* setup.c */
@@ -78,9 +84,16 @@ DS_MUST ds_rc train_out_open(
 DS_MUST ds_rc train_out_begin(
 	train_run *r, ds_err *e); /* config.json, config.ini, tokenizer.json */
 DS_MUST ds_rc train_save(train_run *r, ds_err *e);
+/* fetch.c: row i of what is kept for a step; number: of the row among all that are ever used */
+DS_MUST ds_rc train_fetch_row(train_run *r, ds_rows *rows, int64_t row, int64_t i, uint64_t number,
+	int64_t *n_targets, ds_err *e);
+void train_blank_row(train_run *r, int64_t i);
+DS_MUST ds_rc train_choose_task(train_run *r, bool fixed, ds_err *e); /* after the data */
+void train_fetch_open(train_run *r);
+void train_copy_rows(train_run *r, train_engine *t, int64_t row, int64_t n);
+int64_t train_graph_targets(const train_run *r); /* of a row, in the graph */
 /* loop.c */
 DS_MUST ds_rc train_loop(train_run *r, ds_err *e);
-void train_copy_rows(train_run *r, train_engine *t, int64_t row, int64_t n);
 /* eval.c */
 DS_MUST ds_rc train_eval(train_run *r, double *loss, ds_err *e);
 /* report.c */

@@ -54,6 +54,7 @@ ds_rc train_build(train_run *r, train_engine *t, ds_err *e)
 	t->g = ds_graph_new(r->micro_rows, r->wide);
 	t->b = (ds_build){ .train = true,
 		.docs = r->o->keys.doc_attention,
+		.n_logits = r->o->keys.task == TASK_MLM ? r->micro_rows * r->per_row : 0,
 		.lora = r->lora.r ? &r->lora : NULL,
 		.soft = r->soft.kind ? &r->soft : NULL };
 	ds_arch_build(t->g, &r->config, &t->b);
@@ -120,15 +121,6 @@ static ds_rc fill_weights(train_run *r, ds_err *e)
 	return r->state.step ? load_checkpoint(r, e) : DS_OK;
 }
 
-static void make_rows(train_run *r)
-{
-	size_t n = (size_t)(r->step_rows * r->seq);
-	r->ids = ds_arena_get(r->mem, n * 4);
-	r->targets = ds_arena_get(r->mem, n * 4);
-	r->positions = ds_arena_get(r->mem, n * 4);
-	r->first = ds_arena_get(r->mem, n * 4);
-}
-
 ds_rc train_open(train_run *r, ds_err *e)
 {
 	r->compile = train_compile(r->o);
@@ -138,7 +130,7 @@ ds_rc train_open(train_run *r, ds_err *e)
 	if (r->eval_rows)
 		DS_TRY(train_make_engine(
 			r, &r->eval, false, (ds_exec_opts){ .share = r->train.x }, e));
-	make_rows(r);
+	train_fetch_open(r);
 	return DS_OK;
 }
 
@@ -160,6 +152,7 @@ void train_close(train_run *r)
 	ds_model_close(r->from);
 	if (r->out_fd >= 0)
 		close(r->out_fd);
+	ds_arena_free(r->row_mem);
 	ds_arena_free(r->mem);
 	ds_mem_free(r->o->given);
 	ds_mem_free(r->o->model);
