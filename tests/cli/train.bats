@@ -288,3 +288,20 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	says 2 "tune=prompt adapts a model directory" dstrain "${tiny[@]}" --tune prompt --out no text.txt
 	says 2 "doc_attention" dstrain --model base --tune prefix --doc-attention true --out no text.txt
 }
+
+@test "BERT learns hidden tokens, and goes on bit by bit for any number of threads" {
+	set -- --model bert --set n_layer=2,n_embd=32,n_head=4,seq=32,batch_tokens=256,lr=1e-2,save_every=10 -q
+	dstrain "$@" --max-steps 40 -j 1 --out run text.txt
+	dstrain "$@" --max-steps 40 -j 3 --out same text.txt
+	cmp run/model.safetensors same/model.safetensors
+	grep -q BertForMaskedLM run/config.json
+	first=$(sed -n '1s/.*"loss": \([0-9.]*\).*/\1/p' run/log.jsonl)
+	last=$(sed -n '40s/.*"loss": \([0-9.]*\).*/\1/p' run/log.jsonl)
+	awk -v a="$first" -v b="$last" 'BEGIN { exit !(a - b > 1) }'
+	rm -rf same/checkpoint-40 same/model.safetensors
+	dstrain --resume --out same -q
+	cmp run/model.safetensors same/model.safetensors
+	dstrain --model run --whole-word true --max-steps 2 --set seq=32,batch_tokens=256 --out more -q text.txt
+	says 2 "encoder" dstrain "$@" --task clm --out no text.txt
+	says 2 "decoders" dstrain --model run --tune prompt --out no text.txt
+}

@@ -126,8 +126,8 @@ static void what_is_wrong_is_named(void **state)
 	static const struct {
 		const char *json, *says;
 	} cases[] = {
-		{ "{\"model_type\":\"bloom\"}",
-			"model_type 'bloom' is not known; there are: bert gpt2 llama mistral qwen2" },
+		{ "{\"model_type\":\"bloom\"}", "model_type 'bloom' is not known; there are: bert "
+						"gpt2 llama mistral qwen2" },
 		{ "{}", "no model_type" },
 		{ "[1]", "not a JSON object" },
 		{ "{\"model_type\":\"gpt2\",\"n_layer\":0}",

@@ -34,7 +34,9 @@ typedef struct {
 
 static ds_rc get(ds_rows *r, int64_t row, buffer *b, ds_err *e)
 {
-	b->row = (ds_row){ b->ids, b->targets, b->positions, b->first, 0 };
+	b->row = (ds_row){
+		.ids = b->ids, .targets = b->targets, .positions = b->positions, .first = b->first
+	};
 	return ds_rows_get(r, row, &b->row, e);
 }
 
