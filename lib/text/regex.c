@@ -58,10 +58,25 @@ ds_str ds_regex_literal(const ds_regex *r)
 	return ds_buf_view(&r->literal);
 }
 
+static ds_rc compile_as(ds_regex *r, ds_str pattern, uint32_t options, ds_err *e)
+{
+	int code;
+	PCRE2_SIZE at;
+	options |= PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
+	r->code = pcre2_compile((PCRE2_SPTR)pattern.at, pattern.n, options, &code, &at, NULL);
+	if (!r->code) {
+		char why[200];
+		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
+		return ds_fail(
+			e, DS_USAGE, "at %zu of '%.*s': %s", (size_t)at, DS_FMT(pattern), why);
+	}
+	r->jit = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0;
+	return DS_OK;
+}
+
 static ds_rc compile(ds_regex *r, ds_str pattern, ds_str flags, bool subst, ds_err *e)
 {
-	uint32_t options =
-		PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+	uint32_t options = PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
 	for (size_t i = 0; i < flags.n; i++) {
 		char c = flags.at[i];
 		if (c == 'g' && subst)
@@ -78,16 +93,7 @@ static ds_rc compile(ds_regex *r, ds_str pattern, ds_str flags, bool subst, ds_e
 			return ds_fail(e, DS_USAGE, "flag '%c': it is %si, m, s or x", c,
 				subst ? "g, " : "");
 	}
-	int code;
-	PCRE2_SIZE at;
-	r->code = pcre2_compile((PCRE2_SPTR)pattern.at, pattern.n, options, &code, &at, NULL);
-	if (!r->code) {
-		char why[200];
-		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
-		return ds_fail(
-			e, DS_USAGE, "at %zu of '%.*s': %s", (size_t)at, DS_FMT(pattern), why);
-	}
-	r->jit = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0;
+	DS_TRY(compile_as(r, pattern, options, e));
 	if (!(options & (PCRE2_CASELESS | PCRE2_EXTENDED))) {
 		ds_buf_reserve(&r->literal, 2 * pattern.n + 1);
 		r->literal.n = ds_regex_required(pattern, r->literal.at);
@@ -143,6 +149,39 @@ ds_rc ds_regex_parse(ds_regex **out, ds_str expression, ds_err *e)
 	*out = r;
 	r = NULL;
 	return DS_OK;
+}
+
+static ds_rc compile_split(ds_regex **out, ds_str pattern, uint32_t options, ds_err *e)
+{
+	DS_AUTO(ds_regex) r = DS_NEW(ds_regex, 1);
+	if (pattern.n == 0)
+		return ds_fail(e, DS_USAGE, "the pattern is empty");
+	DS_TRY(compile_as(r, pattern, options, e));
+	*out = r;
+	r = NULL;
+	return DS_OK;
+}
+
+ds_rc ds_regex_parse_split(ds_regex **out, ds_str pattern, bool ruby, ds_err *e)
+{
+	ds_buf text = { 0 };
+	ds_rc rc = DS_OK;
+	if (ruby)
+		rc = ds_regex_of_ruby(pattern, &text, e);
+	else
+		ds_buf_add_str(&text, pattern);
+	if (rc == DS_OK)
+		rc = compile_split(out, ds_buf_view(&text),
+			PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C |
+				(ruby ? PCRE2_MULTILINE : PCRE2_DOLLAR_ENDONLY),
+			e);
+	ds_buf_free(&text);
+	return rc;
+}
+
+ds_rc ds_regex_parse_literal(ds_regex **out, ds_str text, ds_err *e)
+{
+	return compile_split(out, text, PCRE2_LITERAL, e);
 }
 
 /* --- the replacement --- */
@@ -323,6 +362,18 @@ ds_rc ds_regex_find(ds_regex_run *run, ds_str text, bool *found, ds_err *e)
 	if (cannot_match(run->r, text))
 		return DS_OK;
 	return match(run, text.at ? text : DS_S(""), 0, false, found, e);
+}
+
+ds_rc ds_regex_next(ds_regex_run *run, ds_str text, size_t from, bool empty, bool *found,
+	size_t *begin, size_t *end, ds_err *e)
+{
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(run->match);
+	DS_TRY(match(run, text, from, !empty, found, e));
+	if (*found) {
+		*begin = at[0] < from ? from : at[0];
+		*end = at[1] < *begin ? *begin : at[1];
+	}
+	return DS_OK;
 }
 
 static void add_replacement(const ds_regex *r, ds_grow *out, ds_str text, const PCRE2_SIZE *at)

@@ -25,6 +25,13 @@ DS_MUST ds_rc ds_regex_parse(ds_regex **r, ds_str expression, ds_err *e);
  * REPL: $1 ${12} $& ${name}, \1, \n \t \r, a backslash before anything else that is no letter or digit.
  */
 DS_MUST ds_rc ds_regex_parse_subst(ds_regex **r, ds_str expression, ds_err *e);
+/*
+ * What a tokenizer splits at. ruby: in Oniguruma's Ruby syntax, as tokenizer.json has it: \s and \w by
+ * Unicode's properties, ^ and $ at lines, {n,m}+ repeats. Else as Rust has it: $ is the end of the text.
+ */
+DS_MUST ds_rc ds_regex_parse_split(ds_regex **r, ds_str pattern, bool ruby, ds_err *e);
+/* Exactly this text. */
+DS_MUST ds_rc ds_regex_parse_literal(ds_regex **r, ds_str text, ds_err *e);
 void ds_regex_free(ds_regex *r);
 /* The literal that is looked for first; n = 0: none. */
 ds_str ds_regex_literal(const ds_regex *r);
@@ -34,6 +41,9 @@ ds_regex_run *ds_regex_run_new(const ds_regex *r); /* r must outlive it */
 void ds_regex_run_free(ds_regex_run *run);
 /* DS_BAD: the match limit was reached, or the stack's. */
 DS_MUST ds_rc ds_regex_find(ds_regex_run *run, ds_str text, bool *found, ds_err *e);
+/* The first match at or after `from`; an empty one right there only if `empty`. */
+DS_MUST ds_rc ds_regex_next(ds_regex_run *run, ds_str text, size_t from, bool empty, bool *found,
+	size_t *begin, size_t *end, ds_err *e);
 /* *out is text itself where nothing matched (*n = 0), else in mem. Of what ds_regex_parse_subst made. */
 DS_MUST ds_rc ds_regex_subst(
 	ds_regex_run *run, ds_str text, ds_arena *mem, ds_str *out, size_t *n, ds_err *e);

@@ -32,6 +32,14 @@ ds_str ds_nfc(ds_str text, ds_arena *mem);
 
 /* Normalization form D of a word; what is not UTF-8 leaves the text as it is. */
 ds_str ds_nfd(ds_str text, ds_arena *mem);
+/* Any of the four forms; bytes that are not UTF-8 stay where they are. */
+typedef enum { DS_NFC, DS_NFD, DS_NFKC, DS_NFKD } ds_form;
+ds_str ds_normal_form(ds_str text, ds_form form, ds_arena *mem);
+/*
+ * Ends of extended grapheme clusters, ascending, the last one text.n: how many, at most text.n. Text that
+ * is not UTF-8 is cut where it is not.
+ */
+size_t ds_graphemes(ds_str text, uint32_t *ends, ds_arena *mem);
 /* The simple lower case of a character, itself where there is none. */
 uint32_t ds_char_lower(uint32_t c);
 

@@ -9,6 +9,7 @@
 #include "text/grow.h"
 #include "text/unicode_impl.h"
 
+#include <unicode/ubrk.h>
 #include <unicode/ucasemap.h>
 #include <unicode/uchar.h>
 #include <unicode/ucnv.h>
@@ -16,7 +17,7 @@
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 
-enum { SMALL = 64 };
+enum { SMALL = 64, STRETCH = 1 << 20 };
 
 /* Room for n units in and three times as many out (UAX 15, section 9) is in wide. */
 static bool normalize(ds_buf *out, ds_str text, UChar *wide)
@@ -68,6 +69,106 @@ ds_str ds_nfd(ds_str text, ds_arena *mem)
 	return U_SUCCESS(status) ? (ds_str){ out, (size_t)n } : text;
 }
 
+static const UNormalizer2 *form_of(ds_form form, UErrorCode *status)
+{
+	switch (form) {
+	case DS_NFC:
+		return unorm2_getNFCInstance(status);
+	case DS_NFD:
+		return unorm2_getNFDInstance(status);
+	case DS_NFKC:
+		return unorm2_getNFKCInstance(status);
+	default:
+		return unorm2_getNFKDInstance(status);
+	}
+}
+
+/* One stretch of valid UTF-8. U+FDFA is 18 characters in NFKD: the most there are. */
+static void add_form(ds_grow *out, ds_str s, const UNormalizer2 *form)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	int32_t room = (int32_t)s.n + 1, n = 0, m = 0, cap = 2 * room + 64, k = 0;
+	UChar *wide = ds_mem_get(sizeof(*wide) * (size_t)room), *to = NULL;
+	u_strFromUTF8(wide, room, &n, s.at, (int32_t)s.n, &status);
+	do {
+		status = status == U_BUFFER_OVERFLOW_ERROR ? U_ZERO_ERROR : status;
+		ds_mem_free(to);
+		to = ds_mem_get(sizeof(*to) * (size_t)cap);
+		m = U_SUCCESS(status) ? unorm2_normalize(form, wide, n, to, cap, &status) : 0;
+		cap = m + 1;
+	} while (status == U_BUFFER_OVERFLOW_ERROR);
+	char *at = ds_grow_room(out, 3 * (size_t)m + 1);
+	u_strToUTF8(at, 3 * m + 1, &k, to, m, &status);
+	if (U_SUCCESS(status))
+		out->n += (size_t)k;
+	else
+		ds_grow_add(out, s.at, s.n);
+	ds_mem_free(wide);
+	ds_mem_free(to);
+}
+
+ds_str ds_normal_form(ds_str text, ds_form form, ds_arena *mem)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	const UNormalizer2 *n2 = form_of(form, &status);
+	ds_grow out = { .mem = mem };
+	if (form == DS_NFC)
+		return ds_nfc(text, mem);
+	if (U_FAILURE(status) || ds_utf8_ascii(text) == text.n)
+		return text;
+	while (text.n) {
+		size_t valid = ds_utf8_valid(text);
+		valid = valid > STRETCH ? STRETCH : valid;
+		while (valid < text.n && valid && (text.at[valid] & 0xc0) == 0x80 &&
+			valid > STRETCH - 4)
+			valid--;
+		if (valid)
+			add_form(&out, (ds_str){ text.at, valid }, n2);
+		else
+			ds_grow_byte(&out, text.at[valid++]);
+		text = (ds_str){ text.at + valid, text.n - valid };
+	}
+	return ds_grow_view(&out);
+}
+
+/* Ends of the clusters of valid text, as offsets of UTF-8 from `base` on. */
+static size_t add_graphemes(ds_str s, size_t base, uint32_t *ends, ds_arena *mem)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	int32_t room = (int32_t)s.n + 1, n = 0, from = 0, to;
+	size_t k = 0, at = 0;
+	UChar *wide = ds_arena_get(mem, sizeof(*wide) * (size_t)room);
+	u_strFromUTF8(wide, room, &n, s.at, (int32_t)s.n, &status);
+	UBreakIterator *it = ubrk_open(UBRK_CHARACTER, "", wide, n, &status);
+	while (U_SUCCESS(status) && (to = ubrk_next(it)) != UBRK_DONE) {
+		for (; from < to; from++) /* the second half of a pair has been counted */
+			at += wide[from] < 0x80                             ? 1
+			      : wide[from] < 0x800                          ? 2
+			      : wide[from] >= 0xdc00 && wide[from] < 0xe000 ? 0
+			      : wide[from] >= 0xd800 && wide[from] < 0xdc00 ? 4
+									    : 3;
+		ends[k++] = (uint32_t)(base + at);
+	}
+	if (it)
+		ubrk_close(it);
+	return k;
+}
+
+size_t ds_graphemes(ds_str text, uint32_t *ends, ds_arena *mem)
+{
+	size_t k = 0, at = 0;
+	while (at < text.n) {
+		ds_str left = { text.at + at, text.n - at };
+		size_t valid = ds_utf8_valid(left);
+		if (valid == 0)
+			ends[k++] = (uint32_t)++at;
+		else
+			k += add_graphemes((ds_str){ left.at, valid }, at, ends + k, mem);
+		at += valid;
+	}
+	return k;
+}
+
 uint32_t ds_char_lower(uint32_t c)
 {
 	return (uint32_t)u_tolower((UChar32)c);
@@ -91,8 +192,6 @@ static void map_case(ds_grow *out, const UCaseMap *map, case_fn *fn, ds_str s)
 		room = (size_t)n + 1;
 	}
 }
-
-enum { STRETCH = 1 << 20 };
 
 /* As much of valid text as is mapped at once: cut after a blank, so that a word is never cut. */
 static size_t stretch(ds_str s)

@@ -240,9 +240,9 @@ static void refused(const char *json, const char *why)
 #define PRE "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
 static void what_is_wrong_in_a_file_is_named_by_its_path(void **state)
 {
-	refused("{}", "pre_tokenizer is missing");
+	refused("{}", "model is missing");
 	refused("{" PRE "}", "model is missing");
-	refused("{" PRE ",\"model\":{\"type\":\"WordLevel\"}}", "model.type 'WordLevel'");
+	refused("{" PRE ",\"model\":{\"type\":\"WordLevel\"}}", "model.vocab is missing");
 	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"merges\":[]}}", "model.vocab is missing");
 	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}",
 		"model.merges is missing");
@@ -256,8 +256,12 @@ static void what_is_wrong_in_a_file_is_named_by_its_path(void **state)
 		"model.merges[0]: what it gives");
 	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[7]}}",
 		"model.merges[0]");
-	refused("{\"pre_tokenizer\":{\"type\":\"Metaspace\"}}", "pre_tokenizer.type 'Metaspace'");
-	refused("{" PRE ",\"normalizer\":{\"type\":\"Lowercase\"}}", "normalizer.type 'Lowercase'");
+	refused("{\"pre_tokenizer\":{\"type\":\"Meta\"}}", "pre_tokenizer.type 'Meta'");
+	refused("{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\"}"
+		","
+		"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a\"},\"behavior\":\"Removed\"}]}}",
+		"pre_tokenizer.pretokenizers[1].pattern: ");
+	refused("{" PRE ",\"normalizer\":{\"type\":\"Lower\"}}", "normalizer.type 'Lower'");
 	refused("{" PRE ",\"added_tokens\":[{\"id\":0,\"content\":\"x\"}],"
 		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
 		"added_tokens[0]: id 0 is 'a' already");

@@ -2,15 +2,19 @@
  * added.c - tokens that are found in the text before it is cut into pieces
  *
  * The longest that begins at a place wins, as in tokenizers' leftmost-longest automaton; candidates
- * are told apart by their first byte. Special ones count only where the caller asked for that.
+ * are told apart by their first byte. Special ones count only where the caller asked for that; like one
+ * that should stand alone and does not, they are passed over as a whole, which is the reference's way.
  */
 #include "text/tok/tok_impl.h"
 
 #include <stdlib.h>
 
-static int longer_first(const void *va, const void *vb)
+static int by_first_byte(const void *va, const void *vb)
 {
 	const tok_added *a = va, *b = vb;
+	uint8_t first_a = (uint8_t)a->content.at[0], first_b = (uint8_t)b->content.at[0];
+	if (first_a != first_b)
+		return first_a < first_b ? -1 : 1;
 	if (a->content.n != b->content.n)
 		return a->content.n > b->content.n ? -1 : 1;
 	return a->id < b->id ? -1 : a->id > b->id;
@@ -21,9 +25,12 @@ void added_build(ds_tok *t)
 	t->by_length = ds_arena_get(t->mem, (t->n_added + 1) * sizeof(*t->by_length));
 	if (t->n_added)
 		memcpy(t->by_length, t->added, t->n_added * sizeof(*t->by_length));
-	qsort(t->by_length, t->n_added, sizeof(*t->by_length), longer_first);
+	qsort(t->by_length, t->n_added, sizeof(*t->by_length), by_first_byte);
 	for (size_t i = 0; i < t->n_added; i++)
-		t->added_first[(uint8_t)t->added[i].content.at[0]] |= t->added[i].special ? 2 : 1;
+		t->added_at[(uint8_t)t->by_length[i].content.at[0] + 1] = (uint32_t)i + 1;
+	for (int b = 0; b < 256; b++)
+		if (t->added_at[b + 1] < t->added_at[b])
+			t->added_at[b + 1] = t->added_at[b];
 }
 
 /* The character that ends at p (n > 0 bytes before it are there). */
@@ -57,16 +64,13 @@ static bool stands_alone(const uint8_t *p, size_t n, size_t at, size_t len)
 	return at + len >= n || !word_char(ds_utf8_at(p + at + len, n - at - len, &k));
 }
 
-static const tok_added *match_at(
-	const ds_tok *t, const uint8_t *p, size_t n, size_t at, bool specials, bool normalized)
+/* The longest at p, special or not. */
+static const tok_added *match_at(const ds_tok *t, const uint8_t *p, size_t n, bool normalized)
 {
-	for (size_t i = 0; i < t->n_added; i++) {
+	for (uint32_t i = t->added_at[p[0]]; i < t->added_at[p[0] + 1]; i++) {
 		const tok_added *a = &t->by_length[i];
-		if ((a->special && !specials) || a->normalized != normalized ||
-			a->content.n > n - at)
-			continue;
-		if (memcmp(p + at, a->content.at, a->content.n) == 0 &&
-			(!a->single_word || stands_alone(p, n, at, a->content.n)))
+		if (a->normalized == normalized && a->content.n <= n &&
+			memcmp(p, a->content.at, a->content.n) == 0)
 			return a;
 	}
 	return NULL;
@@ -76,15 +80,25 @@ const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool spec
 	bool normalized, size_t *begin, size_t *end)
 {
 	const uint8_t *p = (const uint8_t *)text.at;
-	uint8_t wanted = specials ? 3 : 1;
 	const tok_added *a = NULL;
 	size_t at = from;
-	for (; at < text.n && !a; at++)
-		if (t->added_first[p[at]] & wanted)
-			a = match_at(t, p, text.n, at, specials, normalized);
+	while (at < text.n) {
+		a = t->added_at[p[at]] < t->added_at[p[at] + 1]
+			    ? match_at(t, p + at, text.n - at, normalized)
+			    : NULL;
+		if (!a) {
+			at++;
+			continue;
+		}
+		if ((specials || !a->special) &&
+			(!a->single_word || stands_alone(p, text.n, at, a->content.n)))
+			break;
+		at += a->content.n; /* found and not taken: nothing else is looked for in it */
+		a = NULL;
+	}
 	if (!a)
 		return NULL;
-	*begin = at - 1;
+	*begin = at;
 	*end = *begin + a->content.n;
 	for (unsigned len; a->rstrip && *end < text.n; *end += len)
 		if (!ds_cat_white(ds_utf8_cat(p + *end, text.n - *end, &len)))

@@ -269,6 +269,14 @@ static size_t merge_windows(
 	return written + a.n - a.first;
 }
 
+size_t bpe_ids(const ds_tok *t, bpe_mem *m, uint32_t *ids, size_t k)
+{
+	if (k <= SMALL)
+		return merge_small(t, NULL, k, ids);
+	reserve(m, k);
+	return merge_heap(t, m, ids, NULL, k);
+}
+
 static size_t merge_any(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
 {
 	size_t k = to_ids(t, p, n, out);

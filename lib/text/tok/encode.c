@@ -9,6 +9,7 @@
  * through in two passes, so that the slots are on their way from memory while keys are still made.
  * The tables have a fixed size: old words are overwritten.
  */
+#include "text/tok/chain.h"
 #include "text/tok/sentencepiece.h"
 #include "text/tok/wordpiece.h"
 #include "text/unicode.h"
@@ -45,6 +46,10 @@ struct ds_tok_scratch {
 	ds_arena *mem; /* of this text */
 	bpe_mem *bpe;
 	sp_mem *sp;
+	chain_mem *chain;
+	ds_arena *piece_mem; /* of a model, while it does a piece */
+	ds_rc rc;            /* of the chain: the first failure in this text */
+	ds_err err;
 	ds_scan scan;
 	uint32_t ends[DS_SCAN_PIECES];
 	uint64_t keys[DS_SCAN_PIECES][2];
@@ -78,6 +83,8 @@ ds_tok_scratch *ds_tok_scratch_new(const ds_tok *t)
 	s->wide = ds_mem_zero(sizeof(wide_slot) << (WIDE_BITS + 1));
 	s->bpe = bpe_mem_new();
 	s->sp = sp_mem_new();
+	s->chain = chain_mem_new(t);
+	s->piece_mem = ds_arena_new(1 << 12);
 	s->mem = ds_arena_new(1 << 12);
 	s->cap = 4096;
 	s->out = ds_mem_get(s->cap * sizeof(*s->out));
@@ -93,6 +100,8 @@ void ds_tok_scratch_free(ds_tok_scratch *s)
 	ds_mem_free(s->out);
 	bpe_mem_free(s->bpe);
 	sp_mem_free(s->sp);
+	chain_mem_free(s->chain);
+	ds_arena_free(s->piece_mem);
 	ds_arena_free(s->mem);
 	ds_mem_free(s);
 }
@@ -123,6 +132,10 @@ static size_t merge(const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t
 		out[0] = tok_lookup(t, (ds_str){ (const char *)p, n });
 		if (out[0] != DS_TOK_NONE)
 			return 1;
+	}
+	if (t->kind >= TOK_CHAIN_BPE) {
+		ds_arena_reset(s->piece_mem);
+		return chain_encode(t, s->piece_mem, s->bpe, (ds_str){ (const char *)p, n }, out);
 	}
 	return t->kind == TOK_WORDPIECE ? wp_piece(t, s->mem, p, n, out)
 					: bpe_piece(t, s->bpe, p, n, out);
@@ -299,9 +312,41 @@ static size_t encode_sentence(const ds_tok *t, ds_tok_scratch *s, ds_str text, s
 	return n_out + (t->sp->byte_fallback ? n : sp_join_unknown(t, out, n));
 }
 
-/* Normalized text without added tokens. */
-static size_t encode_stretch(const ds_tok *t, ds_tok_scratch *s, ds_str text, size_t n_out)
+/* Pieces as the chain cuts them, each by itself. */
+static size_t encode_chain(
+	const ds_tok *t, ds_tok_scratch *s, ds_str text, bool first, size_t n_out)
 {
+	const chain_piece *pieces;
+	size_t n = 0;
+	if (text.n == 0 || s->rc != DS_OK)
+		return n_out;
+	s->rc = chain_pieces(t, s->chain, text, first, s->mem, &pieces, &n, &s->err);
+	for (size_t i = 0; i < n && s->rc == DS_OK; i++) {
+		ds_str p = pieces[i].text;
+		uint32_t *out = room(s, n_out, p.n + 16);
+		n_out += encode_long(t, s, (const uint8_t *)p.at, p.n, out);
+	}
+	return n_out;
+}
+
+/* What the normalizer makes of text; *first stays only where it begins with the same character. */
+static ds_str normalized_text(const ds_tok *t, ds_tok_scratch *s, ds_str text, bool *first)
+{
+	bool moved = false;
+	if (!t->chain)
+		return t->nfc ? ds_nfc(text, s->mem) : text;
+	if (s->rc == DS_OK)
+		s->rc = chain_normalize(t, s->chain, text, s->mem, &text, &moved, &s->err);
+	*first = *first && !moved;
+	return text;
+}
+
+/* Normalized text without added tokens. */
+static size_t encode_stretch(
+	const ds_tok *t, ds_tok_scratch *s, ds_str text, bool first, size_t n_out)
+{
+	if (t->chain)
+		return encode_chain(t, s, text, first, n_out);
 	if (t->sp)
 		return encode_sentence(t, s, text, n_out);
 	if (text.n && t->prefix_space && text.at[0] != ' ') {
@@ -315,15 +360,18 @@ static size_t encode_stretch(const ds_tok *t, ds_tok_scratch *s, ds_str text, si
 
 /* Text around the added tokens that are looked for in it as it is, or (normalized) in what became of it. */
 static size_t encode_added(const ds_tok *t, ds_tok_scratch *s, ds_str text, bool specials,
-	bool normalized, size_t n_out)
+	bool normalized, bool first, size_t n_out)
 {
 	for (size_t from = 0, begin, end;; from = end) {
 		const tok_added *a = added_find(t, text, from, specials, normalized, &begin, &end);
 		ds_str part = { text.at + from, (a ? begin : text.n) - from };
-		if (!normalized)
-			part = t->nfc ? ds_nfc(part, s->mem) : part;
-		n_out = normalized ? encode_stretch(t, s, part, n_out)
-				   : encode_added(t, s, part, specials, true, n_out);
+		bool begins = first && from == 0;
+		if (normalized) {
+			n_out = encode_stretch(t, s, part, begins, n_out);
+		} else {
+			part = normalized_text(t, s, part, &begins);
+			n_out = encode_added(t, s, part, specials, true, begins, n_out);
+		}
 		if (!a)
 			return n_out;
 		n_out = put_id(s, n_out, a->id);
@@ -340,19 +388,24 @@ static size_t put_all(ds_tok_scratch *s, size_t n_out, const uint32_t *ids, size
 ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned flags,
 	const uint32_t **ids, size_t *n, ds_err *e)
 {
-	bool specials = flags & DS_TOK_SPECIALS, add = flags & DS_TOK_ADD_SPECIAL;
+	bool specials = flags & DS_TOK_SPECIALS, add = flags & DS_TOK_ADD_SPECIAL, first = true;
 	size_t k = 0;
 	if (text.n > UINT32_MAX - 64)
 		return ds_fail(e, DS_BAD, "a text of %zu bytes, the limit is 4294967231", text.n);
 	ds_arena_reset(s->mem);
+	s->rc = DS_OK;
 	if (add)
 		k = put_all(s, k, t->post.before, t->post.n_before);
 	if (specials || t->any_plain_added)
-		k = encode_added(t, s, text, specials, false, k);
+		k = encode_added(t, s, text, specials, false, true, k);
 	else
-		k = encode_stretch(t, s, t->nfc ? ds_nfc(text, s->mem) : text, k);
+		k = encode_stretch(t, s, normalized_text(t, s, text, &first), first, k);
 	if (add)
 		k = put_all(s, k, t->post.after, t->post.n_after);
+	if (s->rc != DS_OK) {
+		*e = s->err;
+		return s->rc;
+	}
 	*ids = s->out;
 	*n = k;
 	return DS_OK;

@@ -1,12 +1,13 @@
 /*
- * hf_read.c - tokenizer.json of Hugging Face's tokenizers: byte-level BPE and WordPiece
+ * hf_read.c - tokenizer.json of Hugging Face's tokenizers: vocabulary, merges, added tokens
  *
- * What is not known is refused by its path in the JSON, never passed over: a component that is left
- * out would give other ids. A BPE's vocabulary and merges are spelled in GPT-2's byte
- * characters.
+ * Byte-level BPE with a known pattern and BERT's WordPiece have fast paths (read_fast); all else
+ * becomes a chain of steps (chain.h). What is not known is refused by its path in the JSON, never passed
+ * over: a component that is left out would give other ids. A byte-level BPE's vocabulary and merges are
+ * spelled in GPT-2's byte characters.
  */
-#include "record/json.h"
-#include "text/tok/tok_impl.h"
+#include "text/tok/chain.h"
+#include "text/tok/hf.h"
 
 #include <stdio.h>
 
@@ -28,7 +29,7 @@ static ds_rc unknown_type(const char *path, ds_str type, ds_err *e)
 	return ds_fail(e, DS_BAD, "%s.type '%.*s' is not supported", path, DS_FMT(type));
 }
 
-static ds_rc read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
+ds_rc hf_read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
 {
 	const ds_json *vocab = ds_json_get(model, "vocab");
 	DS_TRY(want(vocab, DS_J_OBJ, "model.vocab", "an object", e));
@@ -53,7 +54,7 @@ static ds_rc read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
 static ds_rc merge_half(
 	const ds_tok *t, ds_str s, char *out, size_t *n, uint32_t *id, size_t i, ds_err *e)
 {
-	if (!tok_unspell(s, out, n)) {
+	if (t->kind != TOK_BPE || !tok_unspell(s, out, n)) {
 		*n = s.n;
 		memcpy(out, s.at, s.n);
 	}
@@ -87,6 +88,11 @@ static ds_rc read_merge(ds_tok *t, const ds_json *m, size_t i, ds_buf *mem, ds_e
 	ds_buf_reserve(mem, left.n + right.n);
 	DS_TRY(merge_half(t, left, mem->at, &na, &a, i, e));
 	DS_TRY(merge_half(t, right, mem->at + na, &nb, &b, i, e));
+	ds_str prefix = t->chain ? t->chain->prefix : (ds_str){ "", 0 };
+	if (prefix.n && nb >= prefix.n) { /* what is within a word loses its prefix */
+		nb -= prefix.n;
+		memmove(mem->at + na, mem->at + na + prefix.n, nb);
+	}
 	uint32_t id = tok_lookup(t, (ds_str){ mem->at, na + nb });
 	if (id == DS_TOK_NONE)
 		return ds_fail(
@@ -95,7 +101,7 @@ static ds_rc read_merge(ds_tok *t, const ds_json *m, size_t i, ds_buf *mem, ds_e
 	return DS_OK;
 }
 
-static ds_rc read_merges(ds_tok *t, const ds_json *model, ds_err *e)
+ds_rc hf_read_merges(ds_tok *t, const ds_json *model, ds_err *e)
 {
 	const ds_json *merges = ds_json_get(model, "merges");
 	DS_TRY(want(merges, DS_J_ARR, "model.merges", "an array", e));
@@ -120,7 +126,7 @@ static ds_rc read_wordpiece(ds_tok *t, const ds_json *model, ds_err *e)
 		return ds_fail(e, DS_BAD, "model.max_input_chars_per_word is not 1 to %d", 1 << 20);
 	t->kind = TOK_WORDPIECE;
 	t->max_chars = (uint32_t)max;
-	DS_TRY(read_vocab(t, model, e));
+	DS_TRY(hf_read_vocab(t, model, e));
 	t->special[DS_TOK_UNK] = tok_lookup(t, unk);
 	if (t->special[DS_TOK_UNK] == DS_TOK_NONE)
 		return ds_fail(
@@ -155,8 +161,8 @@ static ds_rc read_model(ds_tok *t, const ds_json *root, ds_err *e)
 			return ds_fail(e, DS_BAD, "model.%s is not supported", *k);
 	t->kind = TOK_BPE;
 	t->whole = ds_json_flag(model, "ignore_merges", false);
-	DS_TRY(read_vocab(t, model, e));
-	DS_TRY(read_merges(t, model, e));
+	DS_TRY(hf_read_vocab(t, model, e));
+	DS_TRY(hf_read_merges(t, model, e));
 	ds_str unk = ds_json_text(model, "unk_token", "");
 	if (unk.n)
 		t->special[DS_TOK_UNK] = tok_lookup(t, unk);
@@ -299,93 +305,6 @@ static ds_rc read_pre_tokenizer(ds_tok *t, const ds_json *root, ds_err *e)
 			  : ds_fail(e, DS_BAD, "pre_tokenizer: without ByteLevel is not supported");
 }
 
-/* The ids of special token `name` of a template. */
-static ds_rc template_ids(const ds_json *post, ds_str name, const char *path, uint32_t **ids,
-	size_t *n, ds_arena *mem, const ds_tok *t, ds_err *e)
-{
-	const ds_json *specials = ds_json_get(post, "special_tokens"), *s = NULL;
-	for (const ds_json *k = specials ? specials->first : NULL; k; k = k->next)
-		if (ds_str_eq(k->key, name))
-			s = ds_json_get(k, "ids");
-	if (!s || s->kind != DS_J_ARR)
-		return ds_fail(
-			e, DS_BAD, "%s.special_tokens['%.*s'].ids is missing", path, DS_FMT(name));
-	uint32_t *all = ds_arena_get(mem, (*n + s->n) * sizeof(**ids));
-	if (*n)
-		memcpy(all, *ids, *n * sizeof(*all));
-	*ids = all;
-	for (const ds_json *k = s->first; k; k = k->next) {
-		if (k->kind != DS_J_I64 || k->i < 0 || k->i >= t->n_ids)
-			return ds_fail(e, DS_BAD,
-				"%s.special_tokens['%.*s'].ids: not in the vocabulary", path,
-				DS_FMT(name));
-		all[(*n)++] = (uint32_t)k->i;
-	}
-	return DS_OK;
-}
-
-static ds_rc read_template(ds_tok *t, const ds_json *post, const char *path, ds_err *e)
-{
-	const ds_json *single = ds_json_get(post, "single");
-	bool after = false;
-	if (!single || single->kind != DS_J_ARR)
-		return ds_fail(e, DS_BAD, "%s.single is not an array", path);
-	for (const ds_json *k = single->first; k; k = k->next) {
-		const ds_json *s = ds_json_get(k, "SpecialToken");
-		if (!s) {
-			after = true;
-			continue;
-		}
-		DS_TRY(template_ids(post, ds_json_text(s, "id", ""), path,
-			after ? &t->post.after : &t->post.before,
-			after ? &t->post.n_after : &t->post.n_before, t->mem, t, e));
-	}
-	return DS_OK;
-}
-
-/* {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]} */
-static ds_rc read_bert_processing(ds_tok *t, const ds_json *post, const char *path, ds_err *e)
-{
-	static const char *const keys[] = { "cls", "sep" };
-	uint32_t *ids = ds_arena_get(t->mem, 2 * sizeof(*ids));
-	for (int i = 0; i < 2; i++) {
-		const ds_json *v = ds_json_get(post, keys[i]), *id = NULL;
-		if (v && v->kind == DS_J_ARR && v->n == 2)
-			id = v->first->next;
-		if (!id || id->kind != DS_J_I64 || id->i < 0 || id->i >= t->n_ids)
-			return ds_fail(e, DS_BAD, "%s.%s is not a token and its id", path, keys[i]);
-		ids[i] = (uint32_t)id->i;
-	}
-	t->post = (tok_template){ .before = ids, .n_before = 1, .after = ids + 1, .n_after = 1 };
-	return DS_OK;
-}
-
-static ds_rc read_post(ds_tok *t, const ds_json *root, ds_err *e)
-{
-	const ds_json *p = ds_json_get(root, "post_processor"), *list = NULL;
-	if (is_null(p))
-		return DS_OK;
-	bool sequence = ds_str_is(ds_json_text(p, "type", ""), "Sequence");
-	if (sequence) {
-		list = ds_json_get(p, "processors");
-		DS_TRY(want(list, DS_J_ARR, "post_processor.processors", "an array", e));
-	}
-	size_t i = 0;
-	for (const ds_json *k = sequence ? list->first : p; k; k = sequence ? k->next : NULL, i++) {
-		char path[64] = "post_processor";
-		if (sequence)
-			snprintf(path, sizeof(path), "post_processor.processors[%zu]", i);
-		ds_str type = ds_json_text(k, "type", "");
-		if (ds_str_is(type, "TemplateProcessing"))
-			DS_TRY(read_template(t, k, path, e));
-		else if (ds_str_is(type, "BertProcessing"))
-			DS_TRY(read_bert_processing(t, k, path, e));
-		else if (!ds_str_is(type, "ByteLevel"))
-			return unknown_type(path, type, e);
-	}
-	return DS_OK;
-}
-
 static ds_rc read_decoder(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *d = ds_json_get(root, "decoder");
@@ -398,16 +317,56 @@ static ds_rc read_decoder(ds_tok *t, const ds_json *root, ds_err *e)
 		       : unknown_type("decoder", type, e);
 }
 
+static ds_rc read_fast(ds_tok *t, const ds_json *root, ds_err *e)
+{
+	DS_TRY(read_normalizer(t, root, e));
+	DS_TRY(read_pre_tokenizer(t, root, e));
+	DS_TRY(read_model(t, root, e));
+	return read_decoder(t, root, e);
+}
+
+/* An added token that is looked for in what the normalizer makes of the text. */
+static bool any_normalized(const ds_json *root)
+{
+	const ds_json *list = ds_json_get(root, "added_tokens");
+	for (const ds_json *a = list ? list->first : NULL; a; a = a->next)
+		if (ds_json_flag(a, "normalized", true))
+			return true;
+	return false;
+}
+
+/* Whether read_fast knows all of it: tried on a tokenizer without a vocabulary. */
+static bool is_fast(const ds_json *root)
+{
+	DS_AUTO(ds_tok) t = tok_new("");
+	ds_err e;
+	const ds_json *model = ds_json_get(root, "model"), *d = ds_json_get(root, "decoder");
+	ds_str type = ds_json_text(model, "type", "BPE");
+	if (read_normalizer(t, root, &e) != DS_OK || read_pre_tokenizer(t, root, &e) != DS_OK)
+		return false;
+	bool words = ds_str_is(type, "WordPiece");
+	if (t->pattern->words != words || (!words && !ds_str_is(type, "BPE")))
+		return false;
+	if (words && (t->nfc || any_normalized(root)))
+		return false;
+	if (words && !ds_str_is(ds_json_text(model, "continuing_subword_prefix", "##"), "##"))
+		return false;
+	if (!is_null(d) &&
+		!ds_str_is(ds_json_text(d, "type", ""), words ? "WordPiece" : "ByteLevel"))
+		return false;
+	if (words && (is_null(d) || !ds_str_is(ds_json_text(d, "prefix", "##"), "##")))
+		return false;
+	return words || hf_plain_bytes(model);
+}
+
 ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	const ds_json *root;
 	DS_TRY(ds_json_parse(&root, mem, json, e));
 	DS_TRY(want(root, DS_J_OBJ, "the file", "an object", e));
-	DS_TRY(read_normalizer(t, root, e));
-	DS_TRY(read_pre_tokenizer(t, root, e));
-	DS_TRY(read_model(t, root, e));
+	DS_TRY(is_fast(root) ? read_fast(t, root, e) : hf_read_chain(t, root, e));
 	DS_TRY(read_added(t, root, e));
-	DS_TRY(read_post(t, root, e));
-	return read_decoder(t, root, e);
+	DS_TRY(hf_read_post(t, root, e));
+	return t->chain ? hf_settle_added(t, e) : DS_OK;
 }

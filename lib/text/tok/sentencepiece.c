@@ -72,6 +72,26 @@ static size_t longest_key(const struct tok_sp *sp, const uint8_t *p, size_t n, d
 	return found;
 }
 
+bool sp_shortest_key(const struct tok_sp *sp, ds_str s, ds_str *to)
+{
+	size_t at = sp->n_map ? offset(unit(sp, 0)) : 0;
+	for (size_t i = 0; i < s.n && sp->n_map; i++) {
+		at ^= (uint8_t)s.at[i];
+		uint32_t u = unit(sp, at);
+		if (at >= sp->n_map || (u & (1u << 31 | 0xff)) != (uint8_t)s.at[i])
+			return false;
+		at ^= offset(u);
+		if (!(u >> 8 & 1))
+			continue;
+		uint32_t value = unit(sp, at) & ~(1u << 31);
+		if (value >= sp->strings.n)
+			return false;
+		*to = ds_str_of(sp->strings.at + value);
+		return true;
+	}
+	return false;
+}
+
 /* One step of normalizing: how many bytes, and what they become. */
 static size_t step(const struct tok_sp *sp, const uint8_t *p, size_t n, ds_str *to)
 {
@@ -139,7 +159,7 @@ static size_t char_bytes(uint8_t lead)
 	return lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-static uint32_t child(const struct tok_sp *sp, uint32_t node, uint8_t byte)
+uint32_t sp_child(const struct tok_sp *sp, uint32_t node, uint8_t byte)
 {
 	if (node == 0)
 		return sp->root[byte];
@@ -168,7 +188,7 @@ static void extend(const ds_tok *t, best *path, ds_str text, size_t at)
 		len = text.n - at;
 	uint32_t node = 0;
 	for (size_t i = at; i < text.n; i++) {
-		node = child(sp, node, (uint8_t)text.at[i]);
+		node = sp_child(sp, node, (uint8_t)text.at[i]);
 		if (node == 0)
 			break;
 		uint32_t id = sp->trie[node].id;

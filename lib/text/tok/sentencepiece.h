@@ -38,6 +38,13 @@ void sp_mem_free(sp_mem *m);
 ds_str sp_normalize(const ds_tok *t, sp_mem *m, ds_str text);
 /* Unigram: the best path's ids; at most one a byte. */
 size_t sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out);
+/* The children of a node and what they are: made of the pieces by settle, or by chain_model.c. */
+uint32_t sp_child(const struct tok_sp *sp, uint32_t node, uint8_t byte);
+void sp_make_trie(const ds_tok *t, struct tok_sp *sp);
+/* A charsmap as files carry it: a double array and strings. */
+DS_MUST ds_rc sp_read_map(struct tok_sp *sp, ds_str bytes, ds_err *e);
+/* What the shortest key of the map at the front of s becomes. */
+bool sp_shortest_key(const struct tok_sp *sp, ds_str s, ds_str *to);
 /* Neighbouring unknown ids become one. */
 size_t sp_join_unknown(const ds_tok *t, uint32_t *ids, size_t n);
 DS_MUST ds_rc sp_decode(

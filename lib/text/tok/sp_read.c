@@ -151,6 +151,20 @@ static void read_trainer(reading *r, ds_str bytes, ds_cur *all)
 	all->failed |= !ds_cur_ok(&c);
 }
 
+ds_rc sp_read_map(struct tok_sp *sp, ds_str bytes, ds_err *e)
+{
+	ds_cur m = ds_cur_of(bytes.at, bytes.n);
+	uint32_t n = ds_cur_u32(&m);
+	ds_str units = ds_cur_bytes(&m, n);
+	sp->strings = ds_cur_bytes(&m, ds_cur_left(&m));
+	sp->map = (const uint8_t *)units.at;
+	sp->n_map = units.n / 4;
+	if (!ds_cur_ok(&m) || n % 4 != 0 || sp->strings.n == 0 ||
+		sp->strings.at[sp->strings.n - 1] != 0)
+		return ds_fail(e, DS_BAD, "the precompiled map of characters is damaged");
+	return DS_OK;
+}
+
 static void read_normalizer(reading *r, ds_str bytes, ds_cur *all)
 {
 	struct tok_sp *sp = r->t->sp;
@@ -158,14 +172,8 @@ static void read_normalizer(reading *r, ds_str bytes, ds_cur *all)
 	field f;
 	while (next_field(&c, &f)) {
 		if (f.number == 2 && f.bytes.n) {
-			ds_cur m = ds_cur_of(f.bytes.at, f.bytes.n);
-			uint32_t n = ds_cur_u32(&m);
-			ds_str units = ds_cur_bytes(&m, n);
-			sp->strings = ds_cur_bytes(&m, ds_cur_left(&m));
-			sp->map = (const uint8_t *)units.at;
-			sp->n_map = units.n / 4;
-			all->failed |= !ds_cur_ok(&m) || n % 4 != 0 || sp->strings.n == 0 ||
-				       sp->strings.at[sp->strings.n - 1] != 0;
+			ds_err e;
+			all->failed |= sp_read_map(sp, f.bytes, &e) != DS_OK;
 		} else if (f.number == 3) {
 			sp->dummy_prefix = f.value;
 		} else if (f.number == 4) {
@@ -245,18 +253,18 @@ typedef struct {
 } branch;
 
 /* The trie, level by level, out of the sorted pieces. */
-static void make_trie(ds_tok *t)
+void sp_make_trie(const ds_tok *t, struct tok_sp *sp)
 {
 	uint32_t *order = ds_arena_get(t->mem, t->n_ids * sizeof(*order)), n = 0, n_nodes = 1;
 	for (uint32_t id = 0; id < t->n_ids; id++)
-		if (t->flags[id] == TOK_HAS)
+		if (t->flags[id] == TOK_HAS && tok_lookup(t, t->bytes[id]) == id)
 			order[n++] = id;
 	qsort_r(order, n, sizeof(*order), by_bytes, t->bytes);
 	size_t most = 1;
 	for (uint32_t i = 0; i < n; i++)
 		most += t->bytes[order[i]].n -
 			(i ? shared(t->bytes[order[i - 1]], t->bytes[order[i]]) : 0);
-	sp_node *nodes = t->sp->trie = ds_arena_zero(t->mem, most * sizeof(*nodes));
+	sp_node *nodes = sp->trie = ds_arena_zero(t->mem, most * sizeof(*nodes));
 	branch *todo = ds_mem_get(most * sizeof(*todo));
 	size_t n_todo = 1;
 	todo[0] = (branch){ 0, 0, n, 0 };
@@ -273,7 +281,7 @@ static void make_trie(ds_tok *t)
 			while (hi < b.hi && (uint8_t)t->bytes[order[hi]].at[b.depth] == byte)
 				hi++;
 			if (b.node == 0)
-				t->sp->root[byte] = n_nodes;
+				sp->root[byte] = n_nodes;
 			nodes[n_nodes].byte = byte;
 			todo[n_todo++] = (branch){ n_nodes++, lo, hi, b.depth + 1 };
 			nodes[b.node].n++;
@@ -315,7 +323,7 @@ static ds_rc settle(reading *r, ds_err *e)
 		return ds_fail(e, DS_BAD, "model type %llu is neither BPE nor Unigram",
 			(unsigned long long)r->model_type);
 	t->kind = TOK_UNIGRAM;
-	make_trie(t);
+	sp_make_trie(t, t->sp);
 	return DS_OK;
 }
 

@@ -1,6 +1,7 @@
 /*
  * tok.c - ids and their bytes, merges, special tokens, identity: what every tokenizer has
  */
+#include "text/tok/chain.h"
 #include "text/tok/sentencepiece.h"
 #include "text/tok/wordpiece.h"
 
@@ -328,6 +329,7 @@ void ds_tok_close(ds_tok *t)
 	ds_mem_free(t->pair_rank);
 	if (t->sp)
 		ds_mem_free(t->sp->score);
+	chain_free(t);
 	ds_mem_free(t->merges);
 	ds_mem_free(t->byte_pairs);
 	ds_mem_free(t->crossed);
@@ -427,9 +429,10 @@ void tok_build_find(ds_tok *t)
 		while (t->find[at] != DS_TOK_NONE &&
 			!ds_str_eq(t->bytes[t->find[at]], t->bytes[id]))
 			at = (at + 1) & t->find_mask;
-		if (t->find[at] == DS_TOK_NONE || t->kind == TOK_WORDPIECE)
+		if (t->find[at] == DS_TOK_NONE || t->kind == TOK_WORDPIECE ||
+			t->kind == TOK_CHAIN_UNIGRAM)
 			t->find[at] =
-				id; /* of a token that vocab.txt has twice the last counts, as everywhere */
+				id; /* of a token that a file has twice the last counts, as everywhere */
 	}
 }
 
@@ -502,6 +505,8 @@ void tok_identify(ds_tok *t)
 		add_text(h, (ds_str){ (const char *)sp->map, 4 * sp->n_map });
 		add_text(h, sp->strings);
 	}
+	if (t->chain)
+		ds_hasher_add(h, &t->chain->hash, sizeof(t->chain->hash));
 	t->identity = ds_hasher_get128(h);
 }
 
@@ -526,7 +531,7 @@ static void name_specials(ds_tok *t)
 		for (int i = 0; i < 7 && special_names[kind][i] && t->special[kind] == DS_TOK_NONE;
 			i++)
 			for (size_t k = 0; k < t->n_added; k++)
-				if (ds_str_is(t->added[k].content, special_names[kind][i]))
+				if (ds_str_is(t->bytes[t->added[k].id], special_names[kind][i]))
 					t->special[kind] = t->added[k].id;
 }
 
@@ -539,9 +544,10 @@ ds_rc tok_finish(ds_tok *t, ds_err *e)
 			t->byte_id[(uint8_t)t->bytes[id].at[0]] = id;
 	for (uint32_t id = 0; id < t->n_ids; id++)
 		t->longest = t->bytes[id].n > t->longest ? t->bytes[id].n : t->longest;
-	if (t->kind == TOK_BPE || t->kind == TOK_SP_BPE) {
+	if (t->kind == TOK_BPE || t->kind == TOK_SP_BPE || t->kind == TOK_CHAIN_BPE) {
 		build_merges(t);
-		cuts_build(t);
+		if (!t->chain || t->chain->bounded)
+			cuts_build(t);
 	}
 	added_build(t);
 	name_specials(t);
@@ -564,7 +570,7 @@ uint32_t ds_tok_special(const ds_tok *t, ds_tok_special_kind kind)
 uint32_t ds_tok_find(const ds_tok *t, ds_str name)
 {
 	for (size_t i = 0; i < t->n_added; i++)
-		if (ds_str_eq(t->added[i].content, name))
+		if (ds_str_eq(t->bytes[t->added[i].id], name))
 			return t->added[i].id;
 	return tok_lookup(t, name);
 }
@@ -586,7 +592,8 @@ ds_h128 ds_tok_identity(const ds_tok *t)
 
 const char *ds_tok_model(const ds_tok *t)
 {
-	static const char *const names[] = { "bpe", "wordpiece", "sentencepiece-bpe", "unigram" };
+	static const char *const names[] = { "bpe", "wordpiece", "sentencepiece-bpe", "unigram",
+		"bpe", "wordpiece", "unigram", "wordlevel" };
 	return names[t->kind];
 }
 
@@ -605,6 +612,8 @@ ds_rc ds_tok_decode(
 {
 	if (t->sp)
 		return sp_decode(t, ids, n, skip_special, out, e);
+	if (t->chain && !chain_joins(t))
+		return chain_decode(t, ids, n, skip_special, out, e);
 	if (t->kind == TOK_WORDPIECE)
 		return wp_decode(t, ids, n, skip_special, out, e);
 	ds_buf_reserve(out, n * 4);

@@ -12,7 +12,16 @@
 #include "text/tok/scan.h"
 #include "text/tok/tok.h"
 
-typedef enum { TOK_BPE, TOK_WORDPIECE, TOK_SP_BPE, TOK_UNIGRAM } tok_kind;
+typedef enum {
+	TOK_BPE,
+	TOK_WORDPIECE,
+	TOK_SP_BPE,
+	TOK_UNIGRAM,
+	TOK_CHAIN_BPE, /* of characters; this and what follows: see chain.h */
+	TOK_CHAIN_WORDPIECE,
+	TOK_CHAIN_UNIGRAM,
+	TOK_CHAIN_WORDS,
+} tok_kind;
 
 typedef enum {                /* how the file was written; the numbers are in optional blocks */
 	TOK_FILE_COMPACT = 0, /* compact.c; the built-in one */
@@ -58,15 +67,16 @@ struct ds_tok {
 	bool asked_nfc; /* by option, not by the file */
 	bool whole;     /* a piece that is a token is not merged (ignore_merges, rank files) */
 	tok_template post;
-	struct tok_sp *sp;  /* sentencepiece.h; NULL for others */
-	tok_bert bert;      /* wordpiece.c */
-	uint32_t max_chars; /* longer words are unknown */
-	size_t longest;     /* bytes of the longest token */
+	struct tok_sp *sp;       /* sentencepiece.h; NULL for others */
+	struct tok_chain *chain; /* chain.h; NULL: the fast path does all */
+	tok_bert bert;           /* wordpiece.c */
+	uint32_t max_chars;      /* longer words are unknown */
+	size_t longest;          /* bytes of the longest token */
 	tok_added *added;
 	size_t n_added, cap_added;
-	bool any_plain_added;     /* added tokens that are not special: always looked for */
-	tok_added *by_length;     /* the same, longest first */
-	uint8_t added_first[256]; /* by first byte: 1 plain ones, 2 special ones */
+	bool any_plain_added;   /* added tokens that are not special: always looked for */
+	tok_added *by_length;   /* the same by first byte, the longest first */
+	uint32_t added_at[257]; /* where those of a first byte begin in it */
 
 	ds_str *bytes; /* by id */
 	uint8_t *flags;
@@ -116,6 +126,8 @@ static inline const tok_merge *tok_merge_of(const ds_tok *t, uint32_t left, uint
 typedef struct bpe_mem bpe_mem;
 bpe_mem *bpe_mem_new(void);
 void bpe_mem_free(bpe_mem *m);
+/* ids in place, whatever made them; there are k. */
+size_t bpe_ids(const ds_tok *t, bpe_mem *m, uint32_t *ids, size_t k);
 size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out);
 
 /* added.c: the first added token at or after `from`, and what it takes of the text; NULL: none. */

@@ -86,7 +86,7 @@ static void add_char(char **w, uint32_t c)
 }
 
 /* Controls out, white space to spaces, spaces around Chinese characters. */
-static ds_str clean(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n)
+static ds_str clean(const tok_bert *b, ds_arena *mem, const uint8_t *p, size_t n)
 {
 	char *out = ds_arena_bytes(mem, 3 * n + 1), *w = out;
 	unsigned len;
@@ -96,14 +96,14 @@ static ds_str clean(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n)
 			continue; /* a text for the reference has U+FFFD there, and it takes that away */
 		ds_cat k = ds_cat_of(c);
 		bool white = c == '\t' || c == '\n' || c == '\r';
-		if (t->bert.clean && !white &&
+		if (b->clean && !white &&
 			(c == 0 || c == 0xfffd || k == DS_CAT_CC || k == DS_CAT_CF ||
 				k == DS_CAT_CO ||
 				(c < 0x100 && k == DS_CAT_BLANK && c != ' ' && c != 0xa0)))
 			continue;
-		if (t->bert.clean && ds_cat_white(k))
+		if (b->clean && ds_cat_white(k))
 			c = ' ';
-		bool apart = t->bert.chinese && wp_is_chinese(c);
+		bool apart = b->chinese && wp_is_chinese(c);
 		if (apart)
 			*w++ = ' ';
 		add_char(&w, c);
@@ -129,7 +129,7 @@ static ds_str strip(ds_arena *mem, ds_str s)
 	return (ds_str){ out, (size_t)(w - out) };
 }
 
-static ds_str lower(ds_arena *mem, ds_str s)
+ds_str wp_lower(ds_arena *mem, ds_str s)
 {
 	char *out = ds_arena_bytes(mem, 2 * s.n + 1), *w = out;
 	unsigned len;
@@ -140,6 +140,14 @@ static ds_str lower(ds_arena *mem, ds_str s)
 			add_char(&w, 0x307);
 	}
 	return (ds_str){ out, (size_t)(w - out) };
+}
+
+ds_str wp_normalize(const tok_bert *b, ds_arena *mem, ds_str text)
+{
+	ds_str s = clean(b, mem, (const uint8_t *)text.at, text.n);
+	if (b->strip)
+		s = strip(mem, s);
+	return b->lower ? wp_lower(mem, s) : s;
 }
 
 /* ASCII without controls, the usual piece: true, and the word is in buf. */
@@ -159,18 +167,14 @@ size_t wp_piece(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n, uint
 	char small[PREFIX + 64];
 	if (n <= 64 && plain(t, p, n, small + PREFIX))
 		return words(t, small + PREFIX, n, out);
-	ds_str s = clean(t, mem, p, n);
-	if (t->bert.strip)
-		s = strip(mem, s);
-	if (t->bert.lower)
-		s = lower(mem, s);
+	ds_str s = wp_normalize(&t->bert, mem, (ds_str){ (const char *)p, n });
 	char *text = ds_arena_bytes(mem, PREFIX + s.n + 1);
 	memcpy(text + PREFIX, s.at, s.n);
 	return words(t, text + PREFIX, s.n, out);
 }
 
 /* What the reference's decoder puts without a space before it. */
-static bool clings(ds_str s)
+bool wp_clings(ds_str s)
 {
 	static const char *const list[] = { ".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re" };
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
@@ -191,7 +195,7 @@ ds_rc wp_decode(
 			continue;
 		if (!first && s.n > PREFIX && memcmp(s.at, prefix, PREFIX) == 0)
 			s = (ds_str){ s.at + PREFIX, s.n - PREFIX };
-		else if (!first && !(t->bert.cleanup && clings(s)))
+		else if (!first && !(t->bert.cleanup && wp_clings(s)))
 			ds_buf_add_byte(out, ' ');
 		ds_buf_add_str(out, s);
 		first = false;

@@ -32,6 +32,11 @@ static inline bool wp_is_chinese(uint32_t c)
 	       (c >= 0x2b920 && c <= 0x2ceaf) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
+/* What BertNormalizer makes of a text, and its lower-casing alone: character by character. */
+ds_str wp_normalize(const tok_bert *b, ds_arena *mem, ds_str text);
+ds_str wp_lower(ds_arena *mem, ds_str text);
+/* What the WordPiece decoder's clean-up takes out of a token. */
+bool wp_clings(ds_str s);
 /* The ids of one piece; at most one for each of its bytes. */
 size_t wp_piece(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n, uint32_t *out);
 DS_MUST ds_rc wp_decode(

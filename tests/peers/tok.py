@@ -1,0 +1,217 @@
+"""What tests/peers/tok.sh runs: random and adversarial texts through dstok and through tokenizers, ids and text."""
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import trainers
+
+rng = random.Random(int(sys.argv[1]))
+folder = tempfile.mkdtemp()
+failed = done = 0
+
+ALPHABETS = ["abcdefghijklmnopqrstuvwxyz ABC", "the and ing 's 'LL'Re don't", " \t\n\r\u00a0\u2003\u3000\x85\u2028\x0b",
+             "0123456789\u0664\u00b2\u216b\u00bd", ".,;:!?-_()[]{}<>/\\'\"#@*&%$+=~^`|",
+             "\u4e2d\u6587\u5b57\u65e5\u672c\u8a9e\u306e\u3092\u30ab\u30bf\u30fb\u3002\uff0c\u9fa6\u3400",
+             "\u00e9\u00df\u0130\u017f\u00c5\u0301\u0327\u0308\u0430\u0431\u0416\u03a3\u03c3\u03c2",
+             "\u0915\u094d\u0937\u093f\u0e01\u0e33\u0e34\u0627\u064e\u05d0\uac00\u1100\u1161\u11a8\ufb01\u2460\uff21\uff5e",
+             "\U0001f600\U0001f1e9\U0001f1ea\u200d\ufe0f\U0001f3fd\U00020000\ufffd\u200b\ufeff\u00ad\u0001\u007f\u2581",
+             "<s></s><unk>[CLS][SEP][MASK]<|endoftext|>##<0x41>"]
+WORDS = []
+
+
+def text():
+    kind = rng.random()
+    if kind < .25 and WORDS:
+        return " ".join(rng.choice(WORDS) for _ in range(rng.randrange(1, 12)))
+    out = []
+    for _ in range(rng.randrange(1, 8)):
+        a = rng.choice(ALPHABETS)
+        out.append("".join(rng.choice(a) for _ in range(rng.randrange(1, 9))))
+        if rng.random() < .2:
+            out.append(rng.choice(a) * rng.randrange(1, 40))
+        if rng.random() < .15:
+            out.append(rng.choice(["<s>", "</s>", "<unk>", "[MASK]", " [CLS] ", "<|eot|>", "foo", " bar ", "<0x0A>"]))
+        if rng.random() < .3:
+            out.append(" ")
+    s = "".join(out)
+    return s if s.strip("\n") else "x"
+
+
+def run(args, data):
+    p = subprocess.run(["dstok", *args], input=data, capture_output=True)
+    return p.returncode, p.stdout, p.stderr.decode(errors="replace").strip()
+
+
+def check(name, tok, n=400, decode=True, options=()):
+    """tok: tokenizers' own object, or a path that both read."""
+    global failed, done
+    path = os.path.join(folder, "t.json")
+    if isinstance(tok, str):
+        path, tok = tok, Tokenizer.from_file(tok)
+    else:
+        tok.save(path)
+        tok = Tokenizer.from_file(path)
+    tok.no_truncation()
+    tok.no_padding()
+    texts = [text() for _ in range(n)]
+    data = "".join(json.dumps({"text": t}) + "\n" for t in texts).encode()
+    bad = None
+    for special in (True, False):
+        tok.encode_special_tokens = not special
+        rc, out, err = run(["encode", "-q", "-t", path, "--from", "jsonl", "--to", "jsonl", "--add-special",
+                            *(["--specials"] if special else []), *options], data)
+        if rc:
+            bad = f"exit {rc}: {err}"
+            break
+        rows = [json.loads(line)["tokens"] for line in out.splitlines()]
+        for t, mine in zip(texts, rows):
+            want = tok.encode(t, add_special_tokens=True).ids
+            if want != mine and not bad:
+                bad = f"{t!r}\n#   wants {want}\n#   has   {mine}\n#   {tok.encode(t).tokens}"
+        if decode and special and not bad:
+            ids = [[rng.randrange(tok.get_vocab_size()) for _ in range(rng.randrange(1, 9))] for _ in range(200)]
+            ids = [r for r in ids + rows if r and all(tok.id_to_token(i) is not None for i in r)]
+            data2 = "".join(json.dumps({"tokens": r}) + "\n" for r in ids).encode()
+            rc, out, err = run(["decode", "-q", "-t", path, "--from", "jsonl", "--to", "jsonl"], data2)
+            got = [json.loads(line).get("text", "") for line in out.splitlines()]
+            if rc or len(got) != len(ids):
+                bad = f"decode: exit {rc}: {err}"
+            for r, g in zip(ids, got):
+                want = tok.decode(r, skip_special_tokens=False)
+                if "\ufffd" not in want + g and want != g and not bad:
+                    bad = f"decode {r}\n#   wants {want!r}\n#   has   {g!r}"
+    done += 1
+    failed += bad is not None
+    print(f"{'not ok' if bad else 'ok'} {done} - {name}" + (f"\n#   {bad}" if bad else ""), flush=True)
+
+
+def trained(model, trainer, norm=None, pre=None, post=None, dec=None, added=()):
+    t = Tokenizer(model)
+    if norm:
+        t.normalizer = norm
+    if pre:
+        t.pre_tokenizer = pre
+    if dec:
+        t.decoder = dec
+    t.train_from_iterator([text() for _ in range(1500)], trainer)
+    if post:
+        t.post_processor = post
+    if added:
+        t.add_tokens(list(added))
+    return t
+
+
+N, P, D = normalizers, pre_tokenizers, decoders
+SPECIAL = ["<unk>", "<s>", "</s>", "[MASK]"]
+V = dict(vocab_size=900, special_tokens=SPECIAL, show_progress=False)
+BYTES = [f"<0x{b:02X}>" for b in range(256)]
+ADDED = [AddedToken("foo", single_word=True), AddedToken("<|eot|>", lstrip=True, rstrip=True, normalized=False),
+         AddedToken("bar", rstrip=True), AddedToken("Caf\u00e9", normalized=True)]
+WORDS[:] = "the of and to in that was his he it with is for as had you not be her on at by don't we'll 2024 3.14 \
+https://example.com caf\u00e9 na\u00efve \u4e2d\u56fd\u4eba \u6c11\u65e5\u62a5 foo_bar CamelCase foo bar unbelievable".split()
+
+DEEPSEEK = P.Sequence([
+    P.Split(Regex(r"\p{N}{1,3}"), "isolated"), P.Split(Regex("[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"), "isolated"),
+    P.Split(Regex(r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"""
+                  r"""| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"""), "isolated"),
+    P.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def bytelevel(pre, name, norm=None, added=()):
+    tr = trainers.BpeTrainer(initial_alphabet=P.ByteLevel.alphabet(), **V)
+    check(name, trained(models.BPE(), tr, norm, pre, None, D.ByteLevel(), added))
+
+
+PATTERNS = {
+    "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    "llama3": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+              r"|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "qwen2": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+             r"|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "cl100k as tiktoken spells it": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| "
+                                    r"?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
+    "cl100k": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+              r"|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "o200k": r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+             r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+             r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "qwen3.5": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"
+               r"|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "words": r"\w+|[^\w\s]+", "anything": r".{1,3}|\n+"}
+for name, regex in PATTERNS.items():
+    bytelevel(P.Sequence([P.Split(Regex(regex), "isolated"), P.ByteLevel(add_prefix_space=False, use_regex=False)]),
+              "pattern " + name)
+bytelevel(DEEPSEEK, "deepseek's sequence")
+bytelevel(P.ByteLevel(), "ByteLevel with a space in front, added tokens", added=ADDED)
+bytelevel(P.Sequence([P.Digits(individual_digits=True), P.ByteLevel(add_prefix_space=False)]), "StarCoder: Digits, ByteLevel")
+bytelevel(P.ByteLevel(add_prefix_space=False), "ByteLevel after NFKC, added tokens", N.NFKC(), ADDED)
+bytelevel(P.ByteLevel(add_prefix_space=False), "ByteLevel after NFC and Replace",
+          N.Sequence([N.NFC(), N.Replace(Regex("[aeiou]{2}"), "<>")]), ADDED)
+bytelevel(P.ByteLevel(use_regex=False), "ByteLevel without its regex")
+
+for behaviour in ("removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"):
+    for invert in (False, True):
+        bytelevel(P.Sequence([P.Split(Regex("[aeiou\u4e2d0-4]"), behaviour, invert),
+                              P.ByteLevel(add_prefix_space=False, use_regex=False)]), f"Split {behaviour} invert {invert}")
+
+# Llama-2 and the like: characters with bytes to fall back to
+llama = dict(vocab_size=1200, special_tokens=SPECIAL + BYTES, show_progress=False)
+for fuse in (True, False):
+    for name, norm, pre in (
+            ("Prepend and Replace", N.Sequence([N.Prepend("\u2581"), N.Replace(" ", "\u2581")]), None),
+            ("Replace alone", N.Replace(" ", "\u2581"), None),
+            ("Metaspace first", None, P.Metaspace(prepend_scheme="first", split=False)),
+            ("Metaspace always", None, P.Metaspace(prepend_scheme="always")),
+            ("Metaspace never", None, P.Metaspace(prepend_scheme="never"))):
+        dec = D.Sequence([D.Replace("\u2581", " "), D.ByteFallback(), D.Fuse(), D.Strip(" ", 1, 0)])
+        for fallback in (True, False):
+            t = trained(models.BPE(unk_token="<unk>", fuse_unk=fuse, byte_fallback=fallback),
+                        trainers.BpeTrainer(limit_alphabet=60, **llama), norm, pre,
+                        processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)]), dec, ADDED)
+            check(f"BPE of characters, {name}, fuse {fuse}, fallback {fallback}", t)
+t = trained(models.BPE(unk_token="<unk>", continuing_subword_prefix="##", end_of_word_suffix="</w>"),
+            trainers.BpeTrainer(continuing_subword_prefix="##", end_of_word_suffix="</w>", **V),
+            N.Lowercase(), P.Whitespace(), None, D.BPEDecoder())
+check("BPE with prefix and suffix", t)
+spec = json.loads(t.to_str())
+spec["model"]["ignore_merges"] = True
+check("the same, merges ignored", Tokenizer.from_str(json.dumps(spec)))
+
+# WordPiece, WordLevel
+wp = trainers.WordPieceTrainer(**V)
+for name, norm, pre in (("BERT", N.BertNormalizer(), P.BertPreTokenizer()),
+                        ("BERT cased", N.BertNormalizer(lowercase=False), P.BertPreTokenizer()),
+                        ("BERT unclean", N.BertNormalizer(clean_text=False, handle_chinese_chars=False), P.BertPreTokenizer()),
+                        ("NFD StripAccents", N.Sequence([N.NFD(), N.Lowercase(), N.StripAccents()]), P.Whitespace()),
+                        ("NFKD Strip Nmt", N.Sequence([N.NFKD(), N.Strip(), N.Nmt()]),
+                         P.Sequence([P.WhitespaceSplit(), P.Punctuation("contiguous"), P.Digits()])),
+                        ("delimiter", N.Lowercase(), P.CharDelimiterSplit("e"))):
+    t = trained(models.WordPiece(unk_token="<unk>", max_input_chars_per_word=20), wp, norm, pre,
+                processors.BertProcessing(("</s>", 2), ("<s>", 1)), D.WordPiece(), ADDED)
+    check("WordPiece, " + name, t)
+check("WordLevel", trained(models.WordLevel(unk_token="<unk>"), trainers.WordLevelTrainer(**V), N.NFKC(), P.Whitespace(),
+                           processors.RobertaProcessing(("</s>", 2), ("<s>", 1))))
+
+# Unigram
+uni = dict(vocab_size=700, unk_token="<unk>", special_tokens=SPECIAL, show_progress=False)
+for name, norm, pre in (("Metaspace", N.NFKC(), P.Metaspace()), ("whole", None, P.Metaspace(split=False)),
+                        ("T5's", N.Lowercase(), P.Sequence([P.WhitespaceSplit(), P.Metaspace()]))):
+    check("Unigram, " + name, trained(models.Unigram(), trainers.UnigramTrainer(**uni), norm, pre, None, D.Metaspace(), ADDED))
+t = trained(models.Unigram(), trainers.UnigramTrainer(**{**uni, "special_tokens": SPECIAL + BYTES, "vocab_size": 900}), None,
+            P.Metaspace(), None, D.Sequence([D.ByteFallback(), D.Metaspace()]))
+spec = json.loads(t.to_str())
+spec["model"]["byte_fallback"] = True
+check("Unigram with bytes to fall back to", Tokenizer.from_str(json.dumps(spec)))
+
+data = os.environ.get("DS_TEST_DATA")
+if data:
+    t5 = os.path.join(folder, "t5.json")
+    with open(t5, "wb") as f:
+        f.write(subprocess.run(["zstd", "-dqc", f"{data}/tokenizers/t5/tokenizer.json.zst"], capture_output=True).stdout)
+    check("T5 as published", t5, 1500)
+print(f"1..{done}")
+sys.exit(failed > 0)
