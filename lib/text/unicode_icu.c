@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "text/grow.h"
 #include "text/unicode_impl.h"
+#include "text/words.h"
 
 #include <unicode/ubrk.h>
 #include <unicode/ucasemap.h>
@@ -306,4 +307,69 @@ const char *ds_charset_guess(ds_str bytes)
 			found = known[i];
 	ucsdet_close(d);
 	return found;
+}
+
+struct ds_cutter {
+	UBreakIterator *at;
+	UText *text;
+};
+
+ds_rc ds_cutter_new(ds_cutter **out, ds_cut cut, ds_err *e)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	UBreakIterator *at =
+		ubrk_open(cut == DS_CUT_WORDS ? UBRK_WORD : UBRK_SENTENCE, "en", NULL, 0, &status);
+	if (U_FAILURE(status))
+		return ds_fail(e, DS_IO, "ICU has no rules for words: %s", u_errorName(status));
+	*out = DS_NEW(ds_cutter, 1);
+	(*out)->at = at;
+	return DS_OK;
+}
+
+void ds_cutter_free(ds_cutter *c)
+{
+	if (!c)
+		return;
+	ubrk_close(c->at);
+	utext_close(c->text);
+	ds_mem_free(c);
+}
+
+static ds_piece_kind kind_of(int32_t status)
+{
+	if (status >= UBRK_WORD_KANA && status < UBRK_WORD_IDEO_LIMIT)
+		return DS_PIECE_IDEO;
+	if (status >= UBRK_WORD_LETTER && status < UBRK_WORD_LETTER_LIMIT)
+		return DS_PIECE_LETTER;
+	return status >= UBRK_WORD_NUMBER && status < UBRK_WORD_NUMBER_LIMIT ? DS_PIECE_NUMBER
+									     : DS_PIECE_OTHER;
+}
+
+ds_piece *ds_cutter_run(ds_cutter *c, ds_str text, ds_arena *mem, size_t *n)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	size_t room = text.n / 3 + 16;
+	ds_piece *out = ds_arena_get(mem, room * sizeof(*out));
+	*n = 0;
+	if (!text.n)
+		return out;
+	c->text = utext_openUTF8(c->text, text.at, (int64_t)text.n, &status);
+	ubrk_setUText(c->at, c->text, &status);
+	if (U_FAILURE(status) || text.n > INT32_MAX / 2) {
+		out[(*n)++] = (ds_piece){ text, DS_PIECE_OTHER };
+		return out;
+	}
+	int32_t from = ubrk_first(c->at), to;
+	while ((to = ubrk_next(c->at)) != UBRK_DONE) {
+		if (*n == room) {
+			ds_piece *more = ds_arena_get(mem, 2 * room * sizeof(*more));
+			memcpy(more, out, room * sizeof(*more));
+			out = more;
+			room *= 2;
+		}
+		out[(*n)++] = (ds_piece){ { text.at + from, (size_t)(to - from) },
+			kind_of(ubrk_getRuleStatus(c->at)) };
+		from = to;
+	}
+	return out;
 }

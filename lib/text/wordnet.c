@@ -1,0 +1,313 @@
+/*
+ * wordnet.c - binary search in WordNet's files, which are sorted by their bytes
+ */
+#include "text/wordnet_impl.h"
+
+#include "base/io.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+enum { MOST = 256, LONGEST = 64, N_FILES = 3 * DS_POS_N + 1 };
+
+static const char *const pos_name[DS_POS_N] = { "noun", "verb", "adj", "adv" };
+static const char pos_digits[DS_POS_N][3] = { "1", "2", "35",
+	"4" }; /* of sense keys, senseidx(5) */
+
+struct ds_wordnet {
+	ds_wordnet_files f;
+	ds_irregulars exc[DS_POS_N];
+	ds_buf held[N_FILES];
+	ds_in *open[N_FILES];
+};
+
+typedef struct { /* what a word may be */
+	ds_pos pos;
+	ds_form form;
+	ds_str lemma, line; /* its line of index.POS */
+	uint64_t count;
+} reading;
+
+static ds_str line_at(ds_str text, size_t from)
+{
+	const char *p = text.at + from, *end = memchr(p, '\n', text.n - from);
+	return (ds_str){ p, end ? (size_t)(end - p) : text.n - from };
+}
+
+/* Where the first line begins that is not before the key. */
+static size_t lower_bound(ds_str text, ds_str key)
+{
+	size_t lo = 0, hi = text.n; /* both at the beginning of a line, or the end */
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const char *before = memrchr(text.at + lo, '\n', mid - lo);
+		size_t from = before ? (size_t)(before - text.at) + 1 : lo;
+		ds_str line = line_at(text, from);
+		if (ds_str_cmp(line, key) < 0)
+			lo = from + line.n < text.n ? from + line.n + 1 : text.n;
+		else
+			hi = from;
+	}
+	return lo;
+}
+
+/* The line that begins with the key, a blank or % at its end. */
+static bool find_line(ds_str text, ds_str key, ds_str *line)
+{
+	size_t at = lower_bound(text, key);
+	*line = at < text.n ? line_at(text, at) : (ds_str){ "", 0 };
+	return ds_str_starts(*line, key);
+}
+
+static ds_str next_word(ds_str *rest)
+{
+	while (rest->n && *rest->at == ' ')
+		*rest = (ds_str){ rest->at + 1, rest->n - 1 };
+	ds_str cut = *rest;
+	ds_str word = ds_str_cut(cut, ' ', rest);
+	if (!rest->at)
+		*rest = (ds_str){ "", 0 };
+	return word;
+}
+
+static uint64_t number(ds_str s, unsigned base)
+{
+	uint64_t v = 0;
+	for (size_t i = 0; i < s.n && i < 12; i++) {
+		unsigned c = (unsigned char)s.at[i];
+		unsigned d = c >= '0' && c <= '9'   ? c - '0'
+			     : c >= 'a' && c <= 'f' ? c - 'a' + 10
+						    : base;
+		if (d >= base)
+			return UINT64_MAX >> 1;
+		v = v * base + d;
+	}
+	return v;
+}
+
+/* How often the lemma was met as that part of speech, in the texts WordNet was counted on. */
+static uint64_t count_of(const ds_wordnet *w, ds_str lemma, ds_pos pos)
+{
+	char key[LONGEST + 1];
+	uint64_t sum = 0;
+	memcpy(key, lemma.at, lemma.n);
+	key[lemma.n] = '%';
+	size_t at = lower_bound(w->f.counts, (ds_str){ key, lemma.n + 1 });
+	while (at < w->f.counts.n) {
+		ds_str line = line_at(w->f.counts, at);
+		if (!ds_str_starts(line, (ds_str){ key, lemma.n + 1 }))
+			break;
+		const char *last = memrchr(line.at, ' ', line.n);
+		if (line.n > lemma.n + 1 && last && strchr(pos_digits[pos], line.at[lemma.n + 1]))
+			sum += number(
+				(ds_str){ last + 1, (size_t)(line.at + line.n - last) - 1 }, 10);
+		at += line.n + 1;
+	}
+	return sum;
+}
+
+static bool in_index(const ds_wordnet *w, ds_pos pos, ds_str lemma, ds_str *line)
+{
+	char key[LONGEST + 1];
+	if (!lemma.n || lemma.n > LONGEST)
+		return false;
+	memcpy(key, lemma.at, lemma.n);
+	key[lemma.n] = ' ';
+	return find_line(w->f.index[pos], (ds_str){ key, lemma.n + 1 }, line);
+}
+
+static void consider(const ds_wordnet *w, reading *best, ds_pos pos, ds_form form, ds_str lemma)
+{
+	ds_str line;
+	if (!in_index(w, pos, lemma, &line))
+		return;
+	uint64_t count = 1 + count_of(w, lemma, pos);
+	if (count > best->count)
+		*best = (reading){ pos, form, lemma, line, count };
+}
+
+static void consider_forms(
+	const ds_wordnet *w, reading *best, ds_pos pos, ds_str word, ds_arena *mem)
+{
+	char key[LONGEST + 1];
+	ds_str line;
+	ds_form form;
+	memcpy(key, word.at, word.n);
+	key[word.n] = ' ';
+	consider(w, best, pos, DS_FORM_BASE, word);
+	if (find_line(w->f.exc[pos], (ds_str){ key, word.n + 1 }, &line)) {
+		next_word(&line);
+		if (!ds_form_of(pos, word, &form))
+			return;
+		for (ds_str lemma; (lemma = next_word(&line)).n;)
+			if (!ds_str_eq(lemma, word))
+				consider(w, best, pos, form, lemma);
+		return;
+	}
+	if (pos == DS_POS_NOUN && ds_str_ends(word, DS_S("ss")))
+		return;
+	for (const ds_ending *x = ds_endings[pos]; x->ending; x++) {
+		ds_str ending = ds_str_of(x->ending);
+		if (word.n > ending.n && ds_str_ends(word, ending))
+			consider(w, best, pos, x->form,
+				ds_arena_fmt(mem, "%.*s%s", (int)(word.n - ending.n), word.at,
+					x->lemma));
+	}
+}
+
+/* A synonym as it is written: no name, no number, blanks for underscores, no (p) behind an adjective. */
+static bool spelled(ds_str s, ds_arena *mem, ds_str *out)
+{
+	const char *mark = memchr(s.at, '(', s.n);
+	if (mark)
+		s.n = (size_t)(mark - s.at);
+	char *to = ds_arena_bytes(mem, s.n + 1);
+	for (size_t i = 0; i < s.n; i++) {
+		if (!(s.at[i] >= 'a' && s.at[i] <= 'z') && !strchr("_-'", s.at[i]))
+			return false;
+		to[i] = s.at[i] == '_' ? ' ' : s.at[i];
+	}
+	*out = (ds_str){ to, s.n };
+	return s.n > 0;
+}
+
+static bool among(const ds_str *list, size_t n, ds_str s)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ds_str_eq(list[i], s))
+			return true;
+	return false;
+}
+
+static ds_rc synset(const ds_wordnet *w, const reading *r, ds_str word, ds_str offset,
+	ds_arena *mem, ds_str *out, size_t *n, ds_err *e)
+{
+	ds_str data = w->f.data[r->pos];
+	uint64_t at = number(offset, 10);
+	ds_str line = at < data.n ? line_at(data, at) : (ds_str){ "", 0 };
+	if (!offset.n || !ds_str_eq(next_word(&line), offset))
+		return ds_fail(e, DS_BAD, "data.%s: no synset at byte '%.*s'", pos_name[r->pos],
+			DS_FMT(offset));
+	next_word(&line); /* file of lexicographers */
+	next_word(&line); /* part of speech */
+	uint64_t words = number(next_word(&line), 16);
+	for (uint64_t i = 0; i < words && line.n && *n < MOST; i++) {
+		ds_str plain, form, lemma = next_word(&line);
+		next_word(&line);
+		if (!spelled(lemma, mem, &plain) || ds_str_eq(plain, r->lemma) ||
+			!ds_inflect(&w->exc[r->pos], r->pos, plain, r->form, mem, &form))
+			continue;
+		if (!ds_str_eq(form, word) && !among(out, *n, form))
+			out[(*n)++] = form;
+	}
+	return DS_OK;
+}
+
+ds_rc ds_wordnet_find(const ds_wordnet *w, ds_str word, unsigned allowed, ds_arena *mem,
+	ds_str **out, size_t *n, ds_err *e)
+{
+	reading best = { .count = 0 };
+	*n = 0;
+	if (!word.n || word.n > LONGEST)
+		return DS_OK;
+	for (unsigned pos = 0; pos < DS_POS_N; pos++)
+		if (allowed & 1u << pos)
+			consider_forms(w, &best, pos, word, mem);
+	if (!best.count)
+		return DS_OK;
+	/* lemma pos senses pointers symbols… senses tagged offsets… (wndb(5)) */
+	ds_str line = best.line;
+	next_word(&line);
+	next_word(&line);
+	uint64_t senses = number(next_word(&line), 10), pointers = number(next_word(&line), 10);
+	for (uint64_t i = 0; i < pointers && line.n; i++)
+		next_word(&line);
+	next_word(&line);
+	uint64_t tagged = number(next_word(&line), 10);
+	*out = ds_arena_get(mem, MOST * sizeof(**out));
+	for (uint64_t i = 0; i < senses && i < (tagged ? tagged : 1); i++)
+		DS_TRY(synset(w, &best, word, next_word(&line), mem, *out, n, e));
+	return DS_OK;
+}
+
+static int by_lemma(const void *a, const void *b)
+{
+	const ds_irregular *x = a, *y = b;
+	int c = ds_str_cmp(x->lemma, y->lemma);
+	return c ? c : ds_str_cmp(x->form, y->form);
+}
+
+static void turn_round(ds_irregulars *exc, ds_str text)
+{
+	size_t room = 0;
+	for (size_t i = 0; i < text.n; i++)
+		room += text.at[i] == ' ';
+	exc->at = DS_NEW(ds_irregular, room + 1);
+	while (text.at && room) {
+		ds_str line = ds_str_cut(text, '\n', &text), form = next_word(&line);
+		for (ds_str lemma; form.n && (lemma = next_word(&line)).n;)
+			exc->at[exc->n++] = (ds_irregular){ lemma, form };
+	}
+	qsort(exc->at, exc->n, sizeof(*exc->at), by_lemma);
+}
+
+ds_wordnet *ds_wordnet_from_mem(const ds_wordnet_files *files)
+{
+	ds_wordnet *w = DS_NEW(ds_wordnet, 1);
+	w->f = *files;
+	for (unsigned pos = 0; pos < DS_POS_N; pos++)
+		turn_round(&w->exc[pos], w->f.exc[pos]);
+	return w;
+}
+
+/* A file mapped, or read where that cannot be. */
+static ds_rc open_one(
+	ds_wordnet *w, unsigned slot, const char *folder, const char *name, ds_str *view, ds_err *e)
+{
+	ds_buf path = { 0 };
+	ds_buf_fmt(&path, "%s/%s", folder, name);
+	ds_rc rc = ds_in_open(&w->open[slot], ds_buf_text(&path), e);
+	if (rc == DS_OK && !ds_in_map(w->open[slot], view)) {
+		rc = ds_file_read(ds_buf_text(&path), (size_t)1 << 30, &w->held[slot], e);
+		*view = ds_buf_view(&w->held[slot]);
+	}
+	ds_buf_free(&path);
+	return rc;
+}
+
+ds_rc ds_wordnet_open(ds_wordnet **out, const char *folder, ds_err *e)
+{
+	DS_AUTO(ds_wordnet) w = DS_NEW(ds_wordnet, 1);
+	char name[32];
+	unsigned slot = 0;
+	for (unsigned pos = 0; pos < DS_POS_N; pos++) {
+		ds_str *const views[] = { &w->f.index[pos], &w->f.data[pos], &w->f.exc[pos] };
+		static const char *const before[] = { "index.", "data.", "" };
+		for (unsigned i = 0; i < 3; i++) {
+			ds_str p = ds_str_of(pos_name[pos]);
+			size_t n = strlen(before[i]);
+			memcpy(name, before[i], n);
+			memcpy(name + n, p.at, p.n);
+			strcpy(name + n + p.n, i == 2 ? ".exc" : "");
+			DS_TRY(open_one(w, slot++, folder, name, views[i], e));
+		}
+		turn_round(&w->exc[pos], w->f.exc[pos]);
+	}
+	DS_TRY(open_one(w, slot, folder, "cntlist.rev", &w->f.counts, e));
+	*out = w;
+	w = NULL;
+	return DS_OK;
+}
+
+void ds_wordnet_close(ds_wordnet *w)
+{
+	if (!w)
+		return;
+	for (unsigned i = 0; i < N_FILES; i++) {
+		ds_buf_free(&w->held[i]);
+		ds_in_close(w->open[i]);
+	}
+	for (unsigned pos = 0; pos < DS_POS_N; pos++)
+		ds_mem_free(w->exc[pos].at);
+	ds_mem_free(w);
+}

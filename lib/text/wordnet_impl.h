@@ -1,0 +1,41 @@
+/*
+ * wordnet_impl.h - between the files about WordNet
+ */
+#ifndef DS_TEXT_WORDNET_IMPL_H
+#define DS_TEXT_WORDNET_IMPL_H
+
+#include "text/wordnet.h"
+
+typedef enum {
+	DS_FORM_BASE,
+	DS_FORM_PLURAL,
+	DS_FORM_THIRD,
+	DS_FORM_PAST, /* and past participle */
+	DS_FORM_ING,
+	DS_FORM_MORE,
+	DS_FORM_MOST,
+} ds_form;
+
+typedef struct { /* a line of POS.exc, turned round */
+	ds_str lemma, form;
+} ds_irregular;
+
+typedef struct {
+	ds_irregular *at; /* by lemma, then form */
+	size_t n;
+} ds_irregulars;
+
+/* An ending, what stands for it in the lemma, and what it says. */
+typedef struct {
+	const char *ending, *lemma;
+	ds_form form;
+} ds_ending;
+extern const ds_ending *const ds_endings[DS_POS_N]; /* each ends with { NULL } */
+
+/* What an irregular form is, by its looks; false: not to be known. */
+bool ds_form_of(ds_pos pos, ds_str form, ds_form *out);
+/* A lemma in a form; false: it has none, or several that are not told apart. */
+bool ds_inflect(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_form form, ds_arena *mem,
+	ds_str *out);
+
+#endif

@@ -1,0 +1,307 @@
+/*
+ * eda.c - Easy Data Augmentation (Wei and Zou, EMNLP 2019), on words with their gaps left alone
+ *
+ * Of l words, max(1, P l) get a synonym, as many synonyms of some word are inserted, as many pairs change
+ * places, and each word goes with probability P. Random numbers come from the seed and the record, that is
+ * its id and text, so they are the same however the input is cut.
+ */
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "text/grow.h"
+#include "words.h"
+
+enum { TRIES = 12, DRAWS = 16, ARENA_BYTES = 1 << 18 };
+
+typedef struct { /* a new word behind word `at` */
+	ds_str text;
+	uint32_t at, next; /* next: 1 + the one inserted there before; 0: none */
+	bool ideo;
+} inserted;
+
+struct eda {
+	const eda_plan *plan;
+	ds_cutter *cutter;
+	choices *choices;
+	ds_arena *kept, *tried; /* of the text; of one try */
+	ds_map *made;           /* hashes of the copies of this text, and its own */
+	words words;
+	ds_str source;
+	uint64_t key, n_copies;
+	/* of one try */
+	ds_rng rng;
+	uint64_t draws;
+	ds_str *now; /* each word as it is; n = 0: deleted */
+	inserted *more;
+	uint32_t *more_at; /* 1 + the last inserted behind each word */
+	size_t n_more;
+	unsigned done[4];
+};
+
+ds_rc eda_new(eda **out, const eda_plan *plan, ds_err *e)
+{
+	ds_cutter *cutter;
+	DS_TRY(ds_cutter_new(&cutter, DS_CUT_WORDS, e));
+	eda *x = DS_NEW(eda, 1);
+	x->plan = plan;
+	x->cutter = cutter;
+	x->choices = choices_new(plan);
+	x->kept = ds_arena_new(ARENA_BYTES);
+	x->tried = ds_arena_new(ARENA_BYTES);
+	*out = x;
+	return DS_OK;
+}
+
+void eda_free(eda *x)
+{
+	if (!x)
+		return;
+	ds_cutter_free(x->cutter);
+	choices_free(x->choices);
+	ds_arena_free(x->kept);
+	ds_arena_free(x->tried);
+	ds_map_free(x->made);
+	ds_mem_free(x);
+}
+
+static bool is_new_text(eda *x, ds_str text)
+{
+	ds_h128 h = ds_hash128(text.at, text.n);
+	bool is_new;
+	ds_map_put(x->made, (ds_str){ (const char *)&h, sizeof(h) }, &is_new);
+	return is_new;
+}
+
+void eda_start(eda *x, ds_str text, ds_str id)
+{
+	ds_arena_reset(x->kept);
+	choices_trim(x->choices);
+	ds_map_free(x->made);
+	x->made = ds_map_new(8);
+	x->source = text;
+	x->n_copies = 0;
+	x->key = ds_hash64_seed(text.at, text.n, ds_hash64_seed(id.at, id.n, x->plan->seed));
+	is_new_text(x, text);
+	words_of(&x->words, x->cutter, text, x->plan->stop, x->kept);
+}
+
+static size_t draw(eda *x, size_t n)
+{
+	return (size_t)ds_rng_below(x->rng, x->draws++, n);
+}
+
+static size_t amount(double p, size_t n)
+{
+	size_t k = (size_t)(p * (double)n);
+	return k ? k : 1;
+}
+
+static ds_rc replace(eda *x, ds_err *e)
+{
+	const words *w = &x->words;
+	uint32_t *left = ds_arena_get(x->tried, (w->n + 1) * sizeof(*left));
+	size_t n = 0, wanted = amount(x->plan->synonym, w->n);
+	for (size_t i = 0; i < w->n; i++)
+		if (!w->at[i].stop)
+			left[n++] = (uint32_t)i;
+	while (n && wanted) {
+		const ds_str *list;
+		size_t k = draw(x, n), n_list, i = left[k];
+		left[k] = left[--n];
+		DS_TRY(choices_find(x->choices, w, i, &list, &n_list, e));
+		if (!n_list)
+			continue;
+		x->now[i] = words_cased(list[draw(x, n_list)], w->at[i].letters, x->tried);
+		x->done[0]++;
+		wanted--;
+	}
+	return DS_OK;
+}
+
+static ds_rc insert(eda *x, ds_err *e)
+{
+	const words *w = &x->words;
+	size_t wanted = amount(x->plan->insert, w->n);
+	x->more = ds_arena_get(x->tried, wanted * sizeof(*x->more));
+	x->more_at = ds_arena_zero(x->tried, w->n * sizeof(*x->more_at));
+	for (size_t k = 0; k < wanted; k++) {
+		const ds_str *list;
+		size_t n_list = 0, i = 0;
+		for (unsigned t = 0; t < DRAWS && !n_list; t++) {
+			i = draw(x, w->n);
+			DS_TRY(choices_find(x->choices, w, i, &list, &n_list, e));
+		}
+		if (!n_list)
+			continue;
+		ds_str text = list[draw(x, n_list)];
+		size_t at = draw(x, w->n);
+		if (w->at[at].letters == CASE_ALL && w->at[i].letters == CASE_ALL)
+			text = words_cased(text, CASE_ALL, x->tried);
+		x->more[x->n_more++] =
+			(inserted){ text, (uint32_t)at, x->more_at[at], w->at[i].ideo };
+		x->more_at[at] = (uint32_t)x->n_more;
+		x->done[1]++;
+	}
+	return DS_OK;
+}
+
+/* A word as it is written in another's place. */
+static ds_str moved(eda *x, size_t from, ds_str text, size_t to)
+{
+	const word *a = &x->words.at[from], *b = &x->words.at[to];
+	bool changed = text.at != a->text.at;
+	if (b->first && b->letters == CASE_FIRST && !(a->first && a->letters == CASE_FIRST))
+		return words_cased(text, CASE_FIRST, x->tried);
+	if (a->first && !b->first && !changed)
+		return words_uncapped(a, x->tried);
+	return text;
+}
+
+static void swap(eda *x)
+{
+	const words *w = &x->words;
+	size_t wanted = amount(x->plan->swap, w->n);
+	for (size_t k = 0; k < wanted && w->n > 1; k++) {
+		size_t a = 0, b = 0;
+		bool differ = false;
+		for (unsigned t = 0; t < DRAWS && !differ; t++) {
+			a = draw(x, w->n);
+			b = draw(x, w->n - 1);
+			b += b >= a;
+			differ = !ds_str_eq(w->at[a].lower, w->at[b].lower) &&
+				 !ds_str_eq(x->now[a], x->now[b]);
+		}
+		if (!differ)
+			continue;
+		ds_str text = moved(x, a, x->now[a], b);
+		x->now[a] = moved(x, b, x->now[b], a);
+		x->now[b] = text;
+		x->done[2]++;
+	}
+}
+
+static void delete (eda *x)
+{
+	size_t n = x->words.n, left = n;
+	for (size_t i = 0; i < n && left > 1; i++) {
+		if (ds_rng_unit(x->rng, x->draws++) >= x->plan->delete)
+			continue;
+		x->now[i].n = 0;
+		x->done[3]++;
+		left--;
+	}
+	if (!x->done[0] && !x->done[1] && !x->done[2] && !x->done[3] && n > 1) {
+		x->now[draw(x, n)].n = 0;
+		x->done[3]++;
+	}
+}
+
+/* The gap behind a word that is gone: of two blanks around it one goes too. */
+static ds_str gap_after(ds_str gap, const ds_grow *out)
+{
+	bool blank = !out->n || strchr(" \t\n", out->at[out->n - 1]);
+	if (gap.n && blank && (gap.at[0] == ' ' || gap.at[0] == '\t'))
+		return (ds_str){ gap.at + 1, gap.n - 1 };
+	return gap;
+}
+
+static void drop_blank_before(ds_grow *out, ds_str gap)
+{
+	if (out->n && out->at[out->n - 1] == ' ' && (!gap.n || strchr(".,;:!?)\n", gap.at[0])))
+		out->n--;
+}
+
+/* The word, unless it is gone, and what was inserted behind it; false: nothing is there. */
+static bool render_place(eda *x, ds_grow *out, size_t i, bool *capital)
+{
+	const word *w = &x->words.at[i];
+	uint32_t k = x->n_more ? x->more_at[i] : 0;
+	ds_str text = x->now[i];
+	bool ideo = w->ideo, any = false;
+	if (!text.n && !k)
+		return false;
+	for (;;) {
+		if (text.n) {
+			if (any && !(ideo && w->ideo))
+				ds_grow_byte(out, ' ');
+			if (*capital)
+				text = words_cased(text, CASE_FIRST, x->tried);
+			*capital = false;
+			ds_grow_add(out, text.at, text.n);
+			any = true;
+		}
+		if (!k)
+			return true;
+		text = x->more[k - 1].text;
+		ideo = x->more[k - 1].ideo;
+		k = x->more[k - 1].next;
+	}
+}
+
+static ds_str render(eda *x, ds_arena *mem)
+{
+	const words *w = &x->words;
+	ds_grow out = { .mem = mem };
+	bool capital = false; /* the word that began the sentence is gone */
+	ds_grow_add(&out, w->head.at, w->head.n);
+	for (size_t i = 0; i < w->n; i++) {
+		ds_str gap = w->at[i].gap;
+		if (w->at[i].first)
+			capital = !x->now[i].n && w->at[i].letters == CASE_FIRST;
+		if (!render_place(x, &out, i, &capital)) {
+			drop_blank_before(&out, gap);
+			gap = gap_after(gap, &out);
+		}
+		ds_grow_add(&out, gap.at, gap.n);
+	}
+	return ds_grow_view(&out);
+}
+
+static ds_rc try_once(eda *x, uint64_t attempt, ds_arena *mem, ds_str *text, ds_err *e)
+{
+	const eda_plan *p = x->plan;
+	ds_arena_reset(x->tried);
+	x->rng = ds_rng_of(x->key, x->n_copies << 8 | attempt);
+	x->draws = 0;
+	x->n_more = 0;
+	memset(x->done, 0, sizeof(x->done));
+	x->now = ds_arena_get(x->tried, x->words.n * sizeof(*x->now));
+	for (size_t i = 0; i < x->words.n; i++)
+		x->now[i] = x->words.at[i].text;
+	if (p->synonym > 0)
+		DS_TRY(replace(x, e));
+	if (p->insert > 0)
+		DS_TRY(insert(x, e));
+	if (p->swap > 0)
+		swap(x);
+	if (p->delete > 0)
+		delete (x);
+	*text = render(x, mem);
+	return DS_OK;
+}
+
+static ds_str told(const eda *x, ds_arena *mem)
+{
+	static const char *const names[] = { "synonym", "insert", "swap", "delete" };
+	ds_grow out = { .mem = mem };
+	for (unsigned i = 0; i < 4; i++) {
+		if (!x->done[i])
+			continue;
+		ds_str one = ds_arena_fmt(mem, "%s%s %u", out.n ? ", " : "", names[i], x->done[i]);
+		ds_grow_add(&out, one.at, one.n);
+	}
+	return ds_grow_view(&out);
+}
+
+ds_rc eda_copy(eda *x, ds_arena *mem, ds_str *text, ds_str *how, bool *made, ds_err *e)
+{
+	*made = false;
+	x->n_copies++;
+	for (uint64_t attempt = 0; attempt < TRIES && !*made && x->words.n; attempt++) {
+		DS_TRY(try_once(x, attempt, mem, text, e));
+		*made = text->n && is_new_text(x, *text);
+	}
+	if (*made)
+		*how = told(x, mem);
+	return DS_OK;
+}

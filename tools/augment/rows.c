@@ -1,0 +1,184 @@
+/*
+ * rows.c - records made of variants: the source's fields, the new text, id, aug and aug_of
+ */
+#include "augment.h"
+#include "record/json.h"
+
+enum { PART_BYTES = 256 << 20 }; /* of a block of copies, about: columns hold 4 GiB */
+
+const char *const augment_counters[] = { "copies", "left out", "too far", "too near", "length",
+	"garbage", NULL };
+
+void variants_add(variants *v, ds_arena *mem, variant one)
+{
+	if (v->n == v->room) {
+		size_t room = v->room ? 2 * v->room : 256;
+		variant *more = ds_arena_get(mem, room * sizeof(*more));
+		if (v->n)
+			memcpy(more, v->at, v->n * sizeof(*more));
+		v->at = more;
+		v->room = room;
+	}
+	v->at[v->n++] = one;
+}
+
+ds_rc rows_value(ds_block *b, const ds_col *c, uint32_t row, ds_str *out, bool *has, ds_err *e)
+{
+	char number[32];
+	*has = c && ds_col_has(c, row) && !ds_col_null(c, row);
+	if (!*has)
+		return DS_OK;
+	if (c->type == DS_T_I64)
+		*out = ds_arena_fmt(b->mem, "%lld", (long long)ds_col_i64(c, row));
+	else if (c->type == DS_T_F64)
+		*out = ds_arena_str(
+			b->mem, (ds_str){ number, ds_f64_print(number, ds_col_f64(c, row)) });
+	else if (c->type == DS_T_BOOL)
+		*out = ds_str_of(ds_col_bool(c, row) ? "true" : "false");
+	else if (c->type == DS_T_JSON && ds_col_bytes(c, row).n &&
+		 ds_col_bytes(c, row).at[0] != '"')
+		*out = ds_col_bytes(c, row);
+	else
+		return ds_block_text(b, c, row, out, has, e);
+	return DS_OK;
+}
+
+typedef struct {
+	ds_str text;
+	bool is_number, has;
+} id_value;
+
+/* What a row is called: its id, else its number. */
+static ds_rc id_of(ds_block *b, const ds_col *col, uint32_t row, id_value *id, ds_err *e)
+{
+	int64_t v;
+	id->has = col && ds_col_has(col, row) && !ds_col_null(col, row);
+	id->is_number = !id->has || col->type == DS_T_I64 ||
+			(col->type == DS_T_JSON && ds_str_i64(ds_col_bytes(col, row), &v));
+	return ds_block_id(b, row, &id->text, e);
+}
+
+/* What a column gets in the rows of a part. */
+typedef struct {
+	id_value *at;
+	size_t n;
+} values;
+
+static ds_rc put_values(ds_block *to, const char *name, const values *v, ds_err *e)
+{
+	bool number = true, text = true;
+	size_t n = 0;
+	for (size_t i = 0; i < v->n; i++) {
+		if (!v->at[i].has)
+			continue;
+		number &= v->at[i].is_number;
+		text &= !v->at[i].is_number;
+		n++;
+	}
+	ds_block_remove(to, name);
+	if (!n)
+		return DS_OK;
+	ds_type type = number ? DS_T_I64 : text ? DS_T_UTF8 : DS_T_JSON;
+	ds_colb *col = ds_colb_new(to, name, type);
+	ds_buf json = { 0 };
+	for (size_t i = 0; i < v->n; i++) {
+		int64_t whole = 0;
+		if (!v->at[i].has) {
+			ds_colb_absent(col);
+		} else if (type == DS_T_I64 && ds_str_i64(v->at[i].text, &whole)) {
+			ds_colb_i64(col, whole);
+		} else if (type == DS_T_JSON && !v->at[i].is_number) {
+			ds_buf_clear(&json);
+			ds_json_add_str(&json, v->at[i].text);
+			ds_colb_bytes(col, ds_buf_view(&json));
+		} else {
+			ds_colb_bytes(col, v->at[i].text);
+		}
+	}
+	ds_buf_free(&json);
+	return ds_colb_put(col, e);
+}
+
+static ds_rc old_value(ds_block *b, const char *name, uint32_t row, id_value *out, ds_err *e)
+{
+	const ds_col *col;
+	int64_t v;
+	DS_TRY(ds_block_get(b, name, &col, e));
+	DS_TRY(rows_value(b, col, row, &out->text, &out->has, e));
+	out->is_number = out->has && col->type == DS_T_I64 && ds_str_i64(out->text, &v);
+	return DS_OK;
+}
+
+static ds_rc put_text(ds_block *to, ds_block *b, const char *field, const variant *v, ds_err *e)
+{
+	const ds_col *col;
+	DS_TRY(ds_block_get(b, field, &col, e));
+	if (!col)
+		return DS_OK;
+	ds_colb *text = ds_colb_new(to, field, DS_T_UTF8);
+	for (uint32_t i = 0; i < to->n_rows; i++) {
+		ds_str old = v[i].text;
+		bool has = true;
+		if (!v[i].copy)
+			DS_TRY(ds_block_text(b, col, v[i].row, &old, &has, e));
+		if (has)
+			ds_colb_bytes(text, old);
+		else if (ds_col_null(col, v[i].row))
+			ds_colb_null(text);
+		else
+			ds_colb_absent(text);
+	}
+	return ds_colb_put(text, e);
+}
+
+static ds_rc make_part(
+	ds_block **out, ds_work *w, ds_block *b, const variant *v, uint32_t n, ds_err *e)
+{
+	ds_arena *mem = ds_work_mem(w);
+	uint32_t *rows = ds_arena_get(mem, n * sizeof(*rows));
+	values id = { ds_arena_zero(mem, n * sizeof(*id.at)), n };
+	values aug = { ds_arena_zero(mem, n * sizeof(*aug.at)), n };
+	values of = { ds_arena_zero(mem, n * sizeof(*of.at)), n };
+	const ds_col *ids;
+	DS_TRY(ds_block_get(b, "id", &ids, e));
+	for (uint32_t i = 0; i < n; i++) {
+		rows[i] = v[i].row;
+		DS_TRY(id_of(b, ids, v[i].row, &id.at[i], e));
+		id.at[i].has = true;
+		if (v[i].copy) {
+			of.at[i] = id.at[i];
+			aug.at[i] = (id_value){ v[i].how, false, true };
+			id.at[i] = (id_value){ ds_arena_fmt(mem, "%.*s#%u", (int)id.at[i].text.n,
+						       id.at[i].text.at, v[i].copy),
+				false, true };
+		} else { /* of an earlier run */
+			DS_TRY(old_value(b, "aug", v[i].row, &aug.at[i], e));
+			DS_TRY(old_value(b, "aug_of", v[i].row, &of.at[i], e));
+		}
+	}
+	ds_block *to;
+	DS_TRY(ds_block_copy(&to, mem, b, rows, n, e));
+	DS_TRY(put_text(to, b, ds_work_common(w)->field, v, e));
+	DS_TRY(put_values(to, "id", &id, e));
+	DS_TRY(put_values(to, "aug", &aug, e));
+	DS_TRY(put_values(to, "aug_of", &of, e));
+	*out = to;
+	return DS_OK;
+}
+
+ds_rc rows_make(made_blocks *out, ds_work *w, ds_block *b, const variants *v, ds_err *e)
+{
+	*out = (made_blocks){ ds_arena_get(ds_work_mem(w), (v->n + 1) * sizeof(*out->at)), 0 };
+	size_t from = 0;
+	while (from < v->n) {
+		uint64_t sum = 0, bytes = 0;
+		size_t to = from;
+		for (; to < v->n && (to == from || sum < PART_BYTES); to++) {
+			DS_TRY(ds_block_row_bytes(b, v->at[to].row, &bytes, e));
+			sum += bytes + v->at[to].text.n;
+		}
+		DS_TRY(make_part(&out->at[out->n++], w, b, v->at + from, (uint32_t)(to - from), e));
+		from = to;
+	}
+	return DS_OK;
+}
