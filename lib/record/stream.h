@@ -18,6 +18,7 @@ bool ds_stream_looks(ds_str head);
 
 enum { /* kinds of optional blocks; unknown ones are passed along */
 	DS_OPT_TOKENIZER = 0x8001,
+	DS_OPT_DEDUP = 0x8002, /* what stages of dsdedup tell one another */
 };
 typedef struct ds_opt { /* an optional block */
 	uint16_t kind;

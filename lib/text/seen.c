@@ -144,6 +144,14 @@ static void add_cell(ds_buf *out, ds_str s)
 	}
 }
 
+void ds_seen_add_row(ds_buf *out, ds_str cluster, ds_str id)
+{
+	add_cell(out, cluster);
+	ds_buf_add_byte(out, '\t');
+	add_cell(out, id);
+	ds_buf_add_byte(out, '\n');
+}
+
 /* A bit for each text that another one has as its first. */
 static uint8_t *find_leads(ds_seen *s)
 {
@@ -166,10 +174,8 @@ ds_rc ds_seen_write_clusters(ds_seen *s, ds_out *out, ds_err *e)
 		if (!(leads[first / 8] >> first % 8 & 1))
 			continue;
 		ds_buf_clear(&line);
-		add_cell(&line, ds_seen_id_of(s, first).text);
-		ds_buf_add_byte(&line, '\t');
-		add_cell(&line, ds_seen_id_of(s, (uint32_t)i).text);
-		ds_buf_add_byte(&line, '\n');
+		ds_seen_add_row(
+			&line, ds_seen_id_of(s, first).text, ds_seen_id_of(s, (uint32_t)i).text);
 		rc = ds_out_write(out, line.at, line.n, e);
 	}
 	ds_buf_free(&line);

@@ -7,6 +7,8 @@
  * their sketches reaches the threshold (or their fingerprints are near enough). Of several the earliest of its kind is named, and
  * exact goes before near. One thread at a time.
  *
+ * ds_seen_alike and ds_seen_bucket are the same rule for those who keep texts elsewhere.
+ *
  * A text takes 32 bytes, its sketch, and 11 to 14 bytes for its key and for each band.
  */
 #ifndef DS_TEXT_SEEN_H
@@ -34,6 +36,15 @@ typedef struct { /* what must be the same for texts to be comparable, and what i
 	unsigned distance; /* of fingerprints, at most */
 	uint64_t seed;
 } ds_seen_plan;
+
+/* A plan without join as numbers, for files, and what an option of each is called. */
+enum { DS_SEEN_WORDS = 13 };
+extern const char *const ds_seen_word_names[DS_SEEN_WORDS];
+void ds_seen_plan_words(const ds_seen_plan *p, uint64_t w[DS_SEEN_WORDS]);
+ds_seen_plan ds_seen_plan_of(const uint64_t w[DS_SEEN_WORDS]);
+/* Two texts that share a bucket are near: by their sketches, of which n may be 0. */
+bool ds_seen_alike(
+	const ds_seen_plan *p, const uint32_t *a, uint32_t n_a, const uint32_t *b, uint32_t n_b);
 
 typedef struct {
 	ds_h128 key;            /* exact */
@@ -64,6 +75,7 @@ typedef struct { /* what a text is called outside */
 void ds_seen_name(ds_seen *s, uint32_t number, ds_seen_id id); /* copied */
 ds_seen_id ds_seen_id_of(const ds_seen *s, uint32_t number);   /* empty where it has no name */
 /* TSV of the members of all clusters of two and more, in order of coming: cluster, id. */
+void ds_seen_add_row(ds_buf *out, ds_str cluster, ds_str id); /* one such line */
 DS_MUST ds_rc ds_seen_write_clusters(ds_seen *s, ds_out *out, ds_err *e);
 
 /*
@@ -72,6 +84,11 @@ DS_MUST ds_rc ds_seen_write_clusters(ds_seen *s, ds_out *out, ds_err *e);
  */
 DS_MUST ds_rc ds_seen_save(const ds_seen *s, ds_out *out, ds_err *e);
 DS_MUST ds_rc ds_seen_load(ds_seen *s, ds_in *in, ds_err *e);
+/* The bucket of an exact key, DS_LSH_KEY_BITS wide; whole keys are compared then. */
+static inline uint64_t ds_seen_bucket(ds_h128 key)
+{
+	return key.lo >> (64 - 40);
+}
 DS_AUTO_WITH(ds_seen, ds_seen_free)
 
 #endif

@@ -83,19 +83,6 @@ static void *get_many(side *f, uint64_t n, size_t size)
 	return p;
 }
 
-enum { WORDS = 13 };
-static const char *const names_of_words[WORDS] = { "--method exact", "--method minhash", "--verify",
-	"--unit", "--ngram", "--perm", "--bands", "rows", "--seed", "--scope", "--method simhash",
-	"--distance", "--threshold" };
-
-static void plan_words(const ds_seen_plan *p, uint64_t w[WORDS])
-{
-	const uint64_t words[WORDS] = { p->exact, p->near, p->verify, p->unit, p->ngram, p->n_perm,
-		p->bands.bands, p->bands.rows, p->seed, p->scope, p->simhash, p->distance };
-	memcpy(w, words, sizeof words);
-	memcpy(&w[WORDS - 1], &p->threshold, sizeof p->threshold);
-}
-
 static void put_table(side *f, const ds_lsh *t, unsigned bands)
 {
 	for (unsigned i = 0; t && i < bands * DS_LSH_SEGMENTS; i++) {
@@ -126,8 +113,8 @@ ds_rc ds_seen_save(const ds_seen *s, ds_out *out, ds_err *e)
 {
 	DS_AUTO(ds_hasher) sum = ds_hasher_new();
 	side f = { .out = out, .sum = sum, .e = e };
-	uint64_t words[WORDS];
-	plan_words(&s->plan, words);
+	uint64_t words[DS_SEEN_WORDS];
+	ds_seen_plan_words(&s->plan, words);
 	put(&f, magic, sizeof magic);
 	put64(&f, VERSION);
 	put(&f, words, sizeof words);
@@ -151,7 +138,7 @@ ds_rc ds_seen_save(const ds_seen *s, ds_out *out, ds_err *e)
 static void get_head(side *f, const ds_seen *s)
 {
 	char head[16];
-	uint64_t mine[WORDS], theirs[WORDS];
+	uint64_t mine[DS_SEEN_WORDS], theirs[DS_SEEN_WORDS];
 	get(f, head, sizeof head);
 	if (f->rc == DS_OK && memcmp(head, magic, sizeof magic) != 0)
 		f->rc = ds_fail(f->e, DS_BAD, "not an index of dsdedup");
@@ -160,11 +147,11 @@ static void get_head(side *f, const ds_seen *s)
 		f->rc = ds_fail(f->e, DS_BAD, "an index of version %llu, this program reads %d",
 			(unsigned long long)version, VERSION);
 	get(f, theirs, sizeof theirs);
-	plan_words(&s->plan, mine);
-	for (unsigned i = 0; i < WORDS && f->rc == DS_OK; i++)
+	ds_seen_plan_words(&s->plan, mine);
+	for (unsigned i = 0; i < DS_SEEN_WORDS && f->rc == DS_OK; i++)
 		if (mine[i] != theirs[i])
 			f->rc = ds_fail(f->e, DS_USAGE, "the index was made with another %s",
-				names_of_words[i]);
+				ds_seen_word_names[i]);
 }
 
 static void get_texts(side *f, ds_seen *s, uint64_t n)

@@ -16,35 +16,39 @@ static uint32_t find_same(ds_seen *s, const ds_seen_item *it, uint32_t number)
 {
 	uint32_t out[DS_BUCKET_MOST];
 	bool filled;
-	size_t n = ds_lsh_find(s->same, 0, ds_seen_key(it->key), out);
+	size_t n = ds_lsh_find(s->same, 0, ds_seen_bucket(it->key), out);
 	for (size_t i = 0; i < n; i++) {
 		ds_h128 k = ds_seen_get(s, out[i])->key;
 		if (k.lo == it->key.lo && k.hi == it->key.hi)
 			return out[i];
 	}
-	ds_lsh_add(s->same, 0, ds_seen_key(it->key), number, out, &filled);
+	ds_lsh_add(s->same, 0, ds_seen_bucket(it->key), number, out, &filled);
 	return DS_NO_TEXT;
 }
 
-static uint64_t fingerprint(const ds_seen_text *t)
+static uint64_t fingerprint(const uint32_t *halves)
 {
-	return (uint64_t)t->sketch[1] << 32 | t->sketch[0];
+	return (uint64_t)halves[1] << 32 | halves[0];
+}
+
+bool ds_seen_alike(
+	const ds_seen_plan *p, const uint32_t *a, uint32_t n_a, const uint32_t *b, uint32_t n_b)
+{
+	if (!n_a || !n_b)
+		return false;
+	if (p->simhash)
+		return ds_simhash_distance(fingerprint(a), fingerprint(b)) <= p->distance;
+	uint32_t less = n_a < n_b ? n_a : n_b, more = n_a < n_b ? n_b : n_a;
+	size_t k = p->verify ? 0 : DS_SKETCH_MOST;
+	/* Whole sets of too different sizes cannot be alike. */
+	if ((!k || more < k) && (double)less / more < p->threshold)
+		return false;
+	return ds_sketch_jaccard(a, n_a, b, n_b, k) >= p->threshold;
 }
 
 static bool confirm(const ds_seen *s, const ds_seen_text *a, const ds_seen_text *b)
 {
-	if (!a->n_sketch || !b->n_sketch)
-		return false;
-	if (s->plan.simhash)
-		return ds_simhash_distance(fingerprint(a), fingerprint(b)) <= s->plan.distance;
-	uint32_t less = a->n_sketch < b->n_sketch ? a->n_sketch : b->n_sketch;
-	uint32_t more = a->n_sketch < b->n_sketch ? b->n_sketch : a->n_sketch;
-	size_t k = s->plan.verify ? 0 : DS_SKETCH_MOST;
-	/* Whole sets of too different sizes cannot be alike. */
-	if ((!k || more < k) && (double)less / more < s->plan.threshold)
-		return false;
-	return ds_sketch_jaccard(a->sketch, a->n_sketch, b->sketch, b->n_sketch, k) >=
-	       s->plan.threshold;
+	return ds_seen_alike(&s->plan, a->sketch, a->n_sketch, b->sketch, b->n_sketch);
 }
 
 /* The least record that is left in the lists of all buckets, taken out of them. */
@@ -134,7 +138,7 @@ static ds_rc add_batch(ds_seen *s, ds_seen_item *items, size_t n, ds_err *e)
 		meet(s, b, items, n, number);
 	for (size_t i = 0; i < n; i++) {
 		if (s->same && i + AHEAD < n)
-			ds_lsh_prefetch(s->same, 0, ds_seen_key(items[i + AHEAD].key));
+			ds_lsh_prefetch(s->same, 0, ds_seen_bucket(items[i + AHEAD].key));
 		decide(s, &items[i], s->chain[i], number + (uint32_t)i);
 	}
 	return DS_OK;

@@ -44,11 +44,6 @@ static inline ds_seen_text *ds_seen_get(const ds_seen *s, uint32_t number)
 {
 	return &s->chunk[number >> DS_SEEN_BITS][number & (DS_SEEN_CHUNK - 1)];
 }
-/* The key that the table of exact keys is asked for; the whole one is compared then. */
-static inline uint64_t ds_seen_key(ds_h128 key)
-{
-	return key.lo >> (64 - DS_LSH_KEY_BITS);
-}
 /* The next text, with itself as its cluster; NULL: there are too many. */
 ds_seen_text *ds_seen_next(ds_seen *s);
 void ds_seen_join(ds_seen *s, uint32_t a, uint32_t b);

@@ -23,7 +23,7 @@ static void put_id(ds_colb *col, ds_type type, ds_seen_id id, ds_buf *json)
 	}
 }
 
-static ds_rc id_of(ds_block *b, const ds_col *col, uint32_t row, ds_seen_id *id, ds_err *e)
+ds_rc row_id(ds_block *b, const ds_col *col, uint32_t row, ds_seen_id *id, ds_err *e)
 {
 	int64_t v;
 	bool has = col && ds_col_has(col, row) && !ds_col_null(col, row);
@@ -39,7 +39,7 @@ static ds_rc name_rows(ds_block *b, bool add, ds_seen_id *ids, ds_err *e)
 	bool lacking = false, number = true, text = true;
 	DS_TRY(ds_block_get(b, "id", &col, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
-		DS_TRY(id_of(b, col, row, &ids[row], e));
+		DS_TRY(row_id(b, col, row, &ids[row], e));
 		lacking |= !col || !ds_col_has(col, row) || ds_col_null(col, row);
 		number &= ids[row].is_number;
 		text &= !ids[row].is_number;
@@ -55,6 +55,11 @@ static ds_rc name_rows(ds_block *b, bool add, ds_seen_id *ids, ds_err *e)
 	return ds_colb_put(to, e);
 }
 
+static ds_seen_id name_of(const applier *a, uint32_t number)
+{
+	return a->verdicts ? verdicts_name(a->verdicts, number) : ds_seen_id_of(a->seen, number);
+}
+
 static ds_rc mark_rows(const applier *a, ds_block *b, const signed_block *s, ds_err *e)
 {
 	bool number = true, text = true;
@@ -62,7 +67,7 @@ static ds_rc mark_rows(const applier *a, ds_block *b, const signed_block *s, ds_
 	for (size_t i = 0; i < s->n_items; i++) {
 		if (s->items[i].dup_of == DS_NO_TEXT)
 			continue;
-		ds_seen_id id = ds_seen_id_of(a->seen, s->items[i].dup_of);
+		ds_seen_id id = name_of(a, s->items[i].dup_of);
 		number &= id.is_number;
 		text &= !id.is_number;
 		n++;
@@ -80,7 +85,7 @@ static ds_rc mark_rows(const applier *a, ds_block *b, const signed_block *s, ds_
 		if (dup == DS_NO_TEXT)
 			ds_colb_absent(to);
 		else
-			put_id(to, type, ds_seen_id_of(a->seen, dup), &json);
+			put_id(to, type, name_of(a, dup), &json);
 	}
 	ds_buf_free(&json);
 	return ds_colb_put(to, e);
@@ -188,21 +193,28 @@ ds_rc apply_learn(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *
 	return keeper_learn(a->keeper, b, s, e);
 }
 
-ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e)
+static ds_rc decide(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e)
 {
-	uint64_t was_full = ds_seen_full(a->seen);
 	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
 	if (a->plan->named)
 		DS_TRY(name_rows(b, a->plan->add_id, ids, e));
+	if (a->verdicts)
+		return verdicts_decide(a->verdicts, ds_work_mem(w), b, s, e);
 	if (a->keeper)
-		DS_TRY(keeper_decide(a->keeper, a->seen, s, e));
-	else
-		DS_TRY(compare(a, b, s, ids, e));
+		return keeper_decide(a->keeper, a->seen, s, e);
+	uint64_t was_full = ds_seen_full(a->seen);
+	DS_TRY(compare(a, b, s, ids, e));
+	ds_work_count(w, COUNT_FULL, ds_seen_full(a->seen) - was_full);
+	return DS_OK;
+}
+
+ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e)
+{
+	DS_TRY(decide(a, w, b, s, e));
 	if (a->report)
 		DS_TRY(report_block(a->report, a->seen, b, s, e));
 	a->n_records += b->n_rows;
 	a->n_items += s->n_items;
-	ds_work_count(w, COUNT_FULL, ds_seen_full(a->seen) - was_full);
 	size_t n = drop_rows(a, w, s);
 	if (a->n_items)
 		ds_work_note(w, "%.1f %% duplicates",
@@ -210,4 +222,11 @@ ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *
 	if (n && a->plan->scope != SCOPE_TEXT)
 		return cut_rows(a, w, b, s, e);
 	return a->plan->mark ? mark_rows(a, b, s, e) : DS_OK;
+}
+
+void apply_summary(const applier *a, ds_buf *out)
+{
+	double found = (double)(a->n_exact + a->n_near);
+	if (a->plan->scope == SCOPE_TEXT && a->n_records)
+		ds_buf_fmt(out, "%.1f %% duplicates", 100 * found / (double)a->n_records);
 }

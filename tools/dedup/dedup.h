@@ -47,7 +47,11 @@ DS_AUTO_WITH(against, against_free)
 DS_MUST ds_rc index_load(ds_seen *s, const char *path, ds_err *e);
 DS_MUST ds_rc index_save(const ds_seen *s, ds_out *out, const char *path, ds_err *e);
 
-/* Which of a cluster stays, with --keep longest and max:FIELD. */
+/* Which of a cluster stays: --keep first, longest or max:FIELD; another word is DS_USAGE. */
+DS_MUST ds_rc keep_check(const char *which, ds_err *e);
+/* What each row is worth; a record without text or field less than any other. */
+DS_MUST ds_rc keep_values(
+	const char *which, ds_block *b, const signed_block *s, double *v, ds_err *e);
 typedef struct keeper keeper;
 DS_MUST ds_rc keeper_new(keeper **out, const char *which, const ds_common *c, ds_err *e);
 void keeper_free(keeper *k);
@@ -73,18 +77,29 @@ void signer_free(signer *s);
 DS_MUST ds_rc signer_block(signer *s, ds_work *w, ds_block *b, ds_err *e);
 signed_block *signer_result(signer *s);
 
+/* What a staged run has decided, for a second reading of the same records. */
+typedef struct verdicts verdicts;
+DS_MUST ds_rc verdicts_decide(verdicts *v, ds_arena *mem, ds_block *b, signed_block *s, ds_err *e);
+ds_seen_id verdicts_name(
+	const verdicts *v, uint32_t number); /* of one that verdicts_decide named */
+
+/* The id of a record by the column of ids, which may be NULL, or its number. */
+DS_MUST ds_rc row_id(ds_block *b, const ds_col *col, uint32_t row, ds_seen_id *id, ds_err *e);
+
 /* Decides about the items of a block, and does it: rows dropped or marked, pieces cut out. */
 enum { COUNT_EXACT, COUNT_NEAR, COUNT_EMPTIED, COUNT_AGAINST, COUNT_FULL };
 extern const char *const apply_counters[];
 typedef struct {
 	const plan *plan;
 	ds_seen *seen;
-	keeper *keeper; /* NULL: the first stays */
-	report *report; /* NULL: nobody asks */
+	keeper *keeper;     /* NULL: the first stays */
+	verdicts *verdicts; /* NULL: nothing is decided yet */
+	report *report;     /* NULL: nobody asks */
 	uint64_t n_records, n_items, n_exact, n_near;
 } applier;
 /* The first of two readings: compares and names the items of a block, and teaches the keeper. */
 DS_MUST ds_rc apply_learn(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e);
 DS_MUST ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e);
+void apply_summary(const applier *a, ds_buf *out); /* a sentence */
 
 #endif

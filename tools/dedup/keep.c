@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 
 struct keeper {
-	const char *field; /* NULL: the longest text */
-	ds_buf values;     /* double, by number */
-	uint32_t *best;    /* by number of a cluster's first */
-	uint64_t n, at;    /* texts learned, and met again */
+	const char *which;
+	ds_buf values;  /* double, by number */
+	uint32_t *best; /* by number of a cluster's first */
+	uint64_t n, at; /* texts learned, and met again */
 };
 
 static ds_rc check_twice(const ds_common *c, ds_err *e)
@@ -32,15 +32,25 @@ static ds_rc check_twice(const ds_common *c, ds_err *e)
 	return DS_OK;
 }
 
+/* The field of max:FIELD; NULL for another word. */
+static const char *field_of(const char *which)
+{
+	return strncmp(which, "max:", 4) == 0 && which[4] ? which + 4 : NULL;
+}
+
+ds_rc keep_check(const char *which, ds_err *e)
+{
+	if (field_of(which) || strcmp(which, "longest") == 0 || strcmp(which, "first") == 0)
+		return DS_OK;
+	return ds_fail(e, DS_USAGE, "--keep '%s': it is first, longest or max:FIELD", which);
+}
+
 ds_rc keeper_new(keeper **out, const char *which, const ds_common *c, ds_err *e)
 {
-	bool field = ds_str_starts(ds_str_of(which), DS_S("max:")) && which[4];
-	if (!field && strcmp(which, "longest") != 0)
-		return ds_fail(
-			e, DS_USAGE, "--keep '%s': it is first, longest or max:FIELD", which);
+	DS_TRY(keep_check(which, e));
 	DS_TRY(check_twice(c, e));
 	*out = DS_NEW(keeper, 1);
-	(*out)->field = field ? which + 4 : NULL;
+	(*out)->which = which;
 	return DS_OK;
 }
 
@@ -53,35 +63,43 @@ void keeper_free(keeper *k)
 	ds_mem_free(k);
 }
 
-/* A record without the field, or with a null there, is worth less than any other. */
-static ds_rc value_of(
-	const keeper *k, const ds_col *col, uint32_t row, ds_str text, double *v, ds_err *e)
+static ds_rc number_of(const char *field, const ds_col *col, uint32_t row, double *v, ds_err *e)
 {
-	*v = k->field ? -INFINITY : (double)text.n;
-	if (!k->field || !col || !ds_col_has(col, row) || ds_col_null(col, row))
+	if (!col || !ds_col_has(col, row) || ds_col_null(col, row))
 		return DS_OK;
 	if (col->type == DS_T_I64)
 		*v = (double)ds_col_i64(col, row);
 	else if (col->type == DS_T_F64)
 		*v = ds_col_f64(col, row);
 	else if (col->type != DS_T_JSON || !ds_str_f64(ds_col_bytes(col, row), v))
-		return ds_fail(e, DS_BAD, "field '%s' is no number", k->field);
+		return ds_fail(e, DS_BAD, "field '%s' is no number", field);
+	return DS_OK;
+}
+
+ds_rc keep_values(const char *which, ds_block *b, const signed_block *s, double *v, ds_err *e)
+{
+	const ds_col *col = NULL;
+	const char *field = field_of(which);
+	if (field)
+		DS_TRY(ds_block_get(b, field, &col, e));
+	for (uint32_t row = 0; row < b->n_rows; row++) {
+		const row_items *r = &s->rows[row];
+		v[row] = field || !r->n ? -INFINITY : (double)s->texts[r->first].n;
+		if (field && r->n)
+			DS_TRY_AT(number_of(field, col, row, &v[row], e), e, "%s: record %llu",
+				b->origin, (unsigned long long)ds_block_record(b, row));
+	}
 	return DS_OK;
 }
 
 ds_rc keeper_learn(keeper *k, ds_block *b, const signed_block *s, ds_err *e)
 {
-	const ds_col *col = NULL;
-	if (k->field)
-		DS_TRY(ds_block_get(b, k->field, &col, e));
+	double *v = ds_arena_get(b->mem, (b->n_rows + 1) * sizeof *v);
+	DS_TRY(keep_values(k->which, b, s, v, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
-		const row_items *r = &s->rows[row];
-		double v;
-		if (!r->n)
+		if (!s->rows[row].n)
 			continue;
-		DS_TRY_AT(value_of(k, col, row, s->texts[r->first], &v, e), e, "%s: record %llu",
-			b->origin, (unsigned long long)ds_block_record(b, row));
-		ds_buf_add(&k->values, &v, sizeof v);
+		ds_buf_add(&k->values, &v[row], sizeof v[row]);
 		k->n++;
 	}
 	return DS_OK;

@@ -1,0 +1,36 @@
+/*
+ * seen_plan.c - what decides whether texts are alike, as numbers for files
+ */
+#include "text/seen.h"
+
+#include <string.h>
+
+const char *const ds_seen_word_names[DS_SEEN_WORDS] = { "--method exact", "--method minhash",
+	"--verify", "--unit", "--ngram", "--perm", "--bands", "rows", "--seed", "--scope",
+	"--method simhash", "--distance", "--threshold" };
+
+void ds_seen_plan_words(const ds_seen_plan *p, uint64_t w[DS_SEEN_WORDS])
+{
+	const uint64_t words[DS_SEEN_WORDS] = { p->exact, p->near, p->verify, p->unit, p->ngram,
+		p->n_perm, p->bands.bands, p->bands.rows, p->seed, p->scope, p->simhash,
+		p->distance };
+	memcpy(w, words, sizeof words);
+	memcpy(&w[DS_SEEN_WORDS - 1], &p->threshold, sizeof p->threshold);
+}
+
+ds_seen_plan ds_seen_plan_of(const uint64_t w[DS_SEEN_WORDS])
+{
+	ds_seen_plan p = { .exact = w[0],
+		.near = w[1],
+		.verify = w[2],
+		.unit = (ds_unit)w[3],
+		.ngram = (unsigned)w[4],
+		.n_perm = (unsigned)w[5],
+		.bands = { (unsigned)w[6], (unsigned)w[7] },
+		.seed = w[8],
+		.scope = (unsigned)w[9],
+		.simhash = w[10],
+		.distance = (unsigned)w[11] };
+	memcpy(&p.threshold, &w[DS_SEEN_WORDS - 1], sizeof p.threshold);
+	return p;
+}

@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# dsdedup as four runs over a folder: sign, band, cluster, filter
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	PATH=$BATS_TEST_DIRNAME/../../build/bin:$PATH
+	cd "$BATS_TEST_TMPDIR"
+	for part in 1 2 3; do
+		awk -v part=$part 'BEGIN {
+			srand(7)
+			for (i = 0; i < 1500; i++) {
+				kind = rand()
+				if (i && kind < 0.1) t = old[int(rand() * i)]
+				else if (i && kind < 0.3) { t = old[int(rand() * i)]; sub(/ w[0-9]+ /, " changed ", t) }
+				else { t = "start"; for (k = 0; k < 40; k++) t = t " w" int(rand() * 5000) " and" }
+				old[i] = t
+				if (int(i / 500) + 1 != part) continue
+				id = i % 3 ? "\"id\":\"r" i "\"," : ""
+				print "{" id "\"n\":" i % 17 ",\"text\":\"" t "\"}"
+			}
+			print "{\"title\":\"no text\"}"
+		}' >p$part.jsonl
+	done
+}
+
+staged() { # options of sign; the others from the environment
+	rm -rf s
+	# shellcheck disable=SC2086 # lists of options
+	dsdedup sign -q $1 p1.jsonl p2.jsonl p3.jsonl -o s && dsdedup band $MORE s &&
+		dsdedup cluster $MORE s --clusters c2 &&
+		dsdedup filter -q s $FILTER p1.jsonl p2.jsonl p3.jsonl --to jsonl >o2
+}
+
+# The same options in one run: the same records and clusters.
+same() {
+	staged "$1"
+	# shellcheck disable=SC2086
+	dsdedup -q $1 $FILTER p1.jsonl p2.jsonl p3.jsonl --to jsonl >o1
+	# shellcheck disable=SC2086
+	dsdedup -q $1 $FILTER p1.jsonl p2.jsonl p3.jsonl --clusters c1 --to jsonl >/dev/null
+	cmp o1 o2 && cmp c1 c2
+	[ "$(wc -l <o2)" -gt 800 ] && [ "$(wc -l <c2)" -gt 100 ]
+}
+
+@test "a staged run keeps the same records as one run" {
+	same ""
+	same "--method exact"
+	same "--method simhash --distance 3"
+	same "--threshold 0.6 --verify --ngram 3"
+	head -n 20 p3.jsonl >evil.jsonl
+	same "--against evil.jsonl"
+}
+
+@test "it marks, and keeps another than the first, as one run does" {
+	FILTER=--mark same ""
+	grep -q dup_of o2
+	same "--keep longest"
+	same "--keep max:n"
+}
+
+@test "memory and threads change nothing" {
+	staged "" && cp o2 before
+	MORE="--memory 1K -j 1" staged "-j 1"
+	cmp before o2
+	MORE="--memory 100K -j 5" staged "-j 5"
+	cmp before o2
+	DS_BLOCK=512 staged ""
+	diff <(grep -o '"text":"[^"]*' before) <(grep -o '"text":"[^"]*' o2)
+}
+
+@test "what is there and whole is not made again" {
+	staged ""
+	touch -d '2001-01-01' s/*
+	dsdedup sign -q p1.jsonl p2.jsonl p3.jsonl -o s && dsdedup band s && dsdedup cluster s
+	[ -z "$(find s -type f -newermt 2002-01-01)" ]
+	head -c 2000 s/band-00002.dsr >cut && cp cut s/band-00002.dsr
+	dsdedup band s
+	[ "$(find s -type f -newermt 2002-01-01)" = s/band-00002.dsr ]
+}
+
+@test "a stage refuses by name what is cut, unsorted or of other signatures" {
+	staged ""
+	head -c 2000 s/band-00002.dsr >cut && cp cut s/band-00002.dsr
+	rm s/cluster.dsr
+	run ! dsdedup cluster s
+	[ "$status" = 3 ] && [[ $output == *s/band-00002.dsr* ]]
+	cp s/band-00001.dsr s/band-00002.dsr
+	run ! dsdedup cluster s
+	[ "$status" = 1 ] && [[ $output == *s/band-00002.dsr* ]]
+	rm s/band-00002.dsr
+	run ! dsdedup cluster s
+	[ "$status" = 4 ] && [[ $output == *s/band-00002.dsr* ]]
+	dsdedup band s && dsdedup cluster s
+	dsdedup sign -q --threshold 0.6 p1.jsonl p2.jsonl -o t
+	cp t/sign-00001.dsr s/sign-00001.dsr
+	run ! dsdedup band s
+	[ "$status" = 1 ] && [[ $output == *s/sign-00001.dsr* ]]
+	rm s/sign-00001.dsr
+	run ! dsdedup band s
+	[ "$status" = 1 ] && [[ $output == *"input 1"* ]]
+}
+
+@test "filter wants the records that were signed" {
+	staged ""
+	run ! dsdedup filter -q s p1.jsonl p2.jsonl --to jsonl
+	[ "$status" = 1 ]
+	run ! dsdedup filter -q s p2.jsonl p1.jsonl p3.jsonl --to jsonl
+	[ "$status" = 1 ] && [[ $output == *"not the one that was signed"* ]]
+	run ! dsdedup filter -q s p1.jsonl p2.jsonl p3.jsonl p1.jsonl --to jsonl
+	[ "$status" = 1 ]
+}

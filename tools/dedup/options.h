@@ -1,0 +1,31 @@
+/*
+ * options.h - what stands on the command line, for main.c and the stages
+ */
+#ifndef DSDEDUP_OPTIONS_H
+#define DSDEDUP_OPTIONS_H
+
+#include "dedup.h"
+
+/* In the order of ds_unit and scope. */
+#define UNITS "auto|word|char"
+#define SCOPES "text|line|para"
+
+typedef struct {
+	const char *method, *unit, *keep, *scope, *clusters, *against, *index;
+	double threshold;
+	int ngram, perm, bands, distance;
+	bool verify, mark;
+	ds_size memory;
+} options;
+extern options opt;
+
+bool wants_report(const ds_common *c); /* of the largest clusters */
+DS_MUST ds_rc read_plan(plan *p, const ds_common *c, ds_err *e);
+
+/* The staged run: each a run of its own over a folder. */
+ds_rc run_sign(const ds_common *c, ds_err *e);
+ds_rc run_band(const ds_common *c, ds_err *e);
+ds_rc run_cluster(const ds_common *c, ds_err *e);
+ds_rc run_filter(const ds_common *c, ds_err *e);
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * stage_filter.c - dsdedup filter: the inputs once more, without what was found to repeat
+ */
+#include "options.h"
+#include "stage.h"
+
+#include "base/mem.h"
+
+struct verdicts {
+	signs *s;
+	stage_file file;
+	uint64_t at; /* records met */
+};
+
+static const ds_col *column(const verdicts *v, uint64_t number, const char *name, uint32_t *row)
+{
+	*row = (uint32_t)(number % STAGE_ROWS);
+	const ds_col *col = ds_block_find(v->file.blocks[number / STAGE_ROWS], name);
+	return col && ds_col_has(col, *row) ? col : NULL;
+}
+
+static ds_rc check_rows(const verdicts *v, ds_err *e)
+{
+	const stage_file *f = &v->file;
+	bool whole = f->n == v->s->n && memcmp(&f->head.from, &v->s->sum, sizeof v->s->sum) == 0;
+	for (size_t i = 0; i < f->n_blocks; i++) {
+		const ds_col *dup = ds_block_find(f->blocks[i], "dup_of"),
+			     *why = ds_block_find(f->blocks[i], "why");
+		whole &= i + 1 == f->n_blocks || f->blocks[i]->n_rows == STAGE_ROWS;
+		whole &= (!dup || dup->type == DS_T_I64) && (!why || why->type == DS_T_UTF8);
+	}
+	return whole ? DS_OK
+		     : ds_fail(e, DS_BAD,
+			       "%s: made from other signatures, run `dsdedup cluster` again",
+			       f->path);
+}
+
+static ds_rc verdicts_open(verdicts *v, const char *dir, ds_err *e)
+{
+	static const char *const of_signs[] = { "hash", "id", "record", NULL },
+				 *const of_clusters[] = { "dup_of", "why", NULL };
+	DS_TRY(signs_open(&v->s, dir, of_signs, e));
+	DS_TRY(stage_open(&v->file, dir, "cluster.dsr", STAGE_CLUSTER, of_clusters, e));
+	return check_rows(v, e);
+}
+
+/* The text is the one that was signed. */
+static bool is_signed(const verdicts *v, uint64_t number, const signed_block *s, const row_items *r)
+{
+	uint32_t row;
+	size_t at = signs_find(v->s, number, &row);
+	const ds_col *hash = ds_block_find(v->s->blocks[at].block, "hash");
+	if (!hash || hash->type != DS_T_I64 || !ds_col_has(hash, row))
+		return !r->n;
+	return r->n && (uint64_t)ds_col_i64(hash, row) ==
+			       ds_hash64(s->texts[r->first].at, s->texts[r->first].n);
+}
+
+ds_rc verdicts_decide(verdicts *v, ds_arena *mem, ds_block *b, signed_block *s, ds_err *e)
+{
+	for (uint32_t i = 0; i < b->n_rows; i++) {
+		uint32_t row;
+		uint64_t number = v->at++;
+		row_items *r = &s->rows[i];
+		if (number >= v->s->n)
+			return ds_fail(e, DS_BAD, "%s: more records than were signed", b->origin);
+		const ds_col *why = column(v, number, "why", &row),
+			     *dup = column(v, number, "dup_of", &row);
+		r->contaminated = why && ds_str_is(ds_col_bytes(why, row), "against");
+		if (!r->contaminated && !is_signed(v, number, s, r))
+			return ds_fail(e, DS_BAD, "%s: record %llu is not the one that was signed",
+				b->origin, (unsigned long long)ds_block_record(b, i));
+		if (!dup || !r->n)
+			continue;
+		int64_t of = ds_col_i64(dup, row);
+		if (of < 0 || (uint64_t)of >= v->s->n)
+			return ds_fail(e, DS_BAD, "%s: a number that no record has", v->file.path);
+		s->items[r->first].dup_of = (uint32_t)of;
+		s->items[r->first].same = why && ds_str_is(ds_col_bytes(why, row), "exact");
+	}
+	return DS_OK;
+}
+
+ds_seen_id verdicts_name(const verdicts *v, uint32_t number)
+{
+	ds_seen_id id;
+	ds_err ignored;
+	if (signs_id(v->s, number, v->s->mem, &id, &ignored) != DS_OK)
+		return (ds_seen_id){ { "", 0 }, false };
+	return id;
+}
+
+typedef struct {
+	plan plan;
+	verdicts verdicts;
+	applier applier;
+} filter_run;
+
+static void *scratch_new(void *state)
+{
+	filter_run *r = state;
+	return signer_new(&r->plan, NULL, NULL);
+}
+
+static void scratch_free(void *scratch)
+{
+	signer_free(scratch);
+}
+
+static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
+{
+	return signer_block(ds_work_scratch(w), w, b, e);
+}
+
+static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
+{
+	filter_run *r = state;
+	return apply_block(&r->applier, w, b, signer_result(ds_work_scratch(w)), e);
+}
+
+static ds_rc end(void *state, ds_work *w, ds_err *e)
+{
+	filter_run *r = state;
+	ds_work_count(w, COUNT_FULL, r->verdicts.file.head.full);
+	if (r->verdicts.at == r->verdicts.s->n)
+		return DS_OK;
+	return ds_fail(e, DS_BAD, "%llu records, but %llu were signed",
+		(unsigned long long)r->verdicts.at, (unsigned long long)r->verdicts.s->n);
+}
+
+static void summary(void *state, ds_buf *out)
+{
+	const filter_run *r = state;
+	apply_summary(&r->applier, out);
+}
+
+static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
+{
+	static const char *const from_stdin = "-";
+	const char *dir, *first = from_stdin;
+	DS_TRY(stage_dir(c, &dir, e));
+	DS_TRY(verdicts_open(&r->verdicts, dir, e));
+	r->plan = (plan){ .mark = opt.mark, .named = opt.mark, .add_id = opt.mark };
+	r->applier = (applier){ .plan = &r->plan, .verdicts = &r->verdicts };
+	const ds_stage stage = {
+		.name = "filter",
+		.state = r,
+		.counters = apply_counters,
+		.scratch_new = scratch_new,
+		.scratch_free = scratch_free,
+		.work = work,
+		.order = order,
+		.end = end,
+		.summary = summary,
+	};
+	ds_common inputs = *c;
+	inputs.files = c->n_files > 1 ? c->files + 1 : &first;
+	inputs.n_files = c->n_files > 1 ? c->n_files - 1 : 1;
+	return ds_pipe_run(&inputs, &stage, e);
+}
+
+ds_rc run_filter(const ds_common *c, ds_err *e)
+{
+	filter_run r = { 0 };
+	ds_rc rc = filter(&r, c, e);
+	stage_close(&r.verdicts.file);
+	signs_close(r.verdicts.s);
+	return rc;
+}
