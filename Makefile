@@ -146,6 +146,9 @@ check-peers: all ## against the reference programs, where they are installed
 bench: all ## speed and memory as ratios to the peers, into bench/RESULTS.md
 	@scripts/bench $(T)
 
+bench-%: all # bench/%.sh alone
+	@scripts/bench $*
+
 golden: test-programs ## rewrite what cases expect, to be read as a diff
 	@for t in $(filter %.case,$(wanted)); do PATH="$$PWD/$(BUILD)/bin:$$PATH" scripts/run-case --golden $$t; done
 
