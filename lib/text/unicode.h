@@ -43,10 +43,22 @@ size_t ds_graphemes(ds_str text, uint32_t *ends, ds_arena *mem);
 /* The simple lower case of a character, itself where there is none. */
 uint32_t ds_char_lower(uint32_t c);
 
+bool ds_char_is_letter(uint32_t c); /* Unicode's L categories */
+bool ds_char_is_icon(uint32_t c);   /* So: other symbols, emoji among them */
+bool ds_char_is_punct(uint32_t c);  /* the P categories */
+
 /* Lower case of the root locale, final sigma included. */
 ds_str ds_utf8_lower(ds_str s, ds_arena *mem);
 /* Full case folding, for comparing. */
 ds_str ds_utf8_fold(ds_str s, ds_arena *mem);
+
+/* Where the words of a run of Han end, by ICU's dictionary: ends[i] in bytes. One thread at a time. */
+typedef struct ds_han_cutter ds_han_cutter;
+ds_han_cutter *ds_han_cutter_new(void);
+void ds_han_cutter_free(ds_han_cutter *c);
+/* run holds characters of three bytes alone, at most DS_HAN_RUN; ends has room for as many. */
+enum { DS_HAN_RUN = 1024 };
+size_t ds_han_cut(ds_han_cutter *c, ds_str run, uint32_t *ends);
 
 /* Decodes to UTF-8, what is wrong to U+FFFD. DS_USAGE: ICU knows no such charset. */
 DS_MUST ds_rc ds_charset_decode(

@@ -175,6 +175,61 @@ uint32_t ds_char_lower(uint32_t c)
 	return (uint32_t)u_tolower((UChar32)c);
 }
 
+bool ds_char_is_letter(uint32_t c)
+{
+	return (U_GET_GC_MASK((UChar32)c) & U_GC_L_MASK) != 0;
+}
+
+bool ds_char_is_icon(uint32_t c)
+{
+	return u_charType((UChar32)c) == U_OTHER_SYMBOL;
+}
+
+bool ds_char_is_punct(uint32_t c)
+{
+	return (U_GET_GC_MASK((UChar32)c) & U_GC_P_MASK) != 0;
+}
+
+struct ds_han_cutter {
+	UBreakIterator *words; /* NULL: a broken installation; every character is a word then */
+	UChar wide[DS_HAN_RUN];
+};
+
+ds_han_cutter *ds_han_cutter_new(void)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	ds_han_cutter *c = DS_NEW(ds_han_cutter, 1);
+	c->words = ubrk_open(UBRK_WORD, "zh", NULL, 0, &status);
+	return c;
+}
+
+void ds_han_cutter_free(ds_han_cutter *c)
+{
+	if (!c)
+		return;
+	if (c->words)
+		ubrk_close(c->words);
+	ds_mem_free(c);
+}
+
+size_t ds_han_cut(ds_han_cutter *c, ds_str run, uint32_t *ends)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	int32_t n = (int32_t)(run.n / 3), m = 0;
+	size_t found = 0;
+	u_strFromUTF8(c->wide, DS_HAN_RUN, &m, run.at, (int32_t)run.n, &status);
+	if (c->words)
+		ubrk_setText(c->words, c->wide, m, &status);
+	if (!c->words || U_FAILURE(status)) {
+		for (; found < (size_t)n; found++)
+			ends[found] = (uint32_t)(3 * found + 3);
+		return found;
+	}
+	for (int32_t at = ubrk_next(c->words); at != UBRK_DONE; at = ubrk_next(c->words))
+		ends[found++] = (uint32_t)at * 3;
+	return found;
+}
+
 typedef int32_t case_fn(const UCaseMap *map, char *to, int32_t room, const char *from, int32_t n,
 	UErrorCode *status);
 
