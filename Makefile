@@ -145,9 +145,6 @@ check-peers: all ## against the reference programs, where they are installed
 
 bench: all ## speed and memory as ratios to the peers, into bench/RESULTS.md
 	@scripts/bench $(T)
-bench-%: all # one of them: bench-clean, bench-dedup
-	@scripts/bench $*
-
 bench-%: all # bench/%.sh alone
 	@scripts/bench $*
 
