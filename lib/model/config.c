@@ -295,6 +295,26 @@ static bool is_scaling(const ds_json *m)
 	return ds_str_is(m->key, "rope_scaling") || ds_str_is(m->key, "rope_parameters");
 }
 
+/* {"0": "negative", …}: every number below the count once. */
+static ds_rc read_labels(ds_config *c, const ds_json *v, ds_arena *mem, ds_err *e)
+{
+	if (!v || v->kind != DS_J_OBJ || !v->n)
+		return DS_OK;
+	c->labels = ds_arena_zero(mem, (v->n + 1) * sizeof(char *));
+	for (const ds_json *m = v->first; m; m = m->next) {
+		int64_t id;
+		if (m->kind != DS_J_STR || !ds_str_i64(m->key, &id) || id < 0 ||
+			id >= (int64_t)v->n || c->labels[id])
+			return ds_fail(e, DS_USAGE,
+				"id2label: '%.*s' is not a number below %zu, "
+				"once, with a name",
+				DS_FMT(m->key), v->n);
+		c->labels[id] = ds_arena_str(mem, m->s).at;
+	}
+	c->n_labels = (int64_t)v->n;
+	return DS_OK;
+}
+
 ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e)
 {
 	const ds_json *root;
@@ -313,6 +333,8 @@ ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e)
 	c->kept = root;
 	if (names && names->kind == DS_J_ARR && names->n)
 		c->head = ds_arch_head(c->arch, names->items[0]->s);
+	if (c->head == DS_HEAD_SEQ || c->head == DS_HEAD_TOKEN)
+		DS_TRY(read_labels(c, ds_json_get(root, "id2label"), mem, e));
 	for (const ds_json *m = root->first; m; m = m->next) {
 		const ds_key *k = key_of(m->key);
 		if (is_scaling(m))
@@ -331,9 +353,15 @@ ds_rc ds_config_only(const ds_config *c, const char *flag, bool only, ds_err *e)
 		only ? "false" : "true");
 }
 
+static const char *two_labels[] = { "LABEL_0", "LABEL_1" };
+
 ds_rc ds_config_finish(ds_config *c, ds_err *e)
 {
 	DS_TRY(c->arch->finish(c, e));
+	if ((c->head == DS_HEAD_SEQ || c->head == DS_HEAD_TOKEN) && !c->n_labels) {
+		c->n_labels = 2; /* transformers' own */
+		c->labels = two_labels;
+	}
 	if (c->n_heads % c->n_kv_heads)
 		return ds_fail(e, DS_USAGE,
 			"num_attention_heads=%lld is not a multiple of num_key_value_heads=%lld",
@@ -431,6 +459,31 @@ static void print_key(const ds_config *c, const ds_key *k, ds_buf *out)
 	}
 }
 
+static bool is_labels(const ds_json *m)
+{
+	return ds_str_is(m->key, "id2label") || ds_str_is(m->key, "label2id") ||
+	       ds_str_is(m->key, "num_labels");
+}
+
+static void print_labels(const ds_config *c, ds_buf *out)
+{
+	for (int way = 0; way < 2; way++) {
+		print_name(out, way ? DS_S("label2id") : DS_S("id2label"));
+		for (int64_t i = 0; i < c->n_labels; i++) {
+			ds_buf_add_c(out, i ? ", " : "{");
+			if (way)
+				ds_json_add_str(out, ds_str_of(c->labels[i]));
+			else
+				ds_buf_fmt(out, "\"%lld\": ", (long long)i);
+			if (way)
+				ds_buf_fmt(out, ": %lld", (long long)i);
+			else
+				ds_json_add_str(out, ds_str_of(c->labels[i]));
+		}
+		ds_buf_add_byte(out, '}');
+	}
+}
+
 static bool ours(const ds_config *c, const ds_json *m)
 {
 	const ds_key *k = key_of(m->key);
@@ -446,10 +499,12 @@ void ds_config_print(const ds_config *c, ds_buf *out)
 	for (const ds_key *k = ds_config_keys; k->name; k++)
 		if (has_key(c->arch, k))
 			print_key(c, k, out);
+	if (c->n_labels)
+		print_labels(c, out);
 	print_name(out, DS_S("torch_dtype"));
 	ds_buf_add_c(out, "\"float32\"");
 	for (const ds_json *m = c->kept ? c->kept->first : NULL; m; m = m->next) {
-		if (!ours(c, m)) {
+		if (!ours(c, m) && !(c->n_labels && is_labels(m))) {
 			print_name(out, m->key);
 			ds_json_add(out, m);
 		}

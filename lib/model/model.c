@@ -222,6 +222,22 @@ static bool same_shape(const ds_st_tensor *s, const ds_tensor *t)
 	return true;
 }
 
+bool ds_model_is_new(const ds_model *m, const ds_tensor *t)
+{
+	static const struct {
+		const char *prefix;
+		unsigned heads; /* that have it, by bit */
+	} parts[] = { { "cls.predictions.", 1 << DS_HEAD_LM },
+		{ "classifier.", 1 << DS_HEAD_SEQ | 1 << DS_HEAD_TOKEN },
+		{ "bert.pooler.", 1 << DS_HEAD_SEQ | 1 << DS_HEAD_NONE } };
+	if (t->class != DS_CLASS_PARAM || ds_model_find(m, t->name, t->also))
+		return false;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (ds_str_starts(ds_str_of(t->name), ds_str_of(parts[i].prefix)))
+			return !(parts[i].heads >> m->config.head & 1);
+	return false;
+}
+
 static bool is_param(const ds_tensor *t)
 {
 	return t->class == DS_CLASS_PARAM && !(t->flags & DS_T_VIEW) && !ds_adapter_owns(t->name);
@@ -317,11 +333,11 @@ static ds_rc check_one(const ds_model *m, const ds_tensor *t, ds_err *e)
 ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 {
 	for (ds_tid i = 1; i < g->n_tensors; i++)
-		if (is_param(&g->tensors[i]))
+		if (is_param(&g->tensors[i]) && !ds_model_is_new(m, &g->tensors[i]))
 			DS_TRY(check_one(m, &g->tensors[i], e));
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
 		const ds_tensor *t = &g->tensors[i];
-		if (!is_param(t))
+		if (!is_param(t) || ds_model_is_new(m, t))
 			continue;
 		const ds_st_tensor *s = ds_model_find(m, t->name, t->also);
 		float *out = ds_exec_data(x, i);
@@ -336,7 +352,7 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 /* Buffers that transformers itself recomputes and older files carry along. */
 static bool is_buffer(ds_str name)
 {
-	static const char *const ends[] = { ".embeddings.position_ids", ".attn.bias",
+	static const char *const ends[] = { "embeddings.position_ids", ".attn.bias",
 		".attn.masked_bias", "rotary_emb.inv_freq" };
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (ds_str_ends(name, ds_str_of(ends[i])))

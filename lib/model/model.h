@@ -54,8 +54,10 @@ const ds_tok *ds_model_tok(const ds_model *m); /* NULL: the directory has no tok
 const ds_st_tensor *ds_model_find(const ds_model *m, const char *name, const char *also);
 /*
  * Fills all parameters of an executor of graph g. DS_BAD names a tensor that is missing or has another
- * shape (both are given), before anything is copied.
+ * shape (both are given), before anything is copied. What ds_model_is_new stays as it is.
  */
+/* A parameter of a head that the files' own architecture does not have: it begins at random. */
+bool ds_model_is_new(const ds_model *m, const ds_tensor *t);
 DS_MUST ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e);
 /* A tensor of the files that no parameter of g takes, at NULL: none. Buffers that transformers
  * recomputes do not count. */

@@ -183,6 +183,10 @@ static ds_rc get_cut(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 ds_rc ds_rows_get(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 {
 	out->n_targets = 0;
+	if (r->kind != DS_ROWS_TEXT) {
+		piece *p = piece_of(r, row);
+		return ds_rows_get_labelled(r, p, (uint32_t)(row - p->first), out, e);
+	}
 	out->targets[r->seq - 1] = -1; /* a row of N gives N - 1 predictions */
 	return r->packed ? get_packed(r, row, out, e) : get_cut(r, row, out, e);
 }
@@ -227,6 +231,7 @@ void ds_rows_close(ds_rows *r)
 	ds_mem_free(r->pieces);
 	ds_tok_close(r->own_tok);
 	ds_buf_free(&r->chain);
+	ds_rows_labels_free(r);
 	ds_arena_free(r->mem);
 	ds_mem_free(r);
 }

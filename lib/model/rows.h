@@ -15,7 +15,16 @@
 
 typedef struct ds_rows ds_rows;
 
+typedef enum {
+	DS_ROWS_TEXT,  /* tokens one after another, cut at seq */
+	DS_ROWS_CLASS, /* a record a row; targets[0] is its label */
+	DS_ROWS_TAGS,  /* a record a row; targets are its tokens' labels */
+} ds_rows_kind;
+
 typedef struct {
+	ds_rows_kind kind;
+	const char *const *labels; /* the model's, by number; none: those of the data */
+	size_t n_labels;
 	const char *const *files;
 	size_t n_files;
 	int64_t seq;        /* 0: the shards' row length, else seq_max */
@@ -39,7 +48,9 @@ int64_t ds_rows_tokens(const ds_rows *r); /* seq * count */
 const ds_tok *ds_rows_tok(
 	const ds_rows *r); /* the model's, or what was found; NULL: none is known */
 uint64_t ds_rows_identity(const ds_rows *r); /* of the data, the same whenever it is the same */
-ds_str ds_rows_chain(const ds_rows *r);      /* its provenance as JSON, an array of chains */
+/* By number; lives as r does. */
+const char *const *ds_rows_labels(const ds_rows *r, size_t *n);
+ds_str ds_rows_chain(const ds_rows *r); /* its provenance as JSON, an array of chains */
 
 typedef struct { /* seq of each, written by ds_rows_get */
 	int32_t *ids, *targets, *positions;

@@ -5,6 +5,7 @@
 #define DS_MODEL_ROWS_IMPL_H
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "model/rows.h"
 #include "record/stream.h"
 
@@ -24,7 +25,10 @@ typedef struct {       /* one block's worth of rows or tokens */
 	const char *origin; /* file, for messages */
 	uint64_t record;    /* number of its first record in the file, from 1 */
 	list_col ids, docs, mask;
+	const int32_t *labels; /* of each record, or each token */
 } piece;
+
+enum { MAX_LABELS = 1 << 20 };
 
 struct ds_rows {
 	ds_arena *mem;
@@ -40,12 +44,22 @@ struct ds_rows {
 	int64_t separator, pad; /* ids; separator -1: none */
 	uint64_t identity;
 	ds_buf chain;
+	ds_rows_kind kind;
+	uint32_t longest; /* record with labels */
+	struct ds_rows_labels *labels;
 };
 
 /* Decodes the block behind a piece; checks its hash. */
 ds_rc ds_rows_ready(ds_rows *r, piece *p, ds_err *e);
 /* Sets ids, docs, mask from a block whose memory lives as long as r. */
 ds_rc ds_rows_take(piece *p, ds_block *b, ds_err *e);
+
+/* rows_label.c */
+void ds_rows_labels_new(ds_rows *r, const char *const *labels, size_t n);
+void ds_rows_labels_free(ds_rows *r);
+ds_rc ds_rows_add_labelled(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e);
+ds_rc ds_rows_settle_labels(ds_rows *r, ds_err *e);
+ds_rc ds_rows_get_labelled(ds_rows *r, const piece *p, uint32_t rec, ds_row *out, ds_err *e);
 
 static inline uint32_t list_at(const list_col *c, uint32_t i)
 {

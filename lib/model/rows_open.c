@@ -260,23 +260,32 @@ static ds_rc add_texts(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratc
 	return rc;
 }
 
+static ds_rc open_tokenizer(ds_rows *r, ds_tok_scratch **scratch, ds_err *e)
+{
+	if (!r->tok) {
+		DS_TRY(ds_tok_open(&r->own_tok, NULL, NULL, e));
+		r->tok = r->own_tok;
+	}
+	r->tok_known = true;
+	if (!*scratch)
+		*scratch = ds_tok_scratch_new(r->tok);
+	return DS_OK;
+}
+
 static ds_rc add_block(ds_rows *r, ds_block *b, ds_tok_scratch **scratch, ds_err *e)
 {
 	const char *origin = ds_arena_str(r->mem, ds_str_of(b->origin)).at;
 	piece *p = add_piece(r, b->n_rows, origin, b->origin_record);
-	if (ds_block_find(b, "tokens")) {
+	bool plain = r->kind == DS_ROWS_TEXT && ds_block_find(b, "tokens");
+	if (plain)
 		DS_TRY(add_tokens(r, b, p, e));
-	} else {
-		if (!r->tok) {
-			DS_TRY(ds_tok_open(&r->own_tok, NULL, NULL, e));
-			r->tok = r->own_tok;
-		}
-		r->tok_known = true;
-		if (!*scratch)
-			*scratch = ds_tok_scratch_new(r->tok);
+	else
+		DS_TRY(open_tokenizer(r, scratch, e));
+	if (r->kind != DS_ROWS_TEXT)
+		DS_TRY(ds_rows_add_labelled(r, b, p, *scratch, e));
+	else if (!plain)
 		DS_TRY(add_texts(r, b, p, *scratch, e));
-	}
-	if (r->n == 1)
+	if (r->n == 1 && r->kind == DS_ROWS_TEXT)
 		settle_packed(r, p);
 	uint32_t n = p->ids.off[p->n_rows] - p->ids.off[0];
 	add_identity(r, ds_hash64(p->ids.data, (size_t)n * (p->ids.wide ? 4 : 2)));
@@ -311,6 +320,13 @@ static ds_rc open_stream(ds_rows *r, const ds_common *c, const char *path, ds_er
 
 /* ---- all together ---- */
 
+/* Records that are rows of their own: no longer than the longest, in eights. */
+static int64_t longest_row(const ds_rows *r, const ds_rows_opts *o)
+{
+	int64_t longest = (r->longest + 7) / 8 * 8;
+	return r->kind != DS_ROWS_TEXT && longest < o->seq_max ? longest : o->seq_max;
+}
+
 static ds_rc number_pieces(ds_rows *r, const ds_rows_opts *o, ds_err *e)
 {
 	int64_t at = 0, sep = r->separator >= 0;
@@ -320,7 +336,7 @@ static ds_rc number_pieces(ds_rows *r, const ds_rows_opts *o, ds_err *e)
 		if (p->ready && r->packed != (p->docs.off != NULL))
 			return ds_fail(e, DS_BAD, "%s: %s, what came before is%s", p->origin,
 				r->packed ? "not packed" : "packed rows", r->packed ? "" : " not");
-		at += r->packed
+		at += r->packed || r->kind != DS_ROWS_TEXT
 			      ? p->n_rows
 			      : (int64_t)(p->ids.off[p->n_rows] - p->ids.off[0]) + sep * p->n_rows;
 	}
@@ -332,11 +348,11 @@ static ds_rc number_pieces(ds_rows *r, const ds_rows_opts *o, ds_err *e)
 			"%lld",
 			(long long)o->seq, (long long)r->seq, (long long)o->seq);
 	if (!r->packed)
-		r->seq = o->seq ? o->seq : o->seq_max;
+		r->seq = o->seq ? o->seq : longest_row(r, o);
 	if (r->seq < 2)
 		return ds_fail(e, DS_BAD, "rows of %lld tokens predict nothing", (long long)r->seq);
 	r->n_tokens = at;
-	r->count = r->packed ? at : (at + r->seq - 1) / r->seq;
+	r->count = r->packed || r->kind != DS_ROWS_TEXT ? at : (at + r->seq - 1) / r->seq;
 	return DS_OK;
 }
 
@@ -357,16 +373,21 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 	r->tok = o->tok;
 	r->tok_known = o->tok != NULL;
 	r->docs = o->docs;
+	r->kind = o->kind;
+	if (o->kind != DS_ROWS_TEXT)
+		ds_rows_labels_new(r, o->labels, o->n_labels);
 	r->vocab_size = o->vocab_size;
 	for (size_t i = 0; i < o->n_files; i++) {
 		bool done = false;
-		if (mappable(o->files[i]))
+		if (o->kind == DS_ROWS_TEXT && mappable(o->files[i]))
 			DS_TRY(open_mapped(r, o->files[i], &done, e));
 		if (!done)
 			DS_TRY(open_stream(r, c, o->files[i], e));
 	}
 	settle_ids(r);
 	DS_TRY(number_pieces(r, o, e));
+	if (r->kind != DS_ROWS_TEXT)
+		DS_TRY(ds_rows_settle_labels(r, e));
 	if (r->chain.n)
 		r->chain.n--; /* the last comma */
 	*out = r;

@@ -305,3 +305,27 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	says 2 "encoder" dstrain "$@" --task clm --out no text.txt
 	says 2 "decoders" dstrain --model run --tune prompt --out no text.txt
 }
+
+@test "an encoder learns labels of records and of words, and keeps their names" {
+	for i in $(seq 60); do
+		echo "{\"text\":\"thing $i is good\",\"label\":\"yes\"}"
+		echo "{\"text\":\"thing $i is bad\",\"label\":0}"
+	done >cls.jsonl
+	for i in $(seq 60); do
+		echo "{\"words\":[\"see\",\"Anna\",\"$i\"],\"labels\":[\"O\",\"NAME\",null]}"
+	done >tags.jsonl
+	set -- --model bert --set n_layer=1,n_embd=32,n_head=2,lr=1e-2,batch_tokens=256,dropout=0 -q
+	dstrain "$@" --task cls --epochs 12 --eval-data cls.jsonl --out cls cls.jsonl
+	grep -q '"id2label": {"0": "0", "1": "yes"}' cls/config.json
+	tail -n 1 cls/log.jsonl | sed 's/.*"eval_loss": \([0-9.e-]*\).*/\1/' | awk '{ exit !($1 < 0.3) }'
+	dstrain "$@" --task tokcls --epochs 5 --out tags tags.jsonl
+	grep -q BertForTokenClassification tags/config.json
+	dstrain --model cls --max-steps 1 --batch-tokens 256 --out again -q cls.jsonl
+	grep -q '"id2label": {"0": "0", "1": "yes"}' again/config.json
+	echo '{"text":"a","label":"other"}' >other.jsonl
+	says 1 "label 'other' is none of the model's" dstrain --model cls --out no -q other.jsonl
+	echo '{"text":"a"}' >none.jsonl
+	says 1 "no 'label'" dstrain "$@" --task cls --out no1 none.jsonl
+	echo '{"words":["a","b"],"labels":["O"]}' >few.jsonl
+	says 1 "1 labels for 2 words" dstrain "$@" --task tokcls --out no2 few.jsonl
+}

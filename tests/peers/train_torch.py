@@ -166,6 +166,48 @@ def check_bert(name, config):
     return tell(name, bad)
 
 
+def check_labels(name, model, tags):
+    """Loss and gradients of a classification head, on rows of different lengths."""
+    torch.manual_seed(10)
+    model = model.float().eval()
+    for p in model.parameters():
+        p.data += 0.05 * torch.randn_like(p)
+    lengths = [SEQ, 7, 19, 30]
+    rows, mask = torch.randint(3, VOCAB, (ROWS, SEQ)), torch.zeros(ROWS, SEQ, dtype=torch.long)
+    for i, n in enumerate(lengths):
+        mask[i, :n] = 1
+    labels = torch.randint(0, 3, (ROWS, SEQ)) if tags else torch.tensor([2, 0, 1, 2])
+    if tags:
+        labels[:, 2::5] = -100
+        labels[mask == 0] = -100
+    with tempfile.TemporaryDirectory() as tmp:
+        model.save_pretrained(f"{tmp}/m", safe_serialization=True)
+        with open(f"{tmp}/m/rows.jsonl", "w") as f:
+            for i, n in enumerate(lengths):
+                record = {"tokens": rows[i, :n].tolist()}
+                if tags:
+                    record["labels"] = [None if k < 0 else "ABC"[k] for k in labels[i, :n].tolist()]
+                else:
+                    record["label"] = "ABC"[labels[i]]
+                f.write(json.dumps(record) + "\n")
+        first = ours(f"{tmp}/m", f"{tmp}/one", 1, 0, f",seq={SEQ}")[0]
+        loss = model(input_ids=rows, attention_mask=mask, labels=labels).loss
+        loss.backward()
+        bad = near("loss", torch.tensor(first), loss, 1e-5)
+        bad += near_gradients(model, f"{tmp}/one/checkpoint-1/optimizer.safetensors")
+        losses = ours(f"{tmp}/m", f"{tmp}/many", 100, 3e-3, f",seq={SEQ}")
+        if losses[-1] > 0.1:
+            bad.append(f"after 100 steps on {ROWS} rows the loss is {losses[-1]}")
+        back = type(model).from_pretrained(f"{tmp}/many").eval()
+        if [back.config.id2label[i] for i in range(3)] != list("ABC"):
+            bad.append(f"id2label is {back.config.id2label}")
+        with torch.no_grad():
+            best = back(input_ids=rows, attention_mask=mask).logits.argmax(-1)
+        if not (best == labels)[labels >= 0].all():
+            bad.append("transformers reads other labels out of what was trained")
+    return tell(name, bad)
+
+
 def near(what, ours_, theirs, bound):
     far = ((ours_ - theirs).norm() / theirs.norm()).item()
     return [f"{what} off by {far:.2e}"] if not far <= bound else []
@@ -196,6 +238,11 @@ BERT = dict(vocab_size=VOCAB, hidden_size=48, intermediate_size=80, num_hidden_l
             max_position_embeddings=64, hidden_dropout_prob=0, attention_probs_dropout_prob=0)
 results = [check_bert("bert", transformers.BertConfig(**BERT)),
            check_bert("bert, untied, relu", transformers.BertConfig(**BERT, tie_word_embeddings=False, hidden_act="relu"))]
+names = dict(zip(range(3), "ABC"))
+results += [check_labels("bert, a label a record", transformers.BertForSequenceClassification(
+                transformers.BertConfig(**BERT, id2label=names)), False),
+            check_labels("bert, a label a token", transformers.BertForTokenClassification(
+                transformers.BertConfig(**BERT, id2label=names)), True)]
 results += [check(name, config) for name, config in CASES.items()]
 if peft:
     for tune, keys in (("lora", "lora_r=4,lora_alpha=8"), ("prompt", "prompt_tokens=5"), ("prefix", "prompt_tokens=5")):

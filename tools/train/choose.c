@@ -172,11 +172,21 @@ static const ds_tok *model_tok(const train_run *r)
 	return r->kept_tok ? r->kept_tok : r->from ? ds_model_tok(r->from) : NULL;
 }
 
+static ds_rows_kind rows_kind(const train_run *r)
+{
+	return r->o->keys.task == TASK_CLS      ? DS_ROWS_CLASS
+	       : r->o->keys.task == TASK_TOKCLS ? DS_ROWS_TAGS
+						: DS_ROWS_TEXT;
+}
+
 static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
 	int64_t longest = r->config.max_positions - r->soft.tokens;
-	ds_rows_opts o = { .files = r->data,
+	ds_rows_opts o = { .kind = rows_kind(r),
+		.labels = r->config.labels,
+		.n_labels = (size_t)r->config.n_labels,
+		.files = r->data,
 		.n_files = r->n_data,
 		.seq = k->seq,
 		.seq_max = longest < LONGEST_BY_DEFAULT ? longest : LONGEST_BY_DEFAULT,
@@ -196,13 +206,26 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 	if (tok && fixed && ds_tok_size(tok) > r->config.vocab_size)
 		ds_warn(r->c, "the tokenizer has %u ids, vocab_size is %lld", ds_tok_size(tok),
 			(long long)r->config.vocab_size);
+	return DS_OK;
+}
+
+/* After the data, whose tokenizer and labels hold here too. */
+static ds_rc open_eval(train_run *r, ds_err *e)
+{
+	train_keys *k = &r->o->keys;
 	if (!k->eval_data || !r->out)
 		return DS_OK;
-	o.files = &k->eval_data;
-	o.n_files = 1;
-	o.seq = r->seq;
-	o.tok = tok;
-	o.vocab_size = r->config.vocab_size;
+	const ds_tok *tok = r->rows ? ds_rows_tok(r->rows) : model_tok(r);
+	ds_rows_opts o = { .kind = rows_kind(r),
+		.labels = r->config.labels,
+		.n_labels = (size_t)r->config.n_labels,
+		.files = &k->eval_data,
+		.n_files = 1,
+		.seq = r->seq,
+		.seq_max = r->seq,
+		.docs = k->doc_attention,
+		.tok = tok,
+		.vocab_size = r->config.vocab_size };
 	return ds_rows_open(&r->eval_rows, r->c, &o, e);
 }
 
@@ -269,8 +292,10 @@ ds_rc train_choose(train_run *r, ds_err *e)
 			ds_warn(r->c, "a checkpoint is not whole and passed over: %s", passed);
 	}
 	DS_TRY(choose_model(r, &fixed, e));
+	DS_TRY(train_choose_task(r, e));
 	DS_TRY(open_data(r, fixed, e));
-	DS_TRY(train_choose_task(r, fixed, e));
+	DS_TRY(train_open_task(r, fixed, e));
+	DS_TRY(open_eval(r, e));
 	DS_TRY(ds_config_finish(&r->config, e));
 	DS_TRY(choose_batch(r, e));
 	return choose_steps(r, e);

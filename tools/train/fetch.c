@@ -40,20 +40,45 @@ static ds_rc choose_mask(train_run *r, bool fixed, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc train_choose_task(train_run *r, bool fixed, ds_err *e)
+ds_rc train_choose_task(train_run *r, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
 	bool encoder = r->config.arch->traits & DS_ARCH_ENCODER;
 	if (k->task == TASK_AUTO)
-		k->task = encoder ? TASK_MLM : TASK_CLM;
-	if (encoder != (k->task == TASK_MLM))
+		k->task = !encoder                          ? TASK_CLM
+			  : r->config.head == DS_HEAD_SEQ   ? TASK_CLS
+			  : r->config.head == DS_HEAD_TOKEN ? TASK_TOKCLS
+							    : TASK_MLM;
+	if (encoder != (k->task != TASK_CLM))
 		return ds_fail(e, DS_USAGE,
-			encoder ? "%s is an encoder: task=mlm"
+			encoder ? "%s is an encoder: task=mlm, cls or tokcls"
 				: "%s predicts the next token: task=clm",
 			r->config.arch->name);
-	r->config.head = DS_HEAD_LM;
-	r->per_row = r->seq;
-	return k->task == TASK_MLM ? choose_mask(r, fixed, e) : DS_OK;
+	if (k->task >= TASK_CLS && r->adapts)
+		return ds_fail(e, DS_USAGE, "task=cls and tokcls train all weights: tune=full");
+	ds_head was = r->config.head;
+	r->config.head = k->task == TASK_CLS      ? DS_HEAD_SEQ
+			 : k->task == TASK_TOKCLS ? DS_HEAD_TOKEN
+						  : DS_HEAD_LM;
+	if (r->config.head != was)
+		r->config.n_labels = 0;
+	return DS_OK;
+}
+
+ds_rc train_open_task(train_run *r, bool fixed, ds_err *e)
+{
+	train_keys *k = &r->o->keys;
+	size_t n = 0;
+	r->per_row = k->task == TASK_CLS ? 1 : r->seq;
+	if (k->task == TASK_MLM)
+		return choose_mask(r, fixed, e);
+	if (k->task == TASK_CLM || !r->rows)
+		return DS_OK;
+	const char *const *labels = ds_rows_labels(r->rows, &n);
+	r->config.labels = ds_arena_get(r->mem, n * sizeof(char *));
+	memcpy(r->config.labels, labels, n * sizeof(char *));
+	r->config.n_labels = (int64_t)n;
+	return DS_OK;
 }
 
 void train_fetch_open(train_run *r)

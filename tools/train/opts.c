@@ -40,7 +40,7 @@ const ds_key train_key_table[] = {
 	{ "lora_dropout", { 0 }, DS_KEY_F64, AT(lora_dropout), 0, 0.99, NULL, "dropout of their input" },
 	{ "target_modules", { 0 }, DS_KEY_TEXT, AT(target_modules), 0, 0, NULL, "linears that get one, a,b; the attention's inputs unless said" },
 	{ "prompt_tokens", { "num_virtual_tokens" }, DS_KEY_I64, AT(prompt_tokens), 1, 4096, NULL, "prompt and prefix tuning: virtual tokens, 16 unless said" },
-	{ "task", { 0 }, DS_KEY_CHOICE, AT(task), 0, 0, "auto|clm|mlm", "clm: predict the next token; mlm: hidden ones; by architecture unless said" },
+	{ "task", { 0 }, DS_KEY_CHOICE, AT(task), 0, 0, "auto|clm|mlm|cls|tokcls", "predict the next token, hidden ones, a record's label, its tokens' labels; by architecture unless said" },
 	{ "mlm_probability", { 0 }, DS_KEY_F64, AT(mlm_probability), 0, 1, NULL, "share of tokens that mlm predicts, 0.15 unless said" },
 	{ "mlm_mask_share", { 0 }, DS_KEY_F64, AT(mlm_mask_share), 0, 1, NULL, "of those: become the mask, 0.8 unless said" },
 	{ "mlm_random_share", { 0 }, DS_KEY_F64, AT(mlm_random_share), 0, 1, NULL, "of those: become a random token, 0.1 unless said" },

@@ -22,7 +22,7 @@ typedef struct { /* the keys; config.ini holds them all */
 	double mlm_probability, mlm_mask_share, mlm_random_share;
 	bool doc_attention, whole_word;
 } train_keys;
-enum { TASK_AUTO, TASK_CLM, TASK_MLM };
+enum { TASK_AUTO, TASK_CLM, TASK_MLM, TASK_CLS, TASK_TOKCLS };
 enum { EVERY_EPOCH = -1, TUNE_FULL = 0, TUNE_LORA = 1, TUNE_PROMPT = 2, TUNE_PREFIX = 3 };
 
 typedef struct {

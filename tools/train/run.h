@@ -88,7 +88,8 @@ DS_MUST ds_rc train_save(train_run *r, ds_err *e);
 DS_MUST ds_rc train_fetch_row(train_run *r, ds_rows *rows, int64_t row, int64_t i, uint64_t number,
 	int64_t *n_targets, ds_err *e);
 void train_blank_row(train_run *r, int64_t i);
-DS_MUST ds_rc train_choose_task(train_run *r, bool fixed, ds_err *e); /* after the data */
+DS_MUST ds_rc train_choose_task(train_run *r, ds_err *e);           /* before the data */
+DS_MUST ds_rc train_open_task(train_run *r, bool fixed, ds_err *e); /* after it */
 void train_fetch_open(train_run *r);
 void train_copy_rows(train_run *r, train_engine *t, int64_t row, int64_t n);
 int64_t train_graph_targets(const train_run *r); /* of a row, in the graph */

@@ -76,6 +76,12 @@ static ds_rc load_directory(train_run *r, ds_err *e)
 	train_engine *t = &r->train;
 	DS_TRY(ds_model_load(r->from, t->x, t->g, e));
 	ds_str unused = ds_model_unused(r->from, t->g);
+	for (ds_tid i = 1; i < t->g->n_tensors; i++)
+		if (ds_model_is_new(r->from, ds_g_tensor(t->g, i))) {
+			ds_warn(r->c, "%s has no '%s': this head begins at random",
+				ds_model_dir(r->from), ds_g_tensor(t->g, i)->name);
+			return DS_OK;
+		}
 	if (unused.at)
 		ds_warn(r->c, "%s: tensor '%.*s' is not part of this model", ds_model_dir(r->from),
 			DS_FMT(unused));
@@ -109,10 +115,18 @@ static void sample_prompt(train_run *r)
 	}
 }
 
+static bool any_new(const train_run *r)
+{
+	for (ds_tid i = 1; i < r->train.g->n_tensors; i++)
+		if (ds_model_is_new(r->from, ds_g_tensor(r->train.g, i)))
+			return true;
+	return false;
+}
+
 /* Adapters begin at random over the weights of a directory; a checkpoint replaces what is trained. */
 static ds_rc fill_weights(train_run *r, ds_err *e)
 {
-	if (!r->from || r->adapts)
+	if (!r->from || r->adapts || any_new(r))
 		ds_exec_init(r->train.x, (uint64_t)r->o->keys.seed);
 	if (r->from)
 		DS_TRY(load_directory(r, e));
