@@ -1,7 +1,7 @@
 /*
- * words.c - cutting texts into words
+ * terms.c - cutting texts into words
  */
-#include "text/words_impl.h"
+#include "text/terms_impl.h"
 
 #include "base/mem.h"
 #include "text/utf8.h"

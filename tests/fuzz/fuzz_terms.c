@@ -1,9 +1,9 @@
 /*
- * fuzz_words.c - texts of any bytes cut into words, which lie in the text in order and do not overlap
+ * fuzz_terms.c - texts of any bytes cut into words, which lie in the text in order and do not overlap
  */
 #include "fuzz.h"
 
-#include "text/words.h"
+#include "text/terms.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /*
- * words_class.c - what a character is to a word
+ * terms_class.c - what a character is to a word
  */
-#include "text/words.h"
+#include "text/terms.h"
 
 typedef struct {
 	uint32_t first, last;

@@ -1,11 +1,11 @@
 /*
- * words_impl.h - between words.c and words_spaced.c
+ * terms_impl.h - between terms.c and terms_spaced.c
  */
-#ifndef DS_TEXT_WORDS_IMPL_H
-#define DS_TEXT_WORDS_IMPL_H
+#ifndef DS_TEXT_TERMS_IMPL_H
+#define DS_TEXT_TERMS_IMPL_H
 
 #include "text/unicode.h"
-#include "text/words.h"
+#include "text/terms.h"
 
 struct ds_words {
 	ds_buf words; /* of ds_word */

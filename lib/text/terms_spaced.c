@@ -1,10 +1,10 @@
 /*
- * words_spaced.c - what is between white space, taken apart
+ * terms_spaced.c - what is between white space, taken apart
  *
  * From both ends punctuation goes off, one mark at a time; what is left may be known (an abbreviation, a
  * contraction) or an address, and stays; else it is cut at its joints.
  */
-#include "text/words_impl.h"
+#include "text/terms_impl.h"
 
 #include "text/utf8.h"
 
