@@ -301,6 +301,16 @@ static void broken_markup_is_text_or_nothing(void **state)
 	becomes("<div><div", "");
 }
 
+static void a_nul_is_nothing_or_a_replacement(void **state)
+{
+	static const char page[] =
+		"a\0b<pre>c\0d</pre><xmp>e\0f</xmp><textarea>g\0</textarea><math>\0h";
+	assert_str(ds_html_strip((ds_str){ page, sizeof(page) - 1 }, mem),
+		"ab\n\ncd\n\ne\xef\xbf\xbd"
+		"f\n\ng\xef\xbf\xbd\n\xef\xbf\xbd"
+		"h");
+}
+
 static void the_article_is_told_from_what_is_around_it(void **state)
 {
 	ds_str got = ds_html_article(
@@ -338,4 +348,4 @@ static void a_million_tags_take_no_time(void **state)
 TESTS(T(tokens_are_those_of_html5lib), T(blocks_become_lines), T(cells_are_separated_by_tabs),
 	T(pre_keeps_its_shape), T(what_is_no_text_goes), T(references_are_decoded_once),
 	T(broken_markup_is_text_or_nothing), T(the_article_is_told_from_what_is_around_it),
-	T(a_million_tags_take_no_time))
+	T(a_nul_is_nothing_or_a_replacement), T(a_million_tags_take_no_time))

@@ -32,8 +32,9 @@ typedef enum { /* how what follows is to be read: the standard's content models 
 typedef struct {
 	ds_html_kind kind;
 	ds_str span, attrs;
-	unsigned tag;      /* OPEN, CLOSE: ds_html_tag_of(span) */
-	bool refs;         /* TEXT */
+	unsigned tag; /* OPEN, CLOSE: ds_html_tag_of(span) */
+	bool refs;    /* TEXT */
+	bool literal; /* TEXT of other models than DATA, or foreign: a NUL is U+FFFD, elsewhere nothing */
 	bool self_closing; /* OPEN */
 } ds_html_token;
 

@@ -182,9 +182,10 @@ static ds_html_kind ended(ds_html *h, ds_html_token *t)
 
 static ds_html_kind text(ds_html *h, ds_html_token *t, const char *to, bool refs)
 {
-	*t = (ds_html_token){
-		.kind = DS_HTML_TEXT, .span = { h->at, (size_t)(to - h->at) }, .refs = refs
-	};
+	*t = (ds_html_token){ .kind = DS_HTML_TEXT,
+		.span = { h->at, (size_t)(to - h->at) },
+		.refs = refs,
+		.literal = h->foreign || h->model != DS_HTML_DATA };
 	h->at = to;
 	return DS_HTML_TEXT;
 }

@@ -74,14 +74,28 @@ static const char *add_ref(ds_html_writer *w, const char *p, const char *end)
 	return p + used;
 }
 
-static void collapse(ds_html_writer *w, ds_str s, bool refs)
+static const char *add_nul(ds_html_writer *w, const char *p, bool literal)
 {
-	const char *p = s.at, *end = p + s.n;
+	if (literal) {
+		settle(w);
+		ds_grow_add(&w->out, "\xef\xbf\xbd", 3);
+	}
+	return p + 1;
+}
+
+static void collapse(ds_html_writer *w, const ds_html_token *t)
+{
+	const char *p = t->span.at, *end = p + t->span.n;
+	bool refs = t->refs;
 	while (p < end) {
 		uint8_t kind = kinds[(uint8_t)*p];
-		if (kind == 1 || kind == 3) {
-			w->blank |= kind == 1;
+		if (kind == 1) {
+			w->blank = true;
 			p++;
+			continue;
+		}
+		if (kind == 3) {
+			p = add_nul(w, p, t->literal);
 			continue;
 		}
 		if (kind == 2 && refs) {
@@ -102,16 +116,20 @@ static void collapse(ds_html_writer *w, ds_str s, bool refs)
 	}
 }
 
-static void keep(ds_html_writer *w, ds_str s, bool refs)
+static void keep(ds_html_writer *w, const ds_html_token *t)
 {
-	const char *p = s.at, *end = p + s.n;
+	const char *p = t->span.at, *end = p + t->span.n;
 	if (w->skip_line && p < end && *p == '\r')
 		p++;
 	if (w->skip_line && p < end && *p == '\n')
 		p++;
 	while (p < end) {
-		if (*p == '&' && refs) {
+		if (*p == '&' && t->refs) {
 			p = add_ref(w, p + 1, end);
+			continue;
+		}
+		if (!*p) {
+			p = add_nul(w, p, t->literal);
 			continue;
 		}
 		settle(w);
@@ -124,8 +142,7 @@ static void keep(ds_html_writer *w, ds_str s, bool refs)
 		const char *from = p++;
 		while (p < end && *p && *p != '\r' && *p != '&')
 			p++;
-		if (*from)
-			ds_grow_add(&w->out, from, (size_t)(p - from));
+		ds_grow_add(&w->out, from, (size_t)(p - from));
 	}
 }
 
@@ -185,8 +202,8 @@ void ds_html_write_tag(ds_html_writer *w, const ds_html_token *t)
 void ds_html_write_text(ds_html_writer *w, const ds_html_token *t)
 {
 	if (w->n_pre)
-		keep(w, t->span, t->refs);
+		keep(w, t);
 	else
-		collapse(w, t->span, t->refs);
+		collapse(w, t);
 	w->skip_line = false;
 }
