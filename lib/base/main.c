@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -24,8 +25,12 @@ static void fill_descriptors(void)
 				_exit(DS_IO);
 }
 
+/* A second signal, such as the one to the whole group, waits until the first has cleaned up. */
 static void on_end(int sig)
 {
+	static atomic_flag ending = ATOMIC_FLAG_INIT;
+	if (atomic_flag_test_and_set(&ending))
+		return;
 	ds_temp_discard();
 	signal(sig, SIG_DFL);
 	raise(sig);
@@ -45,7 +50,7 @@ static void on_bus(int sig)
 static void set_signals(const char *program)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction now, end = { .sa_handler = on_end, .sa_flags = SA_RESETHAND };
+	struct sigaction now, end = { .sa_handler = on_end };
 	snprintf(bus_line, sizeof(bus_line), "%s: an input file was cut while it was read\n",
 		program);
 	signal(SIGPIPE, SIG_IGN);

@@ -55,8 +55,10 @@ void ds_temp_release(ds_temp *t, int remove)
 	ds_mem_free(path);
 }
 
-void ds_temp_discard(void)
+/* false: a folder is left that is not empty. */
+static bool discard(void)
 {
+	bool done = true;
 	for (ds_temp *t = atomic_load(&first); t; t = t->next) {
 		char *path = atomic_load(&t->path);
 		if (path)
@@ -64,9 +66,17 @@ void ds_temp_discard(void)
 	}
 	for (ds_temp *t = atomic_load(&first); t; t = t->next) {
 		char *path = atomic_load(&t->path);
-		if (path)
-			rmdir(path);
+		if (path && rmdir(path) != 0 && errno == ENOTEMPTY)
+			done = false;
 	}
+	return done;
+}
+
+void ds_temp_discard(void)
+{
+	/* Other threads run on meanwhile, and may have put a file into a folder. */
+	for (int i = 0; i < 1000 && !discard(); i++)
+		;
 }
 
 ds_rc ds_temp_file(int *fd, ds_err *e)

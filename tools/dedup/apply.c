@@ -178,6 +178,9 @@ static ds_rc compare(applier *a, ds_block *b, signed_block *s, const ds_seen_id 
 	ds_seen_take(a->seen, s->sketches);
 	s->sketches = NULL;
 	DS_TRY(ds_seen_add(a->seen, s->items, s->n_items, e));
+	a->over = ds_seen_bytes(a->seen) > a->limit;
+	if (a->over)
+		return ds_fail(e, DS_USAGE, "more than --memory");
 	for (uint32_t row = 0; a->plan->named && row < b->n_rows; row++)
 		for (size_t i = s->rows[row].first; i < s->rows[row].first + s->rows[row].n; i++)
 			ds_seen_name(a->seen, (uint32_t)(first + i), ids[row]);

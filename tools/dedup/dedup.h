@@ -95,6 +95,8 @@ typedef struct {
 	keeper *keeper;     /* NULL: the first stays */
 	verdicts *verdicts; /* NULL: nothing is decided yet */
 	report *report;     /* NULL: nobody asks */
+	uint64_t limit;     /* bytes that the memory of texts may take */
+	bool over;          /* it took more */
 	uint64_t n_records, n_items, n_exact, n_near;
 } applier;
 /* The first of two readings: compares and names the items of a block, and teaches the keeper. */

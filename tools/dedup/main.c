@@ -97,7 +97,7 @@ static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
+static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 {
 	DS_TRY(read_plan(&d->plan, c, e));
 	if (c->verbose && d->plan.seen.near && !d->plan.seen.simhash)
@@ -105,7 +105,8 @@ static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
 	if (opt.against)
 		DS_TRY(against_load(&d->evil, c, opt.against, d->plan.seen.unit, e));
 	d->perm = ds_minhash_new(d->plan.seen.n_perm, d->plan.seen.seed);
-	d->applier = (applier){ .plan = &d->plan, .seen = ds_seen_new(&d->plan.seen) };
+	d->applier =
+		(applier){ .plan = &d->plan, .seen = ds_seen_new(&d->plan.seen), .limit = limit };
 	const ds_stage stage = {
 		.name = "dedup",
 		.state = d,
@@ -143,16 +144,23 @@ static ds_rc run_all(dedup *d, const ds_common *c, ds_err *e)
 	return index ? index_save(d->applier.seen, index, opt.index, e) : DS_OK;
 }
 
-static ds_rc run(const ds_common *c, ds_err *e)
+ds_rc run_streaming(const ds_common *c, uint64_t limit, bool *over, ds_err *e)
 {
 	dedup d = { 0 };
-	ds_rc rc = run_all(&d, c, e);
+	ds_rc rc = run_all(&d, c, limit, e);
+	*over = rc != DS_OK && d.applier.over;
 	ds_seen_free(d.applier.seen);
 	against_free(d.evil);
 	keeper_free(d.keeper);
 	report_free(d.report);
 	ds_minhash_free(d.perm);
 	return rc;
+}
+
+static ds_rc run(const ds_common *c, ds_err *e)
+{
+	bool over;
+	return opt.limit.bytes ? run_limited(c, e) : run_streaming(c, UINT64_MAX, &over, e);
 }
 
 /* What decides who is alike. */
@@ -191,6 +199,8 @@ static const ds_arg args[] = {
 	DS_ARG_F(0, "index", &opt.index, "FILE",
 		"compare with earlier runs too, and remember this one", DS_ARG_FILE | DS_ARG_NEW),
 	CLUSTERS,
+	DS_ARG_F(0, "memory", &opt.limit, "SIZE", "go on in a temporary folder beyond it",
+		DS_ARG_UNRECORDED),
 	{ 0 },
 };
 static const ds_arg sign_args[] = { ALIKE, KEEP, AGAINST, { 0 } };

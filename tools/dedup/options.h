@@ -15,12 +15,16 @@ typedef struct {
 	double threshold;
 	int ngram, perm, bands, distance;
 	bool verify, mark;
-	ds_size memory;
+	ds_size memory, limit; /* of a stage; of a whole run, 0: none */
 } options;
 extern options opt;
 
 bool wants_report(const ds_common *c); /* of the largest clusters */
 DS_MUST ds_rc read_plan(plan *p, const ds_common *c, ds_err *e);
+
+/* All in one. *over: it failed because the tables take more than limit bytes. */
+DS_MUST ds_rc run_streaming(const ds_common *c, uint64_t limit, bool *over, ds_err *e);
+DS_MUST ds_rc run_limited(const ds_common *c, ds_err *e); /* by opt.limit */
 
 /* The staged run: each a run of its own over a folder. */
 ds_rc run_sign(const ds_common *c, ds_err *e);

@@ -121,7 +121,8 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 static ds_rc end(void *state, ds_work *w, ds_err *e)
 {
 	filter_run *r = state;
-	ds_work_count(w, COUNT_FULL, r->verdicts.file.head.full);
+	if (strcmp(r->verdicts.s->keep, "first") == 0) /* else one run counts none either */
+		ds_work_count(w, COUNT_FULL, r->verdicts.file.head.full);
 	if (r->verdicts.at == r->verdicts.s->n)
 		return DS_OK;
 	return ds_fail(e, DS_BAD, "%llu records, but %llu were signed",
@@ -140,7 +141,9 @@ static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
 	const char *dir, *first = from_stdin;
 	DS_TRY(stage_dir(c, &dir, e));
 	DS_TRY(verdicts_open(&r->verdicts, dir, e));
-	r->plan = (plan){ .mark = opt.mark, .named = opt.mark, .add_id = opt.mark };
+	r->plan = (plan){ .mark = opt.mark,
+		.named = opt.mark || opt.clusters,
+		.add_id = opt.mark || opt.clusters };
 	r->applier = (applier){ .plan = &r->plan, .verdicts = &r->verdicts };
 	const ds_stage stage = {
 		.name = "filter",
