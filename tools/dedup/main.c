@@ -63,16 +63,6 @@ static void stats(void *state, ds_buf *out)
 		report_stats(d->report, out);
 }
 
-static void say_curve(const ds_common *c, ds_bands b)
-{
-	ds_buf line = { 0 };
-	ds_buf_fmt(&line, "%u bands of %u values; a pair shares one at jaccard", b.bands, b.rows);
-	for (double j = 0.5; j < 0.99; j += 0.05)
-		ds_buf_fmt(&line, " %.2f: %.3f", j, ds_bands_recall(b, j));
-	ds_say(c, "%s", ds_buf_text(&line));
-	ds_buf_free(&line);
-}
-
 /* Reads all to learn what is alike; then texts need not be signed again. */
 static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
 {
@@ -100,8 +90,6 @@ static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
 static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 {
 	DS_TRY(read_plan(&d->plan, c, e));
-	if (c->verbose && d->plan.seen.near && !d->plan.seen.simhash)
-		say_curve(c, d->plan.seen.bands);
 	if (opt.against)
 		DS_TRY(against_load(&d->evil, c, opt.against, d->plan.seen.unit, e));
 	d->perm = ds_minhash_new(d->plan.seen.n_perm, d->plan.seen.seed);
@@ -165,8 +153,10 @@ static ds_rc run(const ds_common *c, ds_err *e)
 
 /* What decides who is alike. */
 #define ALIKE \
-	DS_ARG(0, "method", &opt.method, "LIST", \
-		"exact, minhash, simhash; exact,minhash unless said"), \
+	DS_ARG(0, "preset", &opt.preset, PRESETS, \
+		"shingles, bands and threshold as others have published them"), \
+		DS_ARG(0, "method", &opt.method, "LIST", \
+			"exact, minhash, simhash; exact,minhash unless said"), \
 		DS_ARG(0, "threshold", &opt.threshold, "J", \
 			"Jaccard from which texts are near, 0.8 unless said"), \
 		DS_ARG(0, "ngram", &opt.ngram, "N", "units in a shingle, 5 unless said"), \

@@ -8,10 +8,11 @@
 
 /* In the order of ds_unit and scope. */
 #define UNITS "auto|word|char"
+#define PRESETS "datatrove|fineweb|redpajama|olmo"
 #define SCOPES "text|line|para"
 
 typedef struct {
-	const char *method, *unit, *keep, *scope, *clusters, *against, *index;
+	const char *preset, *method, *unit, *keep, *scope, *clusters, *against, *index;
 	double threshold;
 	int ngram, perm, bands, distance;
 	bool verify, mark;

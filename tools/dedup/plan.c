@@ -3,17 +3,59 @@
  */
 #include "options.h"
 
+#include "base/progress.h"
 #include "text/simhash.h"
+
+#include <limits.h>
+#include <math.h>
+
+/* What stands here until the user says something, so that a preset can tell. */
+#define UNSAID INT_MIN
 
 options opt = { .method = "exact,minhash",
 	.unit = "auto",
 	.keep = "first",
 	.scope = "text",
-	.threshold = 0.8,
-	.ngram = 5,
-	.perm = 256,
+	.threshold = -INFINITY,
+	.ngram = UNSAID,
+	.perm = UNSAID,
+	.bands = UNSAID,
 	.distance = 3,
 	.memory = { (uint64_t)1 << 30 } };
+
+/*
+ * What others published of their runs: units in a shingle, permutations, bands, and the Jaccard index that these
+ * aim at (datatrove and olmo name none: where half of the pairs meet, about (1 / bands)^(1 / rows)). A band of
+ * redpajama's is 13 values of its 128, so 117 of them count.
+ */
+static const struct {
+	const char *name;
+	int ngram, perm, bands;
+	double threshold;
+} presets[] = {
+	{ "none", 5, 256, 0, 0.8 },
+	{ "datatrove", 5, 112, 14, 0.72 },
+	{ "fineweb", 5, 112, 14, 0.75 },
+	{ "redpajama", 13, 117, 9, 0.8 },
+	{ "olmo", 5, 286, 26, 0.74 },
+};
+
+/* What was not said is as the preset has it; bands only while permutations are. */
+static void read_preset(void)
+{
+	size_t i = 0;
+	while (opt.preset && i < sizeof presets / sizeof *presets &&
+		strcmp(presets[i].name, opt.preset) != 0)
+		i++;
+	if (opt.bands == UNSAID)
+		opt.bands = opt.perm == UNSAID && opt.threshold < 0 ? presets[i].bands : 0;
+	if (opt.ngram == UNSAID)
+		opt.ngram = presets[i].ngram;
+	if (opt.perm == UNSAID)
+		opt.perm = presets[i].perm;
+	if (isinf(opt.threshold))
+		opt.threshold = presets[i].threshold;
+}
 
 static ds_rc read_methods(ds_seen_plan *p, ds_err *e)
 {
@@ -76,8 +118,23 @@ bool wants_report(const ds_common *c)
 	return c->stats_path || (c->verbose && !c->quiet);
 }
 
+static void say_curve(const plan *p, const ds_common *c)
+{
+	ds_bands b = p->seen.bands;
+	ds_buf line = { 0 };
+	ds_say(c, "%u units a shingle, %u bands of %u values; alike from a jaccard index of %g",
+		p->seen.ngram, b.bands, b.rows, p->seen.threshold);
+	ds_buf_add_c(&line, "a pair shares a band at");
+	for (unsigned percent = 50; percent < 100; percent += 5)
+		ds_buf_fmt(
+			&line, " %.2f: %.3f", percent / 100.0, ds_bands_recall(b, percent / 100.0));
+	ds_say(c, "%s", ds_buf_text(&line));
+	ds_buf_free(&line);
+}
+
 ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 {
+	read_preset();
 	DS_TRY(read_methods(&p->seen, e));
 	DS_TRY(read_number("ngram", opt.ngram, 1, DS_NGRAM_MAX, e));
 	DS_TRY(read_number("perm", opt.perm, 1, DS_PERM_MAX, e));
@@ -105,5 +162,8 @@ ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 	if (strcmp(opt.keep, "first") != 0 && (p->scope != SCOPE_TEXT || opt.index))
 		return ds_fail(
 			e, DS_USAGE, "--keep %s goes with neither --scope nor --index", opt.keep);
-	return read_bands(&p->seen, e);
+	DS_TRY(read_bands(&p->seen, e));
+	if (c->verbose && p->seen.near && !p->seen.simhash)
+		say_curve(p, c);
+	return DS_OK;
 }
