@@ -23,7 +23,11 @@ typedef struct {
 	uint32_t rank, merged; /* of this one with the next; rank NONE: they do not merge */
 } node;
 
+enum { CHARS = 0x10000 };
+
 struct bpe_mem {
+	uint32_t *
+		chars; /* by character: its token + 1; 0: not known yet, NONE: it is no single token */
 	node *nodes;
 	uint64_t *heap; /* rank << 32 | index, smallest first */
 	size_t cap, n_heap;
@@ -43,6 +47,7 @@ void bpe_mem_free(bpe_mem *m)
 	ds_mem_free(m->heap);
 	ds_mem_free(m->ids);
 	ds_mem_free(m->ends);
+	ds_mem_free(m->chars);
 	ds_mem_free(m);
 }
 
@@ -277,9 +282,45 @@ size_t bpe_ids(const ds_tok *t, bpe_mem *m, uint32_t *ids, size_t k)
 	return merge_heap(t, m, ids, NULL, k);
 }
 
+/* The token that a character's bytes merge to, or NONE. */
+static uint32_t token_of_char(const ds_tok *t, bpe_mem *m, uint32_t c, const uint8_t *p, unsigned n)
+{
+	uint32_t ids[4];
+	if (!m->chars)
+		m->chars = ds_mem_zero(CHARS * sizeof(*m->chars));
+	if (m->chars[c] == 0) {
+		size_t k = to_ids(t, p, n, ids);
+		m->chars[c] = merge_small(t, k == n ? p : NULL, k, ids) == 1 ? ids[0] + 1 : NONE;
+	}
+	return m->chars[c] == NONE ? NONE : m->chars[c] - 1;
+}
+
+/*
+ * Short text of characters of several bytes: where no token crosses from one into the next but whole ones
+ * (cuts.c), each is first merged as if alone, so its token can stand for it from the start. 0: not so here.
+ */
+static size_t chars_to_ids(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
+{
+	size_t k = 0;
+	unsigned len;
+	for (size_t at = 0; at < n; at += len) {
+		uint32_t c = ds_utf8_at(p + at, n - at, &len);
+		if (c < 0x80 || c >= CHARS || (at && cuts_inside(t, p + at)))
+			return 0;
+		out[k] = token_of_char(t, m, c, p + at, len);
+		if (out[k++] == NONE)
+			return 0;
+	}
+	return k;
+}
+
 static size_t merge_any(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
 {
-	size_t k = to_ids(t, p, n, out);
+	size_t k = p[0] >= 0x80 && n <= SMALL && t->kind == TOK_BPE ? chars_to_ids(t, m, p, n, out)
+								    : 0;
+	if (k)
+		return merge_small(t, NULL, k, out);
+	k = to_ids(t, p, n, out);
 	if (k <= SMALL)
 		return merge_small(t, k == n && !t->sp ? p : NULL, k, out);
 	if (k <= WINDOW) {

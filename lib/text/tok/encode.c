@@ -23,6 +23,7 @@ enum {
 	UNCUT = 6,   /* bytes up to which a piece of an unspaced script is looked up at once */
 	PART = 0x80, /* in a key's length byte: part of a piece, where that makes a difference */
 	LONG_IDS = 8,
+	PARTS = 16, /* of a piece that are on their way at once */
 };
 
 #define IS_LONG UINT32_MAX
@@ -36,6 +37,12 @@ typedef struct {
 	uint64_t key[4];
 	uint32_t ids[LONG_IDS];
 } wide_slot;
+
+typedef struct { /* of a piece that was cut */
+	uint64_t key[2];
+	size_t n;
+	uint32_t slot;
+} cut;
 
 struct ds_tok_scratch {
 	const ds_tok *of; /* whose words are in the cache */
@@ -54,6 +61,7 @@ struct ds_tok_scratch {
 	uint32_t ends[DS_SCAN_PIECES];
 	uint64_t keys[DS_SCAN_PIECES][2];
 	uint32_t slot_of[DS_SCAN_PIECES];
+	cut parts[PARTS];
 };
 
 static const uint64_t length_mask[16][2] = {
@@ -211,34 +219,69 @@ static bool has_high(const uint8_t *p, size_t n)
 	return any & 0x8080808080808080u;
 }
 
-/* n bytes that need no cutting; returns how many ids were put at out (room for n + 8). */
-static size_t encode_part(const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n,
-	unsigned part, uint32_t *out)
+static inline uint64_t load(const uint8_t *p, size_t n)
 {
-	if (n > LONG)
-		return merge(t, s, p, n, part, out);
-	if (n > SHORT)
-		return find_wide(t, s, p, n, part, out);
-	uint64_t key[2] = { 0 };
-	memcpy(key, p, n);
-	key[1] |= (uint64_t)(n | part) << 56;
-	return find_short(t, s, key, hash_key(key[0], key[1]), out);
+	uint64_t v = 0;
+	memcpy(&v, p, n);
+	return v;
+}
+
+/* n bytes, 1 to SHORT, without reading others and without a copy that the next load would wait for. */
+static inline void load_key(uint64_t key[2], const uint8_t *p, size_t n)
+{
+	key[1] = 0;
+	if (n > 8) {
+		key[0] = load(p, 8);
+		key[1] = load(p + n - 8, 8) >> 8 * (16 - n);
+	} else if (n >= 4) {
+		key[0] = load(p, 4) | load(p + n - 4, 4) << 8 * (n - 4);
+	} else {
+		key[0] = p[0] | (uint64_t)p[n / 2] << 8 * (n / 2) |
+			 (uint64_t)p[n - 1] << 8 * (n - 1);
+	}
+}
+
+/* The next parts of a piece, up to PARTS; the slots of the short ones start coming in. */
+static unsigned cut_parts(
+	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, bool first)
+{
+	unsigned k = 0;
+	for (size_t size; k < PARTS && n; p += size, n -= size, k++, first = false) {
+		size = first && !(t->crossed && has_high(p, n)) ? n : cuts_next(t, p, n);
+		cut *x = &s->parts[k];
+		*x = (cut){ .n = size };
+		if (size > SHORT)
+			continue;
+		load_key(x->key, p, size);
+		x->key[1] |= (uint64_t)(size | (t->whole && !(first && size == n) ? PART : 0))
+			     << 56;
+		x->slot = hash_key(x->key[0], x->key[1]);
+		__builtin_prefetch(&s->slots[x->slot]);
+	}
+	return k;
 }
 
 /* A piece over SHORT bytes, or one that may be worth cutting. */
 static __attribute__((noinline)) size_t encode_long(
 	const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t n, uint32_t *out)
 {
-	size_t size = t->crossed && has_high(p, n) ? cuts_next(t, p, n) : n, k = 0;
-	unsigned part = size < n && t->whole ? PART : 0;
-	for (;;) {
-		k += encode_part(t, s, p, size, part, out + k);
-		p += size;
-		n -= size;
-		if (n == 0)
-			return k;
-		size = cuts_next(t, p, n);
+	size_t k = 0, all = n;
+	while (n) {
+		unsigned parts = cut_parts(t, s, p, n, n == all);
+		for (unsigned i = 0; i < parts; i++) {
+			const cut *x = &s->parts[i];
+			unsigned flag = t->whole && x->n < all ? PART : 0;
+			if (x->n <= SHORT)
+				k += find_short(t, s, x->key, x->slot, out + k);
+			else if (x->n <= LONG)
+				k += find_wide(t, s, p, x->n, flag, out + k);
+			else
+				k += merge(t, s, p, x->n, flag, out + k);
+			p += x->n;
+			n -= x->n;
+		}
 	}
+	return k;
 }
 
 /* Keys and slots of the pieces of one turn; the slots start coming in. */

@@ -140,6 +140,13 @@ void cuts_build(ds_tok *t);
 /* Length of the part at the front of p (n > 0 bytes) up to the first such place. */
 size_t cuts_next(const ds_tok *t, const uint8_t *p, size_t n);
 
+/* Whether a token crosses from the byte before p to p that begins or ends inside a character. */
+static inline bool cuts_inside(const ds_tok *t, const uint8_t *p)
+{
+	uint32_t i = (uint32_t)p[-1] << 8 | p[0];
+	return !t->crossed_part || (t->crossed_part[i >> 6] >> (i & 63) & 1);
+}
+
 /* compact.c: tokenizers as `dstok train` makes them, and their small form. */
 DS_MUST ds_rc tok_put_special(ds_tok *t, ds_str name, ds_err *e); /* with the next id */
 DS_MUST ds_rc tok_put_bytes(ds_tok *t, ds_err *e); /* the 256 bytes, with the next ids */
