@@ -44,19 +44,36 @@ static size_t make_text(char *out, ds_rng r, uint32_t n)
 	return len;
 }
 
-static size_t by_regex(pcre2_code *code, const char *text, size_t n, uint32_t *ends)
+enum { MAX_CODES = 4 };
+typedef struct {
+	pcre2_code *code[MAX_CODES];
+	size_t n;
+	uint32_t *ends;
+	size_t n_ends;
+} splitter;
+
+/* text[0, n) by itself, cut by regex `level` and what that leaves and takes by those after it. */
+static void cut(splitter *s, size_t level, const char *text, size_t n, size_t base)
 {
+	if (n == 0)
+		return;
+	if (level == s->n) {
+		s->ends[s->n_ends++] = (uint32_t)(base + n);
+		return;
+	}
 	pcre2_match_data *m = pcre2_match_data_create(2, NULL);
-	size_t k = 0;
+	const PCRE2_SIZE *found = pcre2_get_ovector_pointer(m);
 	for (size_t at = 0; at < n;) {
-		int rc = pcre2_match(code, (PCRE2_SPTR)text, n, at, PCRE2_NO_UTF_CHECK, m, NULL);
-		if (rc <= 0 || pcre2_get_ovector_pointer(m)[0] != at)
+		bool any = pcre2_match(s->code[level], (PCRE2_SPTR)text, n, at, PCRE2_NO_UTF_CHECK,
+				   m, NULL) > 0;
+		size_t begin = any ? found[0] : n, end = any ? found[1] : n;
+		if (begin != at && s->n == 1)
 			fail_msg("the regex leaves a gap at %zu", at);
-		at = pcre2_get_ovector_pointer(m)[1];
-		ends[k++] = (uint32_t)at;
+		cut(s, level + 1, text + at, begin - at, base + at);
+		cut(s, level + 1, text + begin, end - begin, base + begin);
+		at = end;
 	}
 	pcre2_match_data_free(m);
-	return k;
 }
 
 static size_t by_scan(const ds_pattern *p, const char *text, size_t n, uint32_t *ends)
@@ -77,10 +94,13 @@ static size_t by_scan(const ds_pattern *p, const char *text, size_t n, uint32_t 
 	return all;
 }
 
-static void compare(const ds_pattern *p, pcre2_code *code, const char *text, size_t n)
+static void compare(const ds_pattern *p, splitter *s, const char *text, size_t n)
 {
 	static uint32_t want[MAX_TEXT], got[MAX_TEXT];
-	size_t n_want = by_regex(code, text, n, want), n_got = by_scan(p, text, n, got);
+	s->ends = want;
+	s->n_ends = 0;
+	cut(s, 0, text, n, 0);
+	size_t n_want = s->n_ends, n_got = by_scan(p, text, n, got);
 	for (size_t i = 0; i < n_want && i < n_got; i++)
 		if (want[i] != got[i])
 			fail_msg("%s, DS_SEED=%llu: piece %zu ends at %u, not %u, in '%.*s'",
@@ -89,26 +109,36 @@ static void compare(const ds_pattern *p, pcre2_code *code, const char *text, siz
 	assert_int_equal(n_got, n_want);
 }
 
+static pcre2_code *compiled(const char *name, const char *regex)
+{
+	int error;
+	PCRE2_SIZE where;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED,
+		PCRE2_UTF | PCRE2_UCP, &error, &where, NULL);
+	if (!code)
+		fail_msg("%s does not compile", name);
+	return code;
+}
+
 static void pieces_are_those_of_the_regex(void **state)
 {
 	static char text[MAX_TEXT];
 	for (size_t i = 0; ds_pattern_at(i); i++) {
 		const ds_pattern *p = ds_pattern_at(i);
-		int error;
+		splitter code = { .n = 0 };
 		if (p->words)
 			continue;
-		PCRE2_SIZE where;
-		pcre2_code *code = pcre2_compile((PCRE2_SPTR)p->regexes[0], PCRE2_ZERO_TERMINATED,
-			PCRE2_UTF | PCRE2_UCP, &error, &where, NULL);
-		if (!code)
-			fail_msg("%s does not compile", p->name);
+		do
+			code.code[code.n] = compiled(p->name, p->regexes[code.n]);
+		while (++code.n, p->sequence && p->regexes[code.n]);
 		for (uint64_t k = 0; k < 1500; k++) {
 			ds_rng r = ds_rng_of(seed(), k);
 			uint32_t length =
 				k % 100 == 0 ? 500 : 1 + (uint32_t)ds_rng_below(r, 99, 60);
-			compare(p, code, text, make_text(text, r, length));
+			compare(p, &code, text, make_text(text, r, length));
 		}
-		pcre2_code_free(code);
+		for (size_t k = 0; k < code.n; k++)
+			pcre2_code_free(code.code[k]);
 	}
 }
 

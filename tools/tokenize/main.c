@@ -8,9 +8,9 @@ tokenize_options opt = { .vocab = 32768 };
 #define TOKENIZER \
 	DS_ARG_F('t', "tokenizer", &opt.tokenizer, "FILE|DIR", \
 		"tokenizer.json or rank file; else $DS_TOKENIZER, else built in", DS_ARG_FILE), \
-		DS_ARG(0, "pattern", &opt.pattern, \
-			"gpt2|cl100k|o200k|llama3|qwen2|bert|bert-cased", \
-			"how a rank file's or vocab.txt's text is cut"), \
+		DS_ARG(0, "pattern", &opt.pattern, "NAME|REGEX", \
+			"how a rank file or vocab.txt cuts text: gpt2 cl100k o200k llama3 qwen2 " \
+			"deepseek bert bert-cased"), \
 		DS_ARG(0, "nfc", &opt.nfc, NULL, "normalize to NFC before anything else")
 
 static const ds_arg encode_args[] = {
@@ -37,8 +37,7 @@ static const ds_arg train_args[] = {
 	DS_ARG(0, "min-frequency", &opt.min_frequency, "N", "merge no pair that occurs less often"),
 	DS_ARG(0, "special", &opt.special, "NAME",
 		"a special token, in the order of ids; else pad bos eos mask cls sep"),
-	DS_ARG(0, "pattern", &opt.pattern, "gpt2|cl100k|o200k|llama3|qwen2",
-		"how text is cut, qwen2 unless said"),
+	DS_ARG(0, "pattern", &opt.pattern, "NAME|REGEX", "how text is cut, qwen2 unless said"),
 	{ 0 },
 };
 static const ds_arg count_args[] = {

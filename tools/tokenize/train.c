@@ -30,14 +30,12 @@ static ds_rc count_all(const ds_common *c, const char *pattern, ds_tok_counter *
 	counting x = { DS_NEW(ds_tok_counter *, (size_t)c->jobs) };
 	uint64_t without;
 	ds_rc rc = DS_OK;
-	for (int i = 0; i < c->jobs; i++)
-		x.counters[i] = ds_tok_counter_new(pattern);
-	if (!x.counters[0])
-		rc = ds_fail(e, DS_USAGE, "there is no pattern '%s'", pattern);
+	for (int i = 0; i < c->jobs && rc == DS_OK; i++)
+		rc = ds_tok_counter_new(&x.counters[i], pattern, e);
 	if (rc == DS_OK)
 		rc = read_texts(c, count_text, &x, &without, e);
 	for (int i = 1; i < c->jobs; i++) {
-		if (rc == DS_OK)
+		if (rc == DS_OK && x.counters[i])
 			ds_tok_counter_merge(x.counters[0], x.counters[i]);
 		ds_tok_counter_free(x.counters[i]);
 	}

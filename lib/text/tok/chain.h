@@ -102,6 +102,9 @@ DS_MUST ds_rc chain_read_splits(ds_tok *t, const ds_json *root, ds_err *e);
 DS_MUST ds_rc chain_read_decoder(ds_tok *t, const ds_json *root, ds_err *e);
 chain_step *chain_add(step_list *list, step_kind kind);
 
+/* hf_model.c: bytes cut by a regex as Rust spells it, for rank files. */
+DS_MUST ds_rc chain_of_regex(ds_tok *t, ds_str regex, ds_err *e);
+
 /* chain_norm.c */
 DS_MUST ds_rc chain_normalize(const ds_tok *t, chain_mem *m, ds_str text, ds_arena *mem,
 	ds_str *out, bool *moved,

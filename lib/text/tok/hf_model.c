@@ -261,6 +261,20 @@ ds_rc hf_read_chain(ds_tok *t, const ds_json *root, ds_err *e)
 	return read_model(t, root, e);
 }
 
+ds_rc chain_of_regex(ds_tok *t, ds_str regex, ds_err *e)
+{
+	t->chain = ds_arena_zero(t->mem, sizeof(*t->chain));
+	t->regex = ds_arena_str(t->mem, regex);
+	chain_step *s = chain_add(&t->chain->split, STEP_SPLIT);
+	s->how = SPLIT_ISOLATED;
+	s->run = t->chain->n_runs++;
+	t->chain->bytes = t->chain->bounded = true;
+	t->chain->hash = ds_hash128(regex.at, regex.n);
+	return ds_regex_parse_split(&s->regex, regex, false, e) == DS_OK
+		       ? DS_OK
+		       : ds_at(e, DS_USAGE, "--pattern");
+}
+
 ds_rc hf_settle_added(ds_tok *t, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);

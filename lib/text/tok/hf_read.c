@@ -11,6 +11,8 @@
 
 #include <stdio.h>
 
+enum { MAX_SPLITS = 4 }; /* that a known pattern is made of */
+
 static bool is_null(const ds_json *v)
 {
 	return !v || v->kind == DS_J_NULL;
@@ -234,7 +236,7 @@ static ds_rc read_normalizer(ds_tok *t, const ds_json *root, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc read_split(ds_tok *t, const ds_json *p, const char *path, ds_err *e)
+static ds_rc read_split(const ds_json *p, const char *path, ds_str *regexes, size_t *n, ds_err *e)
 {
 	const ds_json *pattern = ds_json_get(p, "pattern");
 	ds_str regex = ds_json_text(pattern, "Regex", "");
@@ -245,10 +247,17 @@ static ds_rc read_split(ds_tok *t, const ds_json *p, const char *path, ds_err *e
 			DS_FMT(ds_json_text(p, "behavior", "")));
 	if (ds_json_flag(p, "invert", false))
 		return ds_fail(e, DS_BAD, "%s.invert is not supported", path);
-	t->pattern = ds_pattern_of_regex(regex);
-	if (!t->pattern)
-		return ds_fail(e, DS_BAD, "%s.pattern is not one of the known patterns", path);
+	regexes[(*n)++] = regex;
 	return DS_OK;
+}
+
+/* The one regex, or the several, that a pattern is known by. */
+static ds_rc know_pattern(ds_tok *t, const ds_str *regexes, size_t n, ds_err *e)
+{
+	if (n == 0)
+		return DS_OK;
+	t->pattern = n == 1 ? ds_pattern_of_regex(regexes[0]) : ds_pattern_of_sequence(regexes, n);
+	return t->pattern ? DS_OK : ds_fail(e, DS_BAD, "the pattern is not one of the known ones");
 }
 
 static ds_rc read_byte_level(ds_tok *t, const ds_json *p, const char *path, ds_err *e)
@@ -288,7 +297,8 @@ static ds_rc read_pre_tokenizer(ds_tok *t, const ds_json *root, ds_err *e)
 		list = ds_json_get(p, "pretokenizers");
 		DS_TRY(want(list, DS_J_ARR, "pre_tokenizer.pretokenizers", "an array", e));
 	}
-	size_t i = 0;
+	ds_str regexes[MAX_SPLITS];
+	size_t i = 0, n = 0;
 	for (const ds_json *k = sequence ? list->first : p; k; k = sequence ? k->next : NULL, i++) {
 		char path[64] = "pre_tokenizer";
 		if (sequence)
@@ -297,9 +307,12 @@ static ds_rc read_pre_tokenizer(ds_tok *t, const ds_json *root, ds_err *e)
 		if (byte_level || !(ds_str_is(type, "Split") || ds_str_is(type, "ByteLevel")))
 			return unknown_type(path, type, e);
 		byte_level = ds_str_is(type, "ByteLevel");
-		if (!byte_level && t->pattern)
-			return ds_fail(e, DS_BAD, "%s: a second pattern is not supported", path);
-		DS_TRY(byte_level ? read_byte_level(t, k, path, e) : read_split(t, k, path, e));
+		if (!byte_level && n == MAX_SPLITS)
+			return ds_fail(e, DS_BAD, "%s: too many patterns", path);
+		if (byte_level)
+			DS_TRY(know_pattern(t, regexes, n, e));
+		DS_TRY(byte_level ? read_byte_level(t, k, path, e)
+				  : read_split(k, path, regexes, &n, e));
 	}
 	return byte_level ? DS_OK
 			  : ds_fail(e, DS_BAD, "pre_tokenizer: without ByteLevel is not supported");

@@ -31,6 +31,13 @@ static void write_added(const ds_tok *t, ds_buf *out)
 	ds_buf_add_c(out, t->n_added ? "\n  ],\n" : "],\n");
 }
 
+static void write_split(ds_str regex, ds_buf *out)
+{
+	ds_buf_add_c(out, "    {\"type\": \"Split\", \"pattern\": {\"Regex\": ");
+	ds_json_add_str(out, regex);
+	ds_buf_add_c(out, "}, \"behavior\": \"Isolated\", \"invert\": false},\n");
+}
+
 static void write_pattern(const ds_tok *t, ds_buf *out)
 {
 	if (t->kind == TOK_WORDPIECE) {
@@ -43,18 +50,20 @@ static void write_pattern(const ds_tok *t, ds_buf *out)
 		return;
 	}
 	ds_buf_fmt(out, "  \"normalizer\": %s,\n", t->nfc ? "{\"type\": \"NFC\"}" : "null");
-	if (strcmp(t->pattern->name, "gpt2") == 0) {
+	if (!t->regex.n && strcmp(t->pattern->name, "gpt2") == 0) {
 		ds_buf_fmt(out,
 			"  \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": %s, "
 			"\"trim_offsets\": true, \"use_regex\": true},\n",
 			truth(t->prefix_space));
 		return;
 	}
-	ds_buf_add_c(out, "  \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [\n"
-			  "    {\"type\": \"Split\", \"pattern\": {\"Regex\": ");
-	ds_json_add_str(out, ds_str_of(t->pattern->regexes[0]));
-	ds_buf_add_c(out, "}, \"behavior\": \"Isolated\", \"invert\": false},\n"
-			  "    {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
+	ds_buf_add_c(out, "  \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [\n");
+	if (t->regex.n)
+		write_split(t->regex, out);
+	for (size_t i = 0;
+		!t->regex.n && t->pattern->regexes[i] && (i == 0 || t->pattern->sequence); i++)
+		write_split(ds_str_of(t->pattern->regexes[i]), out);
+	ds_buf_add_c(out, "    {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
 			  "\"trim_offsets\": true, \"use_regex\": false}\n  ]},\n");
 }
 
@@ -166,6 +175,11 @@ ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
 	if (t->sp)
 		return ds_fail(
 			e, DS_USAGE, "a SentencePiece model cannot be written as tokenizer.json");
+	if (t->chain &&
+		(memmem(t->regex.at, t->regex.n, "}+", 2) || memchr(t->regex.at, '$', t->regex.n)))
+		return ds_fail(e, DS_USAGE,
+			"the regex means something else in tokenizer.json: }+ repeats, $ is at "
+			"lines");
 	ds_buf_add_c(
 		out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
 	write_added(t, out);

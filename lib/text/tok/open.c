@@ -3,14 +3,14 @@
  *
  * The optional block of a token stream, little-endian: u32 version 1 · u32 format (0 compact.c, 1
  * tokenizer.json, 2 rank file, 3 vocab.txt, 4 SentencePiece) · u32 1: NFC asked for · u8 length,
- * pattern's name · 7 times u32, the ids of pad bos eos mask cls sep unk (2^32 - 1: none) · u64 size ·
+ * pattern's name (255: u32 length, a regex) · 7 times u32, the ids of pad bos eos mask cls sep unk (2^32 - 1: none) · u64 size ·
  * zstd of the file as given.
  */
 #include "base/codec.h"
 #include "base/cur.h"
 #include "base/io.h"
 #include "record/json.h"
-#include "text/tok/tok_impl.h"
+#include "text/tok/chain.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -54,6 +54,20 @@ static ds_rc read_as(ds_tok *t, ds_str file, ds_err *e)
 	return ds_fail(e, DS_BAD, "tokenizer format %d is not known", t->format);
 }
 
+/* By name, or by a regex in Rust's spelling, in which {1,3}+ is possessive: no other here than {1,3}. */
+static const ds_pattern *find_pattern(ds_str s)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
+	const ds_pattern *p = ds_pattern_find(ds_arena_str(mem, s).at);
+	char *plain = ds_arena_bytes(mem, s.n + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < s.n; i++)
+		if (!(i && s.at[i] == '+' && s.at[i - 1] == '}' && i > 4 && s.at[i - 4] == '1'))
+			plain[n++] = s.at[i];
+	p = p ? p : ds_pattern_of_regex(s);
+	return p ? p : ds_pattern_of_regex((ds_str){ plain, n });
+}
+
 static ds_rc make(ds_tok **out, const char *name, tok_format format, ds_str file,
 	const ds_tok_options *o, ds_err *e)
 {
@@ -61,13 +75,15 @@ static ds_rc make(ds_tok **out, const char *name, tok_format format, ds_str file
 	t->format = format;
 	if (o && o->pattern) {
 		t->pattern_name = ds_arena_str(t->mem, ds_str_of(o->pattern)).at;
-		t->pattern = ds_pattern_find(o->pattern);
-		if (!t->pattern)
-			return ds_fail(e, DS_USAGE, "there is no pattern '%s'", o->pattern);
 		if (format != TOK_FILE_RANKS && format != TOK_FILE_VOCAB)
 			return ds_fail(e, DS_USAGE,
 				"the file says its pattern itself: --pattern is for rank files");
-		if (t->pattern->words != (format == TOK_FILE_VOCAB))
+		t->pattern = find_pattern(ds_str_of(o->pattern));
+		if (!t->pattern && format == TOK_FILE_RANKS)
+			DS_TRY(chain_of_regex(t, ds_str_of(o->pattern), e));
+		else if (!t->pattern)
+			return ds_fail(e, DS_USAGE, "there is no pattern '%s'", o->pattern);
+		if (t->pattern && t->pattern->words != (format == TOK_FILE_VOCAB))
 			return ds_fail(e, DS_USAGE, "the pattern '%s' is not for this kind of file",
 				o->pattern);
 	}
@@ -227,7 +243,10 @@ ds_rc ds_tok_pack(const ds_tok *t, ds_buf *out, ds_err *e)
 	add_number(out, 1, 4);
 	add_number(out, t->format, 4);
 	add_number(out, t->asked_nfc, 4);
-	add_number(out, strlen(pattern), 1);
+	size_t n_pattern = strlen(pattern);
+	add_number(out, n_pattern < 255 ? n_pattern : 255, 1);
+	if (n_pattern >= 255)
+		add_number(out, n_pattern, 4);
 	ds_buf_add_c(out, pattern);
 	for (int k = 0; k < DS_TOK_N_SPECIAL; k++)
 		add_number(out, t->special[k], 4);
@@ -242,7 +261,8 @@ ds_rc ds_tok_unpack(ds_tok **out, ds_str bytes, ds_err *e)
 {
 	ds_cur c = ds_cur_of(bytes.at, bytes.n);
 	uint32_t version = ds_cur_u32(&c), format = ds_cur_u32(&c), nfc = ds_cur_u32(&c);
-	ds_str pattern = ds_cur_bytes(&c, ds_cur_u8(&c));
+	uint32_t n_pattern = ds_cur_u8(&c);
+	ds_str pattern = ds_cur_bytes(&c, n_pattern == 255 ? ds_cur_u32(&c) : n_pattern);
 	uint32_t special[DS_TOK_N_SPECIAL];
 	for (int k = 0; k < DS_TOK_N_SPECIAL; k++)
 		special[k] = ds_cur_u32(&c);

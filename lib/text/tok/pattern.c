@@ -30,8 +30,21 @@ const ds_pattern *ds_pattern_find(const char *name)
 const ds_pattern *ds_pattern_of_regex(ds_str regex)
 {
 	for (size_t i = 0; i < N_PATTERNS; i++)
-		for (const char *const *r = patterns[i]->regexes; *r; r++)
+		for (const char *const *r = patterns[i]->regexes; *r && !patterns[i]->sequence; r++)
 			if (ds_str_is(regex, *r))
 				return patterns[i];
+	return NULL;
+}
+
+const ds_pattern *ds_pattern_of_sequence(const ds_str *regexes, size_t n)
+{
+	for (size_t i = 0; i < N_PATTERNS; i++) {
+		const char *const *r = patterns[i]->regexes;
+		size_t k = 0;
+		while (k < n && r[k] && ds_str_is(regexes[k], r[k]))
+			k++;
+		if (k == n && !r[k] && patterns[i]->sequence)
+			return patterns[i];
+	}
 	return NULL;
 }

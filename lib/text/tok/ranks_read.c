@@ -105,9 +105,10 @@ ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e)
 	ds_rc rc = read_lines(t, file, &mem, e);
 	ds_buf_free(&mem);
 	DS_TRY(rc);
-	if (!t->pattern)
+	if (!t->pattern && !t->chain)
 		return ds_fail(e, DS_USAGE,
-			"a rank file needs --pattern NAME (gpt2, cl100k, o200k, llama3, qwen2)");
+			"a rank file needs --pattern: gpt2, cl100k, o200k, llama3, qwen2, deepseek "
+			"or a regex");
 	tok_build_find(t);
 	DS_TRY(check(t, e));
 	t->kind = TOK_BPE;

@@ -38,6 +38,7 @@ typedef struct ds_pattern {
 	const char *name;
 	const char *const *regexes; /* as files spell it, the first as we write it; NULL-ended */
 	bool words;                 /* for WordPiece; the others are for byte-level BPE */
+	bool sequence;              /* the regexes are one after the other, not spellings of one */
 	/* One of the two: marks the pieces' first bytes of words 1…n_words in s->start, or gives the
 	 * length of the piece at the front of n > 0 bytes. */
 	void (*starts)(ds_scan *s, unsigned n_words);
@@ -46,6 +47,7 @@ typedef struct ds_pattern {
 
 const ds_pattern *ds_pattern_find(const char *name); /* NULL: none of that name */
 const ds_pattern *ds_pattern_of_regex(ds_str regex); /* NULL: not one that we know */
+const ds_pattern *ds_pattern_of_sequence(const ds_str *regexes, size_t n); /* the same */
 const ds_pattern *ds_pattern_at(size_t i); /* in the order of patterns.def; NULL: the end */
 
 struct ds_scan {

@@ -61,6 +61,7 @@ struct ds_tok {
 	tok_format format;
 	ds_str file;              /* as given; empty for the built-in one */
 	const char *pattern_name; /* the option, for rank files */
+	ds_str regex;             /* the same where it is not a known pattern, or of training */
 
 	const ds_pattern *pattern;
 	bool nfc, prefix_space;

@@ -416,6 +416,7 @@ ds_rc ds_tok_train(ds_tok **result, ds_tok_counter *c, const ds_tok_train_option
 		return ds_fail(e, DS_USAGE, "a vocabulary of %u: it must be %zu to %d", o->n_ids,
 			o->n_special + 256, DS_TOK_MAX_IDS);
 	out->pattern = c->pattern;
+	out->regex = ds_arena_str(out->mem, ds_buf_view(&c->spelled));
 	out->nfc = o->nfc;
 	for (size_t i = 0; i < o->n_special; i++)
 		DS_TRY(tok_put_special(out, o->special[i], e));

@@ -13,8 +13,8 @@
 #include "text/tok/tok.h"
 
 typedef struct ds_tok_counter ds_tok_counter;
-/* NULL: no such pattern. */
-ds_tok_counter *ds_tok_counter_new(const char *pattern);
+/* pattern: a name of patterns.def, or a regex as tokenizer.json spells it. DS_USAGE: neither. */
+DS_MUST ds_rc ds_tok_counter_new(ds_tok_counter **c, const char *pattern, ds_err *e);
 void ds_tok_counter_free(ds_tok_counter *c);
 DS_MUST ds_rc ds_tok_counter_add(ds_tok_counter *c, ds_str text, ds_err *e);
 void ds_tok_counter_merge(ds_tok_counter *into, const ds_tok_counter *from);

@@ -17,15 +17,23 @@ static void start(ds_tok_counter *c)
 	c->n_short = c->n_long = 0;
 }
 
-ds_tok_counter *ds_tok_counter_new(const char *pattern)
+ds_rc ds_tok_counter_new(ds_tok_counter **out, const char *pattern, ds_err *e)
 {
-	const ds_pattern *p = ds_pattern_find(pattern);
-	if (!p || p->words)
-		return NULL;
-	ds_tok_counter *c = DS_NEW(ds_tok_counter, 1);
-	c->pattern = p;
+	DS_AUTO(ds_tok_counter) c = DS_NEW(ds_tok_counter, 1);
+	c->pattern = ds_pattern_find(pattern);
+	c->pattern = c->pattern ? c->pattern : ds_pattern_of_regex(ds_str_of(pattern));
+	if (c->pattern && c->pattern->words)
+		return ds_fail(e, DS_USAGE, "the pattern '%s' is not for bytes", pattern);
+	if (!c->pattern) {
+		DS_TRY_AT(ds_regex_parse_split(&c->regex, ds_str_of(pattern), true, e), e,
+			"--pattern is no name and no regex");
+		c->run = ds_regex_run_new(c->regex);
+		ds_buf_add_c(&c->spelled, pattern);
+	}
 	start(c);
-	return c;
+	*out = c;
+	c = NULL;
+	return DS_OK;
 }
 
 static void drop(ds_tok_counter *c)
@@ -47,6 +55,9 @@ void ds_tok_counter_free(ds_tok_counter *c)
 	if (!c)
 		return;
 	drop(c);
+	ds_regex_run_free(c->run);
+	ds_regex_free(c->regex);
+	ds_buf_free(&c->spelled);
 	ds_mem_free(c);
 }
 
@@ -123,24 +134,49 @@ static void add_long(ds_tok_counter *c, const char *p, size_t n, uint64_t hash, 
 		grow_long(c);
 }
 
+static void add_piece(ds_tok_counter *c, const char *p, size_t n)
+{
+	if (n <= SHORT) {
+		uint64_t key[2] = { 0 };
+		memcpy(key, p, n);
+		key[1] |= (uint64_t)n << 56;
+		add_short(c, key, 1);
+	} else {
+		add_long(c, p, n, ds_hash64(p, n), 1);
+	}
+}
+
+/* Matches and what lies between them are pieces. */
+static ds_rc add_by_regex(ds_tok_counter *c, ds_str text, ds_err *e)
+{
+	size_t done = 0, begin, end;
+	bool found = text.n > 0;
+	while (found && done < text.n) {
+		DS_TRY(ds_regex_next(c->run, text, done, false, &found, &begin, &end, e));
+		if (!found)
+			begin = end = text.n;
+		if (begin > done)
+			add_piece(c, text.at + done, begin - done);
+		if (end > begin)
+			add_piece(c, text.at + begin, end - begin);
+		c->n_pieces += (begin > done) + (end > begin);
+		done = end;
+	}
+	return DS_OK;
+}
+
 ds_rc ds_tok_counter_add(ds_tok_counter *c, ds_str text, ds_err *e)
 {
 	size_t from = 0, k;
 	if (text.n > UINT32_MAX - 64)
 		return ds_fail(e, DS_BAD, "a text of %zu bytes, the limit is 4294967231", text.n);
+	if (c->run)
+		return add_by_regex(c, text, e);
 	ds_scan_begin(&c->scan, c->pattern, text.at, text.n);
 	while ((k = ds_scan_next(&c->scan, c->ends)) > 0) {
 		c->n_pieces += k;
 		for (size_t i = 0; i < k; i++) {
-			size_t n = c->ends[i] - from;
-			if (n <= SHORT) {
-				uint64_t key[2] = { 0 };
-				memcpy(key, text.at + from, n);
-				key[1] |= (uint64_t)n << 56;
-				add_short(c, key, 1);
-			} else {
-				add_long(c, text.at + from, n, ds_hash64(text.at + from, n), 1);
-			}
+			add_piece(c, text.at + from, c->ends[i] - from);
 			from = c->ends[i];
 		}
 	}

@@ -4,6 +4,7 @@
 #ifndef DS_TEXT_TOK_TRAIN_IMPL_H
 #define DS_TEXT_TOK_TRAIN_IMPL_H
 
+#include "text/regex.h"
 #include "text/tok/scan.h"
 #include "text/tok/train.h"
 
@@ -18,7 +19,10 @@ typedef struct {
 } long_word;
 
 struct ds_tok_counter {
-	const ds_pattern *pattern;
+	const ds_pattern *pattern; /* NULL: the regex */
+	ds_buf spelled;
+	ds_regex *regex;
+	ds_regex_run *run;
 	short_word *shorts;
 	long_word *longs;
 	size_t short_mask, long_mask, n_short, n_long;
