@@ -59,6 +59,9 @@ static void put_attr(ds_buf *out, const ds_node *n)
 	case DS_OP_scale:
 		ds_buf_fmt(out, " %g", (double)a->scale);
 		break;
+	case DS_OP_cast:
+		ds_buf_fmt(out, " %s", ds_dtype_name(a->cast));
+		break;
 	case DS_OP_dropout:
 		ds_buf_fmt(out, " p=%g", (double)a->dropout.p);
 		break;

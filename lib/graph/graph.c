@@ -361,3 +361,17 @@ int64_t ds_graph_params(const ds_graph *g, int64_t *trainable)
 		*trainable = train;
 	return all;
 }
+
+void ds_g_nodes(ds_graph *g, ds_node *nodes, int32_t n, int32_t cap)
+{
+	ds_mem_free(g->nodes);
+	g->nodes = nodes;
+	g->n_nodes = n;
+	g->cap_nodes = cap;
+	for (ds_tid t = 1; t < g->n_tensors; t++)
+		g->tensors[t].writer = -1;
+	for (int32_t i = n - 1; i >= 0; i--)
+		for (int j = 0; j < DS_MAX_OUT; j++)
+			if (nodes[i].out[j])
+				g->tensors[nodes[i].out[j]].writer = i;
+}

@@ -150,6 +150,7 @@ typedef union {
 	ds_dropout_attr dropout;
 	ds_slice_attr slice; /* slice pad */
 	ds_adamw_attr adamw; /* adamw lamb */
+	ds_dtype cast;       /* cast: to what */
 	float scale;         /* scale */
 	float max_norm;      /* clip */
 	char bytes[64];
@@ -312,6 +313,7 @@ typedef enum { /* what backward makes again instead of keeping; each includes th
 
 typedef struct {
 	bool train;
+	ds_dtype product; /* in which matrix products take their factors: f32, bf16, f16 */
 	ds_recompute recompute;
 	int32_t recompute_layers;
 	const char *optimizer; /* a name of opts.def; NULL: "adamw" */

@@ -3,6 +3,7 @@
  *
  * Tensors are unpacked to dense doubles in the node's scratch, computed, and packed again. One tile.
  */
+#include "base/half.h"
 #include "graph/job_impl.h"
 #include "graph/op.h"
 
@@ -32,12 +33,10 @@ static double load(const ds_arg_t *a, int64_t i)
 		return ((const int32_t *)a->data)[i];
 	case DS_U8:
 		return ((const uint8_t *)a->data)[i];
-	case DS_BF16: {
-		uint32_t bits = (uint32_t)((const uint16_t *)a->data)[i] << 16;
-		float f;
-		memcpy(&f, &bits, sizeof(f));
-		return f;
-	}
+	case DS_BF16:
+		return ds_f32_of_bf16(((const uint16_t *)a->data)[i]);
+	case DS_F16:
+		return ds_f32_of_f16(((const uint16_t *)a->data)[i]);
 	default:
 		return 0;
 	}
@@ -52,13 +51,12 @@ static void store(const ds_arg_t *a, int64_t i, double v)
 	case DS_F64:
 		((double *)a->data)[i] = v;
 		break;
-	case DS_BF16: { /* to nearest, ties to even */
-		float f = (float)v;
-		uint32_t bits;
-		memcpy(&bits, &f, sizeof(bits));
-		((uint16_t *)a->data)[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+	case DS_BF16:
+		((uint16_t *)a->data)[i] = ds_bf16_of_f32((float)v);
 		break;
-	}
+	case DS_F16:
+		((uint16_t *)a->data)[i] = ds_f16_of_f32((float)v);
+		break;
 	default:
 		break;
 	}

@@ -8,6 +8,7 @@
 #include "model/safetensors.h"
 
 #include "base/cur.h"
+#include "base/half.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "record/json.h"
@@ -265,54 +266,6 @@ const ds_st_tensor *ds_st_find(const ds_st *s, ds_str name)
 
 /* ---- numbers ---- */
 
-static float f32_of_bits(uint32_t u)
-{
-	float f;
-	memcpy(&f, &u, 4);
-	return f;
-}
-
-static uint32_t bits_of_f32(float f)
-{
-	uint32_t u;
-	memcpy(&u, &f, 4);
-	return u;
-}
-
-static float f32_of_f16(uint16_t h)
-{
-	uint32_t sign = (uint32_t)(h & 0x8000) << 16, exp = h >> 10 & 31, man = h & 0x3ff;
-	if (exp == 31)
-		return f32_of_bits(sign | 0x7f800000 | man << 13);
-	if (exp)
-		return f32_of_bits(sign | (exp + 112) << 23 | man << 13);
-	float f = (float)man * 0x1p-24f; /* exact */
-	return sign ? -f : f;
-}
-
-/* Round to nearest, ties to even; over the range is infinity; NaN stays one. */
-static uint16_t f16_of_f32(float f)
-{
-	uint32_t u = bits_of_f32(f), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
-	if (a > 0x7f800000)
-		return (uint16_t)(sign | 0x7e00);
-	if (a >= 0x477ff000)
-		return (uint16_t)(sign | 0x7c00);
-	if (a < 0x38800000) { /* below 2^-14: adding 0.5 leaves the rounded multiple of 2^-24 */
-		float r = f32_of_bits(a) + 0.5f;
-		return (uint16_t)(sign | (bits_of_f32(r) - bits_of_f32(0.5f)));
-	}
-	return (uint16_t)(sign | (a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13);
-}
-
-static uint16_t bf16_of_f32(float f)
-{
-	uint32_t u = bits_of_f32(f);
-	if ((u & 0x7fffffff) > 0x7f800000)
-		return (uint16_t)(u >> 16 | 0x40);
-	return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
 ds_rc ds_st_floats(const ds_st_tensor *t, int64_t from, int64_t n, float *out, ds_err *e)
 {
 	const char *at = (const char *)t->data + (size_t)from * types[t->type].bytes;
@@ -332,13 +285,13 @@ ds_rc ds_st_floats(const ds_st_tensor *t, int64_t from, int64_t n, float *out, d
 	case DS_ST_BF16:
 		for (int64_t i = 0; i < n; i++) {
 			memcpy(&h, at + 2 * i, 2);
-			out[i] = f32_of_bits((uint32_t)h << 16);
+			out[i] = ds_f32_of_bf16(h);
 		}
 		return DS_OK;
 	case DS_ST_F16:
 		for (int64_t i = 0; i < n; i++) {
 			memcpy(&h, at + 2 * i, 2);
-			out[i] = f32_of_f16(h);
+			out[i] = ds_f32_of_f16(h);
 		}
 		return DS_OK;
 	default:
@@ -390,8 +343,8 @@ static ds_rc write_floats(ds_out *out, const float *v, int64_t n, ds_st_type typ
 	for (int64_t from = 0; from < n; from += 4096) {
 		int64_t m = n - from < 4096 ? n - from : 4096;
 		for (int64_t i = 0; i < m; i++)
-			half[i] = type == DS_ST_F16 ? f16_of_f32(v[from + i])
-						    : bf16_of_f32(v[from + i]);
+			half[i] = type == DS_ST_F16 ? ds_f16_of_f32(v[from + i])
+						    : ds_bf16_of_f32(v[from + i]);
 		DS_TRY(ds_out_write(out, half, (size_t)m * 2, e));
 	}
 	return DS_OK;

@@ -33,7 +33,7 @@ const ds_key train_key_table[] = {
 	{ "adam_beta1", { 0 }, DS_KEY_F64, AT(beta1), 0, 0.999999, NULL, "decay of the mean, 0.9 unless said" },
 	{ "adam_beta2", { 0 }, DS_KEY_F64, AT(beta2), 0, 0.999999, NULL, "decay of the variance, 0.95 unless said" },
 	{ "adam_epsilon", { 0 }, DS_KEY_F64, AT(epsilon), 0, 1, NULL, "1e-8 unless said" },
-	{ "precision", { 0 }, DS_KEY_CHOICE, AT(precision), 0, 0, "fp32", "numbers computed in" },
+	{ "precision", { 0 }, DS_KEY_CHOICE, AT(precision), 0, 0, "fp32|bf16|fp16", "factors of matrix products; weights and sums stay fp32" },
 	{ "tune", { 0 }, DS_KEY_CHOICE, AT(tune), 0, 0, "full|lora|prompt|prefix", "what is trained: all, or adapters of a directory's model" },
 	{ "lora_r", { 0 }, DS_KEY_I64, AT(lora_r), 1, 1 << 16, NULL, "rank of the adapters, 16 unless said" },
 	{ "lora_alpha", { 0 }, DS_KEY_F64, AT(lora_alpha), 0, 1e6, NULL, "their weight is alpha / r, alpha 32 unless said" },

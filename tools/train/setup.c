@@ -38,7 +38,9 @@ ds_compile train_compile(const train_opts *o)
 {
 	static const char *const optimizers[] = { "adamw", "lamb" };
 	const train_keys *k = &o->keys;
+	static const ds_dtype products[] = { DS_F32, DS_BF16, DS_F16 };
 	return (ds_compile){ .train = true,
+		.product = products[k->precision],
 		.recompute = (ds_recompute)k->recompute,
 		.recompute_layers = INT32_MAX,
 		.optimizer = optimizers[k->optimizer],

@@ -12,7 +12,8 @@ static const ds_kernel *const table[DS_N_OPS] = {
 static const ds_kernel *find(const ds_graph *g, const ds_node *n)
 {
 	for (int i = 0; i < DS_MAX_OUT; i++)
-		if (n->out[i] && g->tensors[n->out[i]].dtype != DS_F32 && n->op != DS_OP_sqnorm)
+		if (n->out[i] && g->tensors[n->out[i]].dtype != DS_F32 && n->op != DS_OP_sqnorm &&
+			n->op != DS_OP_cast)
 			return NULL;
 	return table[n->op];
 }

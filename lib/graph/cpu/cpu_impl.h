@@ -16,6 +16,12 @@ static inline float *row_of(const ds_arg_t *a, int64_t i)
 	return (float *)a->data + i * a->ld;
 }
 
+/* Element (i, k), of any type. */
+static inline char *elem_of(const ds_arg_t *a, int64_t i, int64_t k)
+{
+	return (char *)a->data + (size_t)(i * a->ld + k) * ds_dtype_bytes(a->dtype);
+}
+
 static inline int64_t ceil_div(int64_t a, int64_t b)
 {
 	return (a + b - 1) / b;
@@ -51,19 +57,24 @@ static inline void tile_rows(const ds_job *j, int64_t tile, int64_t *from, int64
 
 /* ---- onednn.c ---- */
 
-/* C[m, n] = op(A) op(B) + beta C, row after row; on the calling thread alone. */
+/* C[m, n] = op(A) op(B) + beta C, row after row; on the calling thread alone. A and B are of one
+ * type, C is f32, and so are the sums. */
 typedef struct {
+	ds_dtype type; /* of A and B: DS_F32, DS_BF16, DS_F16 */
 	bool a_trans, b_trans;
 	int64_t m, n, k;
-	const float *a;
+	const void *a;
 	int64_t lda;
-	const float *b;
+	const void *b;
 	int64_t ldb;
 	float beta;
 	float *c;
 	int64_t ldc;
+	void *room; /* scratch of ds_cpu_gemm_room bytes, of this thread alone */
 } ds_gemm;
 void ds_cpu_gemm(const ds_gemm *g);
+/* a, b, c and room of g may be NULL. */
+size_t ds_cpu_gemm_room(const ds_gemm *g);
 
 /* How [m, n] is cut, in `want` tiles or more where it is large enough: by the shape alone, so that
  * bits do not depend on threads. */

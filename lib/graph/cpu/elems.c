@@ -74,6 +74,14 @@ static void scale(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 		v->scale(row_of(&j->out[0], i), row_of(&j->in[0], i), by, j->out[0].cols);
 }
 
+static void cast(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	int64_t i, to;
+	for (tile_rows(j, tile, &i, &to); i < to; i++)
+		ds_simd_now()->halve(j->out[0].dtype, (uint16_t *)elem_of(&j->out[0], i, 0),
+			row_of(&j->in[0], i), j->out[0].cols);
+}
+
 /* Four elements take one block of the generator, so a row may begin within one: its numbers are made
  * from there on, in pieces. */
 static void dropout(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
@@ -103,6 +111,7 @@ const ds_kernel ds_cpu_glu_grad = { .tiles = tiles_of_rows, .tile = glu_grad };
 const ds_kernel ds_cpu_add = { .tiles = tiles_of_rows, .tile = add };
 const ds_kernel ds_cpu_accum = { .tiles = tiles_of_rows, .tile = accum };
 const ds_kernel ds_cpu_scale = { .tiles = tiles_of_rows, .tile = scale };
+const ds_kernel ds_cpu_cast = { .tiles = tiles_of_rows, .tile = cast };
 const ds_kernel ds_cpu_dropout = { .tiles = tiles_of_rows, .tile = dropout };
 
 /* ---- rope: sine and cosine once a row, for all its heads ---- */

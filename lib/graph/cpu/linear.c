@@ -37,76 +37,111 @@ static part part_of(const ds_job *j, int64_t tile)
 }
 
 /* The columns (of y) or rows from `at` on of W, whichever way it lies. */
-static const float *w_from(const ds_arg_t *w, bool along_cols, int64_t at)
+static const void *w_from(const ds_arg_t *w, bool along_cols, int64_t at)
 {
-	return (const float *)w->data + (along_cols ? at : at * w->ld);
+	return along_cols ? elem_of(w, 0, at) : elem_of(w, at, 0);
+}
+
+/* The product of a part: everything but where its numbers are. */
+static ds_gemm product(const ds_job *j, const part *p)
+{
+	const ds_arg_t *left = &j->in[0], *right = &j->in[1];
+	bool in_out = j->node->attr.linear.in_out;
+	ds_gemm g = { .type = left->dtype, .m = p->m, .n = p->n, .k = left->cols };
+	switch (j->node->op) {
+	case DS_OP_linear:
+		g.b_trans = !in_out;
+		g.beta = j->in[2].data && left->dtype == DS_F32 ? 1 : 0;
+		break;
+	case DS_OP_linear_dx:
+		g.b_trans = in_out;
+		g.beta = j->node->in[2] ? 1 : 0;
+		break;
+	default:
+		left = in_out ? &j->in[0] : &j->in[1];
+		right = in_out ? &j->in[1] : &j->in[0];
+		g.a_trans = true;
+		g.k = left->rows;
+		g.beta = j->beta[0];
+	}
+	g.lda = left->ld;
+	g.ldb = right->ld;
+	g.ldc = j->out[0].ld;
+	return g;
+}
+
+static size_t room(const ds_job *j)
+{
+	size_t most = 0;
+	for (int64_t t = 0; j->in[0].dtype != DS_F32 && t < tiles(j, 0); t++) {
+		part p = part_of(j, t);
+		ds_gemm g = product(j, &p);
+		for (int add = 0; add < 2; add++) {
+			g.beta = (float)add;
+			size_t n = ds_cpu_gemm_room(&g);
+			most = n > most ? n : most;
+		}
+	}
+	return most;
+}
+
+/* Half types: after the product, since adding there is dear in oneDNN. */
+static void add_bias(const ds_job *j, const part *p, const float *bias)
+{
+	for (int64_t i = 0; i < p->m; i++) {
+		float *y = row_of(&j->out[0], p->i + i) + p->j;
+		ds_simd_now()->add(y, y, bias, p->n);
+	}
 }
 
 static void linear(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
-	const ds_arg_t *x = &j->in[0], *w = &j->in[1], *y = &j->out[0];
-	bool in_out = j->node->attr.linear.in_out;
+	const ds_arg_t *x = &j->in[0], *y = &j->out[0];
 	part p = part_of(j, tile);
-	float *c = row_of(y, p.i) + p.j;
+	ds_gemm g = product(j, &p);
 	const float *bias = j->in[2].data ? (const float *)j->in[2].data + p.j : NULL;
-	for (int64_t i = 0; bias && i < p.m; i++) /* under the product: it adds to this */
-		memcpy(c + i * y->ld, bias, (size_t)p.n * sizeof(float));
-	ds_cpu_gemm(&(ds_gemm){ .b_trans = !in_out,
-		.m = p.m,
-		.n = p.n,
-		.k = x->cols,
-		.a = row_of(x, p.i),
-		.lda = x->ld,
-		.b = w_from(w, in_out, p.j),
-		.ldb = w->ld,
-		.beta = bias ? 1 : 0,
-		.c = c,
-		.ldc = y->ld });
+	g.a = elem_of(x, p.i, 0);
+	g.b = w_from(&j->in[1], j->node->attr.linear.in_out, p.j);
+	g.c = row_of(y, p.i) + p.j;
+	g.room = ds_job_worker(j, worker);
+	for (int64_t i = 0; g.beta != 0 && i < p.m; i++) /* under the product: it adds to this */
+		memcpy(g.c + i * y->ld, bias, (size_t)p.n * sizeof(float));
+	ds_cpu_gemm(&g);
+	if (bias && g.beta == 0)
+		add_bias(j, &p, bias);
 }
 
 static void linear_dx(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
-	const ds_arg_t *dy = &j->in[0], *w = &j->in[1], *before = &j->in[2], *dx = &j->out[0];
-	bool in_out = j->node->attr.linear.in_out;
+	const ds_arg_t *before = &j->in[2], *dx = &j->out[0];
 	part p = part_of(j, tile);
-	float *c = row_of(dx, p.i) + p.j;
+	ds_gemm g = product(j, &p);
+	g.a = elem_of(&j->in[0], p.i, 0);
+	g.b = w_from(&j->in[1], !j->node->attr.linear.in_out, p.j);
+	g.c = row_of(dx, p.i) + p.j;
+	g.room = ds_job_worker(j, worker);
 	for (int64_t i = 0; before->data && before->data != dx->data && i < p.m; i++)
-		memcpy(c + i * dx->ld, row_of(before, p.i + i) + p.j, (size_t)p.n * sizeof(float));
-	ds_cpu_gemm(&(ds_gemm){ .b_trans = in_out,
-		.m = p.m,
-		.n = p.n,
-		.k = dy->cols,
-		.a = row_of(dy, p.i),
-		.lda = dy->ld,
-		.b = w_from(w, !in_out, p.j),
-		.ldb = w->ld,
-		.beta = before->data ? 1 : 0,
-		.c = c,
-		.ldc = dx->ld });
+		memcpy(g.c + i * dx->ld, row_of(before, p.i + i) + p.j,
+			(size_t)p.n * sizeof(float));
+	ds_cpu_gemm(&g);
 }
 
 static void linear_dw(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
-	const ds_arg_t *x = &j->in[0], *dy = &j->in[1], *dw = &j->out[0];
+	const ds_arg_t *x = &j->in[0], *dy = &j->in[1];
 	bool in_out = j->node->attr.linear.in_out;
-	const ds_arg_t *left = in_out ? x : dy, *right = in_out ? dy : x;
 	part p = part_of(j, tile);
-	ds_cpu_gemm(&(ds_gemm){ .a_trans = true,
-		.m = p.m,
-		.n = p.n,
-		.k = x->rows,
-		.a = (const float *)left->data + p.i,
-		.lda = left->ld,
-		.b = (const float *)right->data + p.j,
-		.ldb = right->ld,
-		.beta = j->beta[0],
-		.c = row_of(dw, p.i) + p.j,
-		.ldc = dw->ld });
+	ds_gemm g = product(j, &p);
+	g.a = elem_of(in_out ? x : dy, 0, p.i);
+	g.b = elem_of(in_out ? dy : x, 0, p.j);
+	g.c = row_of(&j->out[0], p.i) + p.j;
+	g.room = ds_job_worker(j, worker);
+	ds_cpu_gemm(&g);
 }
 
-const ds_kernel ds_cpu_linear = { .tiles = tiles, .tile = linear };
-const ds_kernel ds_cpu_linear_dx = { .tiles = tiles, .tile = linear_dx };
-const ds_kernel ds_cpu_linear_dw = { .tiles = tiles, .tile = linear_dw };
+const ds_kernel ds_cpu_linear = { .tiles = tiles, .worker_bytes = room, .tile = linear };
+const ds_kernel ds_cpu_linear_dx = { .tiles = tiles, .worker_bytes = room, .tile = linear_dx };
+const ds_kernel ds_cpu_linear_dw = { .tiles = tiles, .worker_bytes = room, .tile = linear_dw };
 
 /* ---- bias_grad: sums of columns; a tile has columns of its own and goes down all rows ---- */
 

@@ -71,6 +71,9 @@ typedef struct {
 	 * n numbers, a multiple of four
 	 */
 	void (*keep)(float *out, ds_rng rng, uint64_t first, int64_t n, uint32_t limit, float by);
+	/* Rounds to bf16 or fp16 (type), to nearest, ties to even; and back. */
+	void (*halve)(ds_dtype type, uint16_t *to, const float *from, int64_t n);
+	void (*widen)(ds_dtype type, float *to, const uint16_t *from, int64_t n);
 	void (*multiply)(float *y, const float *a, const float *b, int64_t n);
 	/* sine and cosine of at * freq[i], each times by; the product is made in double */
 	void (*turns)(

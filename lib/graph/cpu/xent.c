@@ -78,27 +78,95 @@ static int64_t tiles(const ds_job *j, int64_t stage)
 static size_t shared_bytes(const ds_job *j)
 {
 	shape s = shape_of(j);
-	return (size_t)(s.chunk * s.ld) * sizeof(float);
+	bool half = s.grad && s.x->dtype != DS_F32;
+	return (size_t)(s.chunk * s.ld) * (sizeof(float) + (half ? 2 : 0));
 }
 
-static void logits(const ds_job *j, const shape *s, int64_t chunk, int64_t tile)
+/* The gradients of a chunk's logits in the type of the products, from (i, v) on. */
+static const void *grads_from(const ds_job *j, const shape *s, int64_t i, int64_t v)
 {
-	int64_t from = tile * VOCAB_TILE, n = min_i64(VOCAB_TILE, s->vocab - from);
-	float *c = (float *)j->shared + from;
-	const float *bias = j->in[2].data ? (const float *)j->in[2].data + from : NULL;
-	for (int64_t i = 0; bias && i < rows_in(s, chunk); i++)
-		memcpy(c + i * s->ld, bias, (size_t)n * sizeof(float));
-	ds_cpu_gemm(&(ds_gemm){ .b_trans = true,
-		.m = rows_in(s, chunk),
-		.n = n,
+	if (s->x->dtype == DS_F32)
+		return (const float *)j->shared + i * s->ld + v;
+	return (const uint16_t *)((const float *)j->shared + s->chunk * s->ld) + i * s->ld + v;
+}
+
+/* The three products of a chunk of `rows`, without where their numbers are. */
+static ds_gemm logits_product(const shape *s, int64_t rows, int64_t tile)
+{
+	int64_t from = tile * VOCAB_TILE;
+	return (ds_gemm){ .type = s->x->dtype,
+		.b_trans = true,
+		.m = rows,
+		.n = min_i64(VOCAB_TILE, s->vocab - from),
 		.k = s->cols,
-		.a = row_of(s->x, chunk * s->chunk),
 		.lda = s->x->ld,
-		.b = row_of(s->w, from),
 		.ldb = s->w->ld,
-		.beta = bias ? 1 : 0,
-		.c = c,
-		.ldc = s->ld });
+		.ldc = s->ld };
+}
+
+static ds_gemm dx_product(const ds_job *j, const shape *s, int64_t rows, int64_t tile)
+{
+	return (ds_gemm){ .type = s->x->dtype,
+		.m = min_i64(DX_TILE, rows - tile * DX_TILE),
+		.n = s->cols,
+		.k = s->vocab,
+		.lda = s->ld,
+		.ldb = s->w->ld,
+		.ldc = j->out[2].ld };
+}
+
+static ds_gemm dw_product(const ds_job *j, const shape *s, int64_t rows, int64_t tile)
+{
+	return (ds_gemm){ .type = s->x->dtype,
+		.a_trans = true,
+		.m = min_i64(VOCAB_TILE, s->vocab - tile * VOCAB_TILE),
+		.n = s->cols,
+		.k = rows,
+		.lda = s->ld,
+		.ldb = s->x->ld,
+		.ldc = j->out[3].ld };
+}
+
+static void see_room(ds_gemm g, size_t *most)
+{
+	for (int add = 0; add < 2; add++) {
+		g.beta = (float)add;
+		size_t n = ds_cpu_gemm_room(&g);
+		*most = n > *most ? n : *most;
+	}
+}
+
+/* First and last chunk and tile have all the extents that there are. */
+static size_t room(const ds_job *j)
+{
+	shape s = shape_of(j);
+	size_t most = 0;
+	int64_t last = ceil_div(s.vocab, VOCAB_TILE) - 1;
+	for (int k = 0; s.x->dtype != DS_F32 && k < 4; k++) {
+		int64_t rows = rows_in(&s, k & 1 ? s.n_chunks - 1 : 0), tile = k & 2 ? last : 0;
+		see_room(logits_product(&s, rows, tile), &most);
+		if (j->out[2].rows)
+			see_room(dx_product(j, &s, rows, k & 2 ? ceil_div(rows, DX_TILE) - 1 : 0),
+				&most);
+		if (j->out[3].rows)
+			see_room(dw_product(j, &s, rows, tile), &most);
+	}
+	return most;
+}
+
+static void logits(const ds_job *j, const shape *s, int64_t chunk, int64_t tile, void *scratch)
+{
+	int64_t from = tile * VOCAB_TILE;
+	ds_gemm g = logits_product(s, rows_in(s, chunk), tile);
+	const float *bias = j->in[2].data ? (const float *)j->in[2].data + from : NULL;
+	g.a = elem_of(s->x, chunk * s->chunk, 0);
+	g.b = elem_of(s->w, from, 0);
+	g.c = (float *)j->shared + from;
+	g.room = scratch;
+	g.beta = bias ? 1 : 0;
+	for (int64_t i = 0; bias && i < g.m; i++)
+		memcpy(g.c + i * s->ld, bias, (size_t)g.n * sizeof(float));
+	ds_cpu_gemm(&g);
 }
 
 /* Loss of a row; its logits become their gradients times inv. */
@@ -121,45 +189,48 @@ static void softmax_row(const ds_job *j, const shape *s, float *z, int64_t row)
 	z[target] -= inv;
 }
 
+/* Rows of logits' gradients, as the products want them. */
+static void halve_row(const ds_job *j, const shape *s, int64_t i)
+{
+	if (s->grad && s->x->dtype != DS_F32)
+		ds_simd_now()->halve(s->x->dtype, (uint16_t *)grads_from(j, s, i, 0),
+			(const float *)j->shared + i * s->ld, s->vocab);
+}
+
 static void softmax(const ds_job *j, const shape *s, int64_t chunk, int64_t tile)
 {
 	int64_t to = min_i64((tile + 1) * ROW_TILE, rows_in(s, chunk));
-	for (int64_t i = tile * ROW_TILE; i < to; i++)
+	for (int64_t i = tile * ROW_TILE; i < to; i++) {
 		softmax_row(j, s, (float *)j->shared + i * s->ld, chunk * s->chunk + i);
+		halve_row(j, s, i);
+	}
 }
 
-static void grad_x(const ds_job *j, const shape *s, int64_t chunk, int64_t tile)
+static void grad_x(const ds_job *j, const shape *s, int64_t chunk, int64_t tile, void *scratch)
 {
-	const ds_arg_t *dx = &j->out[2];
 	int64_t from = tile * DX_TILE;
-	ds_cpu_gemm(&(ds_gemm){ .m = min_i64(DX_TILE, rows_in(s, chunk) - from),
-		.n = s->cols,
-		.k = s->vocab,
-		.a = (const float *)j->shared + from * s->ld,
-		.lda = s->ld,
-		.b = s->w->data,
-		.ldb = s->w->ld,
-		.c = row_of(dx, chunk * s->chunk + from),
-		.ldc = dx->ld });
+	ds_gemm g = dx_product(j, s, rows_in(s, chunk), tile);
+	g.a = grads_from(j, s, from, 0);
+	g.b = s->w->data;
+	g.c = row_of(&j->out[2], chunk * s->chunk + from);
+	g.room = scratch;
+	ds_cpu_gemm(&g);
 }
 
-static void grad_w(const ds_job *j, const shape *s, int64_t chunk, int64_t tile)
+static void grad_w(const ds_job *j, const shape *s, int64_t chunk, int64_t tile, void *scratch)
 {
 	const ds_arg_t *dw = &j->out[3], *db = &j->out[4];
 	int64_t from = tile * VOCAB_TILE, n = min_i64(VOCAB_TILE, s->vocab - from);
 	const float *z = (const float *)j->shared + from;
-	if (dw->data)
-		ds_cpu_gemm(&(ds_gemm){ .a_trans = true,
-			.m = n,
-			.n = s->cols,
-			.k = rows_in(s, chunk),
-			.a = z,
-			.lda = s->ld,
-			.b = row_of(s->x, chunk * s->chunk),
-			.ldb = s->x->ld,
-			.beta = chunk > 0 ? 1 : j->beta[3],
-			.c = row_of(dw, from),
-			.ldc = dw->ld });
+	if (dw->data) {
+		ds_gemm g = dw_product(j, s, rows_in(s, chunk), tile);
+		g.a = grads_from(j, s, 0, from);
+		g.b = elem_of(s->x, chunk * s->chunk, 0);
+		g.c = row_of(dw, from);
+		g.beta = chunk > 0 ? 1 : j->beta[3];
+		g.room = scratch;
+		ds_cpu_gemm(&g);
+	}
 	if (!db->data)
 		return;
 	float *sum = (float *)db->data + from;
@@ -180,22 +251,27 @@ static void total(const ds_job *j, const shape *s)
 static void xent(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
 	shape s = shape_of(j);
+	void *scratch = ds_job_worker(j, worker);
 	int64_t chunk = stage / stages_a_chunk(&s), step = stage % stages_a_chunk(&s);
 	if (chunk == s.n_chunks)
 		total(j, &s);
 	else if (step == 0)
-		logits(j, &s, chunk, tile);
+		logits(j, &s, chunk, tile, scratch);
 	else if (step == 1)
 		softmax(j, &s, chunk, tile);
 	else if (tile < dx_tiles(j, &s, chunk))
-		grad_x(j, &s, chunk, tile);
+		grad_x(j, &s, chunk, tile, scratch);
 	else
-		grad_w(j, &s, chunk, tile - dx_tiles(j, &s, chunk));
+		grad_w(j, &s, chunk, tile - dx_tiles(j, &s, chunk), scratch);
 }
 
-const ds_kernel ds_cpu_linear_xent = {
-	.stages = stages, .tiles = tiles, .shared_bytes = shared_bytes, .tile = xent
-};
-const ds_kernel ds_cpu_linear_xent_grad = {
-	.stages = stages, .tiles = tiles, .shared_bytes = shared_bytes, .tile = xent
-};
+const ds_kernel ds_cpu_linear_xent = { .stages = stages,
+	.tiles = tiles,
+	.shared_bytes = shared_bytes,
+	.worker_bytes = room,
+	.tile = xent };
+const ds_kernel ds_cpu_linear_xent_grad = { .stages = stages,
+	.tiles = tiles,
+	.shared_bytes = shared_bytes,
+	.worker_bytes = room,
+	.tile = xent };

@@ -1,7 +1,21 @@
 /*
- * basic.c - add, scale, dropout, slices of columns, rows by number
+ * basic.c - add, scale, cast, dropout, slices of columns, rows by number
  */
 #include "graph/op/op_impl.h"
+
+/* ---- cast: rounds to another type, to nearest ---- */
+
+ds_rc sh_cast(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+{
+	DS_TRY(sh_same(g, n, out, e));
+	out[0].dtype = n->attr.cast;
+	return DS_OK;
+}
+
+void ref_cast(const ds_ref *r)
+{
+	memcpy(r->out[0].at, r->in[0].at, (size_t)(r->in[0].rows * r->in[0].cols) * sizeof(double));
+}
 
 /* ---- add, accum ---- */
 

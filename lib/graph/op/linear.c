@@ -3,7 +3,7 @@
  *
  * in: x[rows, in], w, b[out] or 0. The gradient is three ops: linear_dx (which adds to the gradient
  * that x has so far, given as its third input), linear_dw and bias_grad (which add to the
- * parameter's gradient).
+ * parameter's gradient). x, w and dy may be bf16 or fp16 (pass/precision.c); what comes out is f32.
  */
 #include "graph/op/op_impl.h"
 
@@ -22,7 +22,7 @@ ds_rc sh_linear(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], d
 	int64_t n_out = in_of(g, n, 1)->dims[in_out ? 1 : 0];
 	if (n->in[2])
 		DS_TRY(need_shape(g, n, 2, 0, n_out, e));
-	out[0] = matrix(x->dtype, ds_t_rows(x), n_out);
+	out[0] = matrix(side_type(x->dtype), ds_t_rows(x), n_out);
 	return DS_OK;
 }
 
@@ -33,7 +33,7 @@ ds_rc sh_linear_dx(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	const ds_tensor *dy = in_of(g, n, 0);
 	bool in_out = n->attr.linear.in_out;
 	DS_TRY(need_shape(g, n, 1, in_out ? -1 : ds_t_cols(dy), in_out ? ds_t_cols(dy) : -1, e));
-	out[0] = matrix(dy->dtype, ds_t_rows(dy), in_of(g, n, 1)->dims[in_out ? 0 : 1]);
+	out[0] = matrix(side_type(dy->dtype), ds_t_rows(dy), in_of(g, n, 1)->dims[in_out ? 0 : 1]);
 	if (n->in[2])
 		DS_TRY(need_shape(g, n, 2, out[0].dims[0], out[0].dims[1], e));
 	return DS_OK;
@@ -47,7 +47,7 @@ ds_rc sh_linear_dw(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	DS_TRY(need_shape(g, n, 1, ds_t_rows(x), -1, e));
 	int64_t n_in = ds_t_cols(x), n_out = ds_t_cols(in_of(g, n, 1));
 	bool in_out = n->attr.linear.in_out;
-	out[0] = matrix(x->dtype, in_out ? n_in : n_out, in_out ? n_out : n_in);
+	out[0] = matrix(side_type(x->dtype), in_out ? n_in : n_out, in_out ? n_out : n_in);
 	return DS_OK;
 }
 

@@ -30,7 +30,9 @@ ds_rc sh_linear_xent_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_M
 	DS_TRY(sh_linear_xent(g, n, out, e));
 	out[2] = shape_of(in_of(g, n, 0));
 	out[3] = shape_of(in_of(g, n, 1));
-	out[4] = vector(in_of(g, n, 1)->dtype, ds_t_rows(in_of(g, n, 1)));
+	out[4] = vector(side_type(in_of(g, n, 1)->dtype), ds_t_rows(in_of(g, n, 1)));
+	for (int i = 2; i < 4; i++)
+		out[i].dtype = side_type(out[i].dtype);
 	return DS_OK;
 }
 

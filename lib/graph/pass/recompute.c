@@ -167,18 +167,6 @@ static ds_tid remade(again *a, ds_tid t)
 	return copy_of(a, t);
 }
 
-static void set_writers(ds_graph *g)
-{
-	for (int32_t i = 0; i < g->n_nodes; i++)
-		for (int j = 0; j < DS_MAX_OUT; j++)
-			if (g->nodes[i].out[j])
-				g->tensors[g->nodes[i].out[j]].writer = -1;
-	for (int32_t i = g->n_nodes - 1; i >= 0; i--)
-		for (int j = 0; j < DS_MAX_OUT; j++)
-			if (g->nodes[i].out[j])
-				g->tensors[g->nodes[i].out[j]].writer = i;
-}
-
 ds_rc ds_pass_recompute(ds_graph *g, const ds_compile *c, ds_err *e)
 {
 	again a = { .g = g, .n_tensors = g->n_tensors };
@@ -193,10 +181,6 @@ ds_rc ds_pass_recompute(ds_graph *g, const ds_compile *c, ds_err *e)
 			n.in[j] = remade(&a, n.in[j]);
 		a.out[a.n_out++] = n;
 	}
-	ds_mem_free(g->nodes);
-	g->nodes = a.out;
-	g->n_nodes = a.n_out;
-	g->cap_nodes = cap;
-	set_writers(g);
+	ds_g_nodes(g, a.out, a.n_out, cap);
 	return ds_graph_check(g, e);
 }

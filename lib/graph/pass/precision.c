@@ -1,0 +1,70 @@
+/*
+ * precision.c - matrix products take their factors in bf16 or fp16
+ *
+ * Every factor of a linear layer, its gradients and the last layer is rounded by a cast before the
+ * first product that takes it, once: forward and backward share what is rounded, so that of an
+ * activation which only products read backward keeps two bytes. Sums, everything else, the weights
+ * themselves, their gradients and the optimizer stay f32.
+ */
+#include "graph/op.h"
+
+#include "base/mem.h"
+
+ds_pass_fn ds_pass_precision;
+
+static bool is_product(ds_op_kind op)
+{
+	return op == DS_OP_linear || op == DS_OP_linear_dx || op == DS_OP_linear_dw ||
+	       op == DS_OP_linear_xent || op == DS_OP_linear_xent_grad;
+}
+
+typedef struct {
+	ds_graph *g;
+	ds_dtype type;
+	ds_tid n_tensors;
+	ds_tid *rounded; /* [n_tensors] */
+	ds_node *out;
+	int32_t n_out;
+} state;
+
+/* t rounded; appends the cast where this is the first to want it. */
+static ds_tid rounded(state *s, const ds_node *n, ds_tid t)
+{
+	ds_graph *g = s->g;
+	const ds_tensor *x = &g->tensors[t];
+	if (s->rounded[t])
+		return s->rounded[t];
+	ds_shape shape = { s->type, x->rank, { 0 } };
+	for (int i = 0; i < x->rank; i++)
+		shape.dims[i] = x->dims[i];
+	ds_str name = ds_arena_fmt(g->mem, "%s.%s", x->name, ds_dtype_name(s->type));
+	g->origin = n->origin;
+	s->rounded[t] = ds_g_new(g, DS_CLASS_ACT, &shape, name.at);
+	s->out[s->n_out++] = (ds_node){ .op = DS_OP_cast,
+		.phase = n->phase,
+		.layer = n->layer,
+		.origin = n->origin,
+		.in = { t },
+		.out = { s->rounded[t] },
+		.attr.cast = s->type };
+	return s->rounded[t];
+}
+
+ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
+{
+	if (c->product == DS_F32)
+		return DS_OK;
+	int32_t cap = 3 * g->n_nodes;
+	state s = { g, c->product, g->n_tensors,
+		ds_arena_zero(g->mem, (size_t)g->n_tensors * sizeof(ds_tid)),
+		ds_mem_get((size_t)cap * sizeof(ds_node)), 0 };
+	for (int32_t i = 0; i < g->n_nodes; i++) {
+		ds_node n = g->nodes[i];
+		for (int j = 0; j < 2 && is_product(n.op); j++)
+			if (g->tensors[n.in[j]].dtype == DS_F32)
+				n.in[j] = rounded(&s, &n, n.in[j]);
+		s.out[s.n_out++] = n;
+	}
+	ds_g_nodes(g, s.out, s.n_out, cap);
+	return ds_graph_check(g, e);
+}
