@@ -71,11 +71,15 @@ static void print_state(ds_buf *b, const ds_ckpt *s)
 	best[ds_f64_print(best, s->best)] = 0;
 	ds_buf_fmt(b,
 		"{\"step\": %lld, \"tokens\": %lld, \"log_bytes\": %lld, \"data\": \"%016llx\",\n"
-		" \"best_eval_loss\": %s, \"evals_since_best\": %lld,\n \"chain\": ",
+		" \"best_eval_loss\": %s, \"evals_since_best\": %lld,\n",
 		(long long)s->step, (long long)s->tokens, (long long)s->log_bytes,
 		(unsigned long long)s->data, isfinite(s->best) ? best : "null",
 		(long long)s->worse);
-	ds_buf_fmt(b, "[%s]}\n", s->chain ? s->chain : "");
+	if (s->scale > 0)
+		ds_buf_fmt(b,
+			"\"loss_scale\": %.17g, \"good_steps\": %lld, \"skipped_steps\": %lld,\n",
+			s->scale, (long long)s->good, (long long)s->skipped);
+	ds_buf_fmt(b, " \"chain\": [%s]}\n", s->chain ? s->chain : "");
 }
 
 static ds_rc write_parts(
@@ -191,7 +195,10 @@ static ds_rc read_state(const char *file, ds_ckpt *s, ds_err *e)
 			.tokens = ds_json_int(v, "tokens", 0),
 			.log_bytes = ds_json_int(v, "log_bytes", 0),
 			.best = ds_json_num(v, "best_eval_loss", INFINITY),
-			.worse = ds_json_int(v, "evals_since_best", 0) };
+			.worse = ds_json_int(v, "evals_since_best", 0),
+			.scale = ds_json_num(v, "loss_scale", 0),
+			.good = ds_json_int(v, "good_steps", 0),
+			.skipped = ds_json_int(v, "skipped_steps", 0) };
 		ds_str data = ds_arena_str(mem, ds_json_text(v, "data", ""));
 		s->data = strtoull(data.at, NULL, 16);
 		if (s->step < 1 || s->log_bytes < 0)

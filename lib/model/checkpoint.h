@@ -18,6 +18,9 @@ typedef struct {             /* everything that is not a tensor */
 	uint64_t data;       /* ds_rows_identity */
 	double best;         /* smallest eval loss; infinite: none yet */
 	int64_t worse;       /* evaluations since */
+	double scale;        /* of the loss, fp16 alone; 0: not begun */
+	int64_t good;        /* steps since the scale changed */
+	int64_t skipped;     /* steps that changed nothing, their gradients being over the range */
 	const char *weights; /* their file in OUT; NULL: model.safetensors; not read back */
 	const char *chain;   /* the data's provenance, JSON; not read back */
 } ds_ckpt;

@@ -72,6 +72,34 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	awk 'NR > 1 && $1 >= last { exit 1 } { a[NR] = last = $1 } END { exit !(a[4] <= 0.4 * a[1]) }' bytes
 }
 
+@test "bf16 and fp16 follow fp32, on any CPU, and threads and resuming change no bit" {
+	local p
+	for p in fp32 bf16 fp16; do
+		dstrain "${tiny[@]}" --precision $p -j 1 --max-steps 30 --out $p text.txt
+		sed 's/.*"loss": \([0-9.]*\).*/\1/' $p/log.jsonl >$p.loss
+	done
+	for p in bf16 fp16; do
+		paste fp32.loss $p.loss | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 0.01 * $1) exit 1 }'
+		dstrain "${tiny[@]}" --precision $p -j 3 --save-every 10 --max-steps 30 --out $p-j3 text.txt
+		cmp $p/model.safetensors $p-j3/model.safetensors
+		rm -r $p-j3/checkpoint-30
+		dstrain "${tiny[@]}" --precision $p --save-every 10 --max-steps 30 --resume --out $p-j3 text.txt
+		cmp $p/model.safetensors $p-j3/model.safetensors
+		cmp <(figures $p) <(figures $p-j3)
+	done
+	DS_CPU=avx2 dstrain "${tiny[@]}" --precision bf16 --max-steps 30 --out other text.txt
+	paste bf16.loss <(sed 's/.*"loss": \([0-9.]*\).*/\1/' other/log.jsonl) |
+		awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 0.001 * $1) exit 1 }'
+}
+
+@test "fp16: a step over the range is skipped, logged, and halves the loss scale" {
+	dstrain "${tiny[@]}" --precision fp16 --max-steps 2 --out run text.txt
+	sed -i 's/"loss_scale": [0-9]*/"loss_scale": 1099511627776/' run/checkpoint-2/state.json
+	dstrain "${tiny[@]}" --precision fp16 --max-steps 40 --resume --out run text.txt
+	sed -n 3p run/log.jsonl | grep -q '"loss_scale": 1.09951163e+12, "skipped": true'
+	sed -n 40p run/log.jsonl | grep -q '"grad_norm": [0-9.]*, "loss_scale": [0-9.e+]*, "tokens"'
+}
+
 @test "LAMB and the schedule wsd train" {
 	dstrain "${tiny[@]}" --max-steps 20 --set optimizer=lamb,scheduler=wsd,lr=1e-2 --out run text.txt
 	head -n 1 run/log.jsonl | grep -q '"lr": 0.01,'

@@ -7,15 +7,15 @@
 
 enum { SIDE = 1024 };
 
-ds_rc train_gemm_rate(ds_pool *pool, double seconds, double *flops, ds_err *e)
+ds_rc train_gemm_rate(const train_run *r, double seconds, double *flops, ds_err *e)
 {
 	DS_AUTO(ds_graph) g = ds_graph_new(1, SIDE);
 	DS_AUTO(ds_exec) x = NULL;
 	ds_tid in = ds_g_input(g, "x", DS_F32, DS_DIMS(SIDE, SIDE));
 	ds_tid w = ds_g_param(g, "w", DS_DIMS(SIDE, SIDE), ds_init_normal(1), DS_T_FROZEN);
 	ds_g_keep(g, ds_g_linear(g, in, w, 0, false), "y");
-	DS_TRY(ds_graph_compile(g, &(ds_compile){ 0 }, e));
-	DS_TRY(ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ 0 }, e));
+	DS_TRY(ds_graph_compile(g, &(ds_compile){ .product = r->compile.product }, e));
+	DS_TRY(ds_exec_new(&x, g, ds_backend_cpu(), r->pool, (ds_exec_opts){ 0 }, e));
 	ds_exec_init(x, 0);
 	memset(ds_exec_data(x, in), 0, ds_t_bytes(ds_g_tensor(g, in)));
 	DS_TRY(ds_exec_run(x, DS_PHASE_FWD, &(ds_run){ 0 }, e)); /* the first has to set up */

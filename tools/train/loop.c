@@ -65,18 +65,20 @@ static ds_rc one_step(train_run *r, int64_t step, train_figures *f, ds_err *e)
 	train_engine *t = &r->train;
 	int64_t n_targets;
 	DS_TRY(fetch(r, step, &n_targets, e));
-	float inv = 1 / (float)(n_targets ? n_targets : 1);
+	double scale = train_scale(r);
+	float *hyper = ds_exec_data(t->x, t->g->hyper);
+	float inv = (float)scale / (float)(n_targets ? n_targets : 1);
 	*(float *)ds_exec_data(t->x, t->b.inv) = inv;
 	f->lr = ds_schedule_at(&r->schedule, step);
-	ds_hyper(ds_exec_data(t->x, t->g->hyper), &r->compile, step, f->lr);
+	ds_hyper(hyper, &r->compile, step - r->state.skipped, f->lr);
+	hyper[3] = (float)(1 / scale);
 	DS_TRY(run_parts(r, t, step, &f->loss, e));
-	if (!isfinite(f->loss))
-		return find_culprit(r, step, inv, "loss", e);
+	f->loss /= scale;
 	DS_TRY(ds_exec_run(
 		t->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)r->o->keys.seed, step, 0, 0 }, e));
 	f->grad_norm = *(float *)ds_exec_data(t->x, t->g->grad_norm);
-	if (!isfinite(f->grad_norm))
-		return find_culprit(r, step, inv, "gradient", e);
+	if (!train_scale_next(r, f))
+		return find_culprit(r, step, inv, isfinite(f->loss) ? "gradient" : "loss", e);
 	return DS_OK;
 }
 
@@ -125,7 +127,7 @@ ds_rc train_loop(train_run *r, ds_err *e)
 	train_signals_heed();
 	while (r->state.step < r->steps && !enough && !train_signals_stop()) {
 		int64_t step = r->state.step + 1;
-		train_figures f;
+		train_figures f = { 0 };
 		DS_TRY(one_step(r, step, &f, e));
 		r->state.step = step;
 		DS_TRY(train_report_step(r, &f, e));

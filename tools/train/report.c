@@ -39,7 +39,7 @@ static ds_rc measure(train_run *r, ds_err *e)
 	char params[16], bytes[16];
 	if (r->c->quiet)
 		return DS_OK;
-	DS_TRY(train_gemm_rate(r->pool, 0.2, &p->gemm_flops, e));
+	DS_TRY(train_gemm_rate(r, 0.2, &p->gemm_flops, e));
 	p->step_flops = (double)r->n_micro * (ds_graph_flops(r->train.g, DS_PHASE_FWD) +
 						     ds_graph_flops(r->train.g, DS_PHASE_BWD));
 	if (ds_progress_live(p->progress) || r->c->verbose)
@@ -101,6 +101,29 @@ static void show(train_run *r, const train_figures *f, double speed, double seco
 		left % 60);
 }
 
+/* A number, or null: JSON has no infinity. */
+static void put(ds_buf *line, const char *name, double v)
+{
+	if (isfinite(v))
+		ds_buf_fmt(line, ", \"%s\": %.9g", name, v);
+	else
+		ds_buf_fmt(line, ", \"%s\": null", name);
+}
+
+static void print_step(const train_run *r, const train_figures *f, double speed, ds_buf *line)
+{
+	ds_buf_fmt(line, "{\"step\": %lld", (long long)r->state.step);
+	put(line, "loss", f->loss);
+	put(line, "lr", f->lr);
+	put(line, "grad_norm", f->grad_norm);
+	if (f->scale > 0)
+		put(line, "loss_scale", f->scale);
+	if (f->skipped)
+		ds_buf_add_c(line, ", \"skipped\": true");
+	ds_buf_fmt(line, ", \"tokens\": %lld, \"tokens_per_second\": %.1f}\n",
+		(long long)r->state.tokens, speed);
+}
+
 ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
 {
 	train_report *p = &r->report;
@@ -108,18 +131,17 @@ ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
 	double speed = (double)(r->step_rows * r->seq) / (seconds > 1e-9 ? seconds : 1e-9);
 	ds_buf line = { 0 };
 	p->last = now;
+	if (f->skipped)
+		ds_warn(r->c,
+			"step %lld: gradients over the range of fp16, skipped; loss scale %g -> %g",
+			(long long)r->state.step, f->scale, r->state.scale);
 	p->loss = f->loss;
 	if (r->state.step == p->first_step)
 		p->first_loss = f->loss;
 	show(r, f, speed, seconds);
 	if (r->state.step % r->o->keys.log_every)
 		return DS_OK;
-	ds_buf_fmt(&line,
-		"{\"step\": %lld, \"loss\": %.9g, \"lr\": %.9g, \"grad_norm\": %.9g, \"tokens\": "
-		"%lld, "
-		"\"tokens_per_second\": %.1f}\n",
-		(long long)r->state.step, f->loss, f->lr, f->grad_norm, (long long)r->state.tokens,
-		speed);
+	print_step(r, f, speed, &line);
 	DS_TRY(write_log(r, &line, e));
 	ds_tb_scalar s[] = { { "train/loss", (float)f->loss },
 		{ "train/learning_rate", (float)f->lr }, { "train/grad_norm", (float)f->grad_norm },

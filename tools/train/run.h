@@ -101,13 +101,19 @@ DS_MUST ds_rc train_eval(train_run *r, double *loss, ds_err *e);
 DS_MUST ds_rc train_report_open(train_run *r, ds_err *e);
 typedef struct {
 	double loss, lr, grad_norm;
+	double scale; /* of the loss; 0: there is none */
+	bool skipped; /* the gradients were over fp16's range */
 } train_figures;
 DS_MUST ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e);
 DS_MUST ds_rc train_report_eval(train_run *r, double loss, ds_err *e);
 DS_MUST ds_rc train_report_end(train_run *r, const char *how, ds_err *e);
 void train_report_close(train_run *r);
+/* scale.c */
+double train_scale(train_run *r); /* what the loss is multiplied by */
+/* The scale for the next step; false where this one is not finite, and that is no overflow. */
+bool train_scale_next(train_run *r, train_figures *f);
 /* gemm.c: floating-point operations a second of a large matrix product, measured for `seconds` */
-DS_MUST ds_rc train_gemm_rate(ds_pool *pool, double seconds, double *flops, ds_err *e);
+DS_MUST ds_rc train_gemm_rate(const train_run *r, double seconds, double *flops, ds_err *e);
 /* show.c */
 DS_MUST ds_rc train_show(train_run *r, ds_err *e); /* --dump, --dry-run: to stdout */
 /* plot.c */
