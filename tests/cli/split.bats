@@ -4,7 +4,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	PATH=$BATS_TEST_DIRNAME/../../build/bin:$PATH
+	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
 	cd "$BATS_TEST_TMPDIR"
 	printf '{"text":"a\\nb\\n\\nc","x":1}\n{"y":2}\n{"text":5}\n{"text":"\\n"}\n' >in.jsonl
 }

@@ -4,7 +4,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	PATH=$BATS_TEST_DIRNAME/../../build/bin:$PATH
+	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
 	cd "$BATS_TEST_TMPDIR"
 	for part in 1 2 3; do
 		awk -v part=$part 'BEGIN {

@@ -4,7 +4,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	PATH=$BATS_TEST_DIRNAME/../../build/bin:$PATH
+	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
 	cd "$BATS_TEST_TMPDIR"
 	for i in $(seq 300); do
 		echo "Line $i: the quick brown fox doesn't jump over $((i * 7919)) lazy dogs; 敏捷的棕色狐狸跳过了懒狗。"
