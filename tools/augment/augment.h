@@ -23,7 +23,15 @@ typedef struct { /* in the block's arena */
 
 void variants_add(variants *v, ds_arena *mem, variant one);
 
-enum { COUNT_COPIES, COUNT_LEFT_OUT, COUNT_FAR, COUNT_NEAR, COUNT_LENGTH, COUNT_GARBAGE };
+enum {
+	COUNT_COPIES,
+	COUNT_LEFT_OUT,
+	COUNT_FAR,
+	COUNT_NEAR,
+	COUNT_LENGTH,
+	COUNT_LANGUAGE,
+	COUNT_GARBAGE,
+};
 extern const char *const augment_counters[];
 
 /* The blocks that the variants make, none over a size that columns hold; in the order of the variants. */

@@ -2,6 +2,7 @@
  * dsaug - more records out of few: words changed, or texts translated there and back
  */
 #include "augment.h"
+#include "back.h"
 #include "base/io.h"
 #include "base/mem.h"
 
@@ -15,15 +16,20 @@ static struct {
 	bool keep, balance;
 	const char *balance_to, *stopwords, *wordnet;
 	ds_strs synonyms;
-} opt;
+	bool backtranslate;
+	translate_plan way;
+	back_filter filter;
+} opt = { .way = { .batch = 500, .timeout_s = 300 }, .filter = { 30, 95, 2, false } };
 
 typedef struct {
 	eda_plan eda;
+	translator *translator; /* NULL: EDA */
 	balance *balance;
 } augmenter;
 
 typedef struct { /* of one thread */
 	eda *eda;
+	back *back;
 	ds_rc rc;
 	ds_err err;
 	made_blocks made;
@@ -33,7 +39,8 @@ static void *scratch_new(void *state)
 {
 	augmenter *a = state;
 	worker *k = DS_NEW(worker, 1);
-	k->rc = eda_new(&k->eda, &a->eda, &k->err);
+	k->rc = a->translator ? back_new(&k->back, a->translator, &opt.filter, &k->err)
+			      : eda_new(&k->eda, &a->eda, &k->err);
 	return k;
 }
 
@@ -41,6 +48,7 @@ static void scratch_free(void *scratch)
 {
 	worker *k = scratch;
 	eda_free(k->eda);
+	back_free(k->back);
 	ds_mem_free(k);
 }
 
@@ -72,32 +80,83 @@ static ds_rc change_row(worker *k, ds_work *w, ds_block *b, const variant *of, u
 	return DS_OK;
 }
 
+typedef struct { /* a text on its way */
+	variant of;
+	size_t number;
+	bool sent;
+} trip;
+
+/* Texts go to the translator together, and come back as variants in the order of their records. */
+static ds_rc translate_all(
+	worker *k, ds_work *w, const trip *trips, size_t n, variants *v, ds_err *e)
+{
+	DS_TRY(back_run(k->back, e));
+	for (size_t i = 0; i < n; i++) {
+		variant one = trips[i].of;
+		int why;
+		if (opt.keep)
+			variants_add(v, ds_work_mem(w), one);
+		if (!trips[i].sent)
+			continue;
+		one.copy = 1;
+		one.how = DS_S("backtranslate");
+		back_get(k->back, trips[i].number, &one.text, &why);
+		ds_work_count(w, why < 0 ? COUNT_COPIES : (unsigned)why, 1);
+		if (why < 0)
+			variants_add(v, ds_work_mem(w), one);
+	}
+	return DS_OK;
+}
+
+/* A record's text; *bad: there was none that could be read, and that has been dealt with. */
+static ds_rc text_of(
+	ds_work *w, ds_block *b, uint32_t row, ds_str *text, bool *has, bool *bad, ds_err *e)
+{
+	const ds_col *col;
+	*has = *bad = false;
+	DS_TRY(ds_block_get(b, ds_work_common(w)->field, &col, e));
+	ds_rc rc = col ? ds_block_text(b, col, row, text, has, e) : DS_OK;
+	if (rc != DS_BAD)
+		return rc;
+	ds_err why = *e;
+	*bad = true;
+	return ds_work_bad(w, b, row, e, "%s", why.msg);
+}
+
 static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	augmenter *a = state;
 	worker *k = ds_work_scratch(w);
 	variants v = { 0 };
-	const ds_col *col;
+	trip *trips = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof(*trips));
+	size_t n_trips = 0;
 	if (k->rc != DS_OK) {
 		*e = k->err;
 		return k->rc;
 	}
-	DS_TRY(ds_block_get(b, ds_work_common(w)->field, &col, e));
+	if (k->back)
+		back_start(k->back, ds_work_mem(w));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		variant of = { .row = row };
-		bool has = false;
-		ds_rc rc = col ? ds_block_text(b, col, row, &of.text, &has, e) : DS_OK;
-		if (rc == DS_BAD) {
-			ds_err why = *e;
-			DS_TRY(ds_work_bad(w, b, row, e, "%s", why.msg));
+		bool has, bad;
+		DS_TRY(text_of(w, b, row, &of.text, &has, &bad, e));
+		if (bad)
+			continue;
+		uint32_t copies = has ? wanted(a, b, row) : 0;
+		if (k->back) {
+			trip *t = &trips[n_trips++];
+			*t = (trip){ of, 0, copies > 0 };
+			if (t->sent)
+				t->number = back_add(k->back, of.text);
 			continue;
 		}
-		DS_TRY(rc);
 		if (opt.keep)
 			variants_add(&v, ds_work_mem(w), of);
-		if (has)
-			DS_TRY(change_row(k, w, b, &of, wanted(a, b, row), &v, e));
+		if (copies)
+			DS_TRY(change_row(k, w, b, &of, copies, &v, e));
 	}
+	if (k->back)
+		DS_TRY(translate_all(k, w, trips, n_trips, &v, e));
 	return rows_make(&k->made, w, b, &v, e);
 }
 
@@ -110,8 +169,31 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc check_options(ds_err *e)
+static ds_rc check_translation(const ds_common *c, ds_err *e)
 {
+	translate_plan *w = &opt.way;
+	if (!w->there || !w->back)
+		return ds_fail(e, DS_USAGE, "--backtranslate needs --translator and --back");
+	if (opt.synonym || opt.insert || opt.swap || opt.delete)
+		return ds_fail(e, DS_USAGE,
+			"--backtranslate goes alone: pass its output through dsaug again for the "
+			"rest");
+	if (opt.copies > 1)
+		return ds_fail(e, DS_USAGE, "-n %d: a translator has one answer", opt.copies);
+	if (w->batch < 1 || w->timeout_s < 1 || w->workers < 0 || w->workers > 1024)
+		return ds_fail(e, DS_USAGE, "--batch, --timeout and --workers are 1 and more");
+	if (!(opt.filter.ratio >= 1))
+		return ds_fail(e, DS_USAGE, "--max-ratio %g: it is 1 or more", opt.filter.ratio);
+	w->workers = w->workers ? w->workers : c->jobs;
+	return DS_OK;
+}
+
+static ds_rc check_options(const ds_common *c, ds_err *e)
+{
+	if (opt.backtranslate)
+		return check_translation(c, e);
+	if (opt.way.there || opt.way.back)
+		return ds_fail(e, DS_USAGE, "--translator and --back go with --backtranslate");
 	const struct {
 		const char *name;
 		double p;
@@ -125,8 +207,9 @@ static ds_rc check_options(ds_err *e)
 		sum += parts[i].p;
 	}
 	if (sum == 0)
-		return ds_fail(
-			e, DS_USAGE, "nothing to do: name --synonym, --insert, --swap or --delete");
+		return ds_fail(e, DS_USAGE,
+			"nothing to do: name --synonym, --insert, --swap, --delete or "
+			"--backtranslate");
 	if (opt.copies < 0 || opt.copies > 10000)
 		return ds_fail(e, DS_USAGE, "-n %d: it is 1 to 10000", opt.copies);
 	return DS_OK;
@@ -176,7 +259,8 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	DS_AUTO(ds_wordnet) wordnet = NULL;
 	DS_AUTO(stopwords) stop = NULL;
 	DS_AUTO(balance) shares = NULL;
-	DS_TRY(check_options(e));
+	DS_AUTO(translator) way = NULL;
+	DS_TRY(check_options(c, e));
 	DS_TRY(open_synonyms(&lists, e));
 	DS_TRY(open_wordnet(&wordnet, e));
 	DS_TRY(stopwords_open(&stop, opt.stopwords, e));
@@ -186,8 +270,11 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		opt.keep = true;
 	}
 	opt.copies += !opt.copies;
+	if (opt.backtranslate)
+		DS_TRY(translator_open(&way, &opt.way, e));
 	augmenter a = { .eda = { opt.synonym, opt.insert, opt.swap, opt.delete, lists, wordnet,
 				stop, c->seed },
+		.translator = way,
 		.balance = shares };
 	const ds_stage stage = { .name = "aug",
 		.state = &a,
@@ -223,6 +310,27 @@ static const ds_arg args[] = {
 		DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "stopwords", &opt.stopwords, "FILE|none",
 		"words without synonyms, one a line, for the built-in ones", DS_ARG_FILE),
+	DS_ARG(0, "backtranslate", &opt.backtranslate, NULL,
+		"translate there and back; what comes back is the copy"),
+	DS_ARG(0, "translator", &opt.way.there, "CMD", "a command: lines in, as many lines out"),
+	DS_ARG(0, "back", &opt.way.back, "CMD", "the command for the way back"),
+	DS_ARG_F(0, "persistent", &opt.way.persistent, NULL,
+		"the commands answer line by line and go on", DS_ARG_UNRECORDED),
+	DS_ARG(0, "batch", &opt.way.batch, "N", "lines a run of a command, 500 unless said"),
+	DS_ARG_F(0, "workers", &opt.way.workers, "N", "runs at once, as many as -j unless said",
+		DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "timeout", &opt.way.timeout_s, "S",
+		"seconds without a sign of life, 300 unless said", DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "cache", &opt.way.cache, "FILE", "remember translations there",
+		DS_ARG_UNRECORDED),
+	DS_ARG(0, "min-chrf", &opt.filter.min_chrf, "X",
+		"leave out what is less alike, 30 of 100 unless said"),
+	DS_ARG(0, "max-chrf", &opt.filter.max_chrf, "X",
+		"leave out what is more alike, 95 unless said"),
+	DS_ARG(0, "max-ratio", &opt.filter.ratio, "R",
+		"leave out what is R times longer or shorter, 2 unless said"),
+	DS_ARG(0, "any-language", &opt.filter.any_language, NULL,
+		"keep also what came back in another language"),
 	{ 0 },
 };
 
@@ -236,7 +344,8 @@ static const ds_tool tool = {
 	.examples = {
 		"dsaug --synonym 0.1 --insert 0.1 --swap 0.1 --delete 0.1 -n 4 train.dsr",
 		"dsaug --synonym 0.2 --synonyms cilin.txt --keep-original zh.jsonl --to jsonl",
-		"dsaug --synonym 0.1 --swap 0.1 --label-balance reviews.jsonl --to jsonl",
+		"dsaug --backtranslate --translator 'apertium -u eng-spa' --back 'apertium -u "
+		"spa-eng' a.dsr",
 	},
 };
 

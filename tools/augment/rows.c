@@ -7,7 +7,7 @@
 enum { PART_BYTES = 256 << 20 }; /* of a block of copies, about: columns hold 4 GiB */
 
 const char *const augment_counters[] = { "copies", "left out", "too far", "too near", "length",
-	"garbage", NULL };
+	"language", "garbage", NULL };
 
 void variants_add(variants *v, ds_arena *mem, variant one)
 {
