@@ -2,7 +2,8 @@
  * back.c - sentences to lines and back
  *
  * A text is cut at line ends and into sentences (ICU); blanks between them stay. What has no letter
- * is not sent. Placeholders and addresses go as XQ0X, XQ1X, … and must all come back once; a sentence that
+ * is not sent. A line without a stop at its end gets one, which is taken off again: translators look for
+ * sentences, not for line ends, and would let words change lines. Placeholders and addresses go as XQ0X, XQ1X, … and must all come back once; a sentence that
  * lost one stays as it was.
  */
 #include "back.h"
@@ -23,6 +24,7 @@ typedef struct {
 	int64_t line;  /* -1: stays as it is */
 	ds_span *keep; /* in text; stand-ins in the line */
 	size_t n_keep;
+	bool stopped; /* the line got a stop */
 } piece;
 
 typedef struct {
@@ -119,6 +121,35 @@ static bool has_letter(ds_str s, const ds_span *keep, size_t n_keep)
 	return false;
 }
 
+static const char *const stops[] = { ".", "!", "?", "。", "！", "？", "…", "．", "।", "؟", NULL };
+
+/* Closing quotes and brackets may follow a stop. */
+static void add_stop(ds_grow *line, bool *added)
+{
+	ds_str s = ds_grow_view(line);
+	while (s.n && strchr("\"')]*", s.at[s.n - 1]))
+		s.n--;
+	for (unsigned i = 0; stops[i]; i++)
+		if (ds_str_ends(s, ds_str_of(stops[i])))
+			return;
+	for (s.n = line->n; s.n && ((unsigned char)s.at[s.n - 1] & 0xc0) == 0x80;)
+		s.n--;
+	unsigned char lead = s.n ? (unsigned char)s.at[s.n - 1] : 0;
+	const char *stop = lead >= 0xe3 && lead <= 0xe9 ? "。" : "."; /* Han and kana */
+	ds_grow_add(line, stop, strlen(stop));
+	*added = true;
+}
+
+/* The answer without the stop that was not the text's. */
+static ds_str without_stop(ds_str s)
+{
+	s = ds_str_trim(s);
+	for (unsigned i = 0; stops[i]; i++)
+		if (ds_str_ends(s, ds_str_of(stops[i])) && s.n > strlen(stops[i]))
+			return ds_str_trim((ds_str){ s.at, s.n - strlen(stops[i]) });
+	return s;
+}
+
 static void add_line(back *x, piece *p)
 {
 	ds_grow line = { .mem = x->mem };
@@ -134,6 +165,7 @@ static void add_line(back *x, piece *p)
 	}
 	p->n_keep = kept;
 	ds_grow_add(&line, p->text.at + at, p->text.n - at);
+	add_stop(&line, &p->stopped);
 	x->lines = room_for_one(x->lines, x->n_lines, &x->room_lines, sizeof(*x->lines));
 	x->lines[x->n_lines] = ds_grow_view(&line);
 	p->line = (int64_t)x->n_lines++;
@@ -163,12 +195,21 @@ static void add_sentence(back *x, ds_str s)
 		add_piece(x, (ds_str){ s.at + to, s.n - to });
 }
 
+/* ICU sees the end of a sentence in an address that has a question mark; those are put together again. */
 static void add_paragraph(back *x, ds_str s)
 {
-	size_t n;
+	size_t n, n_keep, k = 0, from = 0, to = 0;
 	ds_piece *p = ds_cutter_run(x->cutter, s, x->mem, &n);
-	for (size_t i = 0; i < n; i++)
-		add_sentence(x, p[i].text);
+	ds_span *keep = ds_protect(s, x->mem, &n_keep);
+	for (size_t i = 0; i < n; i++) {
+		to += p[i].text.n;
+		while (k < n_keep && keep[k].to <= to)
+			k++;
+		if (k < n_keep && keep[k].from < to)
+			continue;
+		add_sentence(x, (ds_str){ s.at + from, to - from });
+		from = to;
+	}
 }
 
 size_t back_add(back *x, ds_str text)
@@ -204,6 +245,8 @@ static bool put_back(back *x, const piece *p, ds_grow *out)
 {
 	ds_str answer = x->answers[p->line];
 	size_t before = out->n, found = 0;
+	if (p->stopped)
+		answer = without_stop(answer);
 	if (!ds_str_trim(answer).n || ds_utf8_valid(answer) != answer.n ||
 		memchr(answer.at, 0, answer.n))
 		return false;
