@@ -30,6 +30,9 @@ size_t ds_utf8_count(ds_str s);
  */
 ds_str ds_nfc(ds_str text, ds_arena *mem);
 
+/* Normalization form KC: compatibility forms go as well. */
+ds_str ds_nfkc(ds_str text, ds_arena *mem);
+
 /* Normalization form D of a word; what is not UTF-8 leaves the text as it is. */
 ds_str ds_nfd(ds_str text, ds_arena *mem);
 /* Any of the four forms; bytes that are not UTF-8 stay where they are. */
@@ -45,6 +48,7 @@ uint32_t ds_char_lower(uint32_t c);
 
 bool ds_char_is_letter(uint32_t c); /* Unicode's L categories */
 bool ds_char_is_icon(uint32_t c);   /* So: other symbols, emoji among them */
+bool ds_char_is_emoji(uint32_t c);  /* shown as a picture unless said otherwise */
 bool ds_char_is_punct(uint32_t c);  /* the P categories */
 
 /* Lower case of the root locale, final sigma included. */

@@ -17,6 +17,7 @@
 #include <unicode/ucsdet.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
+#include <unicode/utrans.h>
 
 enum { SMALL = 64, STRETCH = 1 << 20 };
 
@@ -52,6 +53,68 @@ void ds_icu_nfc(ds_buf *out, ds_str text)
 	}
 	if (!done)
 		ds_buf_add_str(out, text);
+}
+
+enum { KC_GROWS = 18 }; /* U+FDFA, the worst (UAX 15, section 9) */
+
+bool ds_icu_nfkc(ds_buf *out, ds_str text)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	const UNormalizer2 *nfkc = unorm2_getNFKCInstance(&status);
+	int32_t room = (int32_t)text.n + 1, n = 0, m;
+	UChar *wide = ds_mem_get((1 + KC_GROWS) * (size_t)room * sizeof(*wide));
+	UChar *normal = wide + room;
+	u_strFromUTF8(wide, room, &n, text.at, (int32_t)text.n, &status);
+	bool same = U_FAILURE(status) || unorm2_isNormalized(nfkc, wide, n, &status);
+	if (!same) {
+		m = unorm2_normalize(nfkc, wide, n, normal, KC_GROWS * room, &status);
+		ds_buf_reserve(out, 3 * (size_t)m + 1);
+		u_strToUTF8(out->at + out->n, 3 * m + 1, &n, normal, m, &status);
+		same = U_FAILURE(status);
+		out->n += same ? 0 : (size_t)n;
+	}
+	ds_mem_free(wide);
+	if (same)
+		ds_buf_add_str(out, text);
+	return !same;
+}
+
+struct ds_icu_han {
+	UTransliterator *t;
+};
+
+ds_icu_han *ds_icu_han_new(bool simplify)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	UChar id[16];
+	u_uastrcpy(id, simplify ? "Hant-Hans" : "Hans-Hant");
+	UTransliterator *t = utrans_openU(id, -1, UTRANS_FORWARD, NULL, 0, NULL, &status);
+	if (U_FAILURE(status))
+		return NULL;
+	ds_icu_han *h = DS_NEW(ds_icu_han, 1);
+	h->t = t;
+	return h;
+}
+
+void ds_icu_han_free(ds_icu_han *h)
+{
+	if (!h)
+		return;
+	utrans_close(h->t);
+	ds_mem_free(h);
+}
+
+size_t ds_icu_han_convert(ds_icu_han *h, ds_str s, char *out, size_t room)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	int32_t cap = 2 * (int32_t)s.n + 16, n = 0, m = 0;
+	UChar *wide = ds_mem_get((size_t)cap * sizeof(*wide));
+	u_strFromUTF8(wide, cap, &n, s.at, (int32_t)s.n, &status);
+	int32_t limit = n;
+	utrans_transUChars(h->t, wide, &n, cap, 0, &limit, &status);
+	u_strToUTF8(out, (int32_t)room, &m, wide, n, &status);
+	ds_mem_free(wide);
+	return U_FAILURE(status) ? SIZE_MAX : (size_t)m;
 }
 
 ds_str ds_nfd(ds_str text, ds_arena *mem)
@@ -183,6 +246,11 @@ bool ds_char_is_letter(uint32_t c)
 bool ds_char_is_icon(uint32_t c)
 {
 	return u_charType((UChar32)c) == U_OTHER_SYMBOL;
+}
+
+bool ds_char_is_emoji(uint32_t c)
+{
+	return u_hasBinaryProperty((UChar32)c, UCHAR_EMOJI_PRESENTATION);
 }
 
 bool ds_char_is_punct(uint32_t c)

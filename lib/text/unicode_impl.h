@@ -8,5 +8,14 @@
 
 /* Adds the NFC of valid UTF-8 to out. */
 void ds_icu_nfc(ds_buf *out, ds_str text);
+/* Adds the NFKC of valid UTF-8, at most 100 MB, to out; false: it was so already. */
+bool ds_icu_nfkc(ds_buf *out, ds_str text);
+
+/* ICU's transliterators between Traditional and Simplified; NULL: it has none. One thread's. */
+typedef struct ds_icu_han ds_icu_han;
+ds_icu_han *ds_icu_han_new(bool simplify);
+void ds_icu_han_free(ds_icu_han *h);
+/* The bytes written to out, which has room for that many; SIZE_MAX: it does not do. */
+size_t ds_icu_han_convert(ds_icu_han *h, ds_str s, char *out, size_t room);
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "rule_chars.h"
 
+#include "base/args.h"
+
 static ds_rc keep(void *thread, ds_str text, bool *stays, ds_err *e)
 {
 	uint64_t most = *(const uint64_t *)thread;
@@ -14,6 +16,7 @@ const ds_rule ds_rule_max_chars = {
 	.name = "max-chars",
 	.value = "N",
 	.help = "drop records with more characters",
+	.flags = DS_ARG_HIDDEN,
 	.open = rule_chars_open,
 	.close = ds_mem_free,
 	.keep = keep,
