@@ -94,8 +94,8 @@ ds_rc stage_open(stage_file *f, const char *dir, const char *name, unsigned stag
 	f->mem = ds_arena_new(1 << 20);
 	DS_TRY(read_blocks(f, columns, e));
 	DS_TRY(read_head(f, stage, e));
-	const ds_chain *chain = ds_reader_chain(f->reader);
-	f->n_input = chain->n ? chain->stages[chain->n - 1].records_in : 0;
+	f->chain = ds_reader_chain(f->reader);
+	f->n_input = f->chain->n ? f->chain->stages[f->chain->n - 1].records_in : 0;
 	return DS_OK;
 }
 
@@ -127,7 +127,7 @@ ds_rc stage_create(stage_out *o, const ds_common *c, const signs *s, const char 
 {
 	ds_buf path = { 0 };
 	*o = (stage_out){ .mem = ds_arena_new(1 << 20) };
-	ds_chain *chains[] = { ds_reader_chain(s->files[0].reader) };
+	ds_chain *chains[] = { s->files[0].chain };
 	ds_chain *chain = ds_chain_merge(s->mem, chains, 1);
 	o->entry = ds_chain_push(s->mem, chain, ds_str_of("dsdedup"), ds_str_of(DS_VERSION),
 		ds_arena_fmt(s->mem, "%s %.*s", c->command, (int)c->recorded.n, c->recorded.at));

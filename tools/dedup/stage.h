@@ -34,6 +34,7 @@ typedef struct {
 	ds_reader *reader;
 	ds_arena *mem;
 	stage_head head;
+	ds_chain *chain;
 	ds_h128 sum; /* of the head and the stream's end, which has a sum of all */
 	ds_block **blocks;
 	size_t n_blocks;
