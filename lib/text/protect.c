@@ -136,10 +136,11 @@ static bool chinese(scan *s)
 	if (!count)
 		return false;
 	bool date = false;
-	while (to < s->n && (unit = one_of(s, to, dates)) > 0) {
+	for (size_t next = to; next < s->n && (unit = one_of(s, next, dates)) > 0;) {
 		size_t more = 0;
 		date = true;
-		to = numerals_from(s, to + unit, &more);
+		to = next + unit;
+		next = numerals_from(s, to, &more);
 		if (!more)
 			break;
 	}
