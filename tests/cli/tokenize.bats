@@ -126,3 +126,45 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	dstok info --json | grep -q '"pattern":"qwen2"'
 	dstok info | grep -q '^identity *[0-9a-f]\{32\}$'
 }
+
+@test "answers alone are targets, packed or not, and what people write is plain text" {
+	dstok train -q -V 400 --special '<|pad|>' --special '<|im_start|>' --special '<|im_end|>' text.txt -o c.json
+	echo '{"messages":[{"role":"user","content":"lazy <|im_end|>"},{"role":"assistant","content":"dogs"}]}' >m.jsonl
+	echo '{"instruction":"the","input":"fox","output":"dogs"}' >>m.jsonl
+	dstok -q -t c.json --chat chatml m.jsonl --to jsonl >out
+	dstok -q -t c.json --chat chatml --seq 100 m.jsonl --to jsonl >packed
+	run python3 - <<-END
+		import base64, json
+		rows = [json.loads(line) for line in open("out")]
+		names = {}
+		for r in rows:
+		    mask = base64.b64decode(r["mask"])
+		    assert len(mask) == len(r["tokens"])
+		    names[tuple(t for t, m in zip(r["tokens"], mask) if m)] = 1
+		    assert r["tokens"].count(1) == 2 and r["tokens"].count(2) == 2, r
+		assert len(names) == 1, names
+		one = json.loads(open("packed").read())
+		assert one["tokens"][:len(rows[0]["tokens"])] == rows[0]["tokens"]
+		both = b"".join(base64.b64decode(r["mask"]) for r in rows)
+		assert base64.b64decode(one["mask"]) == both + bytes(100 - len(both))
+	END
+	[ "$status" -eq 0 ] || { echo "$output"; return 1; }
+	says 2 "no token '<|begin_of_text|>'" dstok -q -t c.json --chat llama3 m.jsonl --to jsonl
+}
+
+@test "a text that is filled in keeps all its characters, in the order prefix, suffix, middle" {
+	dstok train -q -V 400 --special '<fim_prefix>' --special '<fim_suffix>' --special '<fim_middle>' text.txt -o c.json
+	dstok -q -t c.json --fim 1 --seed 7 text.txt | dstok decode -q --to text |
+		sed 's/^<fim_prefix>\(.*\)<fim_suffix>\(.*\)<fim_middle>\(.*\)$/\1\3\2/' | cmp - text.txt
+	dstok -q -t c.json --fim 0.5 -j 1 --seed 7 text.txt | cksum >one
+	dstok -q -t c.json --fim 0.5 -j 4 --seed 7 text.txt | cksum | cmp - one
+	says 2 "--fim" dstok -q --fim 1 text.txt --to jsonl
+}
+
+@test "any regex cuts text: of a rank file, and in training" {
+	dstok train -q -V 300 --pattern '\w+|\W' text.txt -o a.json
+	dstok -q -t a.json text.txt | dstok decode -q --to text | cmp - text.txt
+	for b in $(seq 0 255); do printf '%s %s\n' "$(printf "\\x$(printf %x "$b")" | base64)" "$b"; done >ranks
+	dstok -q -t ranks --pattern '[a-z]+| |.' text.txt | dstok decode -q --to text | cmp - text.txt
+	says 2 "missing" dstok -q -t ranks --pattern '[a' text.txt --to jsonl
+}

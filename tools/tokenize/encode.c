@@ -7,6 +7,8 @@
  */
 #include "base/mem.h"
 #include "base/progress.h"
+#include "base/rng.h"
+#include "chat.h"
 #include "pack.h"
 #include "tokenize.h"
 
@@ -21,7 +23,9 @@ typedef struct {
 	unsigned flags;
 	uint32_t before, after; /* ids around each document, DS_TOK_NONE: none */
 	pack *packing;
-	size_t n_opts; /* of the inputs' optional blocks, checked so far */
+	chat *chat;
+	uint32_t fim[3]; /* ids before prefix, suffix and middle */
+	size_t n_opts;   /* of the inputs' optional blocks, checked so far */
 	uint64_t n_tokens, n_without;
 } encoder;
 
@@ -46,6 +50,26 @@ static ds_rc wanted_id(
 	return DS_OK;
 }
 
+/* The tokens around the parts of a text that is filled in, as the code models call them. */
+static ds_rc find_fim(encoder *x, ds_err *e)
+{
+	static const char *const names[][3] = {
+		{ "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>" },
+		{ "<fim_prefix>", "<fim_suffix>", "<fim_middle>" },
+		{ "<fim-prefix>", "<fim-suffix>", "<fim-middle>" },
+	};
+	for (int i = 0; i < 3; i++) {
+		bool all = true;
+		for (int k = 0; k < 3; k++) {
+			x->fim[k] = ds_tok_find(x->tok, ds_str_of(names[i][k]));
+			all &= x->fim[k] != DS_TOK_NONE;
+		}
+		if (all)
+			return DS_OK;
+	}
+	return ds_fail(e, DS_USAGE, "--fim: the tokenizer has no <|fim_prefix|> and so on");
+}
+
 static ds_rc settle(encoder *x, ds_err *e)
 {
 	x->wide = ds_tok_size(x->tok) > 65536;
@@ -54,7 +78,11 @@ static ds_rc settle(encoder *x, ds_err *e)
 	x->before = x->after = DS_TOK_NONE;
 	if (opt.bos)
 		DS_TRY(wanted_id(x->tok, DS_TOK_BOS, "bos", &x->before, e));
-	if (opt.eos || (opt.seq && !opt.no_eos))
+	if (opt.chat)
+		DS_TRY(chat_new(&x->chat, opt.chat, x->tok, e));
+	if (opt.fim > 0)
+		DS_TRY(find_fim(x, e));
+	if (opt.eos || (opt.seq && !opt.no_eos && !opt.chat))
 		DS_TRY(wanted_id(x->tok, DS_TOK_EOS, "eos", &x->after, e));
 	if (!opt.seq)
 		return DS_OK;
@@ -118,6 +146,43 @@ static void put_ids(encoder *x, ds_colb *out, const uint32_t *ids, size_t n)
 	__atomic_fetch_add(&x->n_tokens, all, __ATOMIC_RELAXED);
 }
 
+/* A place between two characters. */
+static size_t place(ds_str text, ds_rng r, uint64_t counter)
+{
+	size_t at = (size_t)ds_rng_below(r, counter, text.n + 1);
+	while (at < text.n && (text.at[at] & 0xc0) == 0x80)
+		at++;
+	return at;
+}
+
+/* This share of texts becomes prefix, suffix, middle, which are encoded each by itself. */
+static ds_rc encode_fim(encoder *x, ds_work *w, ds_str text, uint64_t record, const uint32_t **ids,
+	size_t *n, ds_err *e)
+{
+	ds_rng r = ds_rng_of(x->common->seed, record);
+	ds_tok_scratch *s = ds_work_scratch(w);
+	if (ds_rng_unit(r, 0) >= opt.fim)
+		return ds_tok_encode(x->tok, s, text, x->flags, ids, n, e);
+	size_t a = place(text, r, 1), b = place(text, r, 2), k = 0;
+	if (a > b) {
+		size_t swap = a;
+		a = b;
+		b = swap;
+	}
+	const ds_str parts[3] = { { text.at, a }, { text.at + b, text.n - b },
+		{ text.at + a, b - a } };
+	uint32_t *all = ds_arena_get(ds_work_mem(w), (text.n + 64) * sizeof(*all));
+	for (int i = 0; i < 3; i++) {
+		all[k++] = x->fim[i];
+		DS_TRY(ds_tok_encode(x->tok, s, parts[i], x->flags & DS_TOK_SPECIALS, ids, n, e));
+		memcpy(all + k, *ids, *n * sizeof(*all));
+		k += *n;
+	}
+	*ids = all;
+	*n = k;
+	return DS_OK;
+}
+
 static ds_rc encode_row(encoder *x, ds_work *w, ds_block *b, const ds_col *col, uint32_t row,
 	ds_colb *out, ds_err *e)
 {
@@ -128,7 +193,9 @@ static ds_rc encode_row(encoder *x, ds_work *w, ds_block *b, const ds_col *col, 
 	ds_err why;
 	ds_rc rc = ds_block_text(b, col, row, &text, &has, &why);
 	if (rc == DS_OK && has)
-		rc = ds_tok_encode(x->tok, ds_work_scratch(w), text, x->flags, &ids, &n, &why);
+		rc = opt.fim > 0 ? encode_fim(x, w, text, ds_block_record(b, row), &ids, &n, &why)
+				 : ds_tok_encode(x->tok, ds_work_scratch(w), text, x->flags, &ids,
+					   &n, &why);
 	if (rc == DS_OK && has) {
 		put_ids(x, out, ids, n);
 		return DS_OK;
@@ -140,9 +207,54 @@ static ds_rc encode_row(encoder *x, ds_work *w, ds_block *b, const ds_col *col, 
 	return DS_OK;
 }
 
+static ds_rc chat_row(encoder *x, ds_work *w, ds_block *b, const chat_columns *f, uint32_t row,
+	ds_colb *out, ds_colb *mask, ds_err *e)
+{
+	chat_tokens t;
+	bool has = false;
+	ds_err why;
+	ds_rc rc =
+		chat_encode(x->chat, ds_work_scratch(w), b, f, row, ds_work_mem(w), &t, &has, &why);
+	if (rc == DS_OK && has) {
+		size_t before = x->before != DS_TOK_NONE, after = x->after != DS_TOK_NONE;
+		put_ids(x, out, t.ids, t.n);
+		char *m = ds_colb_room(mask, t.n + before + after);
+		memset(m, 0, before);
+		memcpy(m + before, t.mask, t.n);
+		memset(m + before + t.n, 1, after);
+		ds_colb_wrote(mask, t.n + before + after);
+		return DS_OK;
+	}
+	ds_colb_absent(out);
+	ds_colb_absent(mask);
+	if (rc != DS_OK)
+		return ds_work_bad(w, b, row, e, "%s", why.msg);
+	__atomic_fetch_add(&x->n_without, 1, __ATOMIC_RELAXED);
+	return DS_OK;
+}
+
+static ds_rc chat_block(encoder *x, ds_work *w, ds_block *b, ds_err *e)
+{
+	static const char *const fields[] = { "messages", "prompt", "completion", "instruction",
+		"input", "output" };
+	chat_columns f;
+	DS_TRY(chat_find(&f, b, e));
+	ds_colb *out = ds_colb_new(b, "tokens", x->wide ? DS_T_U32S : DS_T_U16S);
+	ds_colb *mask = ds_colb_new(b, "mask", DS_T_BYTES);
+	for (uint32_t row = 0; row < b->n_rows; row++)
+		DS_TRY(chat_row(x, w, b, &f, row, out, mask, e));
+	DS_TRY(ds_colb_put(out, e));
+	DS_TRY(ds_colb_put(mask, e));
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields) && !opt.keep_text; i++)
+		ds_block_remove(b, fields[i]);
+	return DS_OK;
+}
+
 static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	encoder *x = state;
+	if (x->chat)
+		return chat_block(x, w, b, e);
 	const ds_col *col, *tokens;
 	DS_TRY(ds_block_get(b, x->common->field, &col, e));
 	if (!col) {
@@ -186,21 +298,35 @@ static ds_rc check_opts(encoder *x, ds_work *w, ds_err *e)
 	return stream_tokenizer(&stream, opts, n, e);
 }
 
+/* The ids as packing takes them: those that are no targets are marked. */
+static const uint32_t *with_mask(
+	ds_work *w, const ds_col *mask, uint32_t row, const uint32_t *ids, size_t n)
+{
+	if (!mask || mask->type != DS_T_BYTES || !ds_col_has(mask, row) || ds_col_null(mask, row))
+		return ids;
+	ds_str m = ds_col_bytes(mask, row);
+	uint32_t *out = ds_arena_get(ds_work_mem(w), (n + 1) * sizeof(*out));
+	for (size_t i = 0; i < n; i++)
+		out[i] = ids[i] | (i < m.n && !m.at[i] ? PACK_CONTEXT : 0);
+	return out;
+}
+
 static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	encoder *x = state;
 	DS_TRY(check_opts(x, w, e));
 	if (!x->packing)
 		return DS_OK;
-	const ds_col *tokens;
+	const ds_col *tokens, *mask;
 	DS_TRY(ds_block_get(b, "tokens", &tokens, e));
+	DS_TRY(ds_block_get(b, "mask", &mask, e));
 	for (uint32_t row = 0; tokens && row < b->n_rows; row++) {
 		const uint32_t *ids;
 		size_t n;
 		bool has;
 		DS_TRY(ds_block_ids(b, tokens, row, &ids, &n, &has, e));
 		if (has)
-			pack_add(x->packing, ids, n);
+			pack_add(x->packing, with_mask(w, mask, row, ids, n), n);
 	}
 	ds_work_swallow(w);
 	return give_out(x, w, e);
@@ -239,6 +365,10 @@ static ds_rc check_options(ds_err *e)
 			e, DS_USAGE, "--seq %" PRId64 ": it must be 1 to %d", opt.seq, 1 << 24);
 	if (opt.pack && !opt.seq)
 		return ds_fail(e, DS_USAGE, "--pack needs --seq N");
+	if (opt.fim < 0 || opt.fim > 1)
+		return ds_fail(e, DS_USAGE, "--fim %g: it must be 0 to 1", opt.fim);
+	if (opt.fim > 0 && opt.chat)
+		return ds_fail(e, DS_USAGE, "--fim and --chat");
 	if (opt.no_eos && (!opt.seq || opt.eos))
 		return ds_fail(
 			e, DS_USAGE, opt.eos ? "--eos and --no-eos" : "--no-eos needs --seq N");
@@ -265,5 +395,6 @@ ds_rc encode_run(const ds_common *c, ds_err *e)
 		e);
 	ds_tok_close(x.tok);
 	pack_free(x.packing);
+	chat_free(x.chat);
 	return rc;
 }

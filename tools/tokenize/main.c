@@ -24,6 +24,9 @@ static const ds_arg encode_args[] = {
 		"what the tokenizer's own post-processor adds"),
 	DS_ARG(0, "specials", &opt.specials, NULL,
 		"special tokens' names in the text are those tokens"),
+	DS_ARG(0, "chat", &opt.chat, "chatml|llama3|deepseek|alpaca",
+		"conversations by this template; only answers are targets"),
+	DS_ARG(0, "fim", &opt.fim, "RATE", "this share of texts as prefix, suffix, middle"),
 	DS_ARG(0, "keep-text", &opt.keep_text, NULL, "keep the text beside its tokens"),
 	{ 0 },
 };
@@ -48,10 +51,13 @@ static const ds_arg count_args[] = {
 };
 static const ds_arg info_args[] = { TOKENIZER, { 0 } };
 
-enum { RECORDS = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SALVAGE };
+enum {
+	RECORDS = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SALVAGE,
+	ENCODE = RECORDS | DS_TAKES_SEED,
+};
 static const ds_cmd cmds[] = {
 	{ "encode", "[FILE...]", "text to tokens; the command when none is named", encode_args,
-		RECORDS, encode_run },
+		ENCODE, encode_run },
 	{ "decode", "[FILE...]", "tokens to text", decode_args, RECORDS, decode_run },
 	{ "train", "-V N [FILE...] -o FILE", "learn a tokenizer from text", train_args,
 		DS_TAKES_INPUT | DS_TAKES_JOBS | DS_TAKES_PATH, train_run },
@@ -66,7 +72,7 @@ static const ds_tool tool = {
 	.usage = "[encode|decode|train|count|info] [options] [FILE...]",
 	.what = "train tokenizers, encode, decode, pack",
 	.args = encode_args,
-	.takes = RECORDS,
+	.takes = ENCODE,
 	.run = encode_run,
 	.cmds = cmds,
 	.examples = {

@@ -238,9 +238,8 @@ static void put_ids(
 {
 	if (wide) {
 		uint32_t *to = ds_colb_room(c, size);
-		memcpy(to, ids, n * sizeof(*ids));
-		for (uint32_t i = n; i < size; i++)
-			to[i] = pad;
+		for (uint32_t i = 0; i < size; i++)
+			to[i] = i < n ? ids[i] & ~PACK_CONTEXT : pad;
 	} else {
 		uint16_t *to = ds_colb_room(c, size);
 		for (uint32_t i = 0; i < size; i++)
@@ -285,10 +284,19 @@ static void forget(pack *p)
 	p->first = p->first_start = 0;
 }
 
-static bool any_short(const pack *p, size_t n)
+/* A row that is short, or holds what is no target. */
+static bool masked(const pack *p, const row *r)
+{
+	uint32_t any = 0;
+	for (uint32_t i = 0; i < r->n; i++)
+		any |= p->ids[r->at + i];
+	return r->n < p->size || any & PACK_CONTEXT;
+}
+
+static bool any_masked(const pack *p, size_t n)
 {
 	for (size_t i = p->first; i < p->first + n; i++)
-		if (p->rows[i].n < p->size)
+		if (masked(p, &p->rows[i]))
 			return true;
 	return false;
 }
@@ -306,16 +314,16 @@ ds_rc pack_take(pack *p, ds_arena *mem, ds_block **out, ds_err *e)
 	bool wide_docs = p->size > 65536;
 	ds_colb *tokens = ds_colb_new(b, "tokens", p->wide ? DS_T_U32S : DS_T_U16S);
 	ds_colb *docs = ds_colb_new(b, "docs", wide_docs ? DS_T_U32S : DS_T_U16S);
-	ds_colb *mask = any_short(p, n) ? ds_colb_new(b, "mask", DS_T_BYTES) : NULL;
+	ds_colb *mask = any_masked(p, n) ? ds_colb_new(b, "mask", DS_T_BYTES) : NULL;
 	for (size_t i = 0; i < n; i++, p->first++) {
 		const row *r = &p->rows[p->first];
 		put_ids(tokens, p->ids + r->at, r->n, p->size, p->pad, p->wide);
 		put_starts(p, docs, (uint32_t)p->first, wide_docs);
 		p->total_tokens += r->n;
-		if (mask && r->n < p->size) {
+		if (mask && masked(p, r)) {
 			char *m = ds_colb_room(mask, p->size);
-			memset(m, 1, r->n);
-			memset(m + r->n, 0, p->size - r->n);
+			for (uint32_t k = 0; k < p->size; k++)
+				m[k] = k < r->n && !(p->ids[r->at + k] & PACK_CONTEXT);
 			ds_colb_wrote(mask, p->size);
 		} else if (mask) {
 			ds_colb_absent(mask);

@@ -13,6 +13,7 @@
 
 typedef enum { PACK_CONCAT, PACK_BESTFIT, PACK_NONE } pack_kind;
 typedef struct pack pack;
+#define PACK_CONTEXT (1u << 31) /* with an id: it is no target, and the row gets a mask */
 
 pack *pack_new(pack_kind kind, uint32_t row_tokens, uint32_t pad, bool wide);
 void pack_free(pack *p);

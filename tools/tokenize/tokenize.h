@@ -16,7 +16,8 @@ typedef struct {
 	const char *pattern;
 	bool nfc, specials, bos, eos, no_eos, add_special, keep_text, skip_special;
 	int64_t seq;
-	const char *pack;
+	const char *pack, *chat;
+	double fim;
 	int64_t vocab;
 	uint64_t min_frequency;
 	ds_strs special;

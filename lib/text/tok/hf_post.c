@@ -21,7 +21,7 @@ static ds_rc template_ids(const ds_json *post, ds_str name, const char *path, ui
 		memcpy(all, *ids, *n * sizeof(*all));
 	*ids = all;
 	for (const ds_json *k = s->first; k; k = k->next) {
-		if (k->kind != DS_J_I64 || k->i < 0 || k->i >= t->n_ids)
+		if (k->kind != DS_J_I64 || k->i < 0 || k->i >= t->n_ids || !t->flags[k->i])
 			return ds_fail(e, DS_BAD,
 				"%s.special_tokens['%.*s'].ids: not in the vocabulary", path,
 				DS_FMT(name));
@@ -58,7 +58,8 @@ static ds_rc read_bert_processing(ds_tok *t, const ds_json *post, const char *pa
 		const ds_json *v = ds_json_get(post, keys[i]), *id = NULL;
 		if (v && v->kind == DS_J_ARR && v->n == 2)
 			id = v->first->next;
-		if (!id || id->kind != DS_J_I64 || id->i < 0 || id->i >= t->n_ids)
+		if (!id || id->kind != DS_J_I64 || id->i < 0 || id->i >= t->n_ids ||
+			!t->flags[id->i])
 			return ds_fail(e, DS_BAD, "%s.%s is not a token and its id", path, keys[i]);
 		ids[i] = (uint32_t)id->i;
 	}
