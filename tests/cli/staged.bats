@@ -110,3 +110,49 @@ same() {
 	run ! dsdedup filter -q s p1.jsonl p2.jsonl p3.jsonl p1.jsonl --to jsonl
 	[ "$status" = 1 ]
 }
+
+@test "a record that stays comes again by the size of its cluster" {
+	for n in 1 2 3 4 5 6 99 100; do
+		for ((i = 0; i < n; i++)); do echo "{\"n\":$i,\"text\":\"of $n\"}"; done
+	done | shuf --random-source=<(yes) >in.jsonl
+	echo '{"title":"no text"}' >>in.jsonl
+	dsdedup sign -q --keep max:n in.jsonl -o s && dsdedup band s && dsdedup cluster s --sizes
+	copies() { dsdedup filter -q s in.jsonl --to jsonl "$@" >out; for n in 1 2 3 4 5 6 99 100; do grep -c "\"n\":$((n - 1)),.*of $n\"" out; done | tr '\n' ' '; }
+	[ "$(copies)" = "1 1 1 1 1 1 1 1 " ]
+	[ "$(copies --rehydrate fineweb2)" = "1 2 3 3 5 5 5 8 " ]
+	[ "$(grep -c title out)" -eq 1 ] && [ "$(wc -l <out)" -eq 33 ]
+	[ "$(copies --rehydrate 4:2,100:1)" = "1 1 1 2 2 2 2 1 " ]
+	dsdedup filter s in.jsonl --rehydrate fineweb2 -o o.dsr 2>err
+	grep -q ', 24 copies added$' err
+	cp out one && DS_BLOCK=256 copies -j 3 --rehydrate fineweb2 >/dev/null
+	[ "$(wc -l <out)" -eq 33 ]
+}
+
+@test "--rehydrate says what it lacks" {
+	echo '{"text":"a"}' >in.jsonl
+	dsdedup sign -q in.jsonl -o s && dsdedup band s && dsdedup cluster s
+	run -2 dsdedup filter -q s in.jsonl --rehydrate fineweb2
+	[[ $output == *'s/cluster.dsr: has no sizes'* ]]
+	dsdedup cluster s --sizes
+	for rule in x 1 1: :2 2:1,1:2 0:1 1:0 1:1001 1:1, ''; do
+		run -2 dsdedup filter -q s in.jsonl --rehydrate "$rule"
+		[[ $output == *"--rehydrate '$rule': it is fineweb2, or"* ]]
+	done
+	run -2 dsdedup filter -q s in.jsonl --rehydrate 1:2 --mark
+}
+
+@test "stages that are killed go on where they were" {
+	staged "" && cp o2 before
+	rm -rf s
+	for t in 0.02 0.04 0.06 0.08 0.1 0.15; do
+		timeout -s KILL "$t" dsdedup sign -q p1.jsonl p2.jsonl p3.jsonl -o s || true
+	done
+	dsdedup sign -q p1.jsonl p2.jsonl p3.jsonl -o s
+	for t in 0.02 0.04 0.06 0.08; do timeout -s KILL "$t" dsdedup band s || true; done
+	dsdedup band s
+	for t in 0.01 0.02 0.04; do timeout -s KILL "$t" dsdedup cluster s || true; done
+	dsdedup cluster s
+	for t in 0.01 0.02 0.04; do timeout -s KILL "$t" dsdedup filter -q s p1.jsonl p2.jsonl p3.jsonl --to jsonl -o o3 || true; done
+	dsdedup filter -q s p1.jsonl p2.jsonl p3.jsonl --to jsonl -o o3
+	cmp before o3
+}

@@ -25,6 +25,7 @@ typedef struct { /* what the user asked for, checked */
 typedef struct {
 	size_t first, n; /* items; none where the record has no text */
 	bool contaminated;
+	uint32_t cluster; /* its size, where that is known and this record stays for it; else 0 */
 } row_items;
 
 typedef struct {             /* one block between work and order */

@@ -195,8 +195,13 @@ static const ds_arg args[] = {
 };
 static const ds_arg sign_args[] = { ALIKE, KEEP, AGAINST, { 0 } };
 static const ds_arg band_args[] = { MEMORY, { 0 } };
-static const ds_arg cluster_args[] = { CLUSTERS, MEMORY, { 0 } };
-static const ds_arg filter_args[] = { MARK, { 0 } };
+static const ds_arg cluster_args[] = { CLUSTERS,
+	DS_ARG(0, "sizes", &opt.sizes, NULL, "remember how large clusters are, for --rehydrate"),
+	MEMORY, { 0 } };
+static const ds_arg filter_args[] = { MARK,
+	DS_ARG(0, "rehydrate", &opt.rehydrate, "RULE",
+		"copies by the size of a cluster: fineweb2 or SIZE:COPIES,..."),
+	{ 0 } };
 
 static const ds_cmd cmds[] = {
 	{ "sign", "[OPTION...] FILE... -o DIR", "staged run, 1: signatures, a file for each input",

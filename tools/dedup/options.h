@@ -15,7 +15,8 @@ typedef struct {
 	const char *preset, *method, *unit, *keep, *scope, *clusters, *against, *index;
 	double threshold;
 	int ngram, perm, bands, distance;
-	bool verify, mark;
+	const char *rehydrate;
+	bool verify, mark, sizes;
 	ds_size memory, limit; /* of a stage; of a whole run, 0: none */
 } options;
 extern options opt;

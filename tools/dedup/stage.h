@@ -22,9 +22,10 @@ typedef struct { /* the optional block; little-endian as it is */
 	char magic[8];
 	uint64_t words[DS_SEEN_WORDS];
 	uint64_t stage, part;
-	ds_h128 from;  /* sign: the input; else all files of the stage before */
-	uint64_t full; /* cluster: buckets that reached DS_BUCKET_MOST */
-	char keep[64]; /* --keep, cut */
+	ds_h128 from;   /* sign: the input; else all files of the stage before */
+	uint64_t sizes; /* cluster: it has sizes */
+	uint64_t full;  /* cluster: buckets that reached DS_BUCKET_MOST */
+	char keep[64];  /* --keep, cut */
 } stage_head;
 stage_head stage_head_of(unsigned stage, uint64_t part, const ds_seen_plan *p, const char *keep);
 

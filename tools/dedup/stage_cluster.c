@@ -21,6 +21,7 @@ typedef struct {
 	uint32_t *dup;                /* by number */
 	uint8_t *why;
 	_Atomic uint32_t *parent; /* NULL: no clusters are wanted */
+	uint32_t *size;           /* by a cluster's first; NULL: not wanted */
 } cluster_run;
 
 static uint32_t first_of(cluster_run *r, uint32_t x)
@@ -145,7 +146,29 @@ static void mark_against(cluster_run *r)
 	}
 }
 
-static ds_rc put_verdicts(const cluster_run *r, stage_out *o, uint64_t first, uint32_t n, ds_err *e)
+static void count_sizes(cluster_run *r)
+{
+	r->size = DS_NEW(uint32_t, r->s->n + 1);
+	for (uint32_t i = 0; i < r->s->n; i++)
+		r->size[first_of(r, i)]++;
+}
+
+/* The size of its cluster, with the one record that stays for it. */
+static ds_rc put_sizes(cluster_run *r, ds_block *b, uint64_t first, uint32_t n, ds_err *e)
+{
+	bool first_stays = strcmp(r->s->keep, "first") == 0;
+	ds_colb *size = ds_colb_new(b, "size", DS_T_I64);
+	for (uint32_t i = (uint32_t)first; i < first + n; i++) {
+		uint32_t lead = first_of(r, i);
+		if (r->why[i] != STAYS || r->size[lead] == 1 || (first_stays && lead != i))
+			ds_colb_absent(size);
+		else
+			ds_colb_i64(size, r->size[lead]);
+	}
+	return ds_colb_put(size, e);
+}
+
+static ds_rc put_verdicts(cluster_run *r, stage_out *o, uint64_t first, uint32_t n, ds_err *e)
 {
 	static const char *const words[] = { "", "exact", "near", "against" };
 	ds_block *b = ds_block_new(o->mem, n);
@@ -162,11 +185,12 @@ static ds_rc put_verdicts(const cluster_run *r, stage_out *o, uint64_t first, ui
 	}
 	DS_TRY(ds_colb_put(dup, e));
 	DS_TRY(ds_colb_put(why, e));
+	if (r->size)
+		DS_TRY(put_sizes(r, b, first, n, e));
 	return stage_put(o, b, e);
 }
 
-static ds_rc write_verdicts(
-	const cluster_run *r, const ds_common *c, const stage_head *head, ds_err *e)
+static ds_rc write_verdicts(cluster_run *r, const ds_common *c, const stage_head *head, ds_err *e)
 {
 	stage_out o;
 	ds_rc rc = stage_create(&o, c, r->s, "cluster.dsr", head, e);
@@ -230,7 +254,7 @@ static void prepare(cluster_run *r)
 	r->why = DS_NEW(uint8_t, s->n + 1);
 	r->dup = ds_mem_get((s->n + 1) * sizeof *r->dup);
 	memset(r->dup, 0xff, (s->n + 1) * sizeof *r->dup);
-	if (!opt.clusters && strcmp(s->keep, "first") == 0)
+	if (!opt.clusters && !opt.sizes && strcmp(s->keep, "first") == 0)
 		return;
 	r->parent = ds_mem_get((s->n + 1) * sizeof *r->parent);
 	for (uint32_t i = 0; i < s->n; i++)
@@ -246,6 +270,7 @@ static ds_rc cluster(cluster_run *r, const ds_common *c, ds_err *e)
 	DS_TRY(signs_open(&r->s, dir, columns, e));
 	stage_head head = stage_head_of(STAGE_CLUSTER, 0, &r->s->plan, r->s->keep);
 	head.from = r->s->sum;
+	head.sizes = opt.sizes;
 	if (!opt.clusters && stage_is_done(dir, "cluster.dsr", &head))
 		return DS_OK;
 	DS_AUTO(ds_out) clusters = NULL;
@@ -258,6 +283,8 @@ static ds_rc cluster(cluster_run *r, const ds_common *c, ds_err *e)
 	if (strcmp(r->s->keep, "first") != 0)
 		DS_TRY(choose(r, e));
 	mark_against(r);
+	if (opt.sizes)
+		count_sizes(r);
 	DS_TRY(write_verdicts(r, c, &head, e));
 	return clusters ? write_clusters(r, clusters, e) : DS_OK;
 }
@@ -269,6 +296,7 @@ ds_rc run_cluster(const ds_common *c, ds_err *e)
 	pairs_close(r.pairs);
 	ds_mem_free(r.dup);
 	ds_mem_free(r.why);
+	ds_mem_free(r.size);
 	ds_mem_free((void *)r.parent);
 	signs_close(r.s);
 	return rc;

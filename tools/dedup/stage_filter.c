@@ -2,6 +2,7 @@
  * stage_filter.c - dsdedup filter: the inputs once more, without what was found to repeat
  */
 #include "options.h"
+#include "rehydrate.h"
 #include "stage.h"
 
 #include "base/mem.h"
@@ -25,7 +26,9 @@ static ds_rc check_rows(const verdicts *v, ds_err *e)
 	bool whole = f->n == v->s->n && memcmp(&f->head.from, &v->s->sum, sizeof v->s->sum) == 0;
 	for (size_t i = 0; i < f->n_blocks; i++) {
 		const ds_col *dup = ds_block_find(f->blocks[i], "dup_of"),
-			     *why = ds_block_find(f->blocks[i], "why");
+			     *why = ds_block_find(f->blocks[i], "why"),
+			     *size = ds_block_find(f->blocks[i], "size");
+		whole &= !size || size->type == DS_T_I64;
 		whole &= i + 1 == f->n_blocks || f->blocks[i]->n_rows == STAGE_ROWS;
 		whole &= (!dup || dup->type == DS_T_I64) && (!why || why->type == DS_T_UTF8);
 	}
@@ -38,7 +41,7 @@ static ds_rc check_rows(const verdicts *v, ds_err *e)
 static ds_rc verdicts_open(verdicts *v, const char *dir, ds_err *e)
 {
 	static const char *const of_signs[] = { "hash", "id", "record", NULL },
-				 *const of_clusters[] = { "dup_of", "why", NULL };
+				 *const of_clusters[] = { "dup_of", "why", "size", NULL };
 	DS_TRY(signs_open(&v->s, dir, of_signs, e));
 	DS_TRY(stage_open(&v->file, dir, "cluster.dsr", STAGE_CLUSTER, of_clusters, e));
 	return check_rows(v, e);
@@ -65,11 +68,14 @@ ds_rc verdicts_decide(verdicts *v, ds_arena *mem, ds_block *b, signed_block *s, 
 		if (number >= v->s->n)
 			return ds_fail(e, DS_BAD, "%s: more records than were signed", b->origin);
 		const ds_col *why = column(v, number, "why", &row),
-			     *dup = column(v, number, "dup_of", &row);
+			     *dup = column(v, number, "dup_of", &row),
+			     *size = column(v, number, "size", &row);
 		r->contaminated = why && ds_str_is(ds_col_bytes(why, row), "against");
 		if (!r->contaminated && !is_signed(v, number, s, r))
 			return ds_fail(e, DS_BAD, "%s: record %llu is not the one that was signed",
 				b->origin, (unsigned long long)ds_block_record(b, i));
+		if (size)
+			r->cluster = (uint32_t)ds_col_i64(size, row);
 		if (!dup || !r->n)
 			continue;
 		int64_t of = ds_col_i64(dup, row);
@@ -94,6 +100,8 @@ typedef struct {
 	plan plan;
 	verdicts verdicts;
 	applier applier;
+	rehydrate_rule rule;
+	uint64_t n_added;
 } filter_run;
 
 static void *scratch_new(void *state)
@@ -115,7 +123,9 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	filter_run *r = state;
-	return apply_block(&r->applier, w, b, signer_result(ds_work_scratch(w)), e);
+	signed_block *s = signer_result(ds_work_scratch(w));
+	DS_TRY(apply_block(&r->applier, w, b, s, e));
+	return r->rule.n ? rehydrate_block(&r->rule, w, b, s, &r->n_added, e) : DS_OK;
 }
 
 static ds_rc end(void *state, ds_work *w, ds_err *e)
@@ -133,6 +143,20 @@ static void summary(void *state, ds_buf *out)
 {
 	const filter_run *r = state;
 	apply_summary(&r->applier, out);
+	if (r->rule.n)
+		ds_buf_fmt(out, ", %llu copies added", (unsigned long long)r->n_added);
+}
+
+static ds_rc read_rule(filter_run *r, ds_err *e)
+{
+	DS_TRY(rehydrate_read(&r->rule, opt.rehydrate, e));
+	if (opt.mark)
+		return ds_fail(e, DS_USAGE, "--mark drops nothing, so --rehydrate has no use");
+	if (!r->verdicts.file.head.sizes)
+		return ds_fail(e, DS_USAGE,
+			"%s: has no sizes for --rehydrate, run `dsdedup cluster --sizes` again",
+			r->verdicts.file.path);
+	return DS_OK;
 }
 
 static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
@@ -141,6 +165,8 @@ static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
 	const char *dir, *first = from_stdin;
 	DS_TRY(stage_dir(c, &dir, e));
 	DS_TRY(verdicts_open(&r->verdicts, dir, e));
+	if (opt.rehydrate)
+		DS_TRY(read_rule(r, e));
 	r->plan = (plan){ .mark = opt.mark,
 		.named = opt.mark || opt.clusters,
 		.add_id = opt.mark || opt.clusters };
