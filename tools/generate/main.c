@@ -4,6 +4,8 @@
  * A block's records are continued in groups of --batch, in order; which group a record is in depends
  * on the input alone. Work happens in the ordered part: the model's own kernels use all threads.
  */
+#include "embed.h"
+
 #include "base/mem.h"
 #include "base/thread.h"
 #include "infer/decode.h"
@@ -13,7 +15,7 @@ static struct {
 	const char *model;
 	int64_t max_tokens, batch, context;
 	ds_sampling how;
-	bool ignore_eos, logprobs, logits;
+	bool ignore_eos, logprobs, logits, embed;
 } opt = { .max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 } };
 
 typedef struct {
@@ -216,12 +218,13 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		g.pool = ds_pool_new((unsigned)c->jobs);
 		if (ds_model_tok(g.m))
 			g.scratch = ds_tok_scratch_new(ds_model_tok(g.m));
-		rc = ds_pipe_run(c,
-			&(ds_stage){ .name = "dsgen",
-				.state = &g,
-				.order = continue_block,
-				.summary = summary },
-			e);
+		embed_run r = { g.m, g.pool, g.scratch, opt.batch, NULL };
+		ds_stage generate = {
+			.name = "dsgen", .state = &g, .order = continue_block, .summary = summary
+		};
+		ds_stage embed = { .name = "dsgen", .state = &r, .order = embed_block };
+		rc = ds_pipe_run(c, opt.embed ? &embed : &generate, e);
+		ds_embedder_close(r.d);
 	}
 	generator_close(&g);
 	return rc;
@@ -236,6 +239,8 @@ static const ds_arg args[] = {
 	DS_ARG(0, "ignore-eos", &opt.ignore_eos, NULL, "go on after the end-of-sequence token"),
 	DS_ARG(0, "logprobs", &opt.logprobs, NULL, "add each token's log probability"),
 	DS_ARG(0, "logits", &opt.logits, NULL, "add the logits after the prompt"),
+	DS_ARG(0, "embed", &opt.embed, NULL,
+		"add a vector for the whole record, and no completion"),
 	DS_ARG_F(0, "batch", &opt.batch, "N", "sequences computed together (8)", DS_ARG_UNRECORDED),
 	{ 0 },
 };
@@ -245,7 +250,7 @@ int main(int argc, char **argv)
 	static const ds_tool tool = {
 		.name = "dsgen",
 		.usage = "-m DIR [options] [FILE...]",
-		.what = "completions of records by a model, as the field pred",
+		.what = "completions of records by a model, as the field pred, or their embeddings",
 		.args = args,
 		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 		.run = run,

@@ -1,0 +1,28 @@
+/*
+ * embed.h - one vector a sequence: the mean of its last hidden states, of length 1
+ *
+ * What sentence encoders give (mean pooling over the real tokens, normalised); any model does.
+ */
+#ifndef DS_INFER_EMBED_H
+#define DS_INFER_EMBED_H
+
+#include "base/thread.h"
+#include "model/model.h"
+
+typedef struct ds_embedder ds_embedder;
+
+/* Room for `batch` sequences of up to `seq` tokens. The model and the pool are borrowed. */
+DS_MUST ds_rc ds_embedder_open(
+	ds_embedder **d, const ds_model *m, ds_pool *pool, int64_t batch, int64_t seq, ds_err *e);
+void ds_embedder_close(ds_embedder *d); /* NULL is fine */
+int64_t ds_embedder_seq(const ds_embedder *d);
+
+typedef struct {
+	const uint32_t *ids; /* below the vocabulary's size */
+	size_t n;            /* 1 … seq */
+	float *out;          /* hidden_size */
+} ds_embedding;
+/* n <= batch of them. */
+DS_MUST ds_rc ds_embedder_run(ds_embedder *d, ds_embedding *s, size_t n, ds_err *e);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * embed.c - dsgen --embed: a vector for every record, as the field `embedding`
+ *
+ * Text gets the tokenizer's own special tokens around it; what is longer than the model's longest
+ * sequence is cut.
+ */
+#include "embed.h"
+
+static ds_rc ids_of(embed_run *r, ds_work *w, ds_block *b, uint32_t row, ds_embedding *s,
+	const char **why, ds_err *e)
+{
+	const ds_col *c;
+	const uint32_t *ids = NULL;
+	ds_str text;
+	bool has = false;
+	const ds_config *config = ds_model_config(r->m);
+	DS_TRY(ds_block_get(b, "tokens", &c, e));
+	if (c)
+		DS_TRY(ds_block_ids(b, c, row, &ids, &s->n, &has, e));
+	if (!has) {
+		DS_TRY(ds_block_get(b, ds_work_common(w)->field, &c, e));
+		if (c)
+			DS_TRY(ds_block_text(b, c, row, &text, &has, e));
+		if (has && !r->scratch) {
+			*why = "the model has no tokenizer, so only tokens can be embedded";
+			return DS_OK;
+		}
+		if (has)
+			DS_TRY(ds_tok_encode(ds_model_tok(r->m), r->scratch, text,
+				DS_TOK_ADD_SPECIAL, &ids, &s->n, e));
+	}
+	if (s->n > (size_t)config->max_positions)
+		s->n = (size_t)config->max_positions;
+	if (!has || !s->n) {
+		*why = "neither tokens nor text";
+		return DS_OK;
+	}
+	for (size_t i = 0; i < s->n; i++)
+		if (ids[i] >= config->vocab_size) {
+			*why = "a token id that the model does not have";
+			return DS_OK;
+		}
+	s->ids = memcpy(ds_arena_get(ds_work_mem(w), s->n * 4), ids, s->n * 4);
+	return DS_OK;
+}
+
+static ds_rc fit(embed_run *r, int64_t longest, ds_err *e)
+{
+	int64_t most = ds_model_config(r->m)->max_positions, seq = (longest + 31) / 32 * 32;
+	if (r->d && ds_embedder_seq(r->d) >= longest)
+		return DS_OK;
+	ds_embedder_close(r->d);
+	r->d = NULL;
+	return ds_embedder_open(&r->d, r->m, r->pool, r->batch, seq < most ? seq : most, e);
+}
+
+static ds_rc embed_all(embed_run *r, ds_embedding *s, uint32_t n, ds_err *e)
+{
+	for (uint32_t i = 0; i < n; i += (uint32_t)r->batch) {
+		uint32_t k = n - i < r->batch ? n - i : (uint32_t)r->batch;
+		DS_TRY(ds_embedder_run(r->d, s + i, k, e));
+	}
+	return DS_OK;
+}
+
+ds_rc embed_block(void *state, ds_work *w, ds_block *b, ds_err *e)
+{
+	embed_run *r = state;
+	ds_arena *mem = ds_work_mem(w);
+	ds_embedding *s = ds_arena_zero(mem, (b->n_rows + 1) * sizeof(*s));
+	bool *ok = ds_arena_zero(mem, b->n_rows + 1);
+	size_t width = (size_t)ds_model_config(r->m)->hidden_size;
+	uint32_t n = 0;
+	int64_t longest = 1;
+	for (uint32_t i = 0; i < b->n_rows; i++) {
+		const char *why = NULL;
+		s[n] = (ds_embedding){ 0 };
+		DS_TRY(ids_of(r, w, b, i, &s[n], &why, e));
+		ok[i] = !why;
+		if (why) {
+			DS_TRY(ds_work_bad(w, b, i, e, "%s", why));
+			continue;
+		}
+		s[n].out = ds_arena_get(mem, width * sizeof(float));
+		longest = (int64_t)s[n].n > longest ? (int64_t)s[n].n : longest;
+		n++;
+	}
+	DS_TRY(fit(r, longest, e));
+	DS_TRY(embed_all(r, s, n, e));
+	ds_colb *c = ds_colb_new(b, "embedding", DS_T_F32S);
+	for (uint32_t i = 0, k = 0; i < b->n_rows; i++) {
+		if (ok[i])
+			ds_colb_list(c, s[k++].out, width);
+		else
+			ds_colb_absent(c);
+	}
+	return ds_colb_put(c, e);
+}

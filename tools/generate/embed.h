@@ -1,0 +1,20 @@
+/*
+ * embed.h - dsgen --embed: a vector for every record
+ */
+#ifndef GENERATE_EMBED_H
+#define GENERATE_EMBED_H
+
+#include "infer/embed.h"
+#include "record/pipe.h"
+
+typedef struct {
+	const ds_model *m;
+	ds_pool *pool;
+	ds_tok_scratch *scratch; /* NULL: the model has no tokenizer */
+	int64_t batch;
+	ds_embedder *d;
+} embed_run;
+
+ds_rc embed_block(void *state, ds_work *w, ds_block *b, ds_err *e); /* a stage's order */
+
+#endif
