@@ -5,6 +5,7 @@
 
 #include "model/soft.h"
 #include "record/json.h"
+#include "text/regex.h"
 
 static bool named(ds_str target, ds_str module)
 {
@@ -13,8 +14,35 @@ static bool named(ds_str target, ds_str module)
 	return module.n == target.n || module.at[module.n - target.n - 1] == '.';
 }
 
+bool ds_lora_by_regex(const ds_lora *l)
+{
+	return strpbrk(l->targets, "^$*+?()[]{}|\\") != NULL;
+}
+
+/* Of the whole path. A wrong expression matches nothing here, and ds_lora_check says what is wrong. */
+static ds_rc matches(const ds_lora *l, ds_str module, bool *found, ds_err *e)
+{
+	ds_buf whole = { 0 };
+	ds_regex *r = NULL;
+	*found = false;
+	ds_buf_fmt(&whole, "^(?:%s)$", l->targets);
+	ds_rc rc = ds_regex_parse(&r, ds_buf_view(&whole), e);
+	if (rc == DS_OK) {
+		ds_regex_run *run = ds_regex_run_new(r);
+		rc = ds_regex_find(run, module, found, e);
+		ds_regex_run_free(run);
+	}
+	ds_regex_free(r);
+	ds_buf_free(&whole);
+	return rc;
+}
+
 bool ds_lora_wants(const ds_lora *l, ds_str module)
 {
+	ds_err e;
+	bool found;
+	if (ds_lora_by_regex(l))
+		return matches(l, module, &found, &e) == DS_OK && found;
 	ds_str rest = ds_str_of(l->targets);
 	while (rest.at && rest.n)
 		if (named(ds_str_trim(ds_str_cut(rest, ',', &rest)), module))
@@ -28,6 +56,7 @@ bool ds_adapter_owns(const char *param)
 	       strcmp(param, DS_SOFT_PARAM) == 0;
 }
 
+/* target.at NULL: any module will do. */
 static bool names_something(ds_str target, const ds_graph *g)
 {
 	static const char prefix[] = DS_LORA_PREFIX, end[] = ".lora_A.weight";
@@ -40,7 +69,7 @@ static bool names_something(ds_str target, const ds_graph *g)
 		if (!ds_str_ends(module, DS_S(".lora_A.weight")))
 			continue;
 		module.n -= sizeof(end) - 1;
-		if (named(target, module))
+		if (!target.at || named(target, module))
 			return true;
 	}
 	return false;
@@ -49,6 +78,15 @@ static bool names_something(ds_str target, const ds_graph *g)
 ds_rc ds_lora_check(const ds_lora *l, const ds_graph *g, ds_err *e)
 {
 	ds_str rest = ds_str_of(l->targets);
+	bool found;
+	if (ds_lora_by_regex(l)) {
+		DS_TRY_AT(matches(l, DS_S(""), &found, e), e, "target_modules");
+		return names_something((ds_str){ 0 }, g) ? DS_OK
+							 : ds_fail(e, DS_USAGE,
+								   "target_modules: the model has "
+								   "no linear layer that is '%s'",
+								   l->targets);
+	}
 	while (rest.at && rest.n) {
 		ds_str target = ds_str_trim(ds_str_cut(rest, ',', &rest));
 		if (!names_something(target, g))
@@ -69,21 +107,31 @@ void ds_lora_print(const ds_lora *l, const char *base_model, bool in_out, ds_buf
 	number[ds_f64_print(number, l->alpha)] = 0;
 	ds_buf_fmt(out, ",\n  \"r\": %lld,\n  \"lora_alpha\": %s,\n", (long long)l->r, number);
 	number[ds_f64_print(number, l->dropout)] = 0;
-	ds_buf_fmt(out, "  \"lora_dropout\": %s,\n  \"target_modules\": [", number);
+	ds_buf_fmt(out, "  \"lora_dropout\": %s,\n  \"target_modules\": ", number);
+	if (ds_lora_by_regex(l)) {
+		ds_json_add_str(out, rest);
+		rest.n = 0;
+	} else {
+		ds_buf_add_byte(out, '[');
+	}
 	for (const char *comma = ""; rest.at && rest.n; comma = ", ") {
 		ds_buf_add_c(out, comma);
 		ds_json_add_str(out, ds_str_trim(ds_str_cut(rest, ',', &rest)));
 	}
 	ds_buf_fmt(out,
-		"],\n  \"fan_in_fan_out\": %s,\n  \"bias\": \"none\",\n"
+		"%s,\n  \"fan_in_fan_out\": %s,\n  \"bias\": \"none\",\n"
 		"  \"modules_to_save\": null,\n  \"inference_mode\": true\n}\n",
-		in_out ? "true" : "false");
+		ds_lora_by_regex(l) ? "" : "]", in_out ? "true" : "false");
 }
 
 static ds_rc read_targets(ds_lora *l, const ds_json *v, ds_arena *mem, ds_err *e)
 {
 	ds_buf list = { 0 };
 	ds_rc rc = DS_OK;
+	if (v && v->kind == DS_J_STR) {
+		l->targets = ds_arena_str(mem, v->s).at;
+		return DS_OK;
+	}
 	if (!v || v->kind != DS_J_ARR || !v->n)
 		return ds_fail(e, DS_USAGE, "target_modules is not a list of names");
 	for (size_t i = 0; i < v->n && rc == DS_OK; i++) {

@@ -15,11 +15,15 @@
 typedef struct {
 	int64_t r;
 	double alpha, dropout;
-	const char *targets; /* names of modules, "a,b": the end of their path, from a dot on */
+	/* names of modules, "a,b": the end of their path, from a dot on; or one regular expression that
+	 * is the whole path, where it has characters that no name has */
+	const char *targets;
 } ds_lora;
 
 #define DS_LORA_PREFIX "base_model.model."
 
+/* Is targets a regular expression? */
+bool ds_lora_by_regex(const ds_lora *l);
 bool ds_lora_wants(const ds_lora *l, ds_str module);
 /* Is it a parameter of an adapter of any kind? */
 bool ds_adapter_owns(const char *param);

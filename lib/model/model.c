@@ -23,6 +23,7 @@ struct ds_model {
 	ds_lora lora;  /* r 0: dir is no adapter */
 	ds_st *adapter;
 	ds_config config;
+	int64_t grown; /* layers of the graphs to fill; 0: as stored */
 	ds_tok *tok;
 	ds_st **files;
 	size_t n_files;
@@ -174,8 +175,37 @@ const ds_tok *ds_model_tok(const ds_model *m)
 	return m->tok;
 }
 
+void ds_model_grow(ds_model *m, int64_t n_layers)
+{
+	m->grown = n_layers;
+}
+
+/* The name with the number of the stored layer: "model.layers.7.mlp" -> "model.layers.3.mlp". */
+static ds_str stored_name(const ds_model *m, ds_str name, char *room, size_t size)
+{
+	static const char *const before[] = { ".h.", "layers.", "layer." };
+	for (int i = 0; i < 3; i++) {
+		ds_str mark = ds_str_of(before[i]);
+		const char *at = memmem(name.at, name.n, mark.at, mark.n);
+		int64_t layer = 0;
+		size_t from = at ? (size_t)(at - name.at) + mark.n : 0, to = from;
+		for (; at && to < name.n && name.at[to] >= '0' && name.at[to] <= '9'; to++)
+			layer = layer < 1 << 16 ? 10 * layer + name.at[to] - '0' : layer;
+		if (to == from)
+			continue;
+		int n = snprintf(room, size, "%.*s%lld%.*s", (int)from, name.at,
+			(long long)(layer * m->config.n_layers / m->grown), (int)(name.n - to),
+			name.at + to);
+		return n > 0 && (size_t)n < size ? (ds_str){ room, (size_t)n } : name;
+	}
+	return name;
+}
+
 static const ds_st_tensor *find_exact(const ds_model *m, ds_str name)
 {
+	char room[2 * DS_NAME_BYTES];
+	if (m->grown)
+		name = stored_name(m, name, room, sizeof(room));
 	for (size_t i = 0; i < m->n_files; i++) {
 		const ds_st_tensor *t = ds_st_find(m->files[i], name);
 		if (t)

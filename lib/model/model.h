@@ -56,6 +56,8 @@ const ds_st_tensor *ds_model_find(const ds_model *m, const char *name, const cha
  * Fills all parameters of an executor of graph g. DS_BAD names a tensor that is missing or has another
  * shape (both are given), before anything is copied. What ds_model_is_new stays as it is.
  */
+/* Layer i of n in a graph is layer i * (those stored) / n of the files: each is copied as often. */
+void ds_model_grow(ds_model *m, int64_t n_layers);
 /* A parameter of a head that the files' own architecture does not have: it begins at random. */
 bool ds_model_is_new(const ds_model *m, const ds_tensor *t);
 DS_MUST ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e);

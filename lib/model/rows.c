@@ -85,6 +85,8 @@ static bool masked_in(const piece *p, uint32_t rec, uint32_t i)
 	const list_col *m = &p->mask;
 	if (!m->off || (m->present && !ds_bit(m->present, rec)))
 		return true;
+	if (i >= m->off[rec + 1] - m->off[rec])
+		return true;
 	return ((const uint8_t *)m->data)[m->off[rec] + i] != 0;
 }
 
@@ -157,10 +159,10 @@ static ds_rc fill_from(ds_rows *r, const piece *p, uint32_t at, filler *f, ds_er
 		for (; i < n && f->n < r->seq; i++) {
 			uint32_t id = list_at(&p->ids, begin + i);
 			DS_TRY(check_id(r, p, rec, id, e));
-			put(r, f, id, true);
+			put(r, f, id, masked_in(p, rec, i));
 		}
 		if (f->n < r->seq && r->separator >= 0)
-			put(r, f, (uint32_t)r->separator, true);
+			put(r, f, (uint32_t)r->separator, r->kind == DS_ROWS_TEXT);
 		at = begin_of(r, p, rec + 1);
 	}
 	return DS_OK;
@@ -183,12 +185,20 @@ static ds_rc get_cut(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 ds_rc ds_rows_get(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 {
 	out->n_targets = 0;
-	if (r->kind != DS_ROWS_TEXT) {
+	if (is_labelled(r)) {
 		piece *p = piece_of(r, row);
 		return ds_rows_get_labelled(r, p, (uint32_t)(row - p->first), out, e);
 	}
 	out->targets[r->seq - 1] = -1; /* a row of N gives N - 1 predictions */
 	return r->packed ? get_packed(r, row, out, e) : get_cut(r, row, out, e);
+}
+
+int64_t ds_rows_records(const ds_rows *r)
+{
+	int64_t n = 0;
+	for (size_t i = 0; i < r->n; i++)
+		n += r->pieces[i].n_rows;
+	return n;
 }
 
 int64_t ds_rows_count(const ds_rows *r)

@@ -17,6 +17,7 @@ typedef struct ds_rows ds_rows;
 
 typedef enum {
 	DS_ROWS_TEXT,  /* tokens one after another, cut at seq */
+	DS_ROWS_CHAT,  /* the same of conversations; their answers alone are targets */
 	DS_ROWS_CLASS, /* a record a row; targets[0] is its label */
 	DS_ROWS_TAGS,  /* a record a row; targets are its tokens' labels */
 } ds_rows_kind;
@@ -25,6 +26,7 @@ typedef struct {
 	ds_rows_kind kind;
 	const char *const *labels; /* the model's, by number; none: those of the data */
 	size_t n_labels;
+	const char *exec; /* a command whose output is the input, and no files; NULL: none */
 	const char *const *files;
 	size_t n_files;
 	int64_t seq;        /* 0: the shards' row length, else seq_max */
@@ -42,6 +44,7 @@ DS_MUST ds_rc ds_rows_open(ds_rows **r, const ds_common *c, const ds_rows_opts *
 void ds_rows_close(ds_rows *r); /* NULL is fine */
 DS_AUTO_WITH(ds_rows, ds_rows_close)
 
+int64_t ds_rows_records(const ds_rows *r); /* of the input */
 int64_t ds_rows_count(const ds_rows *r);
 int64_t ds_rows_seq(const ds_rows *r);
 int64_t ds_rows_tokens(const ds_rows *r); /* seq * count */

@@ -54,12 +54,20 @@ ds_rc ds_rows_ready(ds_rows *r, piece *p, ds_err *e);
 /* Sets ids, docs, mask from a block whose memory lives as long as r. */
 ds_rc ds_rows_take(piece *p, ds_block *b, ds_err *e);
 
+/* rows_chat.c */
+ds_rc ds_rows_add_chat(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e);
 /* rows_label.c */
 void ds_rows_labels_new(ds_rows *r, const char *const *labels, size_t n);
 void ds_rows_labels_free(ds_rows *r);
 ds_rc ds_rows_add_labelled(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e);
 ds_rc ds_rows_settle_labels(ds_rows *r, ds_err *e);
 ds_rc ds_rows_get_labelled(ds_rows *r, const piece *p, uint32_t rec, ds_row *out, ds_err *e);
+
+/* Is a record a row, with labels? */
+static inline bool is_labelled(const ds_rows *r)
+{
+	return r->kind >= DS_ROWS_CLASS;
+}
 
 static inline uint32_t list_at(const list_col *c, uint32_t i)
 {

@@ -281,7 +281,9 @@ static ds_rc add_block(ds_rows *r, ds_block *b, ds_tok_scratch **scratch, ds_err
 		DS_TRY(add_tokens(r, b, p, e));
 	else
 		DS_TRY(open_tokenizer(r, scratch, e));
-	if (r->kind != DS_ROWS_TEXT)
+	if (r->kind == DS_ROWS_CHAT)
+		DS_TRY(ds_rows_add_chat(r, b, p, *scratch, e));
+	else if (is_labelled(r))
 		DS_TRY(ds_rows_add_labelled(r, b, p, *scratch, e));
 	else if (!plain)
 		DS_TRY(add_texts(r, b, p, *scratch, e));
@@ -292,7 +294,8 @@ static ds_rc add_block(ds_rows *r, ds_block *b, ds_tok_scratch **scratch, ds_err
 	return DS_OK;
 }
 
-static ds_rc open_stream(ds_rows *r, const ds_common *c, const char *path, ds_err *e)
+static ds_rc open_stream(
+	ds_rows *r, const ds_common *c, const char *path, const char *exec, ds_err *e)
 {
 	DS_AUTO(ds_source) s = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
@@ -300,7 +303,8 @@ static ds_rc open_stream(ds_rows *r, const ds_common *c, const char *path, ds_er
 	ds_common one = *c;
 	size_t n_opts;
 	one.files = &path;
-	one.n_files = 1;
+	one.n_files = exec ? 0 : 1;
+	one.exec = exec;
 	DS_TRY(ds_source_open(&s, &one, e));
 	for (;;) {
 		ds_block *b;
@@ -324,7 +328,7 @@ static ds_rc open_stream(ds_rows *r, const ds_common *c, const char *path, ds_er
 static int64_t longest_row(const ds_rows *r, const ds_rows_opts *o)
 {
 	int64_t longest = (r->longest + 7) / 8 * 8;
-	return r->kind != DS_ROWS_TEXT && longest < o->seq_max ? longest : o->seq_max;
+	return is_labelled(r) && longest < o->seq_max ? longest : o->seq_max;
 }
 
 static ds_rc number_pieces(ds_rows *r, const ds_rows_opts *o, ds_err *e)
@@ -336,7 +340,7 @@ static ds_rc number_pieces(ds_rows *r, const ds_rows_opts *o, ds_err *e)
 		if (p->ready && r->packed != (p->docs.off != NULL))
 			return ds_fail(e, DS_BAD, "%s: %s, what came before is%s", p->origin,
 				r->packed ? "not packed" : "packed rows", r->packed ? "" : " not");
-		at += r->packed || r->kind != DS_ROWS_TEXT
+		at += r->packed || is_labelled(r)
 			      ? p->n_rows
 			      : (int64_t)(p->ids.off[p->n_rows] - p->ids.off[0]) + sep * p->n_rows;
 	}
@@ -352,7 +356,7 @@ static ds_rc number_pieces(ds_rows *r, const ds_rows_opts *o, ds_err *e)
 	if (r->seq < 2)
 		return ds_fail(e, DS_BAD, "rows of %lld tokens predict nothing", (long long)r->seq);
 	r->n_tokens = at;
-	r->count = r->packed || r->kind != DS_ROWS_TEXT ? at : (at + r->seq - 1) / r->seq;
+	r->count = r->packed || is_labelled(r) ? at : (at + r->seq - 1) / r->seq;
 	return DS_OK;
 }
 
@@ -374,7 +378,7 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 	r->tok_known = o->tok != NULL;
 	r->docs = o->docs;
 	r->kind = o->kind;
-	if (o->kind != DS_ROWS_TEXT)
+	if (is_labelled(r))
 		ds_rows_labels_new(r, o->labels, o->n_labels);
 	r->vocab_size = o->vocab_size;
 	for (size_t i = 0; i < o->n_files; i++) {
@@ -382,11 +386,13 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 		if (o->kind == DS_ROWS_TEXT && mappable(o->files[i]))
 			DS_TRY(open_mapped(r, o->files[i], &done, e));
 		if (!done)
-			DS_TRY(open_stream(r, c, o->files[i], e));
+			DS_TRY(open_stream(r, c, o->files[i], NULL, e));
 	}
+	if (o->exec)
+		DS_TRY(open_stream(r, c, "--exec", o->exec, e));
 	settle_ids(r);
 	DS_TRY(number_pieces(r, o, e));
-	if (r->kind != DS_ROWS_TEXT)
+	if (is_labelled(r))
 		DS_TRY(ds_rows_settle_labels(r, e));
 	if (r->chain.n)
 		r->chain.n--; /* the last comma */

@@ -360,3 +360,51 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	echo '{"words":["a","b"],"labels":["O"]}' >few.jsonl
 	says 1 "1 labels for 2 words" dstrain "$@" --task tokcls --out no2 few.jsonl
 }
+
+@test "of conversations the answers alone are learned" {
+	for i in $(seq 40); do
+		echo '{"messages":[{"role":"user","content":"what is red?"},{"role":"assistant","content":"red is a colour"}]}'
+		echo '{"prompt":"what is blue?","completion":" blue is a colour"}'
+		echo '{"instruction":"say green","input":"","output":"green"}'
+	done >chat.jsonl
+	dstrain "${tiny[@]}" --task chat --max-steps 60 --set lr=1e-2 --out run chat.jsonl
+	tail -n 1 run/log.jsonl | sed 's/.*"loss": \([0-9.e-]*\).*/\1/' | awk '{ exit !($1 < 1) }'
+	[ "$(dsgen -m run --max-tokens 8 --temperature 0 -q --to jsonl <<<'what is blue?' | grep -c 'is a colour')" -eq 1 ]
+	echo '{"messages":[{"role":"user"}]}' >bad.jsonl
+	says 1 "message 1 has no role and content" dstrain "${tiny[@]}" --task chat --out no bad.jsonl
+	echo '{"text":"a"}' >bad.jsonl
+	says 1 "neither messages nor prompt" dstrain "${tiny[@]}" --task chat --out no1 bad.jsonl
+}
+
+@test "a program is a source of data" {
+	dstrain "${tiny[@]}" --max-steps 5 --out a text.txt
+	dstrain "${tiny[@]}" --max-steps 5 --out b --exec 'cat text.txt'
+	cmp a/model.safetensors b/model.safetensors
+	says 2 "exclude each other" dstrain "${tiny[@]}" --exec 'cat text.txt' --out no text.txt
+	says 4 "exited with 3" dstrain "${tiny[@]}" --exec 'cat text.txt; exit 3' --out no1
+}
+
+@test "a model grows by copying its layers" {
+	dstrain "${tiny[@]}" --max-steps 5 --out a text.txt
+	dstrain --model a --grow true --set n_layer=4,seq=32,batch_tokens=128 --max-steps 2 --out b -q text.txt
+	grep -q '"n_layer": 4' b/config.json
+	dsgen -m b --max-tokens 2 -q <<<'line' >/dev/null
+	says 1 "no tensor 'transformer.h.2" dstrain --model a --n-layer 4 --out no -q text.txt
+	says 2 "has 2 already" dstrain --model a --grow true --n-layer 1 --out no1 -q text.txt
+}
+
+@test "tune=auto says what it chose and why; adapters by a regular expression" {
+	dstrain "${tiny[@]}" --max-steps 2 --out a text.txt
+	run dstrain --model a --tune auto --seq 32 --max-steps 1 --out b text.txt
+	[[ $output == *"tune=auto: prompt, 200 records: under 10,000 train a prompt"* ]]
+	seq 20000 >many.txt
+	run dstrain --model a --tune auto --seq 32 --max-steps 1 --out c many.txt
+	[[ $output == *"tune=auto: lora, 20000 records"* ]]
+	grep -q "tune = lora" c/config.ini
+	dstrain --model a --tune lora --target-modules '.*\.1\.(attn|mlp)\.c_proj' --seq 32 --max-steps 1 --out d -q text.txt
+	grep -q '"target_modules": ".*\\\\.1' d/adapter_config.json
+	[ "$(head -c 4000 d/adapter_model.safetensors | grep -ao 'lora_A' | wc -l)" -eq 2 ]
+	dsgen -m d --max-tokens 2 -q <<<'line' >/dev/null
+	says 2 "no linear layer that is" dstrain --model a --tune lora --target-modules 'x.*' --out no -q text.txt
+	says 2 "target_modules" dstrain --model a --tune lora --target-modules '(' --out no1 -q text.txt
+}

@@ -64,8 +64,11 @@ static ds_rc settle_options(train_run *r, ds_err *e)
 	bool named = r->c->n_files > 0;
 	r->data = named ? r->c->files : o->data;
 	r->n_data = named ? r->c->n_files : o->n_data;
-	if (!r->n_data && r->out)
-		return ds_fail(e, DS_USAGE, "no data: name a shard that dstok made, or text");
+	if (r->n_data && o->keys.exec)
+		return ds_fail(e, DS_USAGE, "--exec and files exclude each other");
+	if (!r->n_data && !o->keys.exec && r->out)
+		return ds_fail(
+			e, DS_USAGE, "no data: name a shard that dstok made, or text, or --exec");
 	return DS_OK;
 }
 
@@ -117,6 +120,45 @@ static ds_rc choose_adapter(train_run *r, ds_err *e)
 	return DS_OK;
 }
 
+static ds_rc grow(train_run *r, ds_err *e)
+{
+	int64_t had = ds_model_config(r->from)->n_layers;
+	if (r->config.n_layers < had)
+		return ds_fail(e, DS_USAGE,
+			"grow: num_hidden_layers=%lld, the model has %lld already",
+			(long long)r->config.n_layers, (long long)had);
+	ds_model_grow(r->from, r->config.n_layers);
+	return DS_OK;
+}
+
+enum { FULL_FROM = 100000, LORA_FROM = 10000 };
+
+/* More records than an adapter can take up are worth training everything; few are soon learned by heart. */
+static ds_rc choose_tune(train_run *r, ds_err *e)
+{
+	train_keys *k = &r->o->keys;
+	int64_t n = r->rows ? ds_rows_records(r->rows) : 0;
+	bool encoder = r->config.arch->traits & DS_ARCH_ENCODER;
+	if (k->tune != TUNE_AUTO)
+		return DS_OK;
+	const char *why = "over 100,000 train all weights";
+	k->tune = TUNE_FULL;
+	if (!r->from || k->task >= TASK_CLS) {
+		why = !r->from ? "a model that begins at random is trained whole"
+			       : "a classifier is trained whole";
+	} else if (n <= FULL_FROM) {
+		k->tune = n >= LORA_FROM || encoder ? TUNE_LORA : TUNE_PROMPT;
+		why = k->tune == TUNE_LORA ? "up to 100,000 train adapters"
+					   : "under 10,000 train a prompt";
+	}
+	ds_say(r->c, "tune=auto: %s, %lld records: %s",
+		k->tune == TUNE_FULL   ? "full"
+		: k->tune == TUNE_LORA ? "lora"
+				       : "prompt",
+		(long long)n, why);
+	return k->tune == TUNE_FULL ? DS_OK : choose_adapter(r, e);
+}
+
 /*
  * A preset's name is the preset, also where a folder is called so (./gpt2 is the folder). fixed: the
  * vocabulary is the model's, whatever the data says.
@@ -125,7 +167,8 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 {
 	const char *model = r->o->keys.model;
 	*fixed = true;
-	bool adapts = r->o->keys.tune != TUNE_FULL, own = r->state.step && !adapts;
+	bool adapts = r->o->keys.tune != TUNE_FULL && r->o->keys.tune != TUNE_AUTO,
+	     own = r->state.step && !adapts;
 	if (r->state.step && is_file(in_out(r, "tokenizer.json")))
 		DS_TRY(ds_tok_open(&r->kept_tok, r->out, NULL, e));
 	if (own) {
@@ -144,6 +187,8 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 			&r->config, r->o->model[i].name, r->o->model[i].value, r->mem, e));
 	if (ds_config_given(&r->config, "vocab_size"))
 		*fixed = true;
+	if (r->from && r->o->keys.grow)
+		DS_TRY(grow(r, e));
 	return adapts ? choose_adapter(r, e) : DS_OK;
 }
 
@@ -174,7 +219,8 @@ static const ds_tok *model_tok(const train_run *r)
 
 static ds_rows_kind rows_kind(const train_run *r)
 {
-	return r->o->keys.task == TASK_CLS      ? DS_ROWS_CLASS
+	return r->o->keys.task == TASK_CHAT     ? DS_ROWS_CHAT
+	       : r->o->keys.task == TASK_CLS    ? DS_ROWS_CLASS
 	       : r->o->keys.task == TASK_TOKCLS ? DS_ROWS_TAGS
 						: DS_ROWS_TEXT;
 }
@@ -186,6 +232,7 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 	ds_rows_opts o = { .kind = rows_kind(r),
 		.labels = r->config.labels,
 		.n_labels = (size_t)r->config.n_labels,
+		.exec = k->exec,
 		.files = r->data,
 		.n_files = r->n_data,
 		.seq = k->seq,
@@ -193,7 +240,7 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		.docs = k->doc_attention,
 		.tok = model_tok(r),
 		.vocab_size = fixed ? r->config.vocab_size : 0 };
-	if (r->n_data) {
+	if (r->n_data || k->exec) {
 		DS_TRY(ds_rows_open(&r->rows, r->c, &o, e));
 		r->n_rows = ds_rows_count(r->rows);
 	}
@@ -294,6 +341,7 @@ ds_rc train_choose(train_run *r, ds_err *e)
 	DS_TRY(choose_model(r, &fixed, e));
 	DS_TRY(train_choose_task(r, e));
 	DS_TRY(open_data(r, fixed, e));
+	DS_TRY(choose_tune(r, e));
 	DS_TRY(train_open_task(r, fixed, e));
 	DS_TRY(open_eval(r, e));
 	DS_TRY(ds_config_finish(&r->config, e));

@@ -49,10 +49,11 @@ ds_rc train_choose_task(train_run *r, ds_err *e)
 			  : r->config.head == DS_HEAD_SEQ   ? TASK_CLS
 			  : r->config.head == DS_HEAD_TOKEN ? TASK_TOKCLS
 							    : TASK_MLM;
-	if (encoder != (k->task != TASK_CLM))
+	bool decodes = k->task == TASK_CLM || k->task == TASK_CHAT;
+	if (encoder == decodes)
 		return ds_fail(e, DS_USAGE,
 			encoder ? "%s is an encoder: task=mlm, cls or tokcls"
-				: "%s predicts the next token: task=clm",
+				: "%s predicts the next token: task=clm or chat",
 			r->config.arch->name);
 	if (k->task >= TASK_CLS && r->adapts)
 		return ds_fail(e, DS_USAGE, "task=cls and tokcls train all weights: tune=full");
@@ -72,7 +73,7 @@ ds_rc train_open_task(train_run *r, bool fixed, ds_err *e)
 	r->per_row = k->task == TASK_CLS ? 1 : r->seq;
 	if (k->task == TASK_MLM)
 		return choose_mask(r, fixed, e);
-	if (k->task == TASK_CLM || !r->rows)
+	if (k->task < TASK_CLS || !r->rows)
 		return DS_OK;
 	const char *const *labels = ds_rows_labels(r->rows, &n);
 	r->config.labels = ds_arena_get(r->mem, n * sizeof(char *));
@@ -133,7 +134,9 @@ ds_rc train_fetch_row(train_run *r, ds_rows *rows, int64_t row, int64_t i, uint6
 
 int64_t train_graph_targets(const train_run *r)
 {
-	return r->per_row == r->seq && r->o->keys.task == TASK_CLM ? r->wide : r->per_row;
+	return r->per_row == r->seq && r->o->keys.task != TASK_CLS && r->o->keys.task != TASK_MLM
+		       ? r->wide
+		       : r->per_row;
 }
 
 /* A row behind the virtual tokens of a prompt. */

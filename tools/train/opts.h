@@ -11,7 +11,7 @@
 #include "model/config.h"
 
 typedef struct { /* the keys; config.ini holds them all */
-	const char *model, *eval_data, *target_modules;
+	const char *model, *eval_data, *target_modules, *exec;
 	int64_t lora_r, prompt_tokens;
 	double lora_alpha, lora_dropout;
 	int task, precision, optimizer, scheduler, tune, save_dtype, recompute;
@@ -20,10 +20,17 @@ typedef struct { /* the keys; config.ini holds them all */
 	int64_t warmup_steps, max_steps, batch_tokens, seq, accumulation;
 	int64_t save_every, save_total_limit, log_every, eval_every, eval_batches, patience, seed;
 	double mlm_probability, mlm_mask_share, mlm_random_share;
-	bool doc_attention, whole_word;
+	bool doc_attention, whole_word, grow;
 } train_keys;
-enum { TASK_AUTO, TASK_CLM, TASK_MLM, TASK_CLS, TASK_TOKCLS };
-enum { EVERY_EPOCH = -1, TUNE_FULL = 0, TUNE_LORA = 1, TUNE_PROMPT = 2, TUNE_PREFIX = 3 };
+enum { TASK_AUTO, TASK_CLM, TASK_MLM, TASK_CHAT, TASK_CLS, TASK_TOKCLS };
+enum {
+	EVERY_EPOCH = -1,
+	TUNE_FULL = 0,
+	TUNE_LORA = 1,
+	TUNE_PROMPT = 2,
+	TUNE_PREFIX = 3,
+	TUNE_AUTO = 4
+};
 
 typedef struct {
 	ds_str name, value;
