@@ -29,13 +29,13 @@ def read_pages():
     return found
 
 
-def stream(name, texts, copies=1):
-    """Writes texts as a stream of records; returns its path and the bytes of text."""
+def stream(name, texts, copies, named):
+    """Writes texts as a stream of records, which have their file's name where named; returns its path and its bytes of text."""
     lines, path = os.path.join(out, name + ".jsonl"), os.path.join(out, name + ".dsr")
     with open(lines, "w", encoding="utf-8") as f:
         for _ in range(copies):
             for source, text in texts.items():
-                f.write(json.dumps({"text": text, "source": source}) + "\n")
+                f.write(json.dumps({"text": text, "source": source} if named else {"text": text}) + "\n")
     subprocess.run([programs + "/dsrec", "import", "-q", lines, "-o", path], check=True)
     os.remove(lines)
     return path, copies * sum(len(t.encode()) for t in texts.values())
@@ -81,8 +81,8 @@ def score(texts, name, extract):
     """Mean token-F1 against the cleaned articles; precision and recall of the strings that must and must not be there."""
     whole, hits, wrong, wanted, n = 0, 0, 0, 0, 0
     for row in map(json.loads, open(truth + "/readability-truth.jsonl", encoding="utf-8")):
-        if row["file"] in texts:
-            whole += f1(extract(row["file"]), row["text"])
+        if os.path.normpath(row["file"]) in texts:
+            whole += f1(extract(os.path.normpath(row["file"])), row["text"])
             n += 1
     for row in map(json.loads, open(truth + "/trafilatura-truth.jsonl", encoding="utf-8")):
         file = "html/" + row["file"]
@@ -110,7 +110,7 @@ def traf(text):
 
 
 def speed(texts):
-    path, size = stream("pages", texts, COPIES)
+    path, size = stream("pages", texts, COPIES, True)
     one = size / COPIES
     print(f"{len(texts)} pages, {one / 1e6:.0f} MB")
     strip = size / program_seconds(path, "--html", "strip")
@@ -129,7 +129,7 @@ RARE = [r"s/\bsponsored content\b/ /i", r"s/lorem ipsum.*$//m", r"s/\d{3}-\d{4}-
 
 
 def rules(texts):
-    path, size = stream("web", texts, COPIES * 4)
+    path, size = stream("web", texts, COPIES * 4, False)
     rest = program_seconds(path, "--max-chars", "1000000000")
     plainly = program_seconds(path, "--default")
     more = program_seconds(path, "--default", *[w for r in RARE for w in ("--regex", r)])

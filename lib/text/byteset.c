@@ -46,3 +46,15 @@ size_t ds_byteset_find(const ds_byteset *set, ds_str s, size_t from)
 			return i;
 	return s.n;
 }
+
+size_t ds_byteset_find_pair(const ds_byteset *single, const ds_byteset *pair, ds_str s, size_t from)
+{
+	const uint8_t *p = (const uint8_t *)s.at;
+	size_t i = from;
+	if (i < s.n && ds_cpu_level() >= DS_CPU_AVX2)
+		i += ds_byteset_pair_avx2(single, pair, p + i, s.n - i);
+	for (; i < s.n; i++)
+		if (single->has[p[i]] || (pair->has[p[i]] && (i + 1 == s.n || pair->has[p[i + 1]])))
+			return i;
+	return s.n;
+}

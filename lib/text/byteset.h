@@ -21,5 +21,11 @@ void ds_byteset_add(
 void ds_byteset_add_all(ds_byteset *set, const char *bytes); /* of a C string */
 /* The offset of the first byte of s from `from` on that is in the set; s.n where there is none. */
 size_t ds_byteset_find(const ds_byteset *set, ds_str s, size_t from);
+/*
+ * The first place from `from` on of a byte in `single`, or of two bytes in a row in `pair` (the last byte of s
+ * counts as followed by one); s.n where there is none.
+ */
+size_t ds_byteset_find_pair(
+	const ds_byteset *single, const ds_byteset *pair, ds_str s, size_t from);
 
 #endif

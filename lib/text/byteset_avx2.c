@@ -45,3 +45,19 @@ size_t ds_byteset_find_avx2(const ds_byteset *set, const uint8_t *p, size_t n)
 	}
 	return i;
 }
+
+size_t ds_byteset_pair_avx2(
+	const ds_byteset *single, const ds_byteset *pair, const uint8_t *p, size_t n)
+{
+	tables one = load(single), two = load(pair);
+	size_t i = 0;
+	for (; i + 33 <= n; i += 32) {
+		uint32_t in_pair = ~misses(&two, p + i);
+		/* Whether the last is followed by one is seen by the byte. */
+		uint32_t next = in_pair >> 1 | (uint32_t)pair->has[p[i + 32]] << 31;
+		uint32_t hits = ~misses(&one, p + i) | (in_pair & next);
+		if (hits)
+			return i + (size_t)__builtin_ctz(hits);
+	}
+	return i;
+}

@@ -11,5 +11,7 @@
 
 size_t ds_byteset_find_avx2(const ds_byteset *set, const uint8_t *p, size_t n);
 size_t ds_byteset_find_avx512(const ds_byteset *set, const uint8_t *p, size_t n);
+size_t ds_byteset_pair_avx2(
+	const ds_byteset *single, const ds_byteset *pair, const uint8_t *p, size_t n);
 
 #endif

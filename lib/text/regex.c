@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "text/grow.h"
+#include "text/needle.h"
 #include "text/regex_impl.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -17,7 +18,7 @@ enum {
 	MATCH_LIMIT = 10000000,
 	STACK_BYTES = 1 << 20,
 	HEAP_KIB = 64 << 10, /* of the interpreter, where there is no JIT */
-	LITERAL_MIN = 3,     /* shorter ones PCRE2 finds as fast */
+	NEEDLES_MAX = 8,
 	GROUPS_MAX = 1000,
 };
 
@@ -29,8 +30,9 @@ typedef struct { /* a piece of the replacement: text, or a group */
 struct ds_regex {
 	pcre2_code *code;
 	bool jit, all;
-	ds_buf literal;
-	ds_buf texts; /* what the pieces' views are of */
+	ds_needle *needles; /* one of which every match has in it */
+	unsigned n_needles; /* 0: not known; over NEEDLES_MAX: too many to look for */
+	ds_buf texts;       /* what the pieces' views are of */
 	piece *pieces;
 	size_t n_pieces;
 };
@@ -47,15 +49,33 @@ void ds_regex_free(ds_regex *r)
 	if (!r)
 		return;
 	pcre2_code_free(r->code);
-	ds_buf_free(&r->literal);
+	ds_mem_free(r->needles);
 	ds_buf_free(&r->texts);
 	ds_mem_free(r->pieces);
 	ds_mem_free(r);
 }
 
-ds_str ds_regex_literal(const ds_regex *r)
+ds_str ds_regex_literal(const ds_regex *r, unsigned i)
 {
-	return ds_buf_view(&r->literal);
+	if (i >= r->n_needles || r->n_needles > NEEDLES_MAX)
+		return (ds_str){ "", 0 };
+	return (ds_str){ r->needles[i].at, r->needles[i].n };
+}
+
+static void add_needle(void *context, ds_str literal, bool any_case)
+{
+	ds_regex *r = context;
+	if (r->n_needles++ < NEEDLES_MAX)
+		ds_needle_init(&r->needles[r->n_needles - 1], literal, any_case);
+}
+
+static void find_needles(ds_regex *r, ds_str pattern, bool any_case)
+{
+	char *room = DS_NEW(char, 2 * pattern.n + 1);
+	r->needles = DS_NEW(ds_needle, NEEDLES_MAX);
+	if (!ds_regex_required(pattern, any_case, room, add_needle, r))
+		r->n_needles = 0;
+	ds_mem_free(room);
 }
 
 static ds_rc compile_as(ds_regex *r, ds_str pattern, uint32_t options, ds_err *e)
@@ -94,12 +114,8 @@ static ds_rc compile(ds_regex *r, ds_str pattern, ds_str flags, bool subst, ds_e
 				subst ? "g, " : "");
 	}
 	DS_TRY(compile_as(r, pattern, options, e));
-	if (!(options & (PCRE2_CASELESS | PCRE2_EXTENDED))) {
-		ds_buf_reserve(&r->literal, 2 * pattern.n + 1);
-		r->literal.n = ds_regex_required(pattern, r->literal.at);
-		if (r->literal.n < LITERAL_MIN)
-			r->literal.n = 0;
-	}
+	if (!(options & PCRE2_EXTENDED))
+		find_needles(r, pattern, options & PCRE2_CASELESS);
 	return DS_OK;
 }
 
@@ -352,8 +368,12 @@ static ds_rc match(
 
 static bool cannot_match(const ds_regex *r, ds_str text)
 {
-	return r->literal.n > text.n ||
-	       (r->literal.n && !memmem(text.at, text.n, r->literal.at, r->literal.n));
+	if (r->n_needles == 0 || r->n_needles > NEEDLES_MAX)
+		return false;
+	for (unsigned i = 0; i < r->n_needles; i++)
+		if (ds_needle_in(&r->needles[i], text))
+			return false;
+	return true;
 }
 
 ds_rc ds_regex_find(ds_regex_run *run, ds_str text, bool *found, ds_err *e)

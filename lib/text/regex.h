@@ -33,8 +33,8 @@ DS_MUST ds_rc ds_regex_parse_split(ds_regex **r, ds_str pattern, bool ruby, ds_e
 /* Exactly this text. */
 DS_MUST ds_rc ds_regex_parse_literal(ds_regex **r, ds_str text, ds_err *e);
 void ds_regex_free(ds_regex *r);
-/* The literal that is looked for first; n = 0: none. */
-ds_str ds_regex_literal(const ds_regex *r);
+/* The i-th of the literals of which a match has one, and which are looked for first; n = 0: none. */
+ds_str ds_regex_literal(const ds_regex *r, unsigned i);
 DS_AUTO_WITH(ds_regex, ds_regex_free)
 
 ds_regex_run *ds_regex_run_new(const ds_regex *r); /* r must outlive it */

@@ -8,10 +8,13 @@
 #include "base/str.h"
 
 /*
- * The longest run of plain characters outside groups that every match of the pattern contains, written
- * to out (room for twice pattern.n bytes); 0 where none can be told. For patterns without flags i and x.
+ * For each alternative of the pattern the longest run of plain characters outside groups that every match
+ * of it contains, given to found; false where none can be told. out has room for twice pattern.n bytes.
+ * For patterns without flag x. any_case: flag i; ASCII letters are small then.
  */
-size_t ds_regex_required(ds_str pattern, char *out);
+typedef void ds_regex_found(void *context, ds_str literal, bool any_case);
+bool ds_regex_required(
+	ds_str pattern, bool any_case, char *out, ds_regex_found *found, void *context);
 
 /* A pattern in Oniguruma's Ruby syntax as PCRE2 has it; DS_USAGE: something in it has no such spelling. */
 DS_MUST ds_rc ds_regex_of_ruby(ds_str pattern, ds_buf *out, ds_err *e);

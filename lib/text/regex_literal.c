@@ -1,10 +1,14 @@
 /*
- * regex_literal.c - the literal that a pattern cannot match without
+ * regex_literal.c - the literals of which a pattern cannot match without one
  *
  * Reads only what is plain: anything that might mean more than it seems (inline options, \Q, verbs)
  * gives no literal at all, which is slower and never wrong.
  */
 #include "text/regex_impl.h"
+
+#include "text/utf8.h"
+
+enum { REQUIRED_MIN = 3 }; /* shorter ones PCRE2 finds as fast */
 
 typedef struct {
 	ds_str p;
@@ -13,6 +17,7 @@ typedef struct {
 	size_t n_best, n_run;
 	size_t last; /* where the run's last character begins */
 	bool lost;   /* nothing can be told */
+	bool any_case;
 } reader;
 
 static void end_run(reader *r)
@@ -27,6 +32,15 @@ static void end_run(reader *r)
 
 static void add(reader *r, char c)
 {
+	if (r->any_case) {
+		char small = (char)(c | 32);
+		/* U+017F and U+212A are s and k; other scripts' letters have cases too. */
+		if (c & 0x80 || small == 'k' || small == 's') {
+			end_run(r);
+			return;
+		}
+		c = small >= 'a' && small <= 'z' ? small : c;
+	}
 	if ((c & 0xc0) != 0x80)
 		r->last = r->n_run;
 	r->run[r->n_run++] = c;
@@ -82,9 +96,29 @@ static void skip_group(reader *r)
 	} while (depth && r->i < r->p.n && !r->lost);
 }
 
+/* \x{...} at i; false: it is not that. */
+static bool code_point(reader *r)
+{
+	uint32_t c = 0;
+	uint8_t bytes[4];
+	size_t i = r->i + 3;
+	for (char d; i < r->i + 9 && (d = at(r, i)) && strchr("0123456789abcdefABCDEF", d); i++)
+		c = c * 16 + (uint32_t)(d <= '9' ? d - '0' : (d | 32) - 'a' + 10);
+	if (at(r, r->i + 2) != '{' || at(r, i) != '}' || i == r->i + 3 || c > 0x10ffff || c < 0x20)
+		return false;
+	unsigned n = ds_utf8_put(bytes, c);
+	/* A quantifier behind it takes it whole, of however many bytes it is. */
+	for (unsigned k = 0; k < n; k++)
+		add(r, (char)bytes[k]);
+	r->i = i + 1;
+	return true;
+}
+
 static void escape(reader *r)
 {
 	char c = at(r, r->i + 1);
+	if (c == 'x' && code_point(r))
+		return;
 	bool word = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
 	r->i += 2;
 	if (!word && c) {
@@ -125,31 +159,69 @@ static void quantifier(reader *r, char c)
 		r->i++;
 }
 
-size_t ds_regex_required(ds_str pattern, char *out)
+/* "(?i)" and the like in front, of i, m and s. */
+static void leading_flags(reader *r)
 {
-	reader r = { .p = pattern, .best = out, .run = out + pattern.n };
-	while (r.i < pattern.n && !r.lost) {
-		char c = at(&r, r.i);
-		if (c == '|') {
-			r.lost = true;
-		} else if (c == '\\') {
-			escape(&r);
-		} else if (c == '[') {
-			end_run(&r);
-			skip_class(&r);
-		} else if (c == '(') {
-			end_run(&r);
-			skip_group(&r);
-		} else if (c == '*' || c == '+' || c == '?' || c == '{') {
-			quantifier(&r, c);
-		} else if (c == '.' || c == '^' || c == '$' || c == ')') {
-			end_run(&r);
-			r.i++;
-		} else {
-			add(&r, c);
-			r.i++;
-		}
+	size_t n = 2;
+	if (at(r, 0) != '(' || at(r, 1) != '?')
+		return;
+	while (at(r, n) && strchr("ims", at(r, n)))
+		n++;
+	if (n == 2 || at(r, n) != ')')
+		return;
+	r->any_case |= memchr(r->p.at, 'i', n) != NULL;
+	r->i = n + 1;
+}
+
+static void element(reader *r)
+{
+	char c = at(r, r->i);
+	if (c == '\\') {
+		escape(r);
+	} else if (c == '[') {
+		end_run(r);
+		skip_class(r);
+	} else if (c == '(') {
+		end_run(r);
+		skip_group(r);
+	} else if (c == '*' || c == '+' || c == '?' || c == '{') {
+		quantifier(r, c);
+	} else if (c == '.' || c == '^' || c == '$' || c == ')') {
+		end_run(r);
+		r->i++;
+	} else {
+		add(r, c);
+		r->i++;
 	}
-	end_run(&r);
-	return r.lost ? 0 : r.n_best;
+}
+
+/* One alternative, whose literal is given out where found is set. */
+static void alternative(reader *r, ds_regex_found *found, void *context)
+{
+	while (r->i < r->p.n && !r->lost && at(r, r->i) != '|')
+		element(r);
+	end_run(r);
+	r->lost |= r->n_best < REQUIRED_MIN;
+	if (!r->lost && found)
+		found(context, (ds_str){ r->best, r->n_best }, r->any_case);
+	r->n_best = 0;
+	r->i++;
+}
+
+bool ds_regex_required(
+	ds_str pattern, bool any_case, char *out, ds_regex_found *found, void *context)
+{
+	for (int turn = 0; turn < 2;
+		turn++) { /* first whether all have one, then they are given out */
+		reader r = {
+			.p = pattern, .best = out, .run = out + pattern.n, .any_case = any_case
+		};
+		leading_flags(&r);
+		do
+			alternative(&r, turn ? found : NULL, context);
+		while (!r.lost && r.i <= pattern.n);
+		if (r.lost)
+			return false;
+	}
+	return true;
 }

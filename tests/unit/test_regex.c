@@ -101,6 +101,10 @@ static void finds(void **state)
 	found("/usr/lib9", "x/usr/lib9", true);
 	found("literal", "no such thing", false);
 	found("^$", "", true);
+	found("foo|bar", "a bar", true);
+	found("foo|bar", "a baz", false);
+	found("/hello world/i", "- HELLO World", true);
+	found("/\\bmask\\b/i", "MA\xc5\xbf\xe2\x84\xaa", true);
 }
 
 static void a_bomb_is_an_error_and_no_hang(void **state)
@@ -130,7 +134,7 @@ static void literal(const char *expression, const char *want)
 	DS_AUTO(ds_regex) r = NULL;
 	ds_err e;
 	assert_int_equal(ds_regex_parse(&r, ds_str_of(expression), &e), DS_OK);
-	ds_str copy = ds_arena_str(mem, ds_regex_literal(r));
+	ds_str copy = ds_arena_str(mem, ds_regex_literal(r, 0));
 	assert_string_equal(copy.at, want);
 }
 
@@ -143,11 +147,17 @@ static void the_literal_is_one_that_every_match_has(void **state)
 	literal("abc{0,3}def", "def");
 	literal("a(bcdef)ghi", "ghi");
 	literal("a(b|c[)]d)(?:x)ghi\\.j", "ghi.j");
-	literal("foo|bar", "");
+	literal("foo|bar", "foo");
 	literal("(foo|bar)", "");
 	literal("hello{5|bye", "");
-	literal("(?i)hello", "");
-	literal("/hello/i", "");
+	literal("(?i)hello", "hello");
+	literal("/HeLLo1?/i", "hello");
+	literal("/ask me/i", " me");
+	literal("/caf\xc3\xa9 aux/i", " aux");
+	literal("hello|by", "");
+	literal("\\x{fffc}", "\xef\xbf\xbc");
+	literal("abc\\x{fffc}?", "abc");
+	literal("a(?i)bcd", "");
 	literal("[abc]hello[^]]x", "hello");
 	literal("\\Qhello\\E", "");
 	literal("\\x41hello", "");

@@ -10,6 +10,8 @@
  */
 #include "rule.h"
 
+#include "base/mem.h"
+#include "text/byteset.h"
 #include "text/grow.h"
 
 /* The bytes of the blank at p, 0: none. */
@@ -55,11 +57,34 @@ static const uint8_t look[256] = { ['\t'] = 1,
 	[0xe2] = 1,
 	[0xe3] = 1 };
 
+/* A byte of a text that is beside no blank and no line end, or is one of these alone, stays as it is. */
+typedef struct {
+	ds_byteset single; /* to be looked at wherever they are: leads of wide blanks, CR */
+	ds_byteset pair;   /* only where two are in a row: all that look has */
+} quick;
+
+static ds_rc open_quick(void **state, const char *value, const rule_env *env, ds_err *e)
+{
+	quick *q = DS_NEW(quick, 1);
+	ds_byteset_init(&q->single);
+	ds_byteset_init(&q->pair);
+	ds_byteset_add_all(&q->single, "\r\xc2\xe1\xe2\xe3");
+	ds_byteset_add_all(&q->pair, "\t\n\r \xc2\xe1\xe2\xe3");
+	*state = q;
+	return DS_OK;
+}
+
+/* The next place from i on that is to be looked at, which begins a run if it is part of one; all before it stays. */
+static inline size_t skip(const quick *q, ds_str s, size_t i)
+{
+	return ds_byteset_find_pair(&q->single, &q->pair, s, i);
+}
+
 /*
  * The offset of the first place that may have to change, s.n where there is none: a blank beside a blank
  * or a line end, a CR, a separator, a third line end in a row, any at the ends of the text.
  */
-static size_t first_change(ds_str s)
+static size_t first_change(const quick *q, ds_str s)
 {
 	const uint8_t *start = (const uint8_t *)s.at, *end = start + s.n, *p = start;
 	unsigned lines = 2; /* as many as may not come again: at the start none may */
@@ -67,7 +92,7 @@ static size_t first_change(ds_str s)
 	for (; p < end; at_start = false) {
 		if (!look[*p]) {
 			lines = 0;
-			p++;
+			p = start + skip(q, s, (size_t)(p - start));
 			continue;
 		}
 		unsigned n = blank(p, end), m = n ? 0 : line_end(p, end);
@@ -108,8 +133,9 @@ static const uint8_t *take_blanks(const uint8_t *p, const uint8_t *end, blanks *
 }
 
 /* Everything from p on, written to out, which begins after what stayed. */
-static void squeeze(ds_grow *out, const uint8_t *p, const uint8_t *end)
+static void squeeze(const quick *q, ds_grow *out, ds_str s, size_t first)
 {
+	const uint8_t *start = (const uint8_t *)s.at, *end = start + s.n, *p = start + first;
 	unsigned lines = out->n ? 0 : 2;
 	while (p < end) {
 		blanks b;
@@ -127,8 +153,9 @@ static void squeeze(ds_grow *out, const uint8_t *p, const uint8_t *end)
 		if (b.n && out->n)
 			ds_grow_add(out, b.mixed ? " " : (const char *)b.at, b.mixed ? 1 : b.n);
 		const uint8_t *from = p++;
-		while (p < end && (!look[*p] || !(blank(p, end) || line_end(p, end))))
-			p++;
+		while (p < end && (!look[*p] || !(blank(p, end) || line_end(p, end)))) {
+			p = start + skip(q, s, (size_t)(p + 1 - start));
+		}
 		ds_grow_add(out, (const char *)from, (size_t)(p - from));
 		lines = 0;
 	}
@@ -163,7 +190,8 @@ static ds_rc record(void *thread, rule_record *r, ds_err *e)
 		r->text = trim_lines(s, r->mem);
 		return DS_OK;
 	}
-	size_t first = first_change(s);
+	const quick *q = thread;
+	size_t first = first_change(q, s);
 	if (first == s.n)
 		return DS_OK;
 	/* Back to where a character stands that stays for sure. */
@@ -174,7 +202,7 @@ static ds_rc record(void *thread, rule_record *r, ds_err *e)
 	ds_grow out = { .mem = r->mem };
 	ds_grow_room(&out, s.n);
 	ds_grow_add(&out, s.at, first);
-	squeeze(&out, (const uint8_t *)s.at + first, (const uint8_t *)s.at + s.n);
+	squeeze(q, &out, s, first);
 	r->text = out.n == s.n && ds_str_eq(ds_grow_view(&out), s) ? s : ds_grow_view(&out);
 	return DS_OK;
 }
@@ -182,5 +210,7 @@ static ds_rc record(void *thread, rule_record *r, ds_err *e)
 const ds_rule ds_rule_space = {
 	.name = "space",
 	.help = "runs of blanks to one, line ends and both ends trimmed",
+	.open = open_quick,
+	.close = ds_mem_free,
 	.record = record,
 };
