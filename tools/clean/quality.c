@@ -4,15 +4,15 @@
 #include "quality.h"
 
 const char *const quality_names[Q_N] = {
-#define X(name, least, limit) #name,
-	QUALITY_REPETITION(X) QUALITY_GOPHER(X) QUALITY_C4(X) QUALITY_FINEWEB(X)
-#undef X
+#define QUALITY(name, least, limit) #name,
+#include "quality.def"
+#undef QUALITY
 };
 
 static const double limits[Q_N] = {
-#define X(name, least, limit) limit,
-	QUALITY_REPETITION(X) QUALITY_GOPHER(X) QUALITY_C4(X) QUALITY_FINEWEB(X)
-#undef X
+#define QUALITY(name, least, limit) limit,
+#include "quality.def"
+#undef QUALITY
 };
 
 static const struct {

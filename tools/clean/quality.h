@@ -10,37 +10,11 @@
 #include "rule.h"
 #include "text/terms.h"
 
-/* Name, whether the limit is the least that is fine, the limit. In groups, in the order they are looked at. */
-#define QUALITY_REPETITION(X) \
-	X(dup_paras, false, 0.3) \
-	X(dup_para_chars, false, 0.2) \
-	X(dup_lines, false, 0.3) \
-	X(dup_line_chars, false, 0.2) X(top_2gram, false, 0.2) X(top_3gram, false, 0.18) \
-		X(top_4gram, false, 0.16) X(dup_5gram, false, 0.15) X(dup_6gram, false, 0.14) \
-			X(dup_7gram, false, 0.13) X(dup_8gram, false, 0.12) \
-				X(dup_9gram, false, 0.11) X(dup_10gram, false, 0.1)
-#define QUALITY_GOPHER(X) \
-	X(words_min, true, 50) \
-	X(words_max, false, 100000) \
-	X(word_length_min, true, 3) \
-	X(word_length_max, false, 10) X(hashes, false, 0.1) X(ellipses, false, 0.1) \
-		X(bullet_lines, false, 0.9) X(ellipsis_lines, false, 0.3) \
-			X(alpha_words, true, 0.8) X(stop_words, true, 2)
-#define QUALITY_C4(X) \
-	X(word_chars, false, 1000) \
-	X(citations, false, 0) \
-	X(terminal, false, 0) \
-	X(line_words, true, 3) X(lorem_ipsum, false, 0) X(javascript, false, 0) X(brace, false, 0) \
-		X(policy, false, 0) X(sentences, true, 5)
-#define QUALITY_FINEWEB(X) \
-	X(line_punct, true, 0.12) \
-	X(short_lines, false, 0.67) X(dup_chars, false, 0.01) X(newlines, false, 0.3)
-
 typedef enum {
-#define X(name, least, limit) Q_##name,
-	QUALITY_REPETITION(X) QUALITY_GOPHER(X) QUALITY_C4(X) QUALITY_FINEWEB(X)
-#undef X
-		Q_N
+#define QUALITY(name, least, limit) Q_##name,
+#include "quality.def"
+#undef QUALITY
+	Q_N
 } quality_id;
 
 extern const char *const quality_names[Q_N];

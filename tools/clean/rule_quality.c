@@ -43,9 +43,9 @@ bool quality_fails(quality_run *x, quality_id id, double value)
 		rule_tag_add(x->r, (rule_tag){ quality_names[id], RULE_TAG_NUMBER, NULL, value });
 	bool han = x->han && q->chinese;
 	static const bool least[Q_N] = {
-#define X(name, least, limit) least,
-		QUALITY_REPETITION(X) QUALITY_GOPHER(X) QUALITY_C4(X) QUALITY_FINEWEB(X)
-#undef X
+#define QUALITY(name, least, limit) least,
+#include "quality.def"
+#undef QUALITY
 	};
 	double limit = q->limit[han][id];
 	bool bad = least[id] ? value < limit : value > limit;
