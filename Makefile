@@ -100,7 +100,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(lib)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $(filter %.o,$^) $(lib) $(LIBS) -o $@
 # Parsers that a program has for itself.
-$(foreach t,labelmap rules,$(BUILD)/test/fuzz_$(t) $(BUILD)/fuzz/fuzz_$(t)): $(filter-out %/main.o,$(obj_clean))
+$(foreach t,labelmap rules textrules,$(BUILD)/test/fuzz_$(t) $(BUILD)/fuzz/fuzz_$(t)): $(filter-out %/main.o,$(obj_clean))
 .SECONDARY:
 
 # Manuals and completions from the tables of options.
