@@ -19,7 +19,6 @@ typedef struct {
 
 struct ds_lsh {
 	unsigned bands, most;
-	uint64_t n_slots;
 	segment at[]; /* DS_LSH_SEGMENTS a band */
 };
 
@@ -41,8 +40,10 @@ void ds_lsh_free(ds_lsh *t)
 
 uint64_t ds_lsh_bytes(const ds_lsh *t)
 {
-	return t->n_slots * sizeof(uint64_t) +
-	       (uint64_t)t->bands * DS_LSH_SEGMENTS * sizeof(segment);
+	uint64_t n = (uint64_t)t->bands * DS_LSH_SEGMENTS, bytes = n * sizeof(segment);
+	for (uint64_t i = 0; i < n; i++)
+		bytes += t->at[i].n_slots * sizeof(uint64_t);
+	return bytes;
 }
 
 static inline const segment *segment_of(const ds_lsh *t, unsigned band, uint64_t key)
@@ -103,12 +104,11 @@ static size_t first_of(const segment *s)
 	return first;
 }
 
-static void grow(ds_lsh *t, segment *s)
+static void grow(segment *s)
 {
 	segment was = *s;
 	s->n_slots = was.n_slots ? was.n_slots + was.n_slots / 3 : FIRST_SLOTS;
 	s->slot = DS_NEW(uint64_t, s->n_slots);
-	t->n_slots += s->n_slots - was.n_slots;
 	for (size_t k = 0, i = first_of(&was); k < was.n_slots;
 		k++, i = i + 1 == was.n_slots ? 0 : i + 1)
 		if (was.slot[i])
@@ -127,7 +127,7 @@ size_t ds_lsh_add(
 		return n;
 	uint64_t member = (uint64_t)tag << 32 | (record + 1);
 	if ((uint64_t)(s->n + 1) * 4 > (uint64_t)s->n_slots * 3) {
-		grow(t, s);
+		grow(s);
 		put(s, member);
 	} else {
 		s->slot[at] = member;

@@ -3,7 +3,7 @@
  *
  * A table has one or more bands. A band maps 40-bit keys to the first `most` records that came with
  * that key, in the order of coming; later ones see them but are not kept. A member takes 8 bytes in a
- * table that is 56 to 75 % full: 11 to 14 bytes. One thread at a time.
+ * table that is 56 to 75 % full: 11 to 14 bytes. One thread at a time, or one for each band.
  */
 #ifndef DS_TEXT_LSH_H
 #define DS_TEXT_LSH_H

@@ -20,8 +20,29 @@ ds_seen *ds_seen_new(const ds_seen_plan *p)
 		s->batch = DS_SEEN_BATCH_BANDS / p->bands.bands;
 		s->list = DS_NEW(ds_seen_list, p->bands.bands);
 	}
-	s->chain = DS_NEW(uint32_t, s->batch);
+	ds_seen_jobs(s, 1);
 	return s;
+}
+
+static void free_lanes(ds_seen *s)
+{
+	for (unsigned i = 0; i < s->n_lanes; i++) {
+		ds_buf_free(&s->lane[i].hits);
+		ds_mem_free(s->lane[i].chain);
+	}
+	ds_mem_free(s->lane);
+	ds_pool_free(s->pool);
+}
+
+void ds_seen_jobs(ds_seen *s, unsigned threads)
+{
+	free_lanes(s);
+	unsigned most = s->plan.near ? s->plan.bands.bands : 1;
+	s->n_lanes = threads < most ? threads : most;
+	s->pool = s->n_lanes > 1 ? ds_pool_new(s->n_lanes) : NULL;
+	s->lane = DS_NEW(ds_seen_lane, s->n_lanes);
+	for (unsigned i = 0; i < s->n_lanes; i++)
+		s->lane[i].chain = DS_NEW(uint32_t, s->batch);
 }
 
 void ds_seen_free(ds_seen *s)
@@ -41,8 +62,7 @@ void ds_seen_free(ds_seen *s)
 	ds_arena_free(s->texts);
 	ds_lsh_free(s->same);
 	ds_lsh_free(s->near);
-	ds_buf_free(&s->hits);
-	ds_mem_free(s->chain);
+	free_lanes(s);
 	ds_mem_free(s->list);
 	ds_mem_free(s);
 }

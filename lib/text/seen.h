@@ -25,20 +25,20 @@ enum { DS_BUCKET_MOST = 64, DS_SKETCH_MOST = 512 };
 
 typedef struct { /* what must be the same for texts to be comparable, and what is done with them */
 	bool exact, near; /* which keys items have */
-	bool simhash;     /* near is by fingerprint: a sketch is its two halves, the lower first */
-	bool verify;      /* sketches hold whole sets */
-	bool join;        /* build clusters */
-	unsigned scope;   /* what a text is a piece of, to the caller */
+	bool simhash; /* near is by fingerprint: a sketch is its bits, 32 at a time from the lowest */
+	bool verify;    /* sketches hold whole sets */
+	bool join;      /* build clusters */
+	unsigned scope; /* what a text is a piece of, to the caller */
 	ds_unit unit;
 	unsigned ngram, n_perm;
 	ds_bands bands;
-	double threshold;  /* of Jaccard */
-	unsigned distance; /* of fingerprints, at most */
+	double threshold;        /* of Jaccard */
+	unsigned bits, distance; /* of fingerprints: 64 or 128, and how many may differ */
 	uint64_t seed;
 } ds_seen_plan;
 
 /* A plan without join as numbers, for files, and what an option of each is called. */
-enum { DS_SEEN_WORDS = 13 };
+enum { DS_SEEN_WORDS = 14 };
 extern const char *const ds_seen_word_names[DS_SEEN_WORDS];
 void ds_seen_plan_words(const ds_seen_plan *p, uint64_t w[DS_SEEN_WORDS]);
 ds_seen_plan ds_seen_plan_of(const uint64_t w[DS_SEEN_WORDS]);
@@ -59,6 +59,8 @@ typedef struct {
 typedef struct ds_seen ds_seen;
 ds_seen *ds_seen_new(const ds_seen_plan *p);
 void ds_seen_free(ds_seen *s);
+void ds_seen_jobs(
+	ds_seen *s, unsigned threads); /* that look up bands in ds_seen_add; 1 unless said */
 /* DS_BAD: too many texts. */
 DS_MUST ds_rc ds_seen_add(ds_seen *s, ds_seen_item *items, size_t n, ds_err *e);
 void ds_seen_take(ds_seen *s, void *sketches); /* memory of ds_mem_get that items point into */

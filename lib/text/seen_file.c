@@ -2,8 +2,8 @@
  * seen_file.c - the memory of texts as a file
  *
  * All numbers are little-endian u64 unless said.
- *	magic "dsdedup index\n\0\0", version 1
- *	plan: exact near verify unit ngram perm bands rows seed scope simhash distance, threshold as the bits of an f64
+ *	magic "dsdedup index\n\0\0", version 2
+ *	plan: exact near verify unit ngram perm bands rows seed scope simhash distance bits, threshold as the bits of an f64
  *	texts n, buckets that are full
  *	n times: key lo, hi (exact); n times u32: length of the sketch (near); the sketches, u32 each
  *	for each segment of the table of exact keys, then of each band: members m, m members (lsh.h)
@@ -16,7 +16,7 @@
 #include "text/seen_impl.h"
 
 static const char magic[16] = "dsdedup index\n\0";
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 /* A side: the file and the sum of what went through. */
 typedef struct {
@@ -170,7 +170,7 @@ static void get_texts(side *f, ds_seen *s, uint64_t n)
 		ds_seen_text *t = ds_seen_get(s, (uint32_t)i);
 		get(f, &t->n_sketch, sizeof t->n_sketch);
 		total += t->n_sketch;
-		if (s->plan.simhash && t->n_sketch != 0 && t->n_sketch != 2)
+		if (s->plan.simhash && t->n_sketch != 0 && t->n_sketch != s->plan.bits / 32)
 			fail_short(f);
 	}
 	uint32_t *sketches = get_many(f, total, sizeof *sketches);

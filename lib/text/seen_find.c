@@ -2,7 +2,7 @@
  * seen_find.c - which earlier text an item repeats
  *
  * Items are taken in batches, and a batch goes through one band after the other, so that one table
- * at a time is in use. What an item met is kept as a chain in `hits`: next, n, n records. Then items
+ * at a time is in use, or several lanes of bands on as many threads. What an item met is kept as a chain in `hits`: next, n, n records. Then items
  * decide in order. Bound by a cache miss a band and text (a third of a run over a million texts of 100
  * shingles); those of the texts to come are started early.
  */
@@ -26,9 +26,12 @@ static uint32_t find_same(ds_seen *s, const ds_seen_item *it, uint32_t number)
 	return DS_NO_TEXT;
 }
 
-static uint64_t fingerprint(const uint32_t *halves)
+static bool few_differ(const ds_seen_plan *p, const uint32_t *a, const uint32_t *b)
 {
-	return (uint64_t)halves[1] << 32 | halves[0];
+	unsigned n = 0;
+	for (unsigned i = 0; i < p->bits / 32; i++)
+		n += ds_simhash_distance(a[i], b[i]);
+	return n <= p->distance;
 }
 
 bool ds_seen_alike(
@@ -37,7 +40,7 @@ bool ds_seen_alike(
 	if (!n_a || !n_b)
 		return false;
 	if (p->simhash)
-		return ds_simhash_distance(fingerprint(a), fingerprint(b)) <= p->distance;
+		return few_differ(p, a, b);
 	uint32_t less = n_a < n_b ? n_a : n_b, more = n_a < n_b ? n_b : n_a;
 	size_t k = p->verify ? 0 : DS_SKETCH_MOST;
 	/* Whole sets of too different sizes cannot be alike. */
@@ -64,15 +67,17 @@ static uint32_t next_found(ds_seen *s, unsigned n_lists)
 }
 
 /* The earliest of those it met that is confirmed, or DS_NO_TEXT. */
-static uint32_t find_near(ds_seen *s, uint32_t chain, uint32_t number)
+static uint32_t find_near(ds_seen *s, size_t item, uint32_t number)
 {
 	const ds_seen_text *me = ds_seen_get(s, number);
-	const uint32_t *hits = (const uint32_t *)(const void *)s->hits.at;
 	bool join = s->plan.join;
 	uint32_t other, dup = DS_NO_TEXT;
 	unsigned n = 0;
-	for (; chain; chain = hits[chain - 1])
-		s->list[n++] = (ds_seen_list){ hits + chain + 1, hits + chain + 1 + hits[chain] };
+	for (unsigned i = 0; i < s->n_lanes; i++) {
+		const uint32_t *hits = (const uint32_t *)(const void *)s->lane[i].hits.at;
+		for (uint32_t at = s->lane[i].chain[item]; at; at = hits[at - 1])
+			s->list[n++] = (ds_seen_list){ hits + at + 1, hits + at + 1 + hits[at] };
+	}
 	while ((other = next_found(s, n)) != DS_NO_TEXT) {
 		if (join && ds_seen_first(s, other) == ds_seen_first(s, number))
 			continue;
@@ -88,8 +93,10 @@ static uint32_t find_near(ds_seen *s, uint32_t chain, uint32_t number)
 }
 
 /* Puts a batch into the buckets of one band and notes who was there. */
-static void meet(ds_seen *s, unsigned band, const ds_seen_item *items, size_t n, uint32_t number)
+static void meet(ds_seen *s, ds_seen_lane *lane, unsigned band)
 {
+	const ds_seen_item *items = s->now;
+	size_t n = s->n_now;
 	uint32_t out[2 + DS_BUCKET_MOST];
 	for (size_t i = 0; i < n; i++) {
 		if (i + AHEAD < n && items[i + AHEAD].n_sketch)
@@ -97,26 +104,60 @@ static void meet(ds_seen *s, unsigned band, const ds_seen_item *items, size_t n,
 		if (!items[i].n_sketch)
 			continue;
 		bool filled;
-		size_t found = ds_lsh_add(s->near, band, items[i].bands[band], number + (uint32_t)i,
-			out + 2, &filled);
-		s->n_full += filled;
+		size_t found = ds_lsh_add(s->near, band, items[i].bands[band],
+			s->number_now + (uint32_t)i, out + 2, &filled);
+		lane->n_full += filled;
 		if (!found)
 			continue;
-		out[0] = s->chain[i];
+		out[0] = lane->chain[i];
 		out[1] = (uint32_t)found;
-		s->chain[i] = (uint32_t)(s->hits.n / sizeof *out) + 1;
-		ds_buf_add(&s->hits, out, (2 + found) * sizeof *out);
+		lane->chain[i] = (uint32_t)(lane->hits.n / sizeof *out) + 1;
+		ds_buf_add(&lane->hits, out, (2 + found) * sizeof *out);
 	}
 }
 
-static void decide(ds_seen *s, ds_seen_item *it, uint32_t chain, uint32_t number)
+/* The bands of one lane; they share nothing with those of another. */
+static void meet_lane(void *context, size_t task, unsigned worker)
+{
+	ds_seen *s = context;
+	ds_seen_lane *lane = &s->lane[task];
+	(void)worker;
+	ds_buf_clear(&lane->hits);
+	lane->n_full = 0;
+	memset(lane->chain, 0, s->n_now * sizeof *lane->chain);
+	for (unsigned b = (unsigned)task; s->near && b < s->plan.bands.bands; b += s->n_lanes)
+		meet(s, lane, b);
+}
+
+static void meet_all(ds_seen *s, const ds_seen_item *items, size_t n, uint32_t number)
+{
+	s->now = items;
+	s->n_now = n;
+	s->number_now = number;
+	if (s->pool)
+		ds_pool_run(s->pool, s->n_lanes, meet_lane, s);
+	else
+		meet_lane(s, 0, 0);
+	for (unsigned i = 0; i < s->n_lanes; i++)
+		s->n_full += s->lane[i].n_full;
+}
+
+static bool met_any(const ds_seen *s, size_t item)
+{
+	for (unsigned i = 0; i < s->n_lanes; i++)
+		if (s->lane[i].chain[item])
+			return true;
+	return false;
+}
+
+static void decide(ds_seen *s, ds_seen_item *it, size_t item, uint32_t number)
 {
 	uint32_t same = s->same ? find_same(s, it, number) : DS_NO_TEXT, near = DS_NO_TEXT;
 	it->same = same != DS_NO_TEXT;
 	if (it->same && s->plan.join)
 		ds_seen_join(s, same, number);
-	if (chain && (!it->same || s->plan.join))
-		near = find_near(s, chain, number);
+	if ((!it->same || s->plan.join) && met_any(s, item))
+		near = find_near(s, item, number);
 	it->dup_of = it->same ? same : near;
 }
 
@@ -132,14 +173,11 @@ static ds_rc add_batch(ds_seen *s, ds_seen_item *items, size_t n, ds_err *e)
 		t->n_sketch = items[i].n_sketch;
 		s->sketch_bytes += t->n_sketch * sizeof *t->sketch;
 	}
-	ds_buf_clear(&s->hits);
-	memset(s->chain, 0, n * sizeof *s->chain);
-	for (unsigned b = 0; s->near && b < s->plan.bands.bands; b++)
-		meet(s, b, items, n, number);
+	meet_all(s, items, n, number);
 	for (size_t i = 0; i < n; i++) {
 		if (s->same && i + AHEAD < n)
 			ds_lsh_prefetch(s->same, 0, ds_seen_bucket(items[i + AHEAD].key));
-		decide(s, &items[i], s->chain[i], number + (uint32_t)i);
+		decide(s, &items[i], i, number + (uint32_t)i);
 	}
 	return DS_OK;
 }

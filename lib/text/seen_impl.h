@@ -5,6 +5,7 @@
 #define DS_TEXT_SEEN_IMPL_H
 
 #include "base/arena.h"
+#include "base/thread.h"
 #include "text/lsh.h"
 #include "text/seen.h"
 
@@ -26,6 +27,12 @@ typedef struct {
 	const uint32_t *at, *end;
 } ds_seen_list;
 
+typedef struct {         /* some of the bands, and whom a batch met there */
+	uint32_t *chain; /* per item of a batch: 1 + where its last entry in hits is, or 0 */
+	ds_buf hits;     /* uint32_t */
+	uint64_t n_full;
+} ds_seen_lane;
+
 struct ds_seen {
 	ds_seen_plan plan;
 	ds_seen_text *chunk[DS_SEEN_CHUNKS]; /* chunks never move */
@@ -33,10 +40,14 @@ struct ds_seen {
 	uint64_t n, n_full, sketch_bytes, name_bytes;
 	ds_lsh *same, *near; /* by exact key and by bands; NULL where not asked for */
 	size_t batch;        /* items at a time: few enough that hits stay below 16 MiB */
-	uint32_t *chain;     /* per item of a batch: 1 + where its last entry in hits is, or 0 */
-	ds_buf hits;         /* uint32_t */
-	ds_seen_list *list;  /* a band each */
-	ds_buf taken;        /* void * */
+	ds_seen_lane *lane;  /* one a thread */
+	unsigned n_lanes;
+	ds_pool *pool;
+	const ds_seen_item *now; /* the batch that goes through the lanes */
+	size_t n_now;
+	uint32_t number_now;
+	ds_seen_list *list; /* a band each */
+	ds_buf taken;       /* void * */
 	ds_arena *texts;
 };
 

@@ -7,13 +7,13 @@
 
 const char *const ds_seen_word_names[DS_SEEN_WORDS] = { "--method exact", "--method minhash",
 	"--verify", "--unit", "--ngram", "--perm", "--bands", "rows", "--seed", "--scope",
-	"--method simhash", "--distance", "--threshold" };
+	"--method simhash", "--distance", "--bits", "--threshold" };
 
 void ds_seen_plan_words(const ds_seen_plan *p, uint64_t w[DS_SEEN_WORDS])
 {
 	const uint64_t words[DS_SEEN_WORDS] = { p->exact, p->near, p->verify, p->unit, p->ngram,
 		p->n_perm, p->bands.bands, p->bands.rows, p->seed, p->scope, p->simhash,
-		p->distance };
+		p->distance, p->bits };
 	memcpy(w, words, sizeof words);
 	memcpy(&w[DS_SEEN_WORDS - 1], &p->threshold, sizeof p->threshold);
 }
@@ -30,7 +30,8 @@ ds_seen_plan ds_seen_plan_of(const uint64_t w[DS_SEEN_WORDS])
 		.seed = w[8],
 		.scope = (unsigned)w[9],
 		.simhash = w[10],
-		.distance = (unsigned)w[11] };
+		.distance = (unsigned)w[11],
+		.bits = (unsigned)w[12] };
 	memcpy(&p.threshold, &w[DS_SEEN_WORDS - 1], sizeof p.threshold);
 	return p;
 }

@@ -48,17 +48,33 @@ unsigned ds_simhash_tables(unsigned distance)
 	return (distance + 2) * (distance + 1) / 2;
 }
 
-void ds_simhash_keys(uint64_t fingerprint, unsigned distance, uint64_t *keys)
+/* The bits from..to - 1 of a fingerprint that are in its word w. */
+static uint64_t bits_of(unsigned from, unsigned to, unsigned w)
 {
-	unsigned parts = distance + 2, n = 0;
+	unsigned low = 64 * w, high = low + 64;
+	from = from > low ? from : low;
+	to = to < high ? to : high;
+	if (from >= to)
+		return 0;
+	return (UINT64_MAX >> (64 - (to - from))) << (from - low);
+}
+
+void ds_simhash_keys(const uint64_t *fingerprint, unsigned words, unsigned distance, uint64_t *keys)
+{
+	unsigned parts = distance + 2, bits = 64 * words, n = 0;
+	uint64_t part[DS_SIMHASH_FAR + 2][DS_SIMHASH_WORDS] = { 0 };
+	for (unsigned i = 0; i < parts; i++) {
+		unsigned from = (i * bits + parts - 1) / parts,
+			 to = ((i + 1) * bits + parts - 1) / parts;
+		for (unsigned w = 0; w < words; w++)
+			part[i][w] = fingerprint[w] & bits_of(from, to, w);
+	}
 	for (unsigned i = 0; i < parts; i++) {
 		for (unsigned k = i + 1; k < parts; k++) {
-			uint64_t mask = 0;
-			for (unsigned bit = 0; bit < 64; bit++)
-				if (bit * parts / 64 == i || bit * parts / 64 == k)
-					mask |= UINT64_C(1) << bit;
-			uint64_t part = fingerprint & mask;
-			keys[n] = ds_hash64_seed(&part, sizeof part, n) >> 24;
+			uint64_t two[DS_SIMHASH_WORDS];
+			for (unsigned w = 0; w < words; w++)
+				two[w] = part[i][w] | part[k][w];
+			keys[n] = ds_hash64_seed(two, words * sizeof *two, n) >> 24;
 			n++;
 		}
 	}

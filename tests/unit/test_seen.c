@@ -83,7 +83,9 @@ static void decisions_follow_the_rule(void **state)
 	make(&c, 11);
 	DS_AUTO(ds_seen) s = ds_seen_new(&plan);
 	ds_err e;
+	ds_seen_jobs(s, 3);
 	assert_int_equal(ds_seen_add(s, c.items, 400, &e), DS_OK);
+	ds_seen_jobs(s, 1);
 	assert_int_equal(ds_seen_add(s, c.items + 400, TEXTS - 400, &e), DS_OK);
 	static uint32_t first[TEXTS];
 	unsigned n_same = 0, n_near = 0;

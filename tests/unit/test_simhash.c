@@ -38,12 +38,15 @@ static void near_fingerprints_share_a_key(void **state)
 		assert_true(tables <= DS_SIMHASH_KEYS);
 		for (unsigned round = 0; round < 500; round++) {
 			ds_rng r = ds_rng_of(d, round);
-			uint64_t x = ds_rng_u64(r, 0), y = x;
-			for (unsigned i = 0; i < d; i++)
-				y ^= UINT64_C(1) << ds_rng_below(r, 1 + i, 64);
-			assert_true(ds_simhash_distance(x, y) <= d);
-			ds_simhash_keys(x, d, a);
-			ds_simhash_keys(y, d, b);
+			unsigned words = 1 + round % 2;
+			uint64_t x[2] = { ds_rng_u64(r, 0), ds_rng_u64(r, 1) },
+				 y[2] = { x[0], x[1] };
+			for (unsigned i = 0; i < d; i++) {
+				uint64_t bit = ds_rng_below(r, 2 + i, 64 * words);
+				y[bit / 64] ^= UINT64_C(1) << bit % 64;
+			}
+			ds_simhash_keys(x, words, d, a);
+			ds_simhash_keys(y, words, d, b);
 			unsigned shared = 0;
 			for (unsigned t = 0; t < tables; t++)
 				shared += a[t] == b[t];
@@ -53,5 +56,25 @@ static void near_fingerprints_share_a_key(void **state)
 	}
 }
 
+static void every_bit_is_in_some_key(void **state)
+{
+	uint64_t a[DS_SIMHASH_KEYS], b[DS_SIMHASH_KEYS], x[2] = { 1, 2 };
+	for (unsigned d = 0; d <= DS_SIMHASH_FAR; d++) {
+		for (unsigned words = 1; words <= 2; words++) {
+			ds_simhash_keys(x, words, d, a);
+			for (unsigned bit = 0; bit < 64 * words; bit++) {
+				uint64_t y[2] = { x[0], x[1] };
+				y[bit / 64] ^= UINT64_C(1) << bit % 64;
+				ds_simhash_keys(y, words, d, b);
+				/* A part is in d + 1 of the tables. */
+				unsigned other = 0;
+				for (unsigned t = 0; t < ds_simhash_tables(d); t++)
+					other += a[t] != b[t];
+				assert_int_equal(other, d + 1);
+			}
+		}
+	}
+}
+
 TESTS(cmocka_unit_test(a_bit_is_that_of_the_majority),
-	cmocka_unit_test(near_fingerprints_share_a_key))
+	cmocka_unit_test(near_fingerprints_share_a_key), cmocka_unit_test(every_bit_is_in_some_key))

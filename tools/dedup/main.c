@@ -95,6 +95,8 @@ static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 	d->perm = ds_minhash_new(d->plan.seen.n_perm, d->plan.seen.seed);
 	d->applier =
 		(applier){ .plan = &d->plan, .seen = ds_seen_new(&d->plan.seen), .limit = limit };
+	/* Lookups take less than half of the time; more lanes than these would wait for memory. */
+	ds_seen_jobs(d->applier.seen, c->jobs < 4 ? 1 : c->jobs < 16 ? (unsigned)c->jobs / 2 : 8);
 	const ds_stage stage = {
 		.name = "dedup",
 		.state = d,
@@ -165,6 +167,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		DS_ARG(0, "bands", &opt.bands, "N", "bands, by the threshold unless said"), \
 		DS_ARG(0, "distance", &opt.distance, "N", \
 			"bits that may differ with simhash, 3 unless said"), \
+		DS_ARG(0, "bits", &opt.bits, "64|128", "of a simhash, 64 unless said"), \
 		DS_ARG(0, "verify", &opt.verify, NULL, \
 			"confirm by all shingles, not by 512 of them")
 

@@ -12,7 +12,7 @@
 #define SCOPES "text|line|para"
 
 typedef struct {
-	const char *preset, *method, *unit, *keep, *scope, *clusters, *against, *index;
+	const char *preset, *method, *unit, *keep, *scope, *clusters, *against, *index, *bits;
 	double threshold;
 	int ngram, perm, bands, distance;
 	const char *rehydrate;

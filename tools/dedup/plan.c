@@ -21,6 +21,7 @@ options opt = { .method = "exact,minhash",
 	.perm = UNSAID,
 	.bands = UNSAID,
 	.distance = 3,
+	.bits = "64",
 	.memory = { (uint64_t)1 << 30 } };
 
 /*
@@ -147,6 +148,7 @@ ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 	p->seen.n_perm = (unsigned)opt.perm;
 	p->seen.threshold = opt.threshold;
 	p->seen.distance = (unsigned)opt.distance;
+	p->seen.bits = strcmp(opt.bits, "128") == 0 ? 128 : 64;
 	p->seen.seed = c->seed;
 	p->seen.verify = opt.verify;
 	p->seen.join = opt.clusters || strcmp(opt.keep, "first") != 0 || wants_report(c);

@@ -87,18 +87,27 @@ static void sign_minhash(signer *s, ds_seen_item *it, uint64_t *keys)
 
 static void sign_simhash(signer *s, ds_seen_item *it, uint64_t *keys)
 {
-	uint64_t x[DS_NGRAM_ROOM];
+	uint64_t x[DS_NGRAM_ROOM], fingerprint[DS_SIMHASH_WORDS];
+	unsigned words = s->plan->seen.bits / 64;
 	size_t n;
-	ds_simhash all = { 0 };
-	while ((n = ds_ngram_next64(s->shingles, x)))
-		ds_simhash_add(&all, x, n);
-	if (!all.n)
+	ds_simhash all[DS_SIMHASH_WORDS] = { 0 };
+	while ((n = ds_ngram_next64(s->shingles, x))) {
+		ds_simhash_add(&all[0], x, n);
+		for (size_t i = 0; words > 1 && i < n; i++)
+			x[i] = ds_simhash_other(x[i]);
+		if (words > 1)
+			ds_simhash_add(&all[1], x, n);
+	}
+	if (!all[0].n)
 		return;
-	uint64_t fingerprint = ds_simhash_finish(&all);
-	ds_simhash_keys(fingerprint, s->plan->seen.distance, keys);
-	const uint32_t halves[2] = { (uint32_t)fingerprint, (uint32_t)(fingerprint >> 32) };
-	it->n_sketch = 2;
-	ds_buf_add(&s->sketches, halves, sizeof halves);
+	for (unsigned w = 0; w < words; w++) {
+		fingerprint[w] = ds_simhash_finish(&all[w]);
+		const uint32_t halves[2] = { (uint32_t)fingerprint[w],
+			(uint32_t)(fingerprint[w] >> 32) };
+		ds_buf_add(&s->sketches, halves, sizeof halves);
+	}
+	it->n_sketch = 2 * words;
+	ds_simhash_keys(fingerprint, words, s->plan->seen.distance, keys);
 }
 
 static void sign_near(signer *s, ds_seen_item *it, ds_str text, ds_arena *mem)
