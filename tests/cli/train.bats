@@ -292,6 +292,27 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	[ "$(ls)" = "$(printf 'dry\ngraph\ntext.txt')" ]
 }
 
+@test "--explain memory, and --memory finds the cheapest set that fits and changes no bit" {
+	big=(--model gpt2 --set "n_layer=4,n_embd=256,n_head=4,seq=1024,batch_tokens=8192")
+	dstrain "${big[@]}" --explain memory >memory
+	for what in activation parameter gradient optimizer largest: 'would save' '--precision bf16' \
+		'--gradient-checkpointing true' '--gradient-accumulation-steps 2'; do
+		grep -q -e "$what" memory
+	done
+	all=$(sed -n 's/^total *\([0-9]*\) .*/\1/p' memory)
+	dstrain "${big[@]}" --memory $((all - all / 50)) --explain memory >less
+	[ "$(sed -n 's/^total *\([0-9]*\) .*/\1/p' less)" -le $((all - all / 50)) ]
+	says 4 "of memory, --memory has 1.0 MB: a shorter --seq" dstrain "${big[@]}" --memory 1M --max-steps 1 --out no text.txt
+	full=(--gradient-checkpointing true --precision bf16)
+	all=$(dstrain "${big[@]}" "${full[@]}" --dry-run text.txt | sed -n 's/^total *\([0-9]*\) .*/\1/p')
+	says 4 "it fits with --gradient-accumulation-steps 2" dstrain "${big[@]}" "${full[@]}" \
+		--memory $((all - all / 50)) --max-steps 1 --out no2 text.txt
+	all=$(dstrain "${tiny[@]}" --dry-run text.txt | sed -n 's/^total *\([0-9]*\) .*/\1/p')
+	dstrain "${tiny[@]}" --max-steps 3 --out a text.txt
+	dstrain "${tiny[@]}" --max-steps 3 --memory $((all - 20000)) --out b text.txt
+	cmp a/model.safetensors b/model.safetensors
+}
+
 @test "--plot draws runs" {
 	dstrain "${tiny[@]}" --max-steps 30 --out run text.txt
 	dstrain --plot run >picture

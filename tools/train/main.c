@@ -28,7 +28,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	train_opts *o = &train_options;
 	if (o->plot)
 		return train_plot(c, e);
-	bool shown = o->dry_run || o->dump;
+	bool shown = o->dry_run || o->dump || o->explain;
 	if (!shown && !c->out_path)
 		return ds_fail(
 			e, DS_USAGE, "no --out: the folder for the model and its checkpoints");

@@ -61,10 +61,11 @@ const ds_key train_key_table[] = {
 };
 /* clang-format on */
 
-/* What a run that goes on may change: how long, and what is saved, measured and written down. */
-static const char *const free_keys[] = { "max_steps", "epochs", "eval_data", "eval_every",
-	"eval_batches", "early_stopping_patience", "save_every", "save_total_limit", "save_dtype",
-	"log_every", NULL };
+/* What a run that goes on may change: how long, what is computed again, which changes no bit, and what
+ * is saved, measured and written down. */
+static const char *const free_keys[] = { "gradient_checkpointing", "max_steps", "epochs",
+	"eval_data", "eval_every", "eval_batches", "early_stopping_patience", "save_every",
+	"save_total_limit", "save_dtype", "log_every", NULL };
 
 train_opts train_options = {
 	.keys = { .lr = -1,
@@ -138,6 +139,10 @@ static const ds_arg own_args[] = {
 		"print sizes, memory and steps, train nothing", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "dump", &train_options.dump, "graph|plan|sched", "print it, train nothing",
 		DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "explain", &train_options.explain, "memory",
+		"what takes memory and what would save it, train nothing", DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "memory", &train_options.memory, "SIZE",
+		"compute again in backward what is needed to fit", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "plot", &train_options.plot, NULL, "draw the loss of the runs given as FILE",
 		DS_ARG_UNRECORDED),
 };

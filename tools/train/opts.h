@@ -49,7 +49,8 @@ typedef struct {
 	size_t n_data, cap_data;
 	/* options that are no keys */
 	bool resume, dry_run, plot;
-	const char *dump;
+	const char *dump, *explain;
+	ds_size memory;
 } train_opts;
 
 extern const ds_key train_key_table[];

@@ -108,6 +108,9 @@ DS_MUST ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
 DS_MUST ds_rc train_report_eval(train_run *r, double loss, ds_err *e);
 DS_MUST ds_rc train_report_end(train_run *r, const char *how, ds_err *e);
 void train_report_close(train_run *r);
+/* fit.c */
+DS_MUST ds_rc train_fit(train_run *r, ds_err *e); /* into --memory or the machine's, or says how */
+DS_MUST ds_rc train_explain_ways(train_run *r, ds_buf *b, ds_err *e);
 /* scale.c */
 double train_scale(train_run *r); /* what the loss is multiplied by */
 /* The scale for the next step; false where this one is not finite, and that is no overflow. */

@@ -17,23 +17,6 @@ double train_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Said before the first step rather than found out by the kernel in the middle of one. */
-static ds_rc check_memory(const train_run *r, const ds_graph *g, ds_err *e)
-{
-	ds_plan p;
-	char need[16], have[16];
-	double pages = (double)sysconf(_SC_PHYS_PAGES), page = (double)sysconf(_SC_PAGESIZE);
-	ds_plan_make(&p, g, ds_backend_cpu(), ds_pool_threads(r->pool));
-	uint64_t bytes = p.total_bytes;
-	ds_plan_release(&p);
-	if ((double)bytes <= pages * page)
-		return DS_OK;
-	return ds_fail(e, DS_IO,
-		"needs %s of memory, this machine has %s: a smaller batch_tokens, more "
-		"gradient_accumulation_steps or a shorter seq need less",
-		ds_human_bytes(need, (double)bytes), ds_human_bytes(have, pages * page));
-}
-
 ds_compile train_compile(const train_opts *o)
 {
 	static const char *const optimizers[] = { "adamw", "lamb" };
@@ -69,7 +52,6 @@ ds_rc train_make_engine(train_run *r, train_engine *t, bool train, ds_exec_opts 
 	c.train = train;
 	DS_TRY(train_build(r, t, e));
 	DS_TRY(ds_graph_compile(t->g, &c, e));
-	DS_TRY(check_memory(r, t->g, e));
 	return ds_exec_new(&t->x, t->g, ds_backend_cpu(), r->pool, opts, e);
 }
 
@@ -140,6 +122,7 @@ static ds_rc fill_weights(train_run *r, ds_err *e)
 ds_rc train_open(train_run *r, ds_err *e)
 {
 	r->compile = train_compile(r->o);
+	DS_TRY(train_fit(r, e));
 	r->pool = ds_pool_new((unsigned)r->c->jobs);
 	DS_TRY(train_make_engine(r, &r->train, true, (ds_exec_opts){ 0 }, e));
 	DS_TRY(fill_weights(r, e));

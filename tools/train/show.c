@@ -40,11 +40,17 @@ ds_rc train_show(train_run *r, ds_err *e)
 	train_engine *t = &r->train;
 	ds_buf b = { 0 };
 	ds_plan p;
-	ds_compile c = train_compile(r->o);
+	ds_rc rc = DS_OK;
+	r->compile = train_compile(r->o);
+	if (r->o->memory.bytes)
+		DS_TRY(train_fit(r, e));
 	DS_TRY(train_build(r, t, e));
-	DS_TRY(ds_graph_compile(t->g, &c, e));
+	DS_TRY(ds_graph_compile(t->g, &r->compile, e));
 	ds_plan_make(&p, t->g, ds_backend_cpu(), (unsigned)r->c->jobs);
-	if (!r->o->dump)
+	if (r->o->explain) {
+		ds_plan_explain(&p, t->g, &b);
+		rc = train_explain_ways(r, &b, e);
+	} else if (!r->o->dump)
 		summary(r, &p, &b);
 	else if (strcmp(r->o->dump, "graph") == 0)
 		ds_graph_dump(t->g, &b);
@@ -53,5 +59,7 @@ ds_rc train_show(train_run *r, ds_err *e)
 	else
 		ds_sched_dump(t->g, &b);
 	ds_plan_release(&p);
-	return print(&b, e);
+	if (rc != DS_OK)
+		ds_buf_free(&b);
+	return rc == DS_OK ? print(&b, e) : rc;
 }
