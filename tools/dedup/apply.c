@@ -91,8 +91,12 @@ static ds_rc mark_rows(const applier *a, ds_block *b, const signed_block *s, ds_
 	return ds_colb_put(to, e);
 }
 
-/* The text without the pieces that repeat, each with the line end that follows it. */
-static ds_str cut_row(ds_str text, const signed_block *s, const row_items *r, ds_arena *mem)
+/*
+ * The text without the pieces that repeat, which may overlap; where they are lines, each with the line end
+ * that follows it.
+ */
+static ds_str cut_row(
+	ds_str text, const signed_block *s, const row_items *r, bool lines, ds_arena *mem)
 {
 	char *out = ds_arena_bytes(mem, text.n ? text.n : 1), *w = out;
 	const char *p = text.at, *end = p + text.n;
@@ -100,12 +104,13 @@ static ds_str cut_row(ds_str text, const signed_block *s, const row_items *r, ds
 		if (s->items[i].dup_of == DS_NO_TEXT)
 			continue;
 		const char *start = s->texts[i].at, *after = start + s->texts[i].n;
+		start = start < p ? p : start;
 		memcpy(w, p, (size_t)(start - p));
 		w += start - p;
 		p = after;
-		if (after < end)
+		if (lines && after < end)
 			p++;
-		else if (w > out)
+		else if (lines && w > out)
 			w--;
 	}
 	memcpy(w, p, (size_t)(end - p));
@@ -139,7 +144,7 @@ static ds_rc cut_rows(applier *a, ds_work *w, ds_block *b, const signed_block *s
 		} else if (!repeats) {
 			ds_colb_bytes(to, text);
 		} else {
-			text = cut_row(text, s, r, ds_work_mem(w));
+			text = cut_row(text, s, r, a->plan->scope != SCOPE_SPAN, ds_work_mem(w));
 			ds_colb_bytes(to, text);
 			if (!ds_str_trim(text).n)
 				ds_work_drop(w, row, COUNT_EMPTIED);

@@ -12,7 +12,7 @@
 
 enum { AGAINST_UNITS = 13 };
 
-typedef enum { SCOPE_TEXT, SCOPE_LINE, SCOPE_PARA } scope;
+typedef enum { SCOPE_TEXT, SCOPE_LINE, SCOPE_PARA, SCOPE_SPAN } scope;
 
 typedef struct { /* what the user asked for, checked */
 	ds_seen_plan seen;

@@ -187,7 +187,7 @@ static const ds_arg args[] = {
 	ALIKE,
 	KEEP,
 	MARK,
-	DS_ARG(0, "scope", &opt.scope, SCOPES, "compare and cut lines or paragraphs"),
+	DS_ARG(0, "scope", &opt.scope, SCOPES, "compare and cut lines, paragraphs or three sentences in a row"),
 	AGAINST,
 	DS_ARG_F(0, "index", &opt.index, "FILE",
 		"compare with earlier runs too, and remember this one", DS_ARG_FILE | DS_ARG_NEW),

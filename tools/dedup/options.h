@@ -9,7 +9,7 @@
 /* In the order of ds_unit and scope. */
 #define UNITS "auto|word|char"
 #define PRESETS "datatrove|fineweb|redpajama|olmo"
-#define SCOPES "text|line|para"
+#define SCOPES "text|line|para|span"
 
 typedef struct {
 	const char *preset, *method, *unit, *keep, *scope, *clusters, *against, *index, *bits;

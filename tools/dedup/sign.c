@@ -7,6 +7,9 @@
 #include "dedup.h"
 #include "text/simhash.h"
 #include "text/unicode.h"
+#include "text/words.h"
+
+enum { SPAN = 3 }; /* sentences */
 
 struct signer {
 	const plan *plan;
@@ -14,6 +17,7 @@ struct signer {
 	const against *evil;
 	ds_ngram *shingles, *evil_units;
 	ds_sketch *sketch;
+	ds_cutter *sentences; /* once there is a span to find */
 	uint32_t *sig;
 	ds_buf squeezed;
 	ds_buf sketches; /* uint32_t */
@@ -44,6 +48,7 @@ void signer_free(signer *s)
 	ds_ngram_free(s->shingles);
 	ds_ngram_free(s->evil_units);
 	ds_sketch_free(s->sketch);
+	ds_cutter_free(s->sentences);
 	ds_mem_free(s->sig);
 	ds_mem_free(s->out.sketches);
 	ds_buf_free(&s->squeezed);
@@ -180,6 +185,24 @@ static void add_pieces(signer *s, ds_str text, ds_arena *mem)
 	}
 }
 
+/* Each three sentences in a row, blank ones not counted; a text of fewer has none. */
+static ds_rc add_spans(signer *s, ds_str text, ds_arena *mem, ds_err *e)
+{
+	size_t n, k = 0;
+	if (!s->sentences)
+		DS_TRY(ds_cutter_new(&s->sentences, DS_CUT_SENTENCES, e));
+	ds_piece *p = ds_cutter_run(s->sentences, text, mem, &n);
+	for (size_t i = 0; i < n; i++)
+		if (ds_str_trim(p[i].text).n)
+			p[k++] = p[i];
+	for (size_t i = 0; i + SPAN <= k; i++) {
+		ds_str last = p[i + SPAN - 1].text;
+		add_item(s, (ds_str){ p[i].text.at, (size_t)(last.at + last.n - p[i].text.at) },
+			mem);
+	}
+	return DS_OK;
+}
+
 static ds_rc sign_row(
 	signer *s, ds_work *w, ds_block *b, const ds_col *col, uint32_t row, ds_err *e)
 {
@@ -196,6 +219,8 @@ static ds_rc sign_row(
 		r->contaminated = true;
 	else if (has && s->plan->scope == SCOPE_TEXT)
 		add_item(s, text, ds_work_mem(w));
+	else if (has && s->plan->scope == SCOPE_SPAN)
+		DS_TRY(add_spans(s, text, ds_work_mem(w), e));
 	else if (has)
 		add_pieces(s, text, ds_work_mem(w));
 	r->n = o->n_items - r->first;
