@@ -37,11 +37,12 @@ typedef struct { /* what must be the same for texts to be comparable, and what i
 	uint64_t seed;
 } ds_seen_plan;
 
-/* A plan without join as numbers, for files, and what an option of each is called. */
+/* A plan without join as numbers, for files. */
 enum { DS_SEEN_WORDS = 14 };
-extern const char *const ds_seen_word_names[DS_SEEN_WORDS];
 void ds_seen_plan_words(const ds_seen_plan *p, uint64_t w[DS_SEEN_WORDS]);
 ds_seen_plan ds_seen_plan_of(const uint64_t w[DS_SEEN_WORDS]);
+/* The option in which two differ, NULL: in none. */
+const char *ds_seen_plan_differs(const uint64_t a[DS_SEEN_WORDS], const uint64_t b[DS_SEEN_WORDS]);
 /* Two texts that share a bucket are near: by their sketches, of which n may be 0. */
 bool ds_seen_alike(
 	const ds_seen_plan *p, const uint32_t *a, uint32_t n_a, const uint32_t *b, uint32_t n_b);

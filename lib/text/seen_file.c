@@ -148,10 +148,9 @@ static void get_head(side *f, const ds_seen *s)
 			(unsigned long long)version, VERSION);
 	get(f, theirs, sizeof theirs);
 	ds_seen_plan_words(&s->plan, mine);
-	for (unsigned i = 0; i < DS_SEEN_WORDS && f->rc == DS_OK; i++)
-		if (mine[i] != theirs[i])
-			f->rc = ds_fail(f->e, DS_USAGE, "the index was made with another %s",
-				ds_seen_word_names[i]);
+	const char *other = ds_seen_plan_differs(mine, theirs);
+	if (f->rc == DS_OK && other)
+		f->rc = ds_fail(f->e, DS_USAGE, "the index was made with another %s", other);
 }
 
 static void get_texts(side *f, ds_seen *s, uint64_t n)

@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-const char *const ds_seen_word_names[DS_SEEN_WORDS] = { "--method exact", "--method minhash",
-	"--verify", "--unit", "--ngram", "--perm", "--bands", "rows", "--seed", "--scope",
-	"--method simhash", "--distance", "--bits", "--threshold" };
+static const char *const names[DS_SEEN_WORDS] = { "--method exact", "--method minhash", "--verify",
+	"--unit", "--ngram", "--perm", "--bands", "rows", "--seed", "--scope", "--method simhash",
+	"--distance", "--bits", "--threshold" };
 
 void ds_seen_plan_words(const ds_seen_plan *p, uint64_t w[DS_SEEN_WORDS])
 {
@@ -34,4 +34,15 @@ ds_seen_plan ds_seen_plan_of(const uint64_t w[DS_SEEN_WORDS])
 		.bits = (unsigned)w[12] };
 	memcpy(&p.threshold, &w[DS_SEEN_WORDS - 1], sizeof p.threshold);
 	return p;
+}
+
+const char *ds_seen_plan_differs(const uint64_t a[DS_SEEN_WORDS], const uint64_t b[DS_SEEN_WORDS])
+{
+	/* Bands and rows follow from what goes before them. */
+	static const uint8_t order[DS_SEEN_WORDS] = { 0, 1, 10, 2, 3, 4, 5, 12, 11, 13, 6, 7, 8,
+		9 };
+	for (unsigned i = 0; i < DS_SEEN_WORDS; i++)
+		if (a[order[i]] != b[order[i]])
+			return names[order[i]];
+	return NULL;
 }

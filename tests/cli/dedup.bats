@@ -170,7 +170,7 @@ END
 	echo '{"text":"a b c d e f g"}' >in.jsonl
 	dsdedup -q --index i in.jsonl --to jsonl
 	cp i before
-	other --threshold --threshold 0.81 --bands 25
+	other --threshold --threshold 0.5
 	other --bands --bands 20
 	other --ngram --ngram 6
 	other --unit --unit char
@@ -180,10 +180,11 @@ END
 	other --scope --scope line
 	other '--method minhash' --method exact
 	other '--method exact' --method minhash
+	other '--method simhash' --method exact,simhash
 	cmp i before
 	dsdedup -q --index s --method simhash in.jsonl --to jsonl
 	run -2 --separate-stderr dsdedup --index s --method simhash --distance 2 in.jsonl
-	[[ $stderr == *"made with another --"* ]]
+	[[ $stderr == *"made with another --distance" ]]
 }
 
 @test "an index with one byte changed, or cut anywhere, is refused and stays" {

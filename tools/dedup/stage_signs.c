@@ -18,10 +18,10 @@ static ds_rc check_part(const signs *s, const stage_file *f, uint64_t part, ds_e
 	if (f->head.part != part)
 		return ds_fail(e, DS_BAD, "%s: the signatures of input %llu are missing", s->dir,
 			(unsigned long long)part);
-	for (unsigned i = 0; i < DS_SEEN_WORDS; i++)
-		if (f->head.words[i] != first->head.words[i])
-			return ds_fail(e, DS_BAD, "%s: signed with another %s than %s", f->path,
-				ds_seen_word_names[i], first->path);
+	const char *other = ds_seen_plan_differs(f->head.words, first->head.words);
+	if (other)
+		return ds_fail(e, DS_BAD, "%s: signed with another %s than %s", f->path, other,
+			first->path);
 	if (strcmp(f->head.keep, first->head.keep) != 0)
 		return ds_fail(
 			e, DS_BAD, "%s: signed with another --keep than %s", f->path, first->path);
@@ -78,6 +78,9 @@ ds_rc signs_open(signs **out, const char *dir, const char *const *columns, ds_er
 	ds_names_free(names);
 	DS_TRY(rc);
 	s->plan = ds_seen_plan_of(s->files[0].head.words);
+	if (s->plan.bands.bands > STAGE_BANDS_MOST)
+		return ds_fail(
+			e, DS_BAD, "%s: not of this stage of a staged run", s->files[0].path);
 	memcpy(s->keep, s->files[0].head.keep, sizeof s->keep);
 	index_blocks(s);
 	if (s->n >= DS_NO_TEXT)
