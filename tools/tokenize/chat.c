@@ -180,31 +180,33 @@ ds_rc chat_find(chat_columns *f, ds_block *b, ds_err *e)
 {
 	*f = (chat_columns){ 0 };
 	DS_TRY(ds_block_get(b, "messages", &f->messages, e));
-	if (f->messages)
-		return DS_OK;
-	DS_TRY(ds_block_get(b, "prompt", &f->ask, e));
-	if (f->ask)
-		return ds_block_get(b, "completion", &f->answer, e);
-	DS_TRY(ds_block_get(b, "instruction", &f->ask, e));
-	DS_TRY(ds_block_get(b, "input", &f->more, e));
-	return ds_block_get(b, "output", &f->answer, e);
+	DS_TRY(ds_block_get(b, "prompt", &f->pair[0].ask, e));
+	DS_TRY(ds_block_get(b, "completion", &f->pair[0].answer, e));
+	DS_TRY(ds_block_get(b, "instruction", &f->pair[1].ask, e));
+	DS_TRY(ds_block_get(b, "input", &f->pair[1].more, e));
+	return ds_block_get(b, "output", &f->pair[1].answer, e);
+}
+
+static ds_rc text_of(ds_block *b, const ds_col *col, uint32_t row, ds_str *s, bool *has, ds_err *e)
+{
+	*s = (ds_str){ "", 0 };
+	*has = false;
+	return col ? ds_block_text(b, col, row, s, has, e) : DS_OK;
 }
 
 /* A question, its input below it where there is one, and the answer. */
-static ds_rc pair(writer *w, ds_block *b, const chat_columns *f, uint32_t row, bool *has, ds_err *e)
+static ds_rc pair(writer *w, ds_block *b, const chat_columns *f, int which, uint32_t row, bool *has,
+	ds_err *e)
 {
-	ds_str ask, more = { "", 0 }, answer;
-	bool has_ask = false, has_answer = false, has_more = false;
-	if (f->ask)
-		DS_TRY(ds_block_text(b, f->ask, row, &ask, &has_ask, e));
-	if (f->answer)
-		DS_TRY(ds_block_text(b, f->answer, row, &answer, &has_answer, e));
-	if (f->more)
-		DS_TRY(ds_block_text(b, f->more, row, &more, &has_more, e));
+	ds_str ask, more, answer;
+	bool has_ask, has_answer, has_more;
+	DS_TRY(text_of(b, f->pair[which].ask, row, &ask, &has_ask, e));
+	DS_TRY(text_of(b, f->pair[which].answer, row, &answer, &has_answer, e));
+	DS_TRY(text_of(b, f->pair[which].more, row, &more, &has_more, e));
 	*has = has_ask && has_answer;
 	if (!*has)
 		return DS_OK;
-	if (has_more && more.n) {
+	if (more.n) {
 		bool alpaca = strcmp(w->c->t->name, "alpaca") == 0;
 		ask = ds_arena_fmt(w->mem, "%.*s\n\n%s%.*s", DS_FMT(ask),
 			alpaca ? "### Input:\n" : "", DS_FMT(more));
@@ -213,21 +215,28 @@ static ds_rc pair(writer *w, ds_block *b, const chat_columns *f, uint32_t row, b
 	return turn(w, DS_S("assistant"), answer, e);
 }
 
+static ds_rc conversation(
+	writer *w, ds_block *b, const chat_columns *f, uint32_t row, bool *has, ds_err *e)
+{
+	const ds_col *m = f->messages;
+	*has = m && ds_col_has(m, row) && !ds_col_null(m, row);
+	if (*has && m->type != DS_T_JSON)
+		return ds_fail(e, DS_BAD, "messages is not an array");
+	if (*has)
+		return turns(w, ds_col_bytes(m, row), e);
+	for (int i = 0; i < 2 && !*has; i++)
+		DS_TRY(pair(w, b, f, i, row, has, e));
+	return DS_OK;
+}
+
 ds_rc chat_encode(const chat *c, ds_tok_scratch *s, ds_block *b, const chat_columns *f,
 	uint32_t row, ds_arena *mem, chat_tokens *out, bool *has, ds_err *e)
 {
 	writer w = { .c = c, .s = s, .mem = mem, .out = out };
 	*out = (chat_tokens){ 0 };
 	ds_rc rc = say(&w, c->t->begin, DS_S(""), DS_S(""), false, e);
-	if (rc == DS_OK && f->messages) {
-		*has = ds_col_has(f->messages, row) && !ds_col_null(f->messages, row);
-		if (*has && f->messages->type != DS_T_JSON)
-			rc = ds_fail(e, DS_BAD, "messages is not an array");
-		else if (*has)
-			rc = turns(&w, ds_col_bytes(f->messages, row), e);
-	} else if (rc == DS_OK) {
-		rc = pair(&w, b, f, row, has, e);
-	}
+	if (rc == DS_OK)
+		rc = conversation(&w, b, f, row, has, e);
 	if (rc == DS_OK)
 		rc = flush(&w, false, e);
 	ds_buf_free(&w.text);

@@ -22,7 +22,10 @@ typedef struct {
 /* The columns of a block that hold conversations: messages, prompt and completion, or instruction,
  * input and output. */
 typedef struct {
-	const ds_col *messages, *ask, *more, *answer;
+	const ds_col *messages;
+	struct {
+		const ds_col *ask, *more, *answer;
+	} pair[2];
 } chat_columns;
 DS_MUST ds_rc chat_find(chat_columns *f, ds_block *b, ds_err *e);
 /* *has is false where the record has no conversation. out lives in mem. */
