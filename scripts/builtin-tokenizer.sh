@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # Trains the built-in tokenizer and writes lib/text/tok/builtin_data.c, from what openly licensed packages
-# carry: the Debian Administrator's Handbook in English and Chinese (debian-handbook), and the headers
-# of the kernel and the C library (linux-libc-dev, libc6-dev). English counts twice and Chinese four times,
-# since there is less of them.
+# carry: the Debian Administrator's Handbook in English and Chinese (debian-handbook), the reference, the
+# policy and the developers' reference (debian-reference-en, debian-policy, developers-reference), every other
+# entry of the Collaborative International Dictionary of English with its quotations (dict-gcide), and the
+# headers of the kernel and the C library (linux-libc-dev, libc6-dev). The handbook counts twice in English
+# and ten times in Chinese, since there is less of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 book=/usr/share/doc/debian-handbook/html
+for p in debian-handbook debian-reference-en debian-policy developers-reference dict-gcide; do
+	[ -d "/usr/share/doc/$p" ] || { echo "builtin-tokenizer: apt-get install $p" >&2; exit 1; }
+done
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 PATH=$PWD/build/bin:$PATH
@@ -13,13 +18,22 @@ LC_ALL=C
 
 dsclean -q "$book"/en-US/*.html --to text >"$tmp/en.txt"
 dsclean -q "$book"/zh-CN/*.html "$book"/zh-TW/*.html --to text >"$tmp/zh.txt"
+dpkg -L debian-reference-en debian-policy developers-reference | grep '\.html$' |
+	grep -vE '\.(de|fr|ja|it|es|pt|ru|zh|id|pl)[-._a-zA-Z]*html|/(de|fr|ja|it|ru|es)/' | sort | while read -r f; do
+	[ ! -f "$f" ] || dsclean -q "$f" --to text
+done >"$tmp/ref.txt"
+# Entries without their headwords, etymologies and tags, a paragraph a line.
+zcat /usr/share/dictd/gcide.dict.dz | iconv -c -f utf-8 -t utf-8 |
+	sed -e '/\\/d' -e 's/\[[^]]*\]//g' -e 's/[{}]//g' -e 's/--\([A-Z]\)/\1/g' |
+	awk '{ gsub(/^ +| +$/, ""); if ($0 == "") { if (p != "") print p; p = "" } else p = p (p == "" ? "" : " ") $0 }
+		END { print p }' | awk 'length > 60' | awk 'NR % 2' >"$tmp/dictionary.txt"
 # Registers of hardware are most of the kernel's headers, and no language: 8 KiB of each file are enough.
 dpkg -L linux-libc-dev libc6-dev | grep '\.h$' | sort | while read -r f; do
 	[ -f "$f" ] && [ ! -L "$f" ] && head -c 8192 "$f"
 done >"$tmp/code.txt"
-zh=("$tmp/zh.txt" "$tmp/zh.txt" "$tmp/zh.txt" "$tmp/zh.txt")
+zh=("$tmp/zh.txt" "$tmp/zh.txt" "$tmp/zh.txt" "$tmp/zh.txt" "$tmp/zh.txt")
 dstok train -V 32768 --min-frequency 2 --from text --split file \
-	"$tmp/en.txt" "$tmp/en.txt" "${zh[@]}" "$tmp/code.txt" -o "$tmp/t.json"
+	"$tmp/en.txt" "$tmp/en.txt" "$tmp/ref.txt" "$tmp/dictionary.txt" "${zh[@]}" "${zh[@]}" "$tmp/code.txt" -o "$tmp/t.json"
 
 # The small form of lib/text/tok/compact.c, packed with zstd, as C.
 cat >"$tmp/pack.c" <<'C'
