@@ -9,13 +9,14 @@
 #include "record/source.h"
 #include "rejected.h"
 #include "tags.h"
+#include "when.h"
 
 enum { SIDE_BYTES = 1 << 20 };
 
 typedef struct { /* a block's columns, and what becomes of them */
 	ds_work *w;
 	ds_block *b;
-	const ds_col *text, *source, *label;
+	const ds_col *text, *source, *label, *lang;
 	ds_colb *new_text;  /* NULL until a text changes */
 	rule_value *labels; /* NULL where no rule looks at them */
 	bool label_changed;
@@ -50,7 +51,9 @@ void cleaner_prepare(cleaner *c)
 	const rules *r = &c->rules;
 	for (size_t i = 0; i < r->n; i++) {
 		add_counters(c, &r->at[i]);
-		c->wants_label |= r->at[i].rule == &ds_rule_labels;
+		c->wants_label |=
+			r->at[i].rule == &ds_rule_labels || when_names(r->at[i].when, "label");
+		c->wants_lang |= when_names(r->at[i].when, "lang");
 		c->wants_text |= r->at[i].rule != &ds_rule_labels;
 	}
 }
@@ -107,6 +110,8 @@ static ds_rc open_trip(trip *t, const cleaner *c, ds_err *e)
 		DS_TRY(ds_block_get(t->b, c->c->field, &t->text, e));
 		DS_TRY(ds_block_get(t->b, "source", &t->source, e));
 	}
+	if (c->wants_lang)
+		DS_TRY(ds_block_get(t->b, "lang", &t->lang, e));
 	if (c->wants_label) {
 		DS_TRY(ds_block_get(t->b, "label", &t->label, e));
 		t->labels = t->label ? ds_arena_zero(t->b->mem, t->b->n_rows * sizeof(*t->labels))
@@ -149,6 +154,8 @@ static ds_rc run_rules(
 		ds_str before = r->text;
 		bool label_before = r->label_new;
 		if (!has_text && u->rule != &ds_rule_labels)
+			continue;
+		if (u->when && !when_holds(u->when, r))
 			continue;
 		r->mem = k->side[k->turn];
 		r->label_new = false;
@@ -210,8 +217,12 @@ static ds_rc read_record(trip *t, uint32_t row, rule_record *r, bool *has, ds_er
 		DS_TRY(ds_block_text(t->b, t->text, row, &r->text, has, e));
 	/* A source that is no text names no file. */
 	if (*has && t->source && ds_block_text(t->b, t->source, row, &source, &named, e) == DS_OK &&
-		named)
+		named) {
 		r->source = kind_of(source);
+		r->source_name = source;
+	}
+	if (t->lang && ds_block_text(t->b, t->lang, row, &source, &named, e) == DS_OK && named)
+		r->lang = source;
 	if (t->labels)
 		DS_TRY(labels_get(t->b, t->label, row, &r->label, e));
 	return DS_OK;

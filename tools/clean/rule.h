@@ -44,6 +44,7 @@ typedef struct { /* a label, or another value, as it came */
 typedef struct {
 	ds_str text;
 	rule_source source;
+	ds_str source_name, lang; /* the fields as they came; empty: none, or none asks for it */
 	bool decoded;    /* the html rule has been here: markup and references are gone */
 	bool drop;       /* set by a rule: the record goes */
 	unsigned reason; /* set with it by a rule that has reasons: which */

@@ -3,10 +3,9 @@
  */
 #include "rules.h"
 
-#include "base/io.h"
 #include "base/mem.h"
 
-enum { FILE_BYTES_MAX = 16 << 20, NAME_CHARS = 60 };
+enum { NAME_CHARS = 60 };
 
 #define RULE(name) &ds_rule_##name,
 const ds_rule *const ds_rules[] = {
@@ -42,7 +41,8 @@ static void insert(rules *r, size_t at, const ds_rule *rule, const char *value, 
 	memmove(r->at + at + 1, r->at + at, (r->n - at) * sizeof(*r->at));
 	r->at[at] = (rules_use){ .rule = rule,
 		.value = value ? ds_mem_text(value) : NULL,
-		.where = ds_mem_text(where) };
+		.where = ds_mem_text(where),
+		.when = r->when ? ds_mem_text(r->when) : NULL };
 	r->n++;
 }
 
@@ -52,6 +52,7 @@ static void free_use(rules_use *u)
 		u->rule->close(u->state);
 	ds_mem_free(u->value);
 	ds_mem_free(u->where);
+	ds_mem_free(u->when);
 	ds_mem_free(u->name);
 }
 
@@ -60,64 +61,14 @@ void rules_close(rules *r)
 	for (size_t i = 0; i < r->n; i++)
 		free_use(&r->at[i]);
 	ds_mem_free(r->at);
+	ds_mem_free(r->when);
 	*r = (rules){ 0 };
-}
-
-/* --name=value, --name value, name value; the value may stand in quotes, as in a shell. */
-static ds_rc read_line(rules *r, const char *where, ds_str line, ds_err *e)
-{
-	if (ds_str_starts(line, DS_S("--")))
-		line = (ds_str){ line.at + 2, line.n - 2 };
-	size_t n = 0;
-	while (n < line.n && line.at[n] != ' ' && line.at[n] != '\t' && line.at[n] != '=')
-		n++;
-	ds_str name = { line.at, n }, rest = { line.at + n, line.n - n };
-	if (rest.n && rest.at[0] == '=')
-		rest = (ds_str){ rest.at + 1, rest.n - 1 };
-	rest = ds_str_trim(rest);
-	if (rest.n > 1 && (rest.at[0] == '\'' || rest.at[0] == '"') &&
-		rest.at[rest.n - 1] == rest.at[0])
-		rest = (ds_str){ rest.at + 1, rest.n - 2 };
-	if (ds_str_is(name, "rules"))
-		return ds_fail(e, DS_USAGE, "a rule file names no other");
-	if (rest.n && memchr(rest.at, '\0', rest.n))
-		return ds_fail(e, DS_USAGE, "a NUL in the line");
-	ds_buf value = { 0 };
-	ds_buf_add_str(&value, rest);
-	ds_rc rc = rules_note(r, where, name, rest.n ? ds_buf_text(&value) : NULL, e);
-	ds_buf_free(&value);
-	return rc;
-}
-
-ds_rc rules_read(rules *r, const char *name, ds_str text, ds_err *e)
-{
-	if (ds_str_starts(text, DS_S("\xef\xbb\xbf")))
-		text = (ds_str){ text.at + 3, text.n - 3 };
-	for (unsigned number = 1; text.at && text.n; number++) {
-		ds_str line = ds_str_trim(ds_str_cut(text, '\n', &text));
-		if (line.n == 0 || line.at[0] == '#')
-			continue;
-		ds_buf where = { 0 };
-		ds_buf_fmt(&where, "%s:%u", name, number);
-		ds_rc rc = read_line(r, ds_buf_text(&where), line, e);
-		if (rc != DS_OK)
-			ds_at(e, rc, "%s:%u", name, number);
-		ds_buf_free(&where);
-		DS_TRY(rc);
-	}
-	return DS_OK;
 }
 
 ds_rc rules_note(rules *r, const char *where, ds_str name, const char *value, ds_err *e)
 {
-	if (ds_str_is(name, "rules") && value) {
-		ds_buf text = { 0 };
-		ds_rc rc = ds_file_read(value, FILE_BYTES_MAX, &text, e);
-		if (rc == DS_OK)
-			rc = rules_read(r, value, ds_buf_view(&text), e);
-		ds_buf_free(&text);
-		return rc;
-	}
+	if (ds_str_is(name, "rules") && value)
+		return rules_open_file(r, value, e);
 	const ds_rule *rule = ds_rule_find(name);
 	bool is_default = ds_str_is(name, "default");
 	if (!rule && !is_default)
@@ -164,9 +115,13 @@ ds_rc rules_open(rules *r, const rule_env *env, ds_err *e)
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->at[i].rule)
 			continue;
+		r->when = r->at[i].when; /* the default list is for the same records */
+		r->at[i].when = NULL;
 		free_use(&r->at[i]);
 		memmove(r->at + i, r->at + i + 1, (--r->n - i) * sizeof(*r->at));
 		add_defaults(r, i);
+		ds_mem_free(r->when);
+		r->when = NULL;
 	}
 	for (size_t i = 0; i < r->n; i++) {
 		rules_use *u = &r->at[i];

@@ -13,6 +13,7 @@ typedef struct {
 	const ds_rule *rule; /* NULL: the default list goes here */
 	char *value;         /* NULL for a flag */
 	char *where;         /* "--regex", "rules.txt:3" */
+	char *when;          /* the records that it is for (when.h), NULL: all */
 	char *name;          /* for counts: "regex s/a/b/" */
 	unsigned counter;    /* of cleaner.counters; those of its reasons follow */
 	void *state;
@@ -21,6 +22,7 @@ typedef struct {
 typedef struct {
 	rules_use *at;
 	size_t n;
+	char *when;    /* while files are read: of the rules that come */
 	bool html_off; /* --html off: the default list comes without html */
 } rules;
 
@@ -29,7 +31,9 @@ DS_MUST ds_rc rules_note(rules *r, const char *where, ds_str name, const char *v
 DS_MUST ds_rc rules_open(rules *r, const rule_env *env, ds_err *e);
 void rules_close(rules *r);
 bool rules_have(const rules *r, const ds_rule *rule);
-/* Notes what the text of a rule file says; name is for messages. For rules_note, and for fuzzing. */
+/* Notes what a rule file says, and what the files say that it includes. */
+DS_MUST ds_rc rules_open_file(rules *r, const char *name, ds_err *e);
+/* The same of a text; name is for messages, and where includes are. For fuzzing. */
 DS_MUST ds_rc rules_read(rules *r, const char *name, ds_str text, ds_err *e);
 
 /* What each thread has of the rules' own. */
