@@ -2,7 +2,7 @@
 # aug.sh - words changed as nlpaug does, one core each; back-translation against the translator alone
 #
 # nlpaug (from PyPI into build/bench/venv) gives synonyms from the same WordNet files, swaps and deletes, a tenth
-# of the words each; its part-of-speech tagger, whose model is not in PyPI, is replaced by one that costs nothing.
+# of the words each; its tagger's model is not in PyPI, so that one is trained on tags made from words' endings.
 # Texts are sentences of $DS_TEST_DATA/sentiment, or lines of CORPUS. Records a second are of user and system
 # time, best of three. The translator is apertium there and back, all sentences in one run, by the clock, medians.
 set -eu
@@ -32,7 +32,7 @@ head -n "${LINES_BT:-4000}" "$WORK/text" | sed 's/ \.$/./; /[.!?]$/! s/$/./' >"$
 bytes=$(wc -c <"$WORK/lines")
 export RUNS=${RUNS_BT:-3}
 for j in 1 2; do
-	against "back-translation, $j worker(s)" "$bytes" \
+	against "back-translation, $j worker(s), kB/s" $((bytes * 1000)) \
 		"dsaug -q --workers $j --batch 2000 --backtranslate --translator 'apertium -u eng-spa' --back 'apertium -u spa-eng' --to text '$WORK/lines' >/dev/null" \
 		"apertium -u eng-spa <'$WORK/lines' | apertium -u spa-eng >/dev/null"
 done

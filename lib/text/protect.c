@@ -219,6 +219,12 @@ static int judge(const char *p, size_t n)
 static void run_of_solid(scan *s)
 {
 	size_t from = s->i, to = from;
+	while (to < s->n && letter(s->at[to]))
+		to++;
+	if (to == s->n || s->at[to] == ' ') { /* a plain word, nearly always */
+		s->i = to;
+		return;
+	}
 	while (to < s->n && solid(s->at[to]))
 		to++;
 	s->i = to;

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "words.h"
 
-enum { MANY = 1 << 15, ARENA_BYTES = 1 << 20 };
+enum { MANY = 1 << 15, ARENA_BYTES = 1 << 20, KEY = 64 };
 
 typedef struct {
 	ds_str *at;
@@ -16,8 +16,23 @@ struct choices {
 	const eda_plan *plan;
 	ds_map *known; /* word and parts of speech; the value is a list's address in mem */
 	ds_arena *mem;
-	ds_str *fit; /* those that go with the word before */
+	ds_str *fit;    /* those that go with the word before */
+	ds_map *before; /* words that tell what comes after them: parts of speech */
 };
+
+static const char before_nouns[] =
+	"a an the this that these those my your his her its our their some any "
+	"no every each another of in on at with for by from very";
+static const char before_verbs[] =
+	"to will would can could shall should may might must i you he she we "
+	"they don't doesn't didn't won't can't wouldn't couldn't shouldn't "
+	"cannot let's";
+
+static void note(ds_map *to, const char *names, unsigned parts)
+{
+	for (ds_str rest = ds_str_of(names); rest.at;)
+		*ds_map_put(to, ds_str_cut(rest, ' ', &rest), NULL) = parts;
+}
 
 choices *choices_new(const eda_plan *plan)
 {
@@ -25,6 +40,9 @@ choices *choices_new(const eda_plan *plan)
 	c->plan = plan;
 	c->known = ds_map_new(1024);
 	c->mem = ds_arena_new(ARENA_BYTES);
+	c->before = ds_map_new(64);
+	note(c->before, before_nouns, DS_POS_ALL & ~(1u << DS_POS_VERB));
+	note(c->before, before_verbs, DS_POS_ALL & ~(1u << DS_POS_NOUN | 1u << DS_POS_ADJ));
 	c->fit = DS_NEW(ds_str, DS_SYNONYMS_MOST);
 	return c;
 }
@@ -34,6 +52,7 @@ void choices_free(choices *c)
 	if (!c)
 		return;
 	ds_map_free(c->known);
+	ds_map_free(c->before);
 	ds_arena_free(c->mem);
 	ds_mem_free(c->fit);
 	ds_mem_free(c);
@@ -48,34 +67,19 @@ void choices_trim(choices *c)
 	ds_arena_reset(c->mem);
 }
 
-static bool one_of(ds_str s, const char *these)
-{
-	for (ds_str rest = ds_str_of(these); rest.at;)
-		if (ds_str_eq(ds_str_cut(rest, ' ', &rest), s))
-			return true;
-	return false;
-}
-
 static const word *before(const words *w, size_t i)
 {
 	return i && ds_str_is(w->at[i - 1].gap, " ") ? &w->at[i - 1] : NULL;
 }
 
 /* The word before tells verbs from the rest: "the run", "they run", "to run". */
-static unsigned allowed(const words *w, size_t i)
+static unsigned allowed(const choices *c, const words *w, size_t i)
 {
 	const word *b = before(w, i);
 	if (!b)
 		return DS_POS_ALL;
-	if (one_of(b->lower,
-		    "a an the this that these those my your his her its our their some any "
-		    "no every each another of in on at with for by from very"))
-		return DS_POS_ALL & ~(1u << DS_POS_VERB);
-	if (one_of(b->lower, "to will would can could shall should may might must i you he she we "
-			     "they don't doesn't didn't won't can't wouldn't couldn't shouldn't "
-			     "cannot let's"))
-		return DS_POS_ALL & ~(1u << DS_POS_NOUN | 1u << DS_POS_ADJ);
-	return DS_POS_ALL;
+	const uint64_t *parts = ds_map_find(c->before, b->lower);
+	return parts ? (unsigned)*parts : DS_POS_ALL;
 }
 
 static bool is_english(ds_str s)
@@ -110,11 +114,15 @@ static bool vowel(ds_str s)
 ds_rc choices_find(choices *c, const words *w, size_t i, const ds_str **out, size_t *n, ds_err *e)
 {
 	const word *x = &w->at[i], *b = before(w, i);
-	unsigned pos = allowed(w, i);
+	unsigned pos = allowed(c, w, i);
 	*n = 0;
 	if (x->stop)
 		return DS_OK;
-	ds_str key = ds_arena_fmt(c->mem, "%c%.*s", 'A' + (int)pos, (int)x->lower.n, x->lower.at);
+	char small[KEY];
+	char *at = x->lower.n < KEY ? small : ds_arena_bytes(c->mem, x->lower.n + 1);
+	at[0] = (char)pos;
+	memcpy(at + 1, x->lower.at, x->lower.n);
+	ds_str key = { at, x->lower.n + 1 };
 	bool is_new;
 	uint64_t *known = ds_map_put(c->known, key, &is_new);
 	if (is_new) {
@@ -125,7 +133,7 @@ ds_rc choices_find(choices *c, const words *w, size_t i, const ds_str **out, siz
 	const list *l = (const list *)(uintptr_t)*known;
 	*out = l->at;
 	*n = l->n;
-	if (!b || !one_of(b->lower, "a an"))
+	if (!b || !(ds_str_is(b->lower, "a") || ds_str_is(b->lower, "an")))
 		return DS_OK;
 	*n = 0; /* a stays a, an stays an */
 	for (size_t k = 0; k < l->n && *n < DS_SYNONYMS_MOST; k++)

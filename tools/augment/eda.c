@@ -24,13 +24,15 @@ struct eda {
 	ds_cutter *cutter;
 	choices *choices;
 	ds_arena *kept, *tried; /* of the text; of one try */
-	ds_map *made;           /* hashes of the copies of this text, and its own */
+	ds_h128 *made;          /* hashes of the copies of this text, its own first */
+	size_t n_made, room_made;
 	words words;
 	ds_str source;
 	uint64_t key, n_copies;
 	/* of one try */
 	ds_rng rng;
 	uint64_t draws;
+	uint32_t drawn[4];
 	ds_str *now; /* each word as it is; n = 0: deleted */
 	inserted *more;
 	uint32_t *more_at; /* 1 + the last inserted behind each word */
@@ -60,24 +62,30 @@ void eda_free(eda *x)
 	choices_free(x->choices);
 	ds_arena_free(x->kept);
 	ds_arena_free(x->tried);
-	ds_map_free(x->made);
+	ds_mem_free(x->made);
 	ds_mem_free(x);
 }
 
 static bool is_new_text(eda *x, ds_str text)
 {
 	ds_h128 h = ds_hash128(text.at, text.n);
-	bool is_new;
-	ds_map_put(x->made, (ds_str){ (const char *)&h, sizeof(h) }, &is_new);
-	return is_new;
+	for (size_t i = 0; i < x->n_made; i++)
+		if (x->made[i].lo == h.lo && x->made[i].hi == h.hi)
+			return false;
+	if (x->n_made == x->room_made) {
+		size_t room = 2 * x->room_made + 16;
+		x->made = ds_mem_grow(x->made, x->n_made * sizeof(h), room * sizeof(h));
+		x->room_made = room;
+	}
+	x->made[x->n_made++] = h;
+	return true;
 }
 
 void eda_start(eda *x, ds_str text, ds_str id)
 {
 	ds_arena_reset(x->kept);
 	choices_trim(x->choices);
-	ds_map_free(x->made);
-	x->made = ds_map_new(8);
+	x->n_made = 0;
 	x->source = text;
 	x->n_copies = 0;
 	x->key = ds_hash64_seed(text.at, text.n, ds_hash64_seed(id.at, id.n, x->plan->seed));
@@ -85,9 +93,17 @@ void eda_start(eda *x, ds_str text, ds_str id)
 	words_of(&x->words, x->cutter, text, x->plan->stop, x->kept);
 }
 
-static size_t draw(eda *x, size_t n)
+/* 32 bits of chance; four come of one block. */
+static uint32_t chance(eda *x)
 {
-	return (size_t)ds_rng_below(x->rng, x->draws++, n);
+	if (x->draws % 4 == 0)
+		ds_rng_block(x->rng, x->draws / 4, x->drawn);
+	return x->drawn[x->draws++ % 4];
+}
+
+static size_t draw(eda *x, size_t n) /* n is a number of words, far below 2^32 */
+{
+	return (size_t)((uint64_t)chance(x) * n >> 32);
 }
 
 static size_t amount(double p, size_t n)
@@ -184,7 +200,7 @@ static void delete (eda *x)
 {
 	size_t n = x->words.n, left = n;
 	for (size_t i = 0; i < n && left > 1; i++) {
-		if (ds_rng_unit(x->rng, x->draws++) >= x->plan->delete)
+		if (chance(x) * 0x1p-32 >= x->plan->delete)
 			continue;
 		x->now[i].n = 0;
 		x->done[3]++;
@@ -280,6 +296,13 @@ static ds_rc try_once(eda *x, uint64_t attempt, ds_arena *mem, ds_str *text, ds_
 	return DS_OK;
 }
 
+static void add_number(ds_grow *out, unsigned n)
+{
+	if (n > 9)
+		add_number(out, n / 10);
+	ds_grow_byte(out, (char)('0' + n % 10));
+}
+
 static ds_str told(const eda *x, ds_arena *mem)
 {
 	static const char *const names[] = { "synonym", "insert", "swap", "delete" };
@@ -287,8 +310,11 @@ static ds_str told(const eda *x, ds_arena *mem)
 	for (unsigned i = 0; i < 4; i++) {
 		if (!x->done[i])
 			continue;
-		ds_str one = ds_arena_fmt(mem, "%s%s %u", out.n ? ", " : "", names[i], x->done[i]);
-		ds_grow_add(&out, one.at, one.n);
+		if (out.n)
+			ds_grow_add(&out, ", ", 2);
+		ds_grow_add(&out, names[i], strlen(names[i]));
+		ds_grow_byte(&out, ' ');
+		add_number(&out, x->done[i]);
 	}
 	return ds_grow_view(&out);
 }

@@ -54,6 +54,8 @@ static bool ends_sentence(ds_str gap)
 {
 	static const char *const marks[] = { ".", "!", "?", "\n", "。", "！", "？", "…", ":",
 		NULL };
+	if (gap.n == 1 && gap.at[0] == ' ') /* nearly all */
+		return false;
 	for (unsigned i = 0; marks[i]; i++)
 		if (memmem(gap.at, gap.n, marks[i], strlen(marks[i])))
 			return true;
