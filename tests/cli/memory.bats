@@ -45,6 +45,16 @@ same() {
 	dsdedup -q --against evil.jsonl in.jsonl --to jsonl | cmp - o1
 }
 
+@test "--stats tells the same beyond --memory" {
+	told() { sed 's/"seconds":[0-9.]*//' "$1"; }
+	for keep in first longest; do
+		dsdedup -q --keep "$keep" --stats s1 a.jsonl b.jsonl -o whole.dsr
+		dsdedup -q --keep "$keep" --stats s2 --memory 300K a.jsonl b.jsonl -o little.dsr
+		grep -q '"largest":\[{"members":' s1
+		cmp <(told s1) <(told s2)
+	done
+}
+
 @test "clusters are the same beyond --memory" {
 	same --clusters c.tsv
 	cp c.tsv little.tsv

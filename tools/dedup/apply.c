@@ -220,7 +220,7 @@ ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *
 {
 	DS_TRY(decide(a, w, b, s, e));
 	if (a->report)
-		DS_TRY(report_block(a->report, a->seen, b, s, e));
+		DS_TRY(report_block(a->report, b, s, e));
 	a->n_records += b->n_rows;
 	a->n_items += s->n_items;
 	size_t n = drop_rows(a, w, s);

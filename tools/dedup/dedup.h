@@ -63,11 +63,15 @@ DS_MUST ds_rc keeper_decide(keeper *k, ds_seen *seen, signed_block *s, ds_err *e
 
 /* The largest clusters and how much repeats; for plans that join. */
 typedef struct report report;
-report *report_new(uint64_t first); /* the number of the first text of this run */
+typedef struct {                                           /* whose clusters */
+	uint32_t (*first)(void *context, uint32_t number); /* of a number's cluster */
+	void *context;
+	bool records; /* numbers count records, not texts */
+} report_of;
+report *report_new(report_of of, uint64_t first); /* the number of the first text of this run */
 void report_free(report *r);
-DS_MUST ds_rc report_block(
-	report *r, ds_seen *seen, ds_block *b, const signed_block *s, ds_err *e); /* in order */
-void report_finish(report *r, ds_seen *seen);
+DS_MUST ds_rc report_block(report *r, ds_block *b, const signed_block *s, ds_err *e); /* in order */
+void report_finish(report *r, uint64_t n); /* of n numbers */
 void report_stats(const report *r, ds_buf *out);
 void report_say(const report *r, const ds_common *c);
 

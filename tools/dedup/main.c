@@ -48,11 +48,16 @@ static void summary(void *state, ds_buf *out)
 	apply_summary(&d->applier, out);
 }
 
+static uint32_t first_of(void *seen, uint32_t number)
+{
+	return ds_seen_first(seen, number);
+}
+
 static ds_rc end(void *state, ds_work *w, ds_err *e)
 {
 	dedup *d = state;
 	if (d->report)
-		report_finish(d->report, d->applier.seen);
+		report_finish(d->report, ds_seen_count(d->applier.seen));
 	return DS_OK;
 }
 
@@ -122,7 +127,8 @@ static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 		DS_TRY(read_first(d, c, e));
 	if (wants_report(c))
 		d->applier.report = d->report =
-			report_new(d->keeper ? 0 : ds_seen_count(d->applier.seen));
+			report_new((report_of){ first_of, d->applier.seen, false },
+				d->keeper ? 0 : ds_seen_count(d->applier.seen));
 	DS_TRY(ds_pipe_run(c, &stage, e));
 	if (d->report && c->verbose)
 		report_say(d->report, c);
@@ -187,7 +193,8 @@ static const ds_arg args[] = {
 	ALIKE,
 	KEEP,
 	MARK,
-	DS_ARG(0, "scope", &opt.scope, SCOPES, "compare and cut lines, paragraphs or three sentences in a row"),
+	DS_ARG(0, "scope", &opt.scope, SCOPES,
+		"compare and cut lines, paragraphs or three sentences in a row"),
 	AGAINST,
 	DS_ARG_F(0, "index", &opt.index, "FILE",
 		"compare with earlier runs too, and remember this one", DS_ARG_FILE | DS_ARG_NEW),

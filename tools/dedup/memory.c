@@ -113,6 +113,7 @@ static ds_rc run_stages(limited *l, ds_err *e)
 	const char **files = DS_NEW(const char *, l->c.n_files + 2);
 	ds_common quiet = l->c, last = l->c;
 	quiet.command = "stage";
+	opt.sizes = wants_report(&l->c);
 	quiet.quiet = true;
 	quiet.verbose = false;
 	quiet.stats_path = NULL;

@@ -22,6 +22,7 @@ typedef struct {
 } candidate;
 
 struct report {
+	report_of of;
 	ds_buf found; /* uint32_t, by number of a cluster's first */
 	uint64_t at, bytes, repeats, repeated_bytes;
 	uint64_t n_clusters, n_clustered;
@@ -29,9 +30,10 @@ struct report {
 	unsigned n;
 };
 
-report *report_new(uint64_t first)
+report *report_new(report_of of, uint64_t first)
 {
 	report *r = DS_NEW(report, 1);
+	r->of = of;
 	r->at = first;
 	return r;
 }
@@ -69,6 +71,11 @@ static void excerpt_of(char *out, size_t room, ds_str text)
 	*w = '\0';
 }
 
+static uint32_t first_of(const report *r, uint32_t number)
+{
+	return r->of.first(r->of.context, number);
+}
+
 static uint32_t *found_of(report *r, uint32_t first)
 {
 	size_t need = ((size_t)first + 1) * sizeof first;
@@ -81,7 +88,7 @@ static uint32_t *found_of(report *r, uint32_t first)
 }
 
 /* The place for a cluster of n: its own, a free one, or that of the smallest; NULL where that is no smaller. */
-static candidate *place_for(report *r, ds_seen *seen, uint32_t first, uint32_t n)
+static candidate *place_for(report *r, uint32_t first, uint32_t n)
 {
 	candidate *least = &r->c[0];
 	for (unsigned i = 0; i < r->n; i++) {
@@ -91,21 +98,21 @@ static candidate *place_for(report *r, ds_seen *seen, uint32_t first, uint32_t n
 	if (r->n == CANDIDATES && least->n >= n)
 		return NULL;
 	for (unsigned i = 0; i < r->n; i++)
-		if (ds_seen_first(seen, r->c[i].member) == first)
+		if (first_of(r, r->c[i].member) == first)
 			return &r->c[i];
 	return r->n < CANDIDATES ? &r->c[r->n++] : least;
 }
 
-static ds_rc add_repeat(report *r, ds_seen *seen, ds_block *b, uint32_t row, ds_str text,
-	uint32_t number, ds_err *e)
+static ds_rc add_repeat(
+	report *r, ds_block *b, uint32_t row, ds_str text, uint32_t number, ds_err *e)
 {
-	uint32_t first = ds_seen_first(seen, number), n = ++*found_of(r, first);
+	uint32_t first = first_of(r, number), n = ++*found_of(r, first);
 	r->repeats++;
 	r->repeated_bytes += text.n;
-	candidate *c = place_for(r, seen, first, n);
+	candidate *c = place_for(r, first, n);
 	if (!c)
 		return DS_OK;
-	if (!c->n || ds_seen_first(seen, c->member) != first) {
+	if (!c->n || first_of(r, c->member) != first) {
 		ds_str id;
 		DS_TRY(ds_block_id(b, row, &id, e));
 		c->member = number;
@@ -116,18 +123,18 @@ static ds_rc add_repeat(report *r, ds_seen *seen, ds_block *b, uint32_t row, ds_
 	return DS_OK;
 }
 
-ds_rc report_block(report *r, ds_seen *seen, ds_block *b, const signed_block *s, ds_err *e)
+ds_rc report_block(report *r, ds_block *b, const signed_block *s, ds_err *e)
 {
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		const row_items *it = &s->rows[row];
 		for (size_t i = it->first; i < it->first + it->n; i++) {
 			r->bytes += s->texts[i].n;
 			if (s->items[i].dup_of != DS_NO_TEXT)
-				DS_TRY(add_repeat(
-					r, seen, b, row, s->texts[i], (uint32_t)(r->at + i), e));
+				DS_TRY(add_repeat(r, b, row, s->texts[i],
+					(uint32_t)(r->at + (r->of.records ? row : i)), e));
 		}
 	}
-	r->at += s->n_items;
+	r->at += r->of.records ? b->n_rows : s->n_items;
 	return DS_OK;
 }
 
@@ -138,19 +145,18 @@ static int larger(const void *a, const void *b)
 			    : (x->member > y->member) - (x->member < y->member);
 }
 
-void report_finish(report *r, ds_seen *seen)
+void report_finish(report *r, uint64_t n)
 {
-	uint64_t n = ds_seen_count(seen);
 	ds_buf_clear(&r->found);
 	for (uint64_t i = 0; i < n; i++)
-		++*found_of(r, ds_seen_first(seen, (uint32_t)i));
+		++*found_of(r, first_of(r, (uint32_t)i));
 	for (uint64_t i = 0; i < r->found.n / sizeof(uint32_t); i++) {
 		uint32_t size = *found_of(r, (uint32_t)i);
 		r->n_clusters += size > 1;
 		r->n_clustered += size > 1 ? size : 0;
 	}
 	for (unsigned i = 0; i < r->n; i++) {
-		uint32_t *size = found_of(r, ds_seen_first(seen, r->c[i].member));
+		uint32_t *size = found_of(r, first_of(r, r->c[i].member));
 		r->c[i].n = *size;
 		*size = 0; /* clusters that were joined have two */
 	}

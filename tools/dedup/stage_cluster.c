@@ -153,18 +153,24 @@ static void count_sizes(cluster_run *r)
 		r->size[first_of(r, i)]++;
 }
 
-/* The size of its cluster, with the one record that stays for it. */
+/* The first of its cluster, and with the one record that stays for it, its size. */
 static ds_rc put_sizes(cluster_run *r, ds_block *b, uint64_t first, uint32_t n, ds_err *e)
 {
 	bool first_stays = strcmp(r->s->keep, "first") == 0;
-	ds_colb *size = ds_colb_new(b, "size", DS_T_I64);
+	ds_colb *size = ds_colb_new(b, "size", DS_T_I64),
+		*cluster = ds_colb_new(b, "cluster", DS_T_I64);
 	for (uint32_t i = (uint32_t)first; i < first + n; i++) {
 		uint32_t lead = first_of(r, i);
+		if (r->size[lead] == 1)
+			ds_colb_absent(cluster);
+		else
+			ds_colb_i64(cluster, lead);
 		if (r->why[i] != STAYS || r->size[lead] == 1 || (first_stays && lead != i))
 			ds_colb_absent(size);
 		else
 			ds_colb_i64(size, r->size[lead]);
 	}
+	DS_TRY(ds_colb_put(cluster, e));
 	return ds_colb_put(size, e);
 }
 

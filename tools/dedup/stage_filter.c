@@ -27,8 +27,10 @@ static ds_rc check_rows(const verdicts *v, ds_err *e)
 	for (size_t i = 0; i < f->n_blocks; i++) {
 		const ds_col *dup = ds_block_find(f->blocks[i], "dup_of"),
 			     *why = ds_block_find(f->blocks[i], "why"),
-			     *size = ds_block_find(f->blocks[i], "size");
+			     *size = ds_block_find(f->blocks[i], "size"),
+			     *cluster = ds_block_find(f->blocks[i], "cluster");
 		whole &= !size || size->type == DS_T_I64;
+		whole &= !cluster || cluster->type == DS_T_I64;
 		whole &= i + 1 == f->n_blocks || f->blocks[i]->n_rows == STAGE_ROWS;
 		whole &= (!dup || dup->type == DS_T_I64) && (!why || why->type == DS_T_UTF8);
 	}
@@ -41,7 +43,8 @@ static ds_rc check_rows(const verdicts *v, ds_err *e)
 static ds_rc verdicts_open(verdicts *v, const char *dir, ds_err *e)
 {
 	static const char *const of_signs[] = { "hash", "id", "record", NULL },
-				 *const of_clusters[] = { "dup_of", "why", "size", NULL };
+				 *const of_clusters[] = { "dup_of", "why", "size", "cluster",
+					 NULL };
 	DS_TRY(signs_open(&v->s, dir, of_signs, e));
 	DS_TRY(stage_open(&v->file, dir, "cluster.dsr", STAGE_CLUSTER, of_clusters, e));
 	return check_rows(v, e);
@@ -104,6 +107,15 @@ typedef struct {
 	uint64_t n_added;
 } filter_run;
 
+static uint32_t first_of(void *context, uint32_t number)
+{
+	uint32_t row;
+	const verdicts *v = context;
+	const ds_col *cluster = column(v, number, "cluster", &row);
+	int64_t first = cluster ? ds_col_i64(cluster, row) : number;
+	return first >= 0 && first <= number ? (uint32_t)first : number;
+}
+
 static void *scratch_new(void *state)
 {
 	filter_run *r = state;
@@ -133,6 +145,8 @@ static ds_rc end(void *state, ds_work *w, ds_err *e)
 	filter_run *r = state;
 	if (strcmp(r->verdicts.s->keep, "first") == 0) /* else one run counts none either */
 		ds_work_count(w, COUNT_FULL, r->verdicts.file.head.full);
+	if (r->applier.report)
+		report_finish(r->applier.report, r->verdicts.s->n);
 	if (r->verdicts.at == r->verdicts.s->n)
 		return DS_OK;
 	return ds_fail(e, DS_BAD, "%llu records, but %llu were signed",
@@ -145,6 +159,13 @@ static void summary(void *state, ds_buf *out)
 	apply_summary(&r->applier, out);
 	if (r->rule.n)
 		ds_buf_fmt(out, ", %llu copies added", (unsigned long long)r->n_added);
+}
+
+static void stats(void *state, ds_buf *out)
+{
+	const filter_run *r = state;
+	if (r->applier.report)
+		report_stats(r->applier.report, out);
 }
 
 static ds_rc read_rule(filter_run *r, ds_err *e)
@@ -171,6 +192,8 @@ static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
 		.named = opt.mark || opt.clusters,
 		.add_id = opt.mark || opt.clusters };
 	r->applier = (applier){ .plan = &r->plan, .verdicts = &r->verdicts };
+	if (wants_report(c) && r->verdicts.file.head.sizes)
+		r->applier.report = report_new((report_of){ first_of, &r->verdicts, true }, 0);
 	const ds_stage stage = {
 		.name = "filter",
 		.state = r,
@@ -181,17 +204,22 @@ static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
 		.order = order,
 		.end = end,
 		.summary = summary,
+		.stats = stats,
 	};
 	ds_common inputs = *c;
 	inputs.files = c->n_files > 1 ? c->files + 1 : &first;
 	inputs.n_files = c->n_files > 1 ? c->n_files - 1 : 1;
-	return ds_pipe_run(&inputs, &stage, e);
+	DS_TRY(ds_pipe_run(&inputs, &stage, e));
+	if (r->applier.report && c->verbose)
+		report_say(r->applier.report, c);
+	return DS_OK;
 }
 
 ds_rc run_filter(const ds_common *c, ds_err *e)
 {
 	filter_run r = { 0 };
 	ds_rc rc = filter(&r, c, e);
+	report_free(r.applier.report);
 	stage_close(&r.verdicts.file);
 	signs_close(r.verdicts.s);
 	return rc;
