@@ -47,6 +47,7 @@ size_t ds_graphemes(ds_str text, uint32_t *ends, ds_arena *mem);
 uint32_t ds_char_lower(uint32_t c);
 
 bool ds_char_is_letter(uint32_t c); /* Unicode's L categories */
+bool ds_char_is_number(uint32_t c); /* the N categories */
 bool ds_char_is_icon(uint32_t c);   /* So: other symbols, emoji among them */
 bool ds_char_is_emoji(uint32_t c);  /* shown as a picture unless said otherwise */
 bool ds_char_is_punct(uint32_t c);  /* the P categories */

@@ -243,6 +243,11 @@ bool ds_char_is_letter(uint32_t c)
 	return (U_GET_GC_MASK((UChar32)c) & U_GC_L_MASK) != 0;
 }
 
+bool ds_char_is_number(uint32_t c)
+{
+	return (U_GET_GC_MASK((UChar32)c) & U_GC_N_MASK) != 0;
+}
+
 bool ds_char_is_icon(uint32_t c)
 {
 	return u_charType((UChar32)c) == U_OTHER_SYMBOL;

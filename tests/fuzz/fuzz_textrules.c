@@ -38,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	run(&ds_rule_pii, "mask", text, mem);
 	run(&ds_rule_unwrap, NULL, text, mem);
 	run(&ds_rule_nfkc, NULL, text, mem);
+	run(&ds_rule_mojibake, NULL, text, mem);
 	run(&ds_rule_control, NULL, text, mem);
 	return 0;
 }
