@@ -13,8 +13,6 @@ mkdir -p "$out"
 data=${DS_TEST_DATA:-../shared/data}
 [ -n "${CORPUS:-}" ] || { [ -d "$data/en" ] && zstd -dqc "$data"/en/*utf8*.zst "$data"/en/*ascii*.zst >"$out/english.txt"; } ||
 	{ echo "dedup.sh: set CORPUS to a text of some MB, or DS_TEST_DATA"; exit 0; }
-if [ ! -x "$out/venv/bin/python" ]; then
-	python3 -m venv "$out/venv"
-	"$out/venv/bin/pip" -q install rensa datasketch
-fi
+[ -x "$out/venv/bin/python" ] || python3 -m venv "$out/venv"
+"$out/venv/bin/python" -c 'import rensa, datasketch' 2>/dev/null || "$out/venv/bin/pip" -q install rensa datasketch
 exec "$out/venv/bin/python" bench/dedup.py "${CORPUS:-$out/english.txt}" "$out" "${BUILD:-build}/bin/dsdedup"
