@@ -75,6 +75,7 @@ static void print_state(ds_buf *b, const ds_ckpt *s)
 		(long long)s->step, (long long)s->tokens, (long long)s->log_bytes,
 		(unsigned long long)s->data, isfinite(s->best) ? best : "null",
 		(long long)s->worse);
+	ds_buf_fmt(b, " \"loss_mean\": %.17g, \"loss_var\": %.17g,\n", s->mean, s->var);
 	if (s->scale > 0)
 		ds_buf_fmt(b,
 			"\"loss_scale\": %.17g, \"good_steps\": %lld, \"skipped_steps\": %lld,\n",
@@ -196,6 +197,8 @@ static ds_rc read_state(const char *file, ds_ckpt *s, ds_err *e)
 			.log_bytes = ds_json_int(v, "log_bytes", 0),
 			.best = ds_json_num(v, "best_eval_loss", INFINITY),
 			.worse = ds_json_int(v, "evals_since_best", 0),
+			.mean = ds_json_num(v, "loss_mean", 0),
+			.var = ds_json_num(v, "loss_var", 0),
 			.scale = ds_json_num(v, "loss_scale", 0),
 			.good = ds_json_int(v, "good_steps", 0),
 			.skipped = ds_json_int(v, "skipped_steps", 0) };

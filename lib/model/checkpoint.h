@@ -18,6 +18,7 @@ typedef struct {             /* everything that is not a tensor */
 	uint64_t data;       /* ds_rows_identity */
 	double best;         /* smallest eval loss; infinite: none yet */
 	int64_t worse;       /* evaluations since */
+	double mean, var;    /* of the loss lately, for outliers */
 	double scale;        /* of the loss, fp16 alone; 0: not begun */
 	int64_t good;        /* steps since the scale changed */
 	int64_t skipped;     /* steps that changed nothing, their gradients being over the range */

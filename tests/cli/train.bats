@@ -100,6 +100,20 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	sed -n 40p run/log.jsonl | grep -q '"grad_norm": [0-9.]*, "loss_scale": [0-9.e+]*, "tokens"'
 }
 
+@test "a loss far above those before it is marked, and only that" {
+	for i in $(seq 300); do
+		if [ "$i" -eq 150 ]; then
+			for k in $(seq 12); do printf 'zq%dxj vw#k%d!pf ' $((k * 7919 % 97)) $((k * 31 % 89)); done
+			echo
+		else
+			echo "the quick brown fox jumps over the lazy dog and runs over the lazy dog again"
+		fi
+	done >odd.txt
+	dstrain "${tiny[@]}" --set batch_tokens=32,scheduler=constant --epochs 1 --out run odd.txt
+	n=$(grep -c outlier_z run/log.jsonl)
+	[ "$n" -ge 1 ] && [ "$n" -le 8 ]
+}
+
 @test "LAMB and the schedule wsd train" {
 	dstrain "${tiny[@]}" --max-steps 20 --set optimizer=lamb,scheduler=wsd,lr=1e-2 --out run text.txt
 	head -n 1 run/log.jsonl | grep -q '"lr": 0.01,'

@@ -77,6 +77,7 @@ static ds_rc one_step(train_run *r, int64_t step, train_figures *f, ds_err *e)
 	DS_TRY(ds_exec_run(
 		t->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)r->o->keys.seed, step, 0, 0 }, e));
 	f->grad_norm = *(float *)ds_exec_data(t->x, t->g->grad_norm);
+	f->z = train_outlier(r, step, f->loss);
 	if (!train_scale_next(r, f))
 		return find_culprit(r, step, inv, isfinite(f->loss) ? "gradient" : "loss", e);
 	return DS_OK;

@@ -118,6 +118,8 @@ static void print_step(const train_run *r, const train_figures *f, double speed,
 	put(line, "grad_norm", f->grad_norm);
 	if (f->scale > 0)
 		put(line, "loss_scale", f->scale);
+	if (f->z > 0)
+		put(line, "outlier_z", f->z);
 	if (f->skipped)
 		ds_buf_add_c(line, ", \"skipped\": true");
 	ds_buf_fmt(line, ", \"tokens\": %lld, \"tokens_per_second\": %.1f}\n",
@@ -131,6 +133,9 @@ ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
 	double speed = (double)(r->step_rows * r->seq) / (seconds > 1e-9 ? seconds : 1e-9);
 	ds_buf line = { 0 };
 	p->last = now;
+	if (f->z > 0)
+		ds_warn(r->c, "step %lld: loss %.4f, %.1f deviations above those before",
+			(long long)r->state.step, f->loss, f->z);
 	if (f->skipped)
 		ds_warn(r->c,
 			"step %lld: gradients over the range of fp16, skipped; loss scale %g -> %g",

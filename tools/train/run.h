@@ -102,12 +102,15 @@ DS_MUST ds_rc train_report_open(train_run *r, ds_err *e);
 typedef struct {
 	double loss, lr, grad_norm;
 	double scale; /* of the loss; 0: there is none */
+	double z;     /* of a loss far above those before: deviations from their mean; else 0 */
 	bool skipped; /* the gradients were over fp16's range */
 } train_figures;
 DS_MUST ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e);
 DS_MUST ds_rc train_report_eval(train_run *r, double loss, ds_err *e);
 DS_MUST ds_rc train_report_end(train_run *r, const char *how, ds_err *e);
 void train_report_close(train_run *r);
+/* outlier.c: how many deviations a step's loss is above those before it; 0: it is no outlier */
+double train_outlier(train_run *r, int64_t step, double loss);
 /* fit.c */
 DS_MUST ds_rc train_fit(train_run *r, ds_err *e); /* into --memory or the machine's, or says how */
 DS_MUST ds_rc train_explain_ways(train_run *r, ds_buf *b, ds_err *e);
