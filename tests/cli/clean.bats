@@ -74,6 +74,19 @@ END
 	[ "$(dsclean a.dsr --to jsonl -q)" = '{"text":"plain text","n":1}' ]
 }
 
+@test "--sample shows by rule what was done to some records, the same for any -j" {
+	seq 5000 | sed 's/$/ \&amp;  x/' >in
+	run --separate-stderr dsclean --default --regex s/x/y/ --sample 2 --seed 3 in
+	[ "$(grep -c '^record' <<<"$output")" = 2 ]
+	[ "$(grep -c '^ regex s/x/y/' <<<"$output")" = 2 ]
+	[[ "$output" == *"& x"*" | "*"& y"* && "$output" != *$'\033'* ]]
+	[[ "$stderr" == *"5,000 records in, 0 out"* ]]
+	[ "$(dsclean -q -j1 --space --sample 9 in)" = "$(dsclean -q -j4 --space --sample 9 in)" ]
+	[ "$(dsclean -q --space --sample 9 in)" != "$(dsclean -q --seed 1 --space --sample 9 in)" ]
+	run dsclean --sample -1 in
+	[ "$status" = 2 ]
+}
+
 @test "--explain shows both sides and writes no records" {
 	run --separate-stderr dsclean --explain --default <<<'{"text":"a  &lt;b","id":"r7"}'
 	[ "$status" -eq 0 ]

@@ -63,6 +63,7 @@ void cleaner_release(cleaner *c)
 	for (unsigned i = 0; i < c->n_counters; i++)
 		ds_mem_free(c->counters[i]);
 	ds_mem_free(c->counters);
+	sample_free(&c->sample);
 	rules_close(&c->rules);
 }
 
@@ -70,6 +71,7 @@ worker *worker_new(const cleaner *c)
 {
 	worker *k = DS_NEW(worker, 1);
 	k->c = c;
+	k->sample.max = c->sample.max;
 	k->threads = rules_threads_new(&c->rules);
 	k->side[0] = ds_arena_new(SIDE_BYTES);
 	k->side[1] = ds_arena_new(SIDE_BYTES);
@@ -84,6 +86,8 @@ void worker_free(worker *k)
 	ds_arena_free(k->side[0]);
 	ds_arena_free(k->side[1]);
 	ds_buf_free(&k->shown);
+	ds_buf_free(&k->steps);
+	sample_free(&k->sample);
 	ds_buf_free(&k->failed);
 	ds_mem_free(k);
 }
@@ -162,6 +166,8 @@ static ds_rc run_rules(
 		r->reason = 0;
 		DS_TRY_AT(apply(u->rule, k->threads[i], r, e), e, "%s", u->name);
 		bool changed = r->text.at != before.at || r->text.n != before.n;
+		if (changed && k->sampling)
+			explain_step(&k->steps, u->name, before, r->text, k->c->colour);
 		if (changed && r->text.n) {
 			k->turn ^= 1;
 			ds_arena_reset(k->side[k->turn]);
@@ -228,6 +234,21 @@ static ds_rc read_record(trip *t, uint32_t row, rule_record *r, bool *has, ds_er
 	return DS_OK;
 }
 
+/* --explain: all of them, --sample: those that were drawn. */
+static ds_rc show(worker *k, ds_block *b, uint32_t row, const explained *x, ds_err *e)
+{
+	if (!k->c->sample.max)
+		return explain_record(&k->shown, b, row, x, e);
+	if (!k->sampling)
+		return DS_OK;
+	uint64_t number = ds_block_record(b, row);
+	ds_buf text = { 0 };
+	DS_TRY(explain_head(&text, b, row, x, e));
+	ds_buf_add_str(&text, ds_buf_view(&k->steps));
+	sample_add(&k->sample, sample_key(k->c->c->seed, number), number, &text);
+	return DS_OK;
+}
+
 static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
 {
 	rule_record r = { .text = { "", 0 }, .tag = k->c->tag, .tags = k->tags };
@@ -236,6 +257,9 @@ static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
 	ds_arena_reset(k->side[0]);
 	ds_arena_reset(k->side[1]);
 	ds_buf_clear(&k->failed);
+	ds_buf_clear(&k->steps);
+	k->sampling =
+		sample_wants(&k->sample, sample_key(k->c->c->seed, ds_block_record(t->b, row)));
 	ds_rc rc = read_record(t, row, &r, &has, e);
 	ds_str before = r.text;
 	rule_value label = r.label;
@@ -252,7 +276,7 @@ static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
 		t->labels[row] = r.label;
 	t->label_changed |= r.label_new;
 	if (k->c->explain && (changed || r.drop || r.label_new))
-		DS_TRY(explain_record(&k->shown, t->b, row,
+		DS_TRY(show(k, t->b, row,
 			&(explained){ before, r.text, r.drop ? k->c->counters[stop] : NULL,
 				r.label_new ? label.text : (ds_str){ NULL, 0 }, r.label.text },
 			e));

@@ -10,6 +10,7 @@
 
 #include "record/pipe.h"
 #include "rules.h"
+#include "sample.h"
 
 struct rejected; /* rejected.h */
 
@@ -19,6 +20,8 @@ typedef struct {
 	struct rejected *rejected; /* NULL: what is dropped is gone */
 	bool explain;              /* records are shown instead of written */
 	ds_out *explain_out;
+	sample sample; /* max > 0: what each rule did to as many records is shown at the end */
+	bool colour;
 	bool tag;        /* nothing is dropped: rules write what they found as fields */
 	char **counters; /* the names of rules and of their reasons, NULL-ended */
 	unsigned n_counters;
@@ -33,6 +36,9 @@ typedef struct {
 	unsigned turn;                /* the one to write to */
 	ds_sink_part rejected;        /* of the block at hand; n_rows 0: none */
 	ds_buf shown;                 /* --explain: of the block at hand */
+	sample sample;                /* the same of --sample */
+	ds_buf steps;                 /* of the record at hand, by rule */
+	bool sampling;                /* it is one of the sample, if a rule changes it */
 	rule_tag tags[RULE_TAGS_MAX]; /* of the record at hand */
 	ds_buf failed;                /* --tag: the rules that would have dropped it */
 } worker;

@@ -48,7 +48,7 @@ static void add_half(ds_buf *out, ds_str line, bool pad)
 		ds_buf_add_byte(out, ' ');
 }
 
-static void add_both(ds_buf *out, ds_str before, ds_str after)
+static void add_both(ds_buf *out, ds_str before, ds_str after, bool colour)
 {
 	unsigned shown = 0;
 	bool differ = false;
@@ -57,10 +57,13 @@ static void add_both(ds_buf *out, ds_str before, ds_str after)
 		differ |= !ds_str_eq(a, b);
 		if (!differ)
 			continue;
-		ds_buf_add_c(out, "  ");
+		bool same = ds_str_eq(a, b), mark = colour && !same;
+		ds_buf_add_c(out, mark ? "  \033[31m" : "  ");
 		add_half(out, a, true);
-		ds_buf_add_c(out, ds_str_eq(a, b) ? "   " : " | ");
+		ds_buf_add_c(out, mark ? "\033[0m | \033[32m" : same ? "   " : " | ");
 		add_half(out, b, false);
+		if (mark)
+			ds_buf_add_c(out, "\033[0m");
 		ds_buf_add_byte(out, '\n');
 		shown++;
 	}
@@ -68,7 +71,7 @@ static void add_both(ds_buf *out, ds_str before, ds_str after)
 		ds_buf_fmt(out, "  ... and %zu bytes more before, %zu after\n", before.n, after.n);
 }
 
-ds_rc explain_record(ds_buf *out, ds_block *b, uint32_t row, const explained *x, ds_err *e)
+ds_rc explain_head(ds_buf *out, ds_block *b, uint32_t row, const explained *x, ds_err *e)
 {
 	ds_str id;
 	DS_TRY(ds_block_id(b, row, &id, e));
@@ -82,6 +85,18 @@ ds_rc explain_record(ds_buf *out, ds_block *b, uint32_t row, const explained *x,
 		ds_buf_fmt(out, ", label '%.*s', then '%.*s'", DS_FMT(x->label_before),
 			DS_FMT(x->label));
 	ds_buf_add_byte(out, '\n');
-	add_both(out, x->before, x->dropped_by ? (ds_str){ NULL, 0 } : x->after);
 	return DS_OK;
+}
+
+ds_rc explain_record(ds_buf *out, ds_block *b, uint32_t row, const explained *x, ds_err *e)
+{
+	DS_TRY(explain_head(out, b, row, x, e));
+	add_both(out, x->before, x->dropped_by ? (ds_str){ NULL, 0 } : x->after, false);
+	return DS_OK;
+}
+
+void explain_step(ds_buf *out, const char *rule, ds_str before, ds_str after, bool colour)
+{
+	ds_buf_fmt(out, colour ? " \033[1m%s\033[0m\n" : " %s\n", rule);
+	add_both(out, before, after, colour);
 }

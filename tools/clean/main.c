@@ -1,6 +1,8 @@
 /*
  * dsclean - rules over the text and the labels of records
  */
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "base/progress.h"
 #include "clean.h"
@@ -8,11 +10,14 @@
 
 #define UNMAPPED "keep|drop|stop" /* in the order of rule_unmapped */
 
+enum { SAMPLE_MAX = 10000 };
+
 static rules noted; /* filled while options are parsed, in their order */
 
 static struct {
 	const char *unmapped, *rejected;
 	bool explain, tag;
+	int64_t sample;
 } opt = { .unmapped = "keep" };
 
 static ds_rc note(void *context, const char *name, const char *value, ds_err *e)
@@ -50,6 +55,7 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 		DS_TRY_AT(rejected_write(c->rejected, &k->rejected, e), e, "%s", opt.rejected);
 	if (c->explain) {
 		DS_TRY(ds_out_write(c->explain_out, k->shown.at, k->shown.n, e));
+		sample_merge(&c->sample, &k->sample);
 		ds_work_swallow(w);
 	}
 	return DS_OK;
@@ -116,6 +122,9 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 	DS_AUTO(rejected) dropped = NULL;
 	DS_AUTO(ds_out) shown = NULL;
 	ds_common quiet = *common;
+	if (opt.sample < 0 || opt.sample > SAMPLE_MAX)
+		return ds_fail(e, DS_USAGE, "--sample %lld: it is 1 to %d", (long long)opt.sample,
+			SAMPLE_MAX);
 	rule_env env = { unmapped_of(opt.unmapped) };
 	DS_TRY(rules_open(&c->rules, &env, e));
 	c->tag = opt.tag;
@@ -125,10 +134,13 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 	if (opt.rejected)
 		DS_TRY(rejected_open(&dropped, common, opt.rejected, e));
 	c->rejected = dropped;
-	if (opt.explain) { /* no record is written; what is shown goes where they would */
+	if (opt.explain ||
+		opt.sample) { /* no record is written; what is shown goes where they would */
 		DS_TRY(ds_out_open(&shown, common->out_path, e));
 		c->explain = true;
 		c->explain_out = shown;
+		c->sample.max = (size_t)opt.sample;
+		c->colour = ds_out_is_terminal(shown) && !getenv("NO_COLOR");
 		quiet.out_path = "/dev/null";
 		quiet.to = "jsonl";
 	}
@@ -142,8 +154,10 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 		.end = end,
 		.summary = summary };
 	DS_TRY(ds_pipe_run(&quiet, &stage, e));
-	if (shown)
+	if (shown) {
+		DS_TRY(sample_write(&c->sample, shown, e));
 		DS_TRY(ds_out_finish(shown, e));
+	}
 	return dropped ? rejected_finish(dropped, e) : DS_OK;
 }
 
@@ -179,6 +193,8 @@ static const ds_arg args[] = {
 	DS_ARG(0, "tag", &opt.tag, NULL, "drop nothing: rules write what they found as fields"),
 	DS_ARG_F('x', "explain", &opt.explain, NULL, "show before and after, write no records",
 		DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "sample", &opt.sample, "N",
+		"show what each rule did to N of the records, by --seed", DS_ARG_UNRECORDED),
 	{ 0 },
 };
 
@@ -187,7 +203,7 @@ int main(int argc, char **argv)
 	static const ds_tool tool = { .name = "dsclean",
 		.what = "clean text and labels by rules, in the order given",
 		.args = args,
-		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS,
+		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SEED,
 		.run = run,
 		.examples = { "dsclean pages/*.html | dsdedup -o text.dsr",
 			"dsclean --default --regex 's/\\d{11}/[number]/g' --min-chars 20 "
