@@ -8,10 +8,16 @@ import subprocess
 import sys
 
 from datasketch import MinHash, MinHashLSH
+from gaoya.minhash import MinHashStringIndex
 from rensa import RMinHash, RMinHashLSH
 
+try:
+    from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
+except ImportError:  # DATATROVE=0
+    MinhashConfig = None
+
 source, folder, program = sys.argv[1:4]
-PERMS, BANDS, THRESHOLD, TEXTS, SOME = 112, 14, 0.8, 12000, 600
+PERMS, BANDS, THRESHOLD, TEXTS, SOME = 112, 14, 0.8, int(os.environ.get("TEXTS", 12000)), 600
 word = re.compile(r"[^\W_]+")
 
 
@@ -31,7 +37,8 @@ def edited(text, kind, rng):
     elif kind == "drop":
         del w[at:at + n]
     elif kind == "substitute":
-        w[at:at + n] = ["changed"] * n
+        for i in rng.sample(range(len(w)), n):
+            w[i] = "changed"
     elif kind == "reorder":
         half = len(w) // 2
         w = w[half:] + w[:half]
@@ -61,11 +68,11 @@ def shingles(text):
     return [" ".join(w[i:i + 5]) for i in range(max(1, len(w) - 4))]
 
 
-def rensa(texts):
-    lsh = RMinHashLSH(THRESHOLD, PERMS, BANDS)
+def rensa(texts, perms, bands):
+    lsh = RMinHashLSH(THRESHOLD, perms, bands)
     dropped = set()
     for i, t in enumerate(texts):
-        m = RMinHash(PERMS, 42)
+        m = RMinHash(perms, 42)
         m.update(shingles(t))
         if lsh.query(m):
             dropped.add(i)
@@ -73,11 +80,35 @@ def rensa(texts):
     return dropped
 
 
-def sketch(texts):
-    lsh = MinHashLSH(num_perm=PERMS, params=(BANDS, PERMS // BANDS))
+def rensa_same(texts):
+    return rensa(texts, PERMS, BANDS)
+
+
+def rensa_default(texts):  # as its README begins
+    return rensa(texts, 128, 16)
+
+
+def gaoya(index, texts):
     dropped = set()
     for i, t in enumerate(texts):
-        m = MinHash(PERMS)
+        if index.query(t):
+            dropped.add(i)
+        index.insert_document(i, t)
+    return dropped
+
+
+def gaoya_same(texts):
+    return gaoya(MinHashStringIndex(32, THRESHOLD, BANDS, PERMS // BANDS, None, "word", True, (5, 5)), texts)
+
+
+def gaoya_default(texts):  # single words are its shingles
+    return gaoya(MinHashStringIndex(), texts)
+
+
+def sketch(lsh, perms, texts):
+    dropped = set()
+    for i, t in enumerate(texts):
+        m = MinHash(perms)
         m.update_batch([s.encode() for s in shingles(t)])
         if lsh.query(m):
             dropped.add(i)
@@ -85,10 +116,41 @@ def sketch(texts):
     return dropped
 
 
-def ours(path):
-    got = subprocess.run([program, "-q", "-j1", "--method", "minhash", "--perm", str(PERMS), "--bands", str(BANDS),
-                          "--mark", "--to", "jsonl", path], stdout=subprocess.PIPE, check=True).stdout
+def sketch_same(texts):
+    return sketch(MinHashLSH(num_perm=PERMS, params=(BANDS, PERMS // BANDS)), PERMS, texts)
+
+
+def sketch_default(texts):
+    return sketch(MinHashLSH(), 128, texts)
+
+
+def datatrove(texts):
+    """Its own shingles and signatures, in one process; equal bands are found by a dict, which costs next to nothing."""
+    step = MinhashDedupSignature(os.path.join(folder, "datatrove"), MinhashConfig(n_grams=5, num_buckets=BANDS,
+                                 hashes_per_bucket=PERMS // BANDS))
+    seen = [set() for _ in range(BANDS)]
+    dropped = set()
+    for i, t in enumerate(texts):
+        for band, values in enumerate(step.get_signature(step.get_shingles(t))):
+            key = tuple(values)
+            if key in seen[band]:
+                dropped.add(i)
+            seen[band].add(key)
+    return dropped
+
+
+def ours(options, path):
+    got = subprocess.run([program, "-q", "-j1", *options, "--mark", "--to", "jsonl", path], stdout=subprocess.PIPE,
+                         check=True).stdout
     return {r["n"] for r in map(json.loads, got.splitlines()) if "dup_of" in r}
+
+
+def ours_same(path):
+    return ours(["--method", "minhash", "--perm", str(PERMS), "--bands", str(BANDS)], path)
+
+
+def ours_default(path):
+    return ours([], path)
 
 
 def cpu_of(f, *args, children=False):
@@ -103,28 +165,37 @@ def cpu_of(f, *args, children=False):
     return best, result
 
 
-def main():
-    texts, kinds = make()
-    path = os.path.join(folder, "dedup.jsonl")
-    with open(path, "w", encoding="utf-8") as f:
-        for i, t in enumerate(texts):
-            f.write(json.dumps({"n": i, "text": t}, ensure_ascii=False) + "\n")
-    size = sum(len(t.encode()) for t in texts)
-    part = texts[:SOME]
-    part_size = sum(len(t.encode()) for t in part)
-    rows = [("dsdedup", size, TEXTS) + cpu_of(ours, path, children=True),
-            ("rensa", size, TEXTS) + cpu_of(rensa, texts),
-            ("datasketch", part_size, SOME) + cpu_of(sketch, part)]
+def measure(title, mine, path, all_texts, kinds, peers):
+    size = sum(len(t.encode()) for t in all_texts)
+    rows = [("dsdedup", size, TEXTS) + cpu_of(mine, path, children=True)]
+    for name, peer, n in peers:
+        part = all_texts[:n]
+        rows.append((name, sum(len(t.encode()) for t in part), n) + cpu_of(peer, part))
     rate = rows[0][1] / rows[0][3]
-    print("%d texts, %.1f MB; 5 words a shingle, %d permutations, %d bands, one core" % (TEXTS, size / 1e6, PERMS, BANDS))
+    print(title)
     print("%-12s %8s %9s %8s   recall of an edit of 2 %%: %s" % ("", "MB/s", "texts/s", "ratio", "  ".join(KINDS)))
     for name, n_bytes, n_texts, seconds, dropped in rows:
         recall = []
         for k in KINDS:
             planted = [i for i in range(n_texts) if kinds[i] == k]
             recall.append(sum(i in dropped for i in planted) / max(1, len(planted)))
-        print("%-12s %8.1f %9.0f %8.1f   %s" % (name, n_bytes / seconds / 1e6, n_texts / seconds,
-              rate / (n_bytes / seconds), "  ".join("%.3f" % r for r in recall)))
+        others = sum(kinds[i] is None for i in dropped)
+        print("%-12s %8.1f %9.0f %8.1f   %s   others dropped: %d" % (name, n_bytes / seconds / 1e6, n_texts / seconds,
+              rate / (n_bytes / seconds), "  ".join("%.3f" % r for r in recall), others), flush=True)
+
+
+def main():
+    texts, kinds = make()
+    path = os.path.join(folder, "dedup.jsonl")
+    with open(path, "w", encoding="utf-8") as f:
+        for i, t in enumerate(texts):
+            f.write(json.dumps({"n": i, "text": t}, ensure_ascii=False) + "\n")
+    print("%d texts, %.1f MB, one core" % (TEXTS, sum(len(t.encode()) for t in texts) / 1e6))
+    slow = [("datatrove", datatrove, SOME)] if MinhashConfig else []
+    measure("5 words a shingle, %d permutations, %d bands:" % (PERMS, BANDS), ours_same, path, texts, kinds,
+            [("rensa", rensa_same, TEXTS), ("gaoya", gaoya_same, TEXTS), ("datasketch", sketch_same, SOME)] + slow)
+    measure("everyone's defaults (peers that leave shingles to the caller: 5 words):", ours_default, path, texts, kinds,
+            [("rensa", rensa_default, TEXTS), ("gaoya", gaoya_default, TEXTS), ("datasketch", sketch_default, SOME)] + slow)
 
 
 main()

@@ -119,6 +119,28 @@ many() {
 	run -4 dsdedup -q --against absent.jsonl in.jsonl
 }
 
+@test "--share drops what has that share of a text of --against" {
+	q="what is the capital of France and which river flows through it"
+	printf '{"text":"%s?"}\n{"text":"What is the capital of Peru?"}\n{"text":"hi"}\n' "$q" >eval.jsonl
+	filler="some words that stand before and after what is looked for here"
+	printf '{"text":"%s, %s: %s"}\n' "$filler" "${q^^}" "$filler" >in.jsonl
+	printf '{"text":"%s %s"}\n' "$filler" "${q/river/stream}" >>in.jsonl
+	printf '{"text":"hi, what is the capital of Spain, %s"}\n' "$filler" >>in.jsonl
+	left() { dsdedup -q --against eval.jsonl "$@" --to jsonl in.jsonl | wc -l; }
+	[ "$(left --share 1)" = 2 ]
+	[ "$(left --share 0.8)" = 2 ]
+	[ "$(left --share 0.3)" = 1 ]
+	[ "$(left -j 3 --share 0.3)" = 1 ]
+	mkdir s
+	dsrec import -q in.jsonl -o in.dsr
+	dsdedup sign -q --against eval.jsonl --share 0.3 in.dsr -o s
+	dsdedup band -q s
+	dsdedup cluster -q s
+	[ "$(dsdedup filter -q s in.dsr --to jsonl | wc -l)" = 1 ]
+	run -2 dsdedup -q --share 2 --against eval.jsonl in.jsonl
+	run -2 dsdedup -q --share 0.5 in.jsonl
+}
+
 @test "--keep takes the longest or the best of a cluster, the earlier of equals" {
 	cat >k.jsonl <<'END'
 {"id":"a","text":"one two three","s":1}

@@ -1,5 +1,5 @@
 /*
- * against.c - the 13-grams of an evaluation set, by 64-bit hashes
+ * against.c - the 13-grams of an evaluation set, by 64-bit hashes; or, with a share, its texts (overlap.c)
  *
  * Open addressing in a table at most half full, read by all threads. A text's hashes are looked up in
  * parts, the slots of a part fetched before the first of them is looked at.
@@ -10,6 +10,14 @@
 struct against {
 	uint64_t *slot; /* 0: empty; a hash of 0 is kept as 1 */
 	size_t mask, n;
+	ds_unit unit;
+	overlap *overlap; /* instead, or NULL */
+};
+
+struct against_reader {
+	const against *set;
+	ds_ngram *units;
+	overlap_reader *overlap;
 };
 
 static void put(against *a, uint64_t h)
@@ -41,13 +49,41 @@ void against_free(against *a)
 	if (!a)
 		return;
 	ds_mem_free(a->slot);
+	overlap_free(a->overlap);
 	ds_mem_free(a);
+}
+
+static unsigned units_of(const against *a)
+{
+	return a->overlap ? OVERLAP_UNITS : AGAINST_UNITS;
+}
+
+against_reader *against_reader_new(const against *a)
+{
+	against_reader *r = DS_NEW(against_reader, 1);
+	r->set = a;
+	r->units = ds_ngram_new(a->unit, units_of(a));
+	r->overlap = a->overlap ? overlap_reader_new(a->overlap) : NULL;
+	return r;
+}
+
+void against_reader_free(against_reader *r)
+{
+	if (!r)
+		return;
+	ds_ngram_free(r->units);
+	overlap_reader_free(r->overlap);
+	ds_mem_free(r);
 }
 
 static void add_text(against *a, ds_ngram *units, ds_str text)
 {
 	uint64_t x[DS_NGRAM_ROOM];
 	size_t n;
+	if (a->overlap) {
+		overlap_add(a->overlap, units, text);
+		return;
+	}
 	ds_ngram_start(units, text);
 	while ((n = ds_ngram_next64(units, x)))
 		/* A text of fewer units has one shingle all the same, which is none of 13. */
@@ -55,16 +91,18 @@ static void add_text(against *a, ds_ngram *units, ds_str text)
 			add(a, x[i]);
 }
 
-ds_rc against_load(against **out, const ds_common *c, const char *path, ds_unit unit, ds_err *e)
+ds_rc against_load(against **out, const ds_common *c, const char *path, const plan *p, ds_err *e)
 {
 	DS_AUTO(against) a = DS_NEW(against, 1);
+	a->unit = p->seen.unit;
+	a->overlap = p->share > 0 ? overlap_new(p->share) : NULL;
 	ds_common of = *c;
 	of.files = &path;
 	of.n_files = 1;
 	of.on_error = DS_ON_STOP;
 	DS_AUTO(ds_source) from = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
-	DS_AUTO(ds_ngram) units = ds_ngram_new(unit, AGAINST_UNITS);
+	DS_AUTO(ds_ngram) units = ds_ngram_new(a->unit, units_of(a));
 	DS_TRY(ds_source_open(&from, &of, e));
 	for (ds_block *b;;) {
 		ds_arena_reset(mem);
@@ -81,13 +119,19 @@ ds_rc against_load(against **out, const ds_common *c, const char *path, ds_unit 
 				add_text(a, units, text);
 		}
 	}
+	if (a->overlap)
+		overlap_finish(a->overlap);
 	*out = a;
 	a = NULL;
 	return DS_OK;
 }
 
-bool against_hits(const against *a, ds_ngram *units, ds_str text)
+bool against_hits(against_reader *r, ds_str text)
 {
+	const against *a = r->set;
+	ds_ngram *units = r->units;
+	if (a->overlap)
+		return overlap_hits(a->overlap, r->overlap, units, text);
 	uint64_t x[DS_NGRAM_ROOM];
 	size_t n;
 	if (!a->slot)

@@ -17,6 +17,7 @@ typedef enum { SCOPE_TEXT, SCOPE_LINE, SCOPE_PARA, SCOPE_SPAN } scope;
 typedef struct { /* what the user asked for, checked */
 	ds_seen_plan seen;
 	scope scope;
+	double share; /* with --against: of a text there; 0: a run of AGAINST_UNITS */
 	bool mark;
 	bool named;  /* ids are needed */
 	bool add_id; /* and given to records that have none */
@@ -39,10 +40,25 @@ typedef struct {             /* one block between work and order */
 /* The set of what --against forbids; never changes, any thread. */
 typedef struct against against;
 DS_MUST ds_rc against_load(
-	against **out, const ds_common *c, const char *path, ds_unit unit, ds_err *e);
+	against **out, const ds_common *c, const char *path, const plan *p, ds_err *e);
 void against_free(against *a);
-bool against_hits(const against *a, ds_ngram *units, ds_str text);
 DS_AUTO_WITH(against, against_free)
+typedef struct against_reader against_reader; /* one a thread */
+against_reader *against_reader_new(const against *a);
+void against_reader_free(against_reader *r);
+bool against_hits(against_reader *r, ds_str text);
+
+/* The same by the share of a text that another one has: texts are added, then it is finished. */
+enum { OVERLAP_UNITS = 5 };
+typedef struct overlap overlap;
+overlap *overlap_new(double share);
+void overlap_free(overlap *o);
+void overlap_add(overlap *o, ds_ngram *units, ds_str text);
+void overlap_finish(overlap *o);
+typedef struct overlap_reader overlap_reader;
+overlap_reader *overlap_reader_new(const overlap *o);
+void overlap_reader_free(overlap_reader *r);
+bool overlap_hits(const overlap *o, overlap_reader *r, ds_ngram *units, ds_str text);
 
 /* What earlier runs saw: loaded where the file is there, replaced with the one before kept as PATH~. */
 DS_MUST ds_rc index_load(ds_seen *s, const char *path, ds_err *e);

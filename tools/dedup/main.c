@@ -96,7 +96,7 @@ static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 {
 	DS_TRY(read_plan(&d->plan, c, e));
 	if (opt.against)
-		DS_TRY(against_load(&d->evil, c, opt.against, d->plan.seen.unit, e));
+		DS_TRY(against_load(&d->evil, c, opt.against, &d->plan, e));
 	d->perm = ds_minhash_new(d->plan.seen.n_perm, d->plan.seen.seed);
 	d->applier =
 		(applier){ .plan = &d->plan, .seen = ds_seen_new(&d->plan.seen), .limit = limit };
@@ -180,7 +180,9 @@ static ds_rc run(const ds_common *c, ds_err *e)
 #define KEEP DS_ARG(0, "keep", &opt.keep, "WHICH", "first, longest or max:FIELD stays of a cluster")
 #define AGAINST \
 	DS_ARG_F(0, "against", &opt.against, "FILE", \
-		"drop what shares 13 units in a row with FILE", DS_ARG_FILE)
+		"drop what shares 13 units in a row with FILE", DS_ARG_FILE), \
+		DS_ARG(0, "share", &opt.share, "S", \
+			"with --against: drop what has this share of a text there")
 #define CLUSTERS \
 	DS_ARG_F(0, "clusters", &opt.clusters, "FILE", "write who is alike, as TSV", \
 		DS_ARG_UNRECORDED)

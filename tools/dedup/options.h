@@ -13,7 +13,7 @@
 
 typedef struct {
 	const char *preset, *method, *unit, *keep, *scope, *clusters, *against, *index, *bits;
-	double threshold;
+	double threshold, share;
 	int ngram, perm, bands, distance;
 	const char *rehydrate;
 	bool verify, mark, sizes;

@@ -143,6 +143,12 @@ ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 	if (!(opt.threshold > 0 && opt.threshold <= 1))
 		return ds_fail(
 			e, DS_USAGE, "--threshold %g: it is over 0 and at most 1", opt.threshold);
+	if (opt.share && !(opt.share > 0 && opt.share <= 1))
+		return ds_fail(e, DS_USAGE, "--share %g: it is over 0 and at most 1", opt.share);
+	if (opt.share && !opt.against)
+		return ds_fail(e, DS_USAGE,
+			"--share is of the texts of --against FILE, which is not given");
+	p->share = opt.share;
 	p->seen.unit = (ds_unit)place_of(opt.unit, UNITS);
 	p->seen.ngram = (unsigned)opt.ngram;
 	p->seen.n_perm = (unsigned)opt.perm;

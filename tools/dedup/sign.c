@@ -14,8 +14,8 @@ enum { SPAN = 3 }; /* sentences */
 struct signer {
 	const plan *plan;
 	const ds_minhash *perm;
-	const against *evil;
-	ds_ngram *shingles, *evil_units;
+	ds_ngram *shingles;
+	against_reader *evil;
 	ds_sketch *sketch;
 	ds_cutter *sentences; /* once there is a span to find */
 	uint32_t *sig;
@@ -30,14 +30,13 @@ signer *signer_new(const plan *p, const ds_minhash *perm, const against *evil)
 	signer *s = DS_NEW(signer, 1);
 	s->plan = p;
 	s->perm = perm;
-	s->evil = evil;
 	if (p->seen.near) {
 		s->shingles = ds_ngram_new(p->seen.unit, p->seen.ngram);
 		s->sketch = ds_sketch_new(p->seen.verify ? 0 : DS_SKETCH_MOST);
 		s->sig = DS_NEW(uint32_t, ds_minhash_room(perm));
 	}
 	if (evil)
-		s->evil_units = ds_ngram_new(p->seen.unit, AGAINST_UNITS);
+		s->evil = against_reader_new(evil);
 	return s;
 }
 
@@ -46,7 +45,7 @@ void signer_free(signer *s)
 	if (!s)
 		return;
 	ds_ngram_free(s->shingles);
-	ds_ngram_free(s->evil_units);
+	against_reader_free(s->evil);
 	ds_sketch_free(s->sketch);
 	ds_cutter_free(s->sentences);
 	ds_mem_free(s->sig);
@@ -215,7 +214,7 @@ static ds_rc sign_row(
 	}
 	row_items *r = &o->rows[o->n_rows++];
 	*r = (row_items){ .first = o->n_items };
-	if (has && s->evil && against_hits(s->evil, s->evil_units, text))
+	if (has && s->evil && against_hits(s->evil, text))
 		r->contaminated = true;
 	else if (has && s->plan->scope == SCOPE_TEXT)
 		add_item(s, text, ds_work_mem(w));

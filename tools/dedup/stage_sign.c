@@ -237,7 +237,7 @@ static ds_rc sign_all(sign_run *r, const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "--keep: a field name of over %zu bytes",
 			sizeof r->head.keep - 5);
 	if (opt.against)
-		DS_TRY(against_load(&r->evil, c, opt.against, r->plan.seen.unit, e));
+		DS_TRY(against_load(&r->evil, c, opt.against, &r->plan, e));
 	r->values = strcmp(opt.keep, "first") != 0;
 	r->perm = ds_minhash_new(r->plan.seen.n_perm, r->plan.seen.seed);
 	DS_TRY(ds_dir_make(c->out_path, e));
