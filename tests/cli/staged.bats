@@ -128,6 +128,19 @@ same() {
 	[ "$(wc -l <out)" -eq 33 ]
 }
 
+@test "inputs without records or without texts go through all stages" {
+	: >empty.jsonl
+	printf '{"a":1}\n{"a":2}\n' >no-text.jsonl
+	for in in empty.jsonl no-text.jsonl; do
+		dsdedup sign -q $in -o z && dsdedup band z && dsdedup cluster z --sizes --clusters c
+		dsdedup filter z $in --rehydrate fineweb2 --to jsonl -o out 2>err
+		cmp $in out
+		[[ $(cat err) != *';'[\ ]','* ]]
+		[ "$(cat c)" = "$(printf 'cluster\tid')" ]
+		rm -r z
+	done
+}
+
 @test "--rehydrate says what it lacks" {
 	echo '{"text":"a"}' >in.jsonl
 	dsdedup sign -q in.jsonl -o s && dsdedup band s && dsdedup cluster s

@@ -157,7 +157,7 @@ static void summary(void *state, ds_buf *out)
 {
 	const filter_run *r = state;
 	apply_summary(&r->applier, out);
-	if (r->rule.n)
+	if (r->rule.n && r->applier.n_records)
 		ds_buf_fmt(out, ", %llu copies added", (unsigned long long)r->n_added);
 }
 
