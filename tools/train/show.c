@@ -35,6 +35,31 @@ static void summary(const train_run *r, const ds_plan *p, ds_buf *b)
 	ds_plan_explain(p, r->train.g, b);
 }
 
+/* A table of where a step's time goes, over a few of them with all ids 0. */
+static ds_rc explain_time(train_run *r, ds_buf *b, ds_err *e)
+{
+	enum { STEPS = 3 };
+	train_engine *t = &r->train;
+	ds_buf first = { 0 };
+	r->pool = ds_pool_new((unsigned)r->c->jobs);
+	DS_TRY(train_fit(r, e));
+	DS_TRY(ds_exec_new(
+		&t->x, t->g, ds_backend_cpu(), r->pool, (ds_exec_opts){ .profile = true }, e));
+	ds_exec_init(t->x, (uint64_t)r->o->keys.seed);
+	*(float *)ds_exec_data(t->x, t->b.inv) = 1 / (float)(r->micro_rows * r->seq);
+	for (int64_t step = 1; step <= STEPS; step++) {
+		ds_hyper(ds_exec_data(t->x, t->g->hyper), &r->compile, step, 1e-5);
+		for (int phase = 0; phase < DS_N_PHASES; phase++)
+			DS_TRY(ds_exec_run(t->x, (ds_phase)phase, &(ds_run){ .step = step }, e));
+		if (step == 1) /* it touches all memory for the first time */
+			ds_exec_profile(t->x, &first);
+	}
+	ds_buf_free(&first);
+	ds_buf_fmt(b, "%d steps of %lld tokens\n", STEPS - 1, (long long)(r->micro_rows * r->seq));
+	ds_exec_profile(t->x, b);
+	return DS_OK;
+}
+
 ds_rc train_show(train_run *r, ds_err *e)
 {
 	train_engine *t = &r->train;
@@ -47,7 +72,9 @@ ds_rc train_show(train_run *r, ds_err *e)
 	DS_TRY(train_build(r, t, e));
 	DS_TRY(ds_graph_compile(t->g, &r->compile, e));
 	ds_plan_make(&p, t->g, ds_backend_cpu(), (unsigned)r->c->jobs);
-	if (r->o->explain) {
+	if (r->o->explain && strcmp(r->o->explain, "time") == 0) {
+		rc = explain_time(r, &b, e);
+	} else if (r->o->explain) {
 		ds_plan_explain(&p, t->g, &b);
 		rc = train_explain_ways(r, &b, e);
 	} else if (!r->o->dump)
