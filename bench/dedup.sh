@@ -2,10 +2,10 @@
 # dedup.sh - near duplicates of the same texts with the same permutations, bands and shingles, one core each
 #
 # The peers come from PyPI into build/bench/venv: rensa with its full MinHash, gaoya, datasketch and datatrove, of which
-# the last two only see 600 of the texts. Then once more with everyone's defaults. The corpus is made by repeating nothing: sentences of $DS_TEST_DATA/en, or of
-# a text named by CORPUS, in a random order, with changed copies in between: a fiftieth of the words inserted in front,
-# appended, dropped in a row, replaced here and there (a Jaccard index of about 0.82), or the halves exchanged. Times are of
-# the processor, the best of three; a ratio over 1 is in our favour.
+# the last two only see 600 of the texts. Then once more with everyone's defaults. The corpus is sentences of
+# $DS_TEST_DATA/en, or of a text named by CORPUS, in a random order, with changed copies in between: a fiftieth of the
+# words inserted in front, appended, dropped in a row, replaced here and there (a Jaccard index of about 0.82), or the
+# halves exchanged. Times are of the processor, the best of three; a ratio over 1 is in our favour.
 set -eu
 cd "$(dirname "$0")/.."
 make -s all
