@@ -94,6 +94,22 @@ static ds_rc compile_as(ds_regex *r, ds_str pattern, uint32_t options, ds_err *e
 	return DS_OK;
 }
 
+/*
+ * PCRE2 tries \d, which is all of Unicode's digits, at every byte. A class in front, of ranges that hold them all,
+ * is one that it can search for.
+ */
+static ds_rc compile_digits(ds_regex *r, ds_str pattern, uint32_t options, ds_err *e)
+{
+	ds_buf text = { 0 };
+	ds_buf_add_c(&text, "(?=[0-9\\x{660}-\\x{1fff}\\x{a620}-\\x{abff}\\x{ff10}-\\x{ff19}"
+			    "\\x{10000}-\\x{10ffff}])");
+	ds_buf_add_str(&text, pattern);
+	pcre2_code_free(r->code);
+	ds_rc rc = compile_as(r, ds_buf_view(&text), options, e);
+	ds_buf_free(&text);
+	return rc;
+}
+
 static ds_rc compile(ds_regex *r, ds_str pattern, ds_str flags, bool subst, ds_err *e)
 {
 	uint32_t options = PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
@@ -114,6 +130,8 @@ static ds_rc compile(ds_regex *r, ds_str pattern, ds_str flags, bool subst, ds_e
 				subst ? "g, " : "");
 	}
 	DS_TRY(compile_as(r, pattern, options, e));
+	if (!(options & PCRE2_EXTENDED) && ds_regex_starts_with_digit(pattern))
+		DS_TRY(compile_digits(r, pattern, options, e));
 	if (!(options & PCRE2_EXTENDED))
 		find_needles(r, pattern, options & PCRE2_CASELESS);
 	return DS_OK;

@@ -16,6 +16,12 @@ typedef void ds_regex_found(void *context, ds_str literal, bool any_case);
 bool ds_regex_required(
 	ds_str pattern, bool any_case, char *out, ds_regex_found *found, void *context);
 
+/*
+ * Every match begins at a digit, after at most a look behind it. Says so only of patterns without an alternative
+ * and without flag x.
+ */
+bool ds_regex_starts_with_digit(ds_str pattern);
+
 /* A pattern in Oniguruma's Ruby syntax as PCRE2 has it; DS_USAGE: something in it has no such spelling. */
 DS_MUST ds_rc ds_regex_of_ruby(ds_str pattern, ds_buf *out, ds_err *e);
 

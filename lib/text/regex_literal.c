@@ -225,3 +225,19 @@ bool ds_regex_required(
 	}
 	return true;
 }
+
+bool ds_regex_starts_with_digit(ds_str pattern)
+{
+	static const char *const before[] = { "\\b", "(?<!\\d)", "(?<![\\d])", "(?<!\\w)" };
+	for (unsigned i = 0; i < sizeof(before) / sizeof(*before); i++)
+		if (ds_str_starts(pattern, ds_str_of(before[i]))) {
+			size_t n = strlen(before[i]);
+			pattern = (ds_str){ pattern.at + n, pattern.n - n };
+			break;
+		}
+	if (!ds_str_starts(pattern, DS_S("\\d")) || memchr(pattern.at, '|', pattern.n))
+		return false;
+	char next = pattern.n > 2 ? pattern.at[2] : '\0';
+	char least = pattern.n > 3 ? pattern.at[3] : '\0';
+	return next != '*' && next != '?' && (next != '{' || (least >= '1' && least <= '9'));
+}

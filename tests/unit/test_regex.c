@@ -51,6 +51,11 @@ static void substitutes_as_perl_does(void **state)
 	subst("s/\\w+/W/g", "\xe4\xb8\xad\xe6\x96\x87 \xc3\xa9t\xc3\xa9", "W W");
 	subst("s/./x/g", "\xff\xe4\xb8\xad", "\xffx");
 	subst("s/(a)|b/[$1]/g", "ab", "[a][]");
+	subst("s/(?<!\\d)\\d{3}-(\\d)/<$1>/g", "x 123-4, 1123-4 \xd9\xa1\xd9\xa2\xd9\xa3-5",
+		"x <4>, 1123-4 <5>");
+	subst("s/\\b\\d+/n/g", "a1 22 \xef\xbc\x91", "a1 n n");
+	subst("s/\\d{0,2}-/n/g", "--", "nn");
+	subst("s/\\d|b/n/", "ab", "an");
 	subst("s/foo(?=bar)/x/", "foobar", "xbar");
 }
 
