@@ -254,6 +254,12 @@ ds_rc ds_config_set(ds_config *c, ds_str name, ds_str value, ds_arena *mem, ds_e
 
 /* ---- config.json in ---- */
 
+/* Inside rope_scaling in config.json. */
+static bool part_of_scaling(const ds_key *k)
+{
+	return k->offset >= AT(scaling_factor) && k->offset <= AT(scaling_original);
+}
+
 static ds_rc read_scaling(ds_config *c, const ds_json *v, ds_arena *mem, ds_err *e)
 {
 	if (!v || v->kind == DS_J_NULL)
@@ -337,9 +343,9 @@ ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e)
 		DS_TRY(read_labels(c, ds_json_get(root, "id2label"), mem, e));
 	for (const ds_json *m = root->first; m; m = m->next) {
 		const ds_key *k = key_of(m->key);
-		if (is_scaling(m))
+		if (is_scaling(m) && has_word(c->arch->keys, "rope_scaling"))
 			DS_TRY(read_scaling(c, m, mem, e));
-		else if (k && has_key(c->arch, k))
+		else if (k && has_key(c->arch, k) && !part_of_scaling(k))
 			DS_TRY(ds_key_set_json(k, c, first_of(m), mem, e));
 	}
 	return DS_OK;
@@ -431,11 +437,6 @@ static void print_scaling(const ds_config *c, ds_buf *out)
 			low, high, (long long)c->scaling_original);
 	}
 	ds_buf_add_byte(out, '}');
-}
-
-static bool part_of_scaling(const ds_key *k)
-{
-	return k->offset >= AT(scaling_factor) && k->offset <= AT(scaling_original);
 }
 
 static void print_key(const ds_config *c, const ds_key *k, ds_buf *out)
