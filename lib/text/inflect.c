@@ -62,7 +62,11 @@ static unsigned syllables(ds_str s)
 
 static ds_str with(ds_arena *mem, ds_str s, size_t less, const char *ending)
 {
-	return ds_arena_fmt(mem, "%.*s%s", (int)(s.n - less), s.at, ending);
+	size_t n = strlen(ending);
+	char *to = ds_arena_bytes(mem, s.n - less + n);
+	memcpy(to, s.at, s.n - less);
+	memcpy(to + s.n - less, ending, n);
+	return (ds_str){ to, s.n - less + n };
 }
 
 static bool regular(ds_pos pos, ds_str s, ds_form form, ds_arena *mem, ds_str *out)

@@ -438,6 +438,7 @@ const char *ds_charset_guess(ds_str bytes)
 }
 
 struct ds_cutter {
+	bool words;
 	UBreakIterator *at;
 	UText *text;
 };
@@ -451,6 +452,7 @@ ds_rc ds_cutter_new(ds_cutter **out, ds_cut cut, ds_err *e)
 		return ds_fail(e, DS_IO, "ICU has no rules for words: %s", u_errorName(status));
 	*out = DS_NEW(ds_cutter, 1);
 	(*out)->at = at;
+	(*out)->words = cut == DS_CUT_WORDS;
 	return DS_OK;
 }
 
@@ -476,6 +478,9 @@ static ds_piece_kind kind_of(int32_t status)
 ds_piece *ds_cutter_run(ds_cutter *c, ds_str text, ds_arena *mem, size_t *n)
 {
 	UErrorCode status = U_ZERO_ERROR;
+	/* What @ is differs between versions of ICU. */
+	if (c->words && ds_utf8_ascii(text) == text.n && !memchr(text.at, '@', text.n))
+		return ds_words_ascii(text, mem, n);
 	size_t room = text.n / 3 + 16;
 	ds_piece *out = ds_arena_get(mem, room * sizeof(*out));
 	*n = 0;

@@ -148,10 +148,13 @@ static void consider_forms(
 		return;
 	for (const ds_ending *x = ds_endings[pos]; x->ending; x++) {
 		ds_str ending = ds_str_of(x->ending);
-		if (word.n > ending.n && ds_str_ends(word, ending))
-			consider(w, best, pos, x->form,
-				ds_arena_fmt(mem, "%.*s%s", (int)(word.n - ending.n), word.at,
-					x->lemma));
+		if (word.n <= ending.n || !ds_str_ends(word, ending))
+			continue;
+		size_t stem = word.n - ending.n, tail = strlen(x->lemma);
+		char *lemma = ds_arena_bytes(mem, stem + tail);
+		memcpy(lemma, word.at, stem);
+		memcpy(lemma + stem, x->lemma, tail);
+		consider(w, best, pos, x->form, (ds_str){ lemma, stem + tail });
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "text/chrf.h"
 #include "text/protect.h"
 #include "text/synonym.h"
+#include "text/words.h"
 #include "text/wordnet.h"
 
 #include <stdlib.h>
@@ -140,6 +141,42 @@ static void what_is_no_word_is_found(void **state)
 	kept_is("a < b and c > d { e", "");
 }
 
+/* The words of a text, with bars; what is behind `n` bytes does not count. */
+static void words_in(ds_cutter *c, const char *text, size_t n, char *out)
+{
+	size_t pieces;
+	ds_piece *p = ds_cutter_run(c, ds_str_of(text), mem, &pieces);
+	*out = 0;
+	for (size_t i = 0; i < pieces; i++) {
+		if (p[i].kind == DS_PIECE_OTHER || (size_t)(p[i].text.at - text) >= n)
+			continue;
+		strncat(out, p[i].text.at, p[i].text.n);
+		strcat(out, "|");
+	}
+}
+
+static void ascii_is_cut_as_icu_cuts_it(void **state)
+{
+	DS_AUTO(ds_cutter) c = NULL;
+	static const char chars[] = "ab Z09.,;:'-\"/\n\t";
+	uint64_t x = 7;
+	assert_int_equal(ds_cutter_new(&c, DS_CUT_WORDS, &e), DS_OK);
+	for (int round = 0; round < 20000; round++) {
+		char text[40], fast[128], slow[128];
+		size_t n = 1 + round % 24;
+		for (size_t i = 0; i < n; i++) {
+			x = x * UINT64_C(6364136223846793005) + 1442695040888963407u;
+			text[i] = chars[(x >> 33) % (sizeof(chars) - 1)];
+		}
+		strcpy(text + n, " ");
+		words_in(c, text, n, fast);
+		strcpy(text + n, " \xe4\xb8\xad"); /* not ASCII any more: ICU's turn */
+		words_in(c, text, n, slow);
+		assert_string_equal(fast, slow);
+		ds_arena_reset(mem);
+	}
+}
+
 /* Values of sacrebleu 2.5 (CHRF().sentence_score). */
 static void chrf_is_sacrebleus(void **state)
 {
@@ -214,4 +251,5 @@ static int end(void **state)
 TESTS(TEST(tsv_goes_one_way), TEST(cilin_takes_equals_signs_only),
 	TEST(a_line_without_a_tab_is_named), TEST(synonyms_take_the_form_of_the_word),
 	TEST(files_that_contradict_are_an_error), TEST(what_is_no_word_is_found),
-	TEST(chrf_is_sacrebleus), TEST(a_journal_keeps_what_was_whole))
+	TEST(ascii_is_cut_as_icu_cuts_it), TEST(chrf_is_sacrebleus),
+	TEST(a_journal_keeps_what_was_whole))
