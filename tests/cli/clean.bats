@@ -118,3 +118,9 @@ END
 	[[ $stderr == "dsclean: stdin:1: "*"wanted a string"* ]]
 	[ "$(printf '{"text":7}\n{"text":"a  b"}\n' | dsclean --space --on-error skip --to text -q)" = "a b" ]
 }
+
+@test "the table of labels has every value, what it became, and its records" {
+	printf '{"text":"a","label":"%s"}\n' 积极 neg 积极 blurp POS >in.jsonl
+	dsclean --labels sentiment --label-table t.tsv -j 3 -q --to jsonl in.jsonl >/dev/null
+	printf '%s\t%s\t%s\n' value label records 积极 positive 2 neg negative 1 blurp '' 1 POS positive 1 | diff - t.tsv
+}

@@ -15,7 +15,7 @@ enum { SAMPLE_MAX = 10000 };
 static rules noted; /* filled while options are parsed, in their order */
 
 static struct {
-	const char *unmapped, *rejected;
+	const char *unmapped, *label_table, *rejected;
 	bool explain, tag;
 	int64_t sample;
 } opt = { .unmapped = "keep" };
@@ -125,7 +125,7 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 	if (opt.sample < 0 || opt.sample > SAMPLE_MAX)
 		return ds_fail(e, DS_USAGE, "--sample %lld: it is 1 to %d", (long long)opt.sample,
 			SAMPLE_MAX);
-	rule_env env = { unmapped_of(opt.unmapped) };
+	rule_env env = { unmapped_of(opt.unmapped), opt.label_table };
 	DS_TRY(rules_open(&c->rules, &env, e));
 	c->tag = opt.tag;
 	cleaner_prepare(c);
@@ -154,6 +154,9 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 		.end = end,
 		.summary = summary };
 	DS_TRY(ds_pipe_run(&quiet, &stage, e));
+	for (size_t i = 0; i < c->rules.n; i++)
+		if (c->rules.at[i].rule->finish)
+			DS_TRY(c->rules.at[i].rule->finish(c->rules.at[i].state, e));
 	if (shown) {
 		DS_TRY(sample_write(&c->sample, shown, e));
 		DS_TRY(ds_out_finish(shown, e));
@@ -188,6 +191,8 @@ static const ds_arg *more_args(void)
 
 static const ds_arg args[] = {
 	DS_ARG(0, "unmapped", &opt.unmapped, UNMAPPED, "a label that is not in the map"),
+	DS_ARG_F(0, "label-table", &opt.label_table, "FILE", "what became of each label, as TSV",
+		DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "rejected", &opt.rejected, "FILE", "keep what is dropped, with its rule",
 		DS_ARG_UNRECORDED),
 	DS_ARG(0, "tag", &opt.tag, NULL, "drop nothing: rules write what they found as fields"),

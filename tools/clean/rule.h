@@ -17,6 +17,7 @@ typedef enum { RULE_UNMAPPED_KEEP, RULE_UNMAPPED_DROP, RULE_UNMAPPED_STOP } rule
 
 typedef struct { /* options that are no rules themselves */
 	rule_unmapped unmapped;
+	const char *label_table; /* a file's name, or NULL */
 } rule_env;
 
 enum { RULE_TAGS_MAX = 64 };
@@ -74,6 +75,8 @@ typedef struct ds_rule {
 	const char *const *(*reasons)(const void *state);
 	/* In stream order, after each block, by one thread at a time: what the thread noted goes to the state. */
 	void (*gather)(void *state, void *thread);
+	/* Once, after the last block of a run that went well. */
+	ds_rc (*finish)(const void *state, ds_err *e);
 	/* More words for the summary line. */
 	void (*summary)(const void *state, ds_buf *out);
 } ds_rule;
