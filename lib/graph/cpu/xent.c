@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { VOCAB_TILE = 512, ROW_TILE = 16, DX_TILE = 64, MOST_ROWS = 512, FEWEST_ROWS = 64 };
+enum { VOCAB_TILE = 512, ROW_TILE = 16, DX_TILE = 128, MOST_ROWS = 512, FEWEST_ROWS = 64 };
 enum { LOGIT_BYTES = 32 << 20 };
 
 typedef struct {
