@@ -290,7 +290,6 @@ static void packed_blocks_come_back_or_are_refused(void **state)
 
 static void temporary_folders_go_away(void **state)
 {
-	ds_err e;
 	ds_temp_dir *d;
 	assert_int_equal(ds_temp_dir_new(&d, &e), DS_OK);
 	assert_int_equal(ds_file_write(ds_temp_dir_file(d, "b"), DS_S("x"), &e), DS_OK);
