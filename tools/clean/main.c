@@ -78,24 +78,28 @@ static void say_left_out(const cleaner *c, ds_buf *out)
 		html ? "" : "--html", html || utf8 ? "" : " or ", utf8 ? "" : "--utf8");
 }
 
+static void add_sentence(ds_buf *out, ds_buf *more, bool *first)
+{
+	if (more->n && !*first)
+		ds_buf_add_c(out, "; ");
+	*first &= more->n == 0;
+	ds_buf_add_str(out, ds_buf_view(more));
+	ds_buf_free(more);
+}
+
 static void summary(void *state, ds_buf *out)
 {
 	const cleaner *c = state;
+	bool first = true;
 	for (size_t i = 0; i < c->rules.n; i++) {
 		ds_buf more = { 0 };
 		if (c->rules.at[i].rule->summary)
 			c->rules.at[i].rule->summary(c->rules.at[i].state, &more);
-		if (more.n && out->n)
-			ds_buf_add_c(out, "; ");
-		ds_buf_add_str(out, ds_buf_view(&more));
-		ds_buf_free(&more);
+		add_sentence(out, &more, &first);
 	}
 	ds_buf more = { 0 };
 	say_left_out(c, &more);
-	if (more.n && out->n)
-		ds_buf_add_c(out, "; ");
-	ds_buf_add_str(out, ds_buf_view(&more));
-	ds_buf_free(&more);
+	add_sentence(out, &more, &first);
 }
 
 static void say_rules(const ds_common *c, const rules *r)
