@@ -16,7 +16,7 @@ enum { SIDE_BYTES = 1 << 20 };
 typedef struct { /* a block's columns, and what becomes of them */
 	ds_work *w;
 	ds_block *b;
-	const ds_col *text, *source, *label, *lang;
+	const ds_col *text, *source, *label, *lang, *url;
 	ds_colb *new_text;  /* NULL until a text changes */
 	rule_value *labels; /* NULL where no rule looks at them */
 	bool label_changed;
@@ -54,6 +54,7 @@ void cleaner_prepare(cleaner *c)
 		c->wants_label |=
 			r->at[i].rule == &ds_rule_labels || when_names(r->at[i].when, "label");
 		c->wants_lang |= when_names(r->at[i].when, "lang");
+		c->wants_url |= r->at[i].rule == &ds_rule_url_list;
 		c->wants_text |= r->at[i].rule != &ds_rule_labels;
 	}
 }
@@ -116,6 +117,8 @@ static ds_rc open_trip(trip *t, const cleaner *c, ds_err *e)
 	}
 	if (c->wants_lang)
 		DS_TRY(ds_block_get(t->b, "lang", &t->lang, e));
+	if (c->wants_url)
+		DS_TRY(ds_block_get(t->b, "url", &t->url, e));
 	if (c->wants_label) {
 		DS_TRY(ds_block_get(t->b, "label", &t->label, e));
 		t->labels = t->label ? ds_arena_zero(t->b->mem, t->b->n_rows * sizeof(*t->labels))
@@ -229,6 +232,8 @@ static ds_rc read_record(trip *t, uint32_t row, rule_record *r, bool *has, ds_er
 	}
 	if (t->lang && ds_block_text(t->b, t->lang, row, &source, &named, e) == DS_OK && named)
 		r->lang = source;
+	if (t->url && ds_block_text(t->b, t->url, row, &source, &named, e) == DS_OK && named)
+		r->url = source;
 	if (t->labels)
 		DS_TRY(labels_get(t->b, t->label, row, &r->label, e));
 	return DS_OK;

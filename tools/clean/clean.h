@@ -25,7 +25,7 @@ typedef struct {
 	bool tag;        /* nothing is dropped: rules write what they found as fields */
 	char **counters; /* the names of rules and of their reasons, NULL-ended */
 	unsigned n_counters;
-	bool wants_text, wants_label, wants_lang;
+	bool wants_text, wants_label, wants_lang, wants_url;
 	bool saw_html;
 } cleaner;
 

@@ -45,12 +45,13 @@ typedef struct { /* a label, or another value, as it came */
 typedef struct {
 	ds_str text;
 	rule_source source;
-	ds_str source_name, lang; /* the fields as they came; empty: none, or none asks for it */
-	bool decoded;             /* the html rule has been here: markup and references are gone */
-	bool drop;                /* set by a rule: the record goes */
-	unsigned reason;          /* set with it by a rule that has reasons: which */
-	bool tag;                 /* rules say what they measured, as tags */
-	rule_tag *tags;           /* room for RULE_TAGS_MAX */
+	ds_str source_name, url,
+		lang;    /* the fields as they came; empty: none, or none asks for it */
+	bool decoded;    /* the html rule has been here: markup and references are gone */
+	bool drop;       /* set by a rule: the record goes */
+	unsigned reason; /* set with it by a rule that has reasons: which */
+	bool tag;        /* rules say what they measured, as tags */
+	rule_tag *tags;  /* room for RULE_TAGS_MAX */
 	unsigned n_tags;
 	rule_value label;
 	bool label_new; /* set by a rule: label is now label.text */
