@@ -118,6 +118,12 @@ bool ds_seen_same(const ds_seen *s, uint32_t a, uint32_t b)
 	return s->plan.exact && x.lo == y.lo && x.hi == y.hi;
 }
 
+const uint32_t *ds_seen_sketch(const ds_seen *s, uint32_t number, uint32_t *n)
+{
+	*n = ds_seen_get(s, number)->n_sketch;
+	return ds_seen_get(s, number)->sketch;
+}
+
 void ds_seen_join(ds_seen *s, uint32_t a, uint32_t b)
 {
 	a = ds_seen_first(s, a);

@@ -70,6 +70,9 @@ uint64_t ds_seen_bytes(const ds_seen *s);            /* of memory, sketches incl
 uint64_t ds_seen_full(const ds_seen *s);             /* buckets that reached DS_BUCKET_MOST */
 uint32_t ds_seen_first(ds_seen *s, uint32_t number); /* of its cluster, where the plan joins */
 bool ds_seen_same(const ds_seen *s, uint32_t a, uint32_t b); /* exact keys are equal */
+const uint32_t *ds_seen_sketch(const ds_seen *s, uint32_t number, uint32_t *n);
+/* 1 where exact keys are equal; else by sketches, which fingerprints are not. */
+double ds_seen_jaccard(const ds_seen *s, uint32_t a, uint32_t b);
 
 typedef struct { /* what a text is called outside */
 	ds_str text;

@@ -54,6 +54,17 @@ static bool confirm(const ds_seen *s, const ds_seen_text *a, const ds_seen_text 
 	return ds_seen_alike(&s->plan, a->sketch, a->n_sketch, b->sketch, b->n_sketch);
 }
 
+double ds_seen_jaccard(const ds_seen *s, uint32_t a, uint32_t b)
+{
+	const ds_seen_text *x = ds_seen_get(s, a), *y = ds_seen_get(s, b);
+	if (ds_seen_same(s, a, b))
+		return 1;
+	if (!x->n_sketch || !y->n_sketch)
+		return 0;
+	return ds_sketch_jaccard(x->sketch, x->n_sketch, y->sketch, y->n_sketch,
+		s->plan.verify ? 0 : DS_SKETCH_MOST);
+}
+
 /* The least record that is left in the lists of all buckets, taken out of them. */
 static uint32_t next_found(ds_seen *s, unsigned n_lists)
 {

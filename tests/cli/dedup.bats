@@ -54,6 +54,23 @@ many() {
 	awk 'NR > 1 && !($1 in seen) { seen[$1] = 1; if ($1 != $2) bad = 1 } END { exit bad }' c.tsv
 }
 
+@test "--tag: the bytes of any -j, and --mark with more" {
+	many >in.jsonl
+	for j in 1 3; do dsdedup -q --tag -j "$j" in.jsonl --to jsonl >tagged$j; done
+	cmp tagged1 tagged3
+	dsdedup -q --mark in.jsonl --to jsonl >marked
+	sed 's/,"minhash":\[[^]]*\]//; s/,"jaccard":[0-9.]*//' tagged1 | cmp - marked
+	# Each that is marked reaches the threshold, and some are less than the same.
+	sed -n 's/.*"jaccard":\([0-9.]*\).*/\1/p' tagged1 >j
+	[ "$(wc -l <j)" -eq "$(grep -c dup_of marked)" ]
+	awk '$1 < 0.8 || $1 > 1 { exit 1 } $1 < 1 { n++ } END { exit !n }' j
+	# With all shingles kept, still 512 at most; what one run left another replaces.
+	awk 'BEGIN { for (i = 0; i < 2000; i++) printf "w%d ", i * i }' |
+		dsdedup -q --tag --verify --to jsonl >long
+	[ "$(sed 's/.*"minhash":\[\([^]]*\)\].*/\1/' long | tr , '\n' | wc -l)" -eq 512 ]
+	dsdedup -q --tag tagged1 --from jsonl --to jsonl | cmp - tagged1
+}
+
 @test "an index makes two runs into one" {
 	many >in.jsonl
 	dsdedup -q in.jsonl --to jsonl >whole

@@ -87,9 +87,10 @@ same() {
 	[ -z "$(ls "$TMPDIR" | grep '^ds\.')" ]
 }
 
-@test "--memory goes with neither --scope, --index nor --salvage" {
+@test "--memory goes with neither --scope, --index, --tag nor --salvage" {
 	fails 2 "--memory goes with" dsdedup --memory 1M --scope line in.jsonl
 	fails 2 "--memory goes with" dsdedup --memory 1M --index i in.jsonl
+	fails 2 "--memory goes with" dsdedup --memory 1M --tag in.jsonl
 	fails 2 "--memory goes with" dsdedup --memory 1M --salvage in.jsonl
 }
 

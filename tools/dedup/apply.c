@@ -179,7 +179,7 @@ static size_t drop_rows(applier *a, ds_work *w, const signed_block *s)
 
 static ds_rc compare(applier *a, ds_block *b, signed_block *s, const ds_seen_id *ids, ds_err *e)
 {
-	uint64_t first = ds_seen_count(a->seen);
+	uint64_t first = s->first = ds_seen_count(a->seen);
 	ds_seen_take(a->seen, s->sketches);
 	s->sketches = NULL;
 	DS_TRY(ds_seen_add(a->seen, s->items, s->n_items, e));
@@ -229,7 +229,9 @@ ds_rc apply_block(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *
 			100 * (double)(a->n_exact + a->n_near) / (double)a->n_items);
 	if (n && a->plan->scope != SCOPE_TEXT)
 		return cut_rows(a, w, b, s, e);
-	return a->plan->mark ? mark_rows(a, b, s, e) : DS_OK;
+	if (a->plan->mark)
+		DS_TRY(mark_rows(a, b, s, e));
+	return a->plan->tag ? tag_rows(a->plan, a->seen, b, s, e) : DS_OK;
 }
 
 void apply_summary(const applier *a, ds_buf *out)

@@ -19,6 +19,7 @@ typedef struct { /* what the user asked for, checked */
 	scope scope;
 	double share; /* with --against: of a text there; 0: a run of AGAINST_UNITS */
 	bool mark;
+	bool tag;    /* signatures and how alike they are stay in the record; marks too */
 	bool named;  /* ids are needed */
 	bool add_id; /* and given to records that have none */
 } plan;
@@ -34,6 +35,7 @@ typedef struct {             /* one block between work and order */
 	ds_str *texts;       /* of the items */
 	row_items *rows;     /* of the records that are left, in order */
 	size_t n_items, n_rows;
+	uint64_t first;     /* number of the first item, once it is known to a ds_seen */
 	uint32_t *sketches; /* heap; handed on with ds_seen_take */
 } signed_block;
 
@@ -106,6 +108,10 @@ ds_seen_id verdicts_name(
 
 /* The id of a record by the column of ids, which may be NULL, or its number. */
 DS_MUST ds_rc row_id(ds_block *b, const ds_col *col, uint32_t row, ds_seen_id *id, ds_err *e);
+
+/* Puts what is known of each record into it: its sketch, and how like the one it repeats. */
+DS_MUST ds_rc tag_rows(
+	const plan *p, const ds_seen *seen, ds_block *b, const signed_block *s, ds_err *e);
 
 /* Decides about the items of a block, and does it: rows dropped or marked, pieces cut out. */
 enum { COUNT_EXACT, COUNT_NEAR, COUNT_EMPTIED, COUNT_AGAINST, COUNT_FULL };

@@ -120,6 +120,7 @@ ds_rc keeper_decide(keeper *k, ds_seen *seen, signed_block *s, ds_err *e)
 {
 	if (s->n_items > k->n - k->at)
 		return ds_fail(e, DS_BAD, "the input has changed between its two readings");
+	s->first = k->at;
 	for (size_t i = 0; i < s->n_items; i++) {
 		uint32_t number = (uint32_t)k->at++, best = k->best[ds_seen_first(seen, number)];
 		s->items[i].dup_of = best == number ? DS_NO_TEXT : best;

@@ -195,6 +195,8 @@ static const ds_arg args[] = {
 	ALIKE,
 	KEEP,
 	MARK,
+	DS_ARG(0, "tag", &opt.tag, NULL,
+		"as --mark, and keep signatures and how alike in the record"),
 	DS_ARG(0, "scope", &opt.scope, SCOPES,
 		"compare and cut lines, paragraphs or three sentences in a row"),
 	AGAINST,

@@ -164,9 +164,9 @@ ds_rc run_limited(const ds_common *c, ds_err *e)
 	plan p = { 0 };
 	limited l = { 0 };
 	DS_TRY(read_plan(&p, c, e));
-	if (p.scope != SCOPE_TEXT || opt.index || c->salvage)
-		return ds_fail(
-			e, DS_USAGE, "--memory goes with neither --scope, --index nor --salvage");
+	if (p.scope != SCOPE_TEXT || opt.index || p.tag || c->salvage)
+		return ds_fail(e, DS_USAGE,
+			"--memory goes with neither --scope, --index, --tag nor --salvage");
 	ds_rc rc = run_within(&l, c, &p, e);
 	ds_temp_dir_free(l.dir);
 	ds_mem_free((void *)l.files);

@@ -16,7 +16,7 @@ typedef struct {
 	double threshold, share;
 	int ngram, perm, bands, distance;
 	const char *rehydrate;
-	bool verify, mark, sizes;
+	bool verify, mark, tag, sizes;
 	ds_size memory, limit; /* of a stage; of a whole run, 0: none */
 } options;
 extern options opt;

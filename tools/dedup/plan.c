@@ -159,14 +159,17 @@ ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 	p->seen.verify = opt.verify;
 	p->seen.join = opt.clusters || strcmp(opt.keep, "first") != 0 || wants_report(c);
 	p->scope = (scope)place_of(opt.scope, SCOPES);
-	p->mark = opt.mark;
+	p->mark = opt.mark || opt.tag;
+	p->tag = opt.tag;
 	p->seen.scope = p->scope;
-	p->add_id = opt.mark || opt.clusters;
+	p->add_id = p->mark || opt.clusters;
 	p->named = p->add_id || opt.index;
 	if (p->scope != SCOPE_TEXT && p->add_id)
 		return ds_fail(e, DS_USAGE,
 			"--scope %s cuts texts, so there is nothing for --%s to name", opt.scope,
-			p->mark ? "mark" : "clusters");
+			opt.tag    ? "tag"
+			: opt.mark ? "mark"
+				   : "clusters");
 	if (strcmp(opt.keep, "first") != 0 && (p->scope != SCOPE_TEXT || opt.index))
 		return ds_fail(
 			e, DS_USAGE, "--keep %s goes with neither --scope nor --index", opt.keep);
