@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	tokens(page, mem);
 	ds_html_strip(page, mem);
 	ds_html_article(page, mem);
+	ds_html_markdown(page, mem);
 	ds_html_decode(page, mem, &n_refs);
 	if (skip <= n && ds_charset_decode(&page, (ds_str){ page.at + skip, n - skip }, charset,
 				 mem, &e) == DS_OK)

@@ -16,7 +16,7 @@ static rules noted; /* filled while options are parsed, in their order */
 
 static struct {
 	const char *unmapped, *label_table, *rejected;
-	bool explain, tag;
+	bool explain, tag, markdown;
 	int64_t sample;
 } opt = { .unmapped = "keep" };
 
@@ -129,7 +129,7 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 	if (opt.sample < 0 || opt.sample > SAMPLE_MAX)
 		return ds_fail(e, DS_USAGE, "--sample %lld: it is 1 to %d", (long long)opt.sample,
 			SAMPLE_MAX);
-	rule_env env = { unmapped_of(opt.unmapped), opt.label_table };
+	rule_env env = { unmapped_of(opt.unmapped), opt.label_table, opt.markdown };
 	DS_TRY(rules_open(&c->rules, &env, e));
 	c->tag = opt.tag;
 	cleaner_prepare(c);
@@ -199,6 +199,8 @@ static const ds_arg args[] = {
 		DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "rejected", &opt.rejected, "FILE", "keep what is dropped, with its rule",
 		DS_ARG_UNRECORDED),
+	DS_ARG(0, "markdown", &opt.markdown, NULL,
+		"Markdown instead of plain text, by --html strip and auto"),
 	DS_ARG(0, "tag", &opt.tag, NULL, "drop nothing: rules write what they found as fields"),
 	DS_ARG_F('x', "explain", &opt.explain, NULL, "show before and after, write no records",
 		DS_ARG_UNRECORDED),

@@ -18,6 +18,7 @@ typedef enum { RULE_UNMAPPED_KEEP, RULE_UNMAPPED_DROP, RULE_UNMAPPED_STOP } rule
 typedef struct { /* options that are no rules themselves */
 	rule_unmapped unmapped;
 	const char *label_table; /* a file's name, or NULL */
+	bool markdown;           /* what --html strip and auto make */
 } rule_env;
 
 enum { RULE_TAGS_MAX = 64 };

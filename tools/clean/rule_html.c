@@ -12,15 +12,23 @@
 
 typedef enum { STRIP, MAIN, AUTO } mode;
 
-static ds_rc open_mode(void **state, const char *value, const rule_env *env, ds_err *e)
+typedef struct {
+	mode mode;
+	bool markdown;
+} state;
+
+static ds_rc open_mode(void **out, const char *value, const rule_env *env, ds_err *e)
 {
 	static const char *const names[] = { [STRIP] = "strip", [MAIN] = "main", [AUTO] = "auto" };
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (strcmp(value, names[i]) != 0)
 			continue;
-		mode *m = DS_NEW(mode, 1);
-		*m = (mode)i;
-		*state = m;
+		if (env->markdown && i == MAIN)
+			return ds_fail(e, DS_USAGE,
+				"main makes no Markdown: --markdown is for strip and auto");
+		state *s = DS_NEW(state, 1);
+		*s = (state){ (mode)i, env->markdown };
+		*out = s;
 		return DS_OK;
 	}
 	return ds_fail(e, DS_USAGE, "'%s' is none of strip, main, auto and off", value);
@@ -43,7 +51,8 @@ static bool is_html(const rule_record *r)
 
 static ds_rc record(void *thread, rule_record *r, ds_err *e)
 {
-	mode m = *(const mode *)thread;
+	const state *s = thread;
+	mode m = s->mode;
 	size_t skip, n;
 	if (m == AUTO && !is_html(r))
 		return DS_OK;
@@ -53,7 +62,11 @@ static ds_rc record(void *thread, rule_record *r, ds_err *e)
 		page = ds_utf8_repair(page, r->mem, &n);
 	else
 		DS_TRY(ds_charset_decode(&page, page, charset, r->mem, e));
-	r->text = m == MAIN ? ds_html_article(page, r->mem) : ds_html_strip(page, r->mem);
+	if (s->markdown)
+		r->source = RULE_SOURCE_CODE; /* indents matter to the rules that follow */
+	r->text = s->markdown ? ds_html_markdown(page, r->mem)
+		  : m == MAIN ? ds_html_article(page, r->mem)
+			      : ds_html_strip(page, r->mem);
 	r->decoded = true;
 	return DS_OK;
 }

@@ -67,6 +67,9 @@ ds_str ds_html_decode(ds_str s, ds_arena *mem, size_t *n);
 /* The text of a document: blocks become lines, cells are separated by tabs, <pre> keeps its shape. */
 ds_str ds_html_strip(ds_str document, ds_arena *mem);
 
+/* The same with headings, lists, code, links, emphasis, quotes and images as Markdown. */
+ds_str ds_html_markdown(ds_str document, ds_arena *mem);
+
 /* The main text: navigation, footers, banners, lists of links left out. May be empty. */
 ds_str ds_html_article(ds_str document, ds_arena *mem);
 
