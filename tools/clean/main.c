@@ -196,7 +196,7 @@ static const ds_arg *more_args(void)
 static const ds_arg args[] = {
 	DS_ARG(0, "unmapped", &opt.unmapped, UNMAPPED, "a label that is not in the map"),
 	DS_ARG_F(0, "label-table", &opt.label_table, "FILE", "what became of each label, as TSV",
-		DS_ARG_UNRECORDED),
+		DS_ARG_UNRECORDED | DS_ARG_HIDDEN),
 	DS_ARG_F(0, "rejected", &opt.rejected, "FILE", "keep what is dropped, with its rule",
 		DS_ARG_UNRECORDED),
 	DS_ARG(0, "markdown", &opt.markdown, NULL,

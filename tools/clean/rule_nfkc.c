@@ -3,6 +3,7 @@
  */
 #include "rule.h"
 
+#include "base/args.h"
 #include "text/unicode.h"
 
 static ds_rc apply(void *thread, ds_str *text, ds_arena *mem, ds_err *e)
@@ -14,5 +15,6 @@ static ds_rc apply(void *thread, ds_str *text, ds_arena *mem, ds_err *e)
 const ds_rule ds_rule_nfkc = {
 	.name = "nfkc",
 	.help = "normalise to Unicode form KC",
+	.flags = DS_ARG_HIDDEN,
 	.apply = apply,
 };
