@@ -96,8 +96,9 @@ void report_say(const report *r, const ds_common *c);
 /* One a thread. */
 typedef struct signer signer;
 signer *signer_new(const plan *p, const ds_minhash *perm, const against *evil);
-void signer_free(signer *s);
-DS_MUST ds_rc signer_block(signer *s, ds_work *w, ds_block *b, ds_err *e);
+void signer_free(void *s);
+/* The work of a stage whose scratch is a signer. */
+DS_MUST ds_rc signer_work(void *state, ds_work *w, ds_block *b, ds_err *e);
 signed_block *signer_result(signer *s);
 
 /* What a staged run has decided, for a second reading of the same records. */

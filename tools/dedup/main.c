@@ -20,16 +20,6 @@ static void *scratch_new(void *state)
 	return signer_new(&d->plan, d->perm, d->evil);
 }
 
-static void scratch_free(void *scratch)
-{
-	signer_free(scratch);
-}
-
-static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
-{
-	return signer_block(ds_work_scratch(w), w, b, e);
-}
-
 static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	dedup *d = state;
@@ -75,8 +65,8 @@ static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
 		.name = "dedup",
 		.state = d,
 		.scratch_new = scratch_new,
-		.scratch_free = scratch_free,
-		.work = work,
+		.scratch_free = signer_free,
+		.work = signer_work,
 		.order = learn,
 	};
 	ds_common first = *c;
@@ -107,8 +97,8 @@ static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 		.state = d,
 		.counters = apply_counters,
 		.scratch_new = scratch_new,
-		.scratch_free = scratch_free,
-		.work = work,
+		.scratch_free = signer_free,
+		.work = signer_work,
 		.order = order,
 		.end = end,
 		.summary = summary,

@@ -40,8 +40,9 @@ signer *signer_new(const plan *p, const ds_minhash *perm, const against *evil)
 	return s;
 }
 
-void signer_free(signer *s)
+void signer_free(void *scratch)
 {
+	signer *s = scratch;
 	if (!s)
 		return;
 	ds_ngram_free(s->shingles);
@@ -226,8 +227,9 @@ static ds_rc sign_row(
 	return DS_OK;
 }
 
-ds_rc signer_block(signer *s, ds_work *w, ds_block *b, ds_err *e)
+ds_rc signer_work(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
+	signer *s = ds_work_scratch(w);
 	ds_arena *mem = ds_work_mem(w);
 	signed_block *o = &s->out;
 	*o = (signed_block){ .rows = ds_arena_get(mem, (b->n_rows + 1) * sizeof *o->rows) };

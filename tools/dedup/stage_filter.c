@@ -122,16 +122,6 @@ static void *scratch_new(void *state)
 	return signer_new(&r->plan, NULL, NULL);
 }
 
-static void scratch_free(void *scratch)
-{
-	signer_free(scratch);
-}
-
-static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
-{
-	return signer_block(ds_work_scratch(w), w, b, e);
-}
-
 static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	filter_run *r = state;
@@ -199,8 +189,8 @@ static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
 		.state = r,
 		.counters = apply_counters,
 		.scratch_new = scratch_new,
-		.scratch_free = scratch_free,
-		.work = work,
+		.scratch_free = signer_free,
+		.work = signer_work,
 		.order = order,
 		.end = end,
 		.summary = summary,

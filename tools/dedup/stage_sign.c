@@ -54,16 +54,6 @@ static void *scratch_new(void *state)
 	return signer_new(&r->plan, r->perm, r->evil);
 }
 
-static void scratch_free(void *scratch)
-{
-	signer_free(scratch);
-}
-
-static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
-{
-	return signer_block(ds_work_scratch(w), w, b, e);
-}
-
 static const ds_seen_item *item_of(const signed_block *s, uint32_t row)
 {
 	return s->rows[row].n ? &s->items[s->rows[row].first] : NULL;
@@ -186,9 +176,9 @@ static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
 		.name = "sign",
 		.state = r,
 		.scratch_new = scratch_new,
-		.scratch_free = scratch_free,
+		.scratch_free = signer_free,
 		.begin = begin,
-		.work = work,
+		.work = signer_work,
 		.order = order,
 	};
 	char name[32];
