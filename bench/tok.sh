@@ -7,6 +7,8 @@
 # the peer only while it encodes text that is in memory. Times are of the processor, the best of three;
 # ids are compared; a ratio over 1 is in our favour. With $DS_TEST_DATA the published vocabularies of GPT-2, cl100k,
 # o200k and Qwen are run beside gigatoken, fastokens and tiktoken as well (tok_peers.py).
+# What flatters us there: a peer's time has the making of its Python list of ids in it, and gigatoken's is that
+# of all its threads and far below the rate it publishes, so its column is no measure of gigatoken.
 set -eu
 cd "$(dirname "$0")/.."
 make -s all
