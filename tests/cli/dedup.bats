@@ -94,6 +94,22 @@ many() {
 	cmp i before
 }
 
+@test "a second run at the same index is refused, and a lock that was left is none" {
+	mkfifo slow
+	dsdedup -q --from jsonl --index i --to jsonl slow >out &
+	exec 9>slow
+	echo '{"text":"a"}' >&9
+	until [ -e i.lock ]; do sleep 0.02; done
+	run -2 --separate-stderr dsdedup -q --index i --to jsonl <<<'{"text":"b"}'
+	[ "$stderr" = "dsdedup: i: another run is using it" ]
+	exec 9>&-
+	wait
+	[ "$(cat out)" = '{"text":"a"}' ] && [ -s i ] && [ ! -e i.lock ]
+	touch i.lock
+	dsdedup -q --index i --to jsonl <<<'{"text":"b"}' >more
+	[ -s more ] && [ ! -e i.lock ]
+}
+
 @test "an index that is damaged or of other options is refused by name" {
 	echo '{"text":"a"}' | dsdedup -q --index i --to jsonl
 	head -c 200 i >cut

@@ -1,6 +1,7 @@
 /*
  * dsdedup - drops exact and near duplicates
  */
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "options.h"
@@ -107,9 +108,11 @@ static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 	/* Opened first: a place that cannot be written is better known before the work than after it. */
 	DS_AUTO(ds_out) clusters = NULL;
 	DS_AUTO(ds_out) index = NULL;
+	DS_AUTO(ds_lock) lock = NULL;
 	if (opt.clusters)
 		DS_TRY(ds_out_open(&clusters, opt.clusters, e));
 	if (opt.index) {
+		DS_TRY(ds_lock_open(&lock, opt.index, e));
 		DS_TRY(ds_out_open(&index, opt.index, e));
 		DS_TRY(index_load(d->applier.seen, opt.index, e));
 	}
