@@ -169,3 +169,13 @@ same() {
 	dsdedup filter -q s p1.jsonl p2.jsonl p3.jsonl --to jsonl -o o3
 	cmp before o3
 }
+
+@test "what cannot be read of several inputs is all in one reject file, also when signing goes on" {
+	for part in 1 2; do echo "{\"text\":broken $part" >>p$part.jsonl; done
+	dsdedup sign -q --on-error reject=bad p1.jsonl p2.jsonl p3.jsonl -o s
+	printf '{"text":broken %d\n' 1 2 | cmp - bad
+	rm bad s/sign-00001.dsr
+	dsdedup sign -q --on-error reject=bad p1.jsonl p2.jsonl p3.jsonl -o s
+	printf '{"text":broken %d\n' 1 2 | cmp - bad
+	dsdedup band s && dsdedup cluster s && dsdedup filter -q --on-error skip s p1.jsonl p2.jsonl p3.jsonl >out.dsr
+}

@@ -170,6 +170,12 @@ static ds_rc begin(void *state, ds_work *w, ds_err *e)
 	return DS_OK;
 }
 
+/* Where what cannot be read of an input lies until all are signed: it outlives runs, as signatures do. */
+static void reject_part(ds_buf *path, const ds_common *c, size_t part)
+{
+	ds_buf_fmt(path, "%s/reject-%05zu", c->out_path, part);
+}
+
 static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
 {
 	const ds_stage stage = {
@@ -195,8 +201,12 @@ static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
 	one.n_files = 1;
 	one.out_path = ds_buf_text(&path);
 	one.to = "dsr";
+	ds_buf rejects = { 0 };
+	reject_part(&rejects, c, part);
+	one.reject_path = ds_buf_text(&rejects);
 	ds_rc rc = ds_pipe_run(&one, &stage, e);
 	ds_buf_free(&path);
+	ds_buf_free(&rejects);
 	return rc;
 }
 
@@ -210,6 +220,36 @@ static ds_rc check_folder(const ds_common *c, ds_err *e)
 	return more ? ds_fail(e, DS_USAGE, "%s: holds signatures of more than these %zu inputs",
 			      c->out_path, c->n_files)
 		    : DS_OK;
+}
+
+static ds_rc copy_to(ds_out *to, const char *path, ds_err *e)
+{
+	DS_AUTO(ds_in) in = NULL;
+	char buf[EDGE];
+	size_t n;
+	DS_TRY(ds_in_open(&in, path, e));
+	do {
+		DS_TRY(ds_in_read(in, buf, sizeof buf, &n, e));
+		DS_TRY(ds_out_write(to, buf, n, e));
+	} while (n == sizeof buf);
+	return DS_OK;
+}
+
+/* --on-error reject=FILE: of all inputs, in their order. */
+static ds_rc join_rejects(const ds_common *c, ds_err *e)
+{
+	DS_AUTO(ds_out) to = NULL;
+	DS_TRY(ds_out_open(&to, c->reject_path, e));
+	for (size_t i = 0; i < c->n_files; i++) {
+		ds_buf path = { 0 };
+		reject_part(&path, c, i);
+		ds_rc rc = access(ds_buf_text(&path), F_OK) == 0
+				   ? copy_to(to, ds_buf_text(&path), e)
+				   : DS_OK;
+		ds_buf_free(&path);
+		DS_TRY(rc);
+	}
+	return ds_out_finish(to, e);
 }
 
 static ds_rc sign_all(sign_run *r, const ds_common *c, ds_err *e)
@@ -234,7 +274,7 @@ static ds_rc sign_all(sign_run *r, const ds_common *c, ds_err *e)
 	DS_TRY(check_folder(c, e));
 	for (size_t i = 0; i < c->n_files; i++)
 		DS_TRY(sign_input(r, c, i, e));
-	return DS_OK;
+	return c->on_error == DS_ON_REJECT ? join_rejects(c, e) : DS_OK;
 }
 
 ds_rc run_sign(const ds_common *c, ds_err *e)
