@@ -143,6 +143,12 @@ typedef struct {
 #define DS_VERSION "0.1.0"
 
 /*
+ * Appends how a file is recorded, "xxh3:" and the hash of what is in it; wants is the value's spelling
+ * in the table ("FILE|word"), whose words stand for themselves.
+ */
+DS_MUST ds_rc ds_args_add_file(ds_buf *out, const char *wants, const char *value, ds_err *e);
+
+/*
  * Ignores SIGPIPE (a child that is to be ended by it must set it back) and, on SIGINT, SIGTERM and
  * SIGHUP, removes temporary files and ends as that signal does; run may install other handlers.
  */

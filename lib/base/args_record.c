@@ -116,12 +116,20 @@ static ds_rc add_file(ds_buf *out, const char *path, ds_err *e)
 }
 
 /* "FILE|sentiment": a word that the table names is not a file. */
-static bool is_word_of(const ds_arg *arg, const char *value)
+static bool is_word_of(const char *wants, const char *value)
 {
-	for (ds_str rest = ds_str_of(arg->value); rest.at;)
+	for (ds_str rest = ds_str_of(wants); rest.at;)
 		if (ds_str_is(ds_str_cut(rest, '|', &rest), value))
 			return true;
 	return false;
+}
+
+ds_rc ds_args_add_file(ds_buf *out, const char *wants, const char *value, ds_err *e)
+{
+	if (!is_word_of(wants, value))
+		return add_file(out, value, e);
+	add_quoted(out, value);
+	return DS_OK;
 }
 
 static ds_rc add_text(ds_buf *out, const ds_arg *arg, const char *value, ds_err *e)
@@ -136,8 +144,8 @@ static ds_rc add_text(ds_buf *out, const ds_arg *arg, const char *value, ds_err 
 		ds_buf_add_c(out, "new");
 		return DS_OK;
 	}
-	if (arg->flags & DS_ARG_FILE && !is_word_of(arg, value))
-		return add_file(out, value, e);
+	if (arg->flags & DS_ARG_FILE)
+		return ds_args_add_file(out, arg->value, value, e);
 	/* Where rejected records go is a path; that they left the stream is what counts. */
 	if (ds_str_starts(ds_str_of(value), DS_S("reject=")) && strcmp(arg->name, "on-error") == 0)
 		value = "skip";

@@ -105,6 +105,22 @@ END
 	dsclean --labels sentiment -q <<<'{"text":"a"}' | dsrec log - | grep -q -- '--labels=sentiment'
 }
 
+@test "files that rule files name count by content too" {
+	mkdir a b
+	for d in a b; do
+		echo 'include inner' >$d/rules; echo 'labels map' >$d/inner; cp $d/inner $d/copy
+	done
+	echo 'yes: y' >map
+	chain() { dsclean --rules $1/rules -q <<<'{"text":"a","label":"y"}' | dsrec log --json -; }
+	chain a >first
+	grep -q -- '--rules=xxh3:.* include=xxh3:.* labels=xxh3:' first
+	chain b | cmp - first
+	echo 'yes: y yeah' >map; chain a >second
+	run ! cmp -s first second
+	echo '# one line more' >>b/inner
+	run ! cmp -s <(chain b) second
+}
+
 @test "a line of many megabytes and a million tags are no trouble" {
 	{ printf '<p>'; head -c 20000000 /dev/zero | tr '\0' x; } >big.html
 	[ "$(timeout 60 dsclean --to text -q big.html | wc -c)" -eq 20000001 ]

@@ -64,6 +64,7 @@ void cleaner_release(cleaner *c)
 	for (unsigned i = 0; i < c->n_counters; i++)
 		ds_mem_free(c->counters[i]);
 	ds_mem_free(c->counters);
+	ds_buf_free(&c->recorded);
 	sample_free(&c->sample);
 	rules_close(&c->rules);
 }

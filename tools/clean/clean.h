@@ -17,6 +17,7 @@ struct rejected; /* rejected.h */
 typedef struct {
 	const ds_common *c;
 	rules rules;
+	ds_buf recorded; /* the arguments, and by content the files that rule files name */
 	struct rejected *rejected; /* NULL: what is dropped is gone */
 	bool explain;              /* records are shown instead of written */
 	ds_out *explain_out;

@@ -135,8 +135,11 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 	cleaner_prepare(c);
 	if (common->verbose)
 		say_rules(common, &c->rules);
+	ds_buf_add_str(&c->recorded, common->recorded);
+	ds_buf_add_str(&c->recorded, ds_buf_view(&c->rules.inner));
+	quiet.recorded = ds_buf_view(&c->recorded);
 	if (opt.rejected)
-		DS_TRY(rejected_open(&dropped, common, opt.rejected, e));
+		DS_TRY(rejected_open(&dropped, &quiet, opt.rejected, e));
 	c->rejected = dropped;
 	if (opt.explain ||
 		opt.sample) { /* no record is written; what is shown goes where they would */

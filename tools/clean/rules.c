@@ -3,6 +3,7 @@
  */
 #include "rules.h"
 
+#include "base/args.h"
 #include "base/mem.h"
 
 enum { NAME_CHARS = 60 };
@@ -62,6 +63,7 @@ void rules_close(rules *r)
 		free_use(&r->at[i]);
 	ds_mem_free(r->at);
 	ds_mem_free(r->when);
+	ds_buf_free(&r->inner);
 	*r = (rules){ 0 };
 }
 
@@ -108,6 +110,15 @@ static char *name_of(const rules_use *u)
 	return copy;
 }
 
+/* What the command line names is in the chain already. */
+static ds_rc record_inner(rules *r, const rules_use *u, ds_err *e)
+{
+	if (!(u->rule->flags & DS_ARG_FILE) || ds_str_starts(ds_str_of(u->where), DS_S("--")))
+		return DS_OK;
+	ds_buf_fmt(&r->inner, " %s=", u->rule->name);
+	return ds_args_add_file(&r->inner, u->rule->value, u->value, e);
+}
+
 ds_rc rules_open(rules *r, const rule_env *env, ds_err *e)
 {
 	if (r->n == 0)
@@ -128,6 +139,7 @@ ds_rc rules_open(rules *r, const rule_env *env, ds_err *e)
 		u->name = name_of(u);
 		if (u->rule->open)
 			DS_TRY_AT(u->rule->open(&u->state, u->value, env, e), e, "%s", u->where);
+		DS_TRY_AT(record_inner(r, u, e), e, "%s", u->where);
 	}
 	return DS_OK;
 }

@@ -23,6 +23,7 @@ typedef struct {
 	rules_use *at;
 	size_t n;
 	char *when;    /* while files are read: of the rules that come */
+	ds_buf inner;  /* for the provenance: files that rule files name, " include=xxh3:..." */
 	bool html_off; /* --html off: the default list comes without html */
 } rules;
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "base/args.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "when.h"
@@ -48,6 +49,10 @@ static ds_rc open_file(rules *r, const char *name, const struct rules_file *from
 	ds_rc rc = ds_file_read(name, FILE_BYTES_MAX, &text, e);
 	if (rc == DS_OK)
 		rc = read_text(r, &file, ds_buf_view(&text), e);
+	if (rc == DS_OK && from) {
+		ds_buf_add_c(&r->inner, " include=");
+		rc = ds_args_add_file(&r->inner, "FILE", name, e);
+	}
 	ds_buf_free(&text);
 	return rc;
 }
