@@ -262,7 +262,8 @@ void ds_g_seed(ds_graph *g, ds_tid t, ds_tid seed);
 ds_tid ds_g_embed(ds_graph *g, ds_tid w, ds_tid ids);
 /* x[rows, in] -> [rows, out]; bias may be 0. */
 ds_tid ds_g_linear(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, bool in_out);
-/* Normalises x, or x + residual where given; then *sum (may be NULL) is that sum. bias may be 0. */
+/* Normalises x, or x + residual where given; then *sum (may be NULL) is that sum. bias may be 0. Where
+ * w is narrower than x, every part as wide as w (a head) on its own. */
 ds_tid ds_g_norm(
 	ds_graph *g, ds_tid x, ds_tid residual, ds_tid w, ds_tid bias, ds_norm_attr a, ds_tid *sum);
 typedef struct {      /* optional inputs of attention, 0: none; all i32 */

@@ -36,6 +36,7 @@ enum {                        /* ds_arch.traits */
 	DS_ARCH_QKV_BIAS = 1, /* q, k and v always have biases */
 	DS_ARCH_IN_OUT = 2,   /* the linears' weights are [in, out] */
 	DS_ARCH_ENCODER = 4,  /* attention looks both ways; nothing is generated */
+	DS_ARCH_QK_NORM = 8,  /* every head of q and k goes through an RMSNorm */
 };
 
 struct ds_arch {

@@ -2,7 +2,7 @@
  * arch_llama.c - Llama (Touvron et al. 2023) and its kin: RMSNorm, rotary positions, grouped heads,
  * gated feed-forward
  *
- * Mistral adds a sliding window, Qwen2 biases on q, k and v.
+ * Mistral adds a sliding window, Qwen2 biases on q, k and v, Qwen3 a norm of their every head instead.
  */
 #include "model/arch.h"
 
@@ -20,9 +20,38 @@ static void fit_kv_heads(ds_config *c)
 	c->n_kv_heads = c->n_heads % 4 ? c->n_heads : c->n_heads / 4;
 }
 
+/* Windows in some of the layers alone are not built. */
+static ds_rc check_layer_types(const ds_config *c, ds_err *e)
+{
+	const ds_json *v = ds_json_get(c->kept, "layer_types");
+	for (size_t i = 0; v && v->kind == DS_J_ARR && i < v->n; i++)
+		if (!ds_str_is(v->items[i]->s, "full_attention"))
+			return ds_fail(e, DS_USAGE, "layer_types: '%.*s' is not supported",
+				DS_FMT(v->items[i]->s));
+	return DS_OK;
+}
+
+static ds_rc check_scaling(ds_config *c, ds_err *e)
+{
+	if (!c->scaling_original)
+		c->scaling_original = c->max_positions;
+	if (c->scaling == DS_SCALING_YARN && c->scaling_factor == 0) /* as DeepSeek has it */
+		c->scaling_factor = (double)c->max_positions / (double)c->scaling_original;
+	if (c->scaling_factor < 1)
+		return ds_fail(e, DS_USAGE, "rope_scaling_factor=%g is below 1", c->scaling_factor);
+	if (c->scaling == DS_SCALING_LLAMA3 && c->scaling_low >= c->scaling_high)
+		return ds_fail(e, DS_USAGE,
+			"rope_low_freq_factor=%g is not below rope_high_freq_factor=%g",
+			c->scaling_low, c->scaling_high);
+	if (c->scaling == DS_SCALING_YARN && c->scaling_attention == 0)
+		c->scaling_attention = 0.1 * log(c->scaling_factor) + 1;
+	return DS_OK;
+}
+
 static ds_rc finish(ds_config *c, ds_err *e)
 {
 	DS_TRY(ds_config_only(c, "use_sliding_window", false, e));
+	DS_TRY(check_layer_types(c, e));
 	fit_kv_heads(c);
 	if (!c->head_dim) {
 		if (c->hidden_size % c->n_heads)
@@ -36,11 +65,7 @@ static ds_rc finish(ds_config *c, ds_err *e)
 			(long long)c->head_dim);
 	if (!c->intermediate_size)
 		return ds_fail(e, DS_USAGE, "intermediate_size=0");
-	if (c->scaling == DS_SCALING_LLAMA3 && c->scaling_low >= c->scaling_high)
-		return ds_fail(e, DS_USAGE,
-			"rope_low_freq_factor=%g is not below rope_high_freq_factor=%g",
-			c->scaling_low, c->scaling_high);
-	return DS_OK;
+	return check_scaling(c, e);
 }
 
 /* As transformers' modeling_rope_utils: short waves stay, long ones are stretched, a ramp between. */
@@ -55,6 +80,27 @@ static double llama3_scaled(const ds_config *c, double freq)
 	return (1 - t) * freq / c->scaling_factor + t * freq;
 }
 
+/* The pair that turns so often over the original positions (Peng et al., 2023, YaRN). */
+static double pair_turning(const ds_config *c, double times)
+{
+	return (double)c->head_dim * log((double)c->scaling_original / (times * 2 * M_PI)) /
+	       (2 * log(c->rope_theta));
+}
+
+/* Pairs that turn often stay, slow ones are stretched, a ramp between. */
+static double yarn_scaled(const ds_config *c, double freq, int64_t i)
+{
+	double low = fmax(floor(pair_turning(c, c->scaling_fast)), 0);
+	double high = fmin(ceil(pair_turning(c, c->scaling_slow)), (double)c->head_dim - 1);
+	double t = ((double)i - low) / (low == high ? 0.001 : high - low);
+	t = t < 0 ? 0 : t > 1 ? 1 : t;
+	return t * freq / c->scaling_factor + (1 - t) * freq;
+}
+
+/*
+ * "dynamic" begins to stretch beyond max_position_embeddings, and longer sequences are not taken: there is
+ * nothing to do.
+ */
 static ds_tid frequencies(ds_graph *g, const ds_config *c)
 {
 	int64_t half = c->head_dim / 2;
@@ -65,6 +111,8 @@ static ds_tid frequencies(ds_graph *g, const ds_config *c)
 			v /= c->scaling_factor;
 		else if (c->scaling == DS_SCALING_LLAMA3)
 			v = llama3_scaled(c, v);
+		else if (c->scaling == DS_SCALING_YARN)
+			v = yarn_scaled(c, v, i);
 		f[i] = (float)v;
 	}
 	ds_tid t = ds_g_const(g, "rope.frequencies", DS_F32, DS_DIMS(half), f);
@@ -79,13 +127,23 @@ static ds_tid linear(ds_graph *g, const ds_build *b, const char *at, const char 
 	return ds_arch_linear(g, b, module, x, s);
 }
 
+static ds_tid head_norm(ds_graph *g, const ds_config *c, const char *at, const char *part, ds_tid x)
+{
+	DS_NAME(name, "%.64s.%s.weight", at, part);
+	ds_tid w = ds_g_param(
+		g, name, DS_DIMS(c->head_dim), (ds_init){ DS_INIT_ONE, 1 }, DS_T_NO_DECAY);
+	return ds_g_norm(g, x, 0, w, 0, (ds_norm_attr){ true, (float)c->norm_eps }, NULL);
+}
+
 static ds_tid attention(
 	ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid x, ds_tid freq)
 {
 	DS_NAME(at, "model.layers.%d.self_attn", layer);
 	int64_t n = c->hidden_size, nq = c->n_heads * c->head_dim, nk = c->n_kv_heads * c->head_dim;
 	bool bias = c->attention_bias || (c->arch->traits & DS_ARCH_QKV_BIAS);
-	ds_rope_attr rope = { .head_dim = (int32_t)c->head_dim, .rot = (int32_t)c->head_dim };
+	ds_rope_attr rope = { .head_dim = (int32_t)c->head_dim,
+		.rot = (int32_t)c->head_dim,
+		.factor = c->scaling == DS_SCALING_YARN ? (float)c->scaling_attention : 1 };
 	ds_g_at(g, layer, "%s", at);
 	ds_tid q = linear(
 		g, b, at, "q_proj", x, (ds_linear_shape){ n, nq, bias, false, c->init_range });
@@ -93,6 +151,10 @@ static ds_tid attention(
 		g, b, at, "k_proj", x, (ds_linear_shape){ n, nk, bias, false, c->init_range });
 	ds_tid v = linear(
 		g, b, at, "v_proj", x, (ds_linear_shape){ n, nk, bias, false, c->init_range });
+	if (c->arch->traits & DS_ARCH_QK_NORM) {
+		q = head_norm(g, c, at, "q_norm", q);
+		k = head_norm(g, c, at, "k_norm", k);
+	}
 	q = ds_g_rope(g, q, b->positions, freq, rope);
 	k = ds_g_rope(g, k, b->positions, freq, rope);
 	ds_tid y = ds_arch_attend(g, c, b, layer, q, k, v);
@@ -137,7 +199,8 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 	"vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads " \
 	"num_key_value_heads max_position_embeddings bos_token_id eos_token_id pad_token_id " \
 	"rms_norm_eps rope_theta rope_scaling rope_scaling_factor rope_low_freq_factor " \
-	"rope_high_freq_factor rope_original_positions initializer_range attention_dropout " \
+	"rope_high_freq_factor rope_beta_fast rope_beta_slow rope_attention_factor " \
+	"rope_original_positions initializer_range attention_dropout " \
 	"hidden_act norm_type tie_word_embeddings"
 #define COMMON \
 	.norm_type = DS_NORM_RMS, .prefix = "model.", .finish = finish, .trunk = trunk, \
@@ -175,5 +238,15 @@ const ds_arch ds_arch_qwen2 = {
 	.keys = COMMON_KEYS,
 	.defaults = COMMON_DEFAULTS "vocab_size=151936,intermediate_size=22016,"
 				    "max_position_embeddings=32768",
+	COMMON,
+};
+const ds_arch ds_arch_qwen3 = {
+	.name = "qwen3",
+	.class_name = "Qwen3ForCausalLM",
+	.help = "Qwen3: Llama with every head of q and k normalised",
+	.traits = DS_ARCH_QK_NORM,
+	.keys = COMMON_KEYS " head_dim attention_bias",
+	.defaults = COMMON_DEFAULTS "vocab_size=151936,intermediate_size=22016,head_dim=128,"
+				    "num_key_value_heads=32,max_position_embeddings=32768",
 	COMMON,
 };

@@ -8,6 +8,7 @@
 
 #include "model/arch.h"
 
+#include <math.h>
 #include <stddef.h>
 
 #define AT(field) offsetof(ds_config, field)
@@ -34,11 +35,14 @@ const ds_key ds_config_keys[] = {
 	{ "pad_token_id", { 0 }, DS_KEY_I64, AT(pad), -1, MAX_DIM, NULL, "id that fills rows, -1 for none" },
 	{ "rms_norm_eps", { "layer_norm_epsilon", "layer_norm_eps" }, DS_KEY_F64, AT(norm_eps), 0, 1, NULL, "added to a norm's variance" },
 	{ "rope_theta", { 0 }, DS_KEY_F64, AT(rope_theta), 1, 1e12, NULL, "base of the rotary frequencies" },
-	{ "rope_scaling", { 0 }, DS_KEY_CHOICE, AT(scaling), 0, 0, "none|linear|llama3", "how rotary frequencies are stretched" },
-	{ "rope_scaling_factor", { 0 }, DS_KEY_F64, AT(scaling_factor), 1, 1e6, NULL, "by how much" },
+	{ "rope_scaling", { 0 }, DS_KEY_CHOICE, AT(scaling), 0, 0, "none|linear|llama3|yarn|dynamic", "how rotary frequencies are stretched" },
+	{ "rope_scaling_factor", { 0 }, DS_KEY_F64, AT(scaling_factor), 0, 1e6, NULL, "by how much" },
 	{ "rope_low_freq_factor", { 0 }, DS_KEY_F64, AT(scaling_low), 1e-6, 1e6, NULL, "llama3: wave lengths beyond original/low are stretched" },
 	{ "rope_high_freq_factor", { 0 }, DS_KEY_F64, AT(scaling_high), 1e-6, 1e6, NULL, "llama3: wave lengths below original/high are left" },
-	{ "rope_original_positions", { 0 }, DS_KEY_I64, AT(scaling_original), 1, MAX_POSITIONS, NULL, "llama3: longest sequence before stretching" },
+	{ "rope_beta_fast", { 0 }, DS_KEY_F64, AT(scaling_fast), 1e-6, 1e6, NULL, "yarn: what turns more often over the original is left" },
+	{ "rope_beta_slow", { 0 }, DS_KEY_F64, AT(scaling_slow), 1e-6, 1e6, NULL, "yarn: what turns less often over the original is stretched" },
+	{ "rope_attention_factor", { 0 }, DS_KEY_F64, AT(scaling_attention), 0, 1e3, NULL, "yarn: of sine and cosine; 0: 0.1 ln(factor) + 1" },
+	{ "rope_original_positions", { 0 }, DS_KEY_I64, AT(scaling_original), 0, MAX_POSITIONS, NULL, "llama3, yarn: longest sequence before stretching; 0: as now" },
 	{ "initializer_range", { 0 }, DS_KEY_F64, AT(init_range), 0, 10, NULL, "standard deviation of random weights" },
 	{ "embd_pdrop", { 0 }, DS_KEY_F64, AT(embd_dropout), 0, 0.99, NULL, "dropout of the embeddings" },
 	{ "resid_pdrop", { "hidden_dropout_prob" }, DS_KEY_F64, AT(resid_dropout), 0, 0.99, NULL, "dropout of what a block adds" },
@@ -59,6 +63,9 @@ static const char *const dropouts[] = { "embd_pdrop", "resid_pdrop", "attention_
 	"rope_scaling=llama3,rope_scaling_factor=32,rope_low_freq_factor=1," \
 	"rope_high_freq_factor=4,rope_original_positions=8192,bos_token_id=128000," \
 	"eos_token_id=128001"
+#define QWEN3 \
+	"vocab_size=151936,num_key_value_heads=8,head_dim=128,max_position_embeddings=40960,rope_" \
+	"theta=1e6"
 #define NO_DROPOUT "embd_pdrop=0,resid_pdrop=0,attn_pdrop=0"
 static const struct {
 	const char *name, *arch, *keys;
@@ -193,7 +200,8 @@ ds_rc ds_config_init(ds_config *c, ds_str arch, ds_arena *mem, ds_err *e)
 		.scaling_factor = 1,
 		.scaling_low = 1,
 		.scaling_high = 4,
-		.scaling_original = 8192,
+		.scaling_fast = 32,
+		.scaling_slow = 1,
 		.init_range = 0.02 };
 	return set_all(c, a->defaults, mem, e);
 }
@@ -260,6 +268,22 @@ static bool part_of_scaling(const ds_key *k)
 	return k->offset >= AT(scaling_factor) && k->offset <= AT(scaling_original);
 }
 
+/* DeepSeek's way to say the attention factor. */
+static double scaling_mscale(double factor, double mscale)
+{
+	return factor <= 1 ? 1 : 0.1 * mscale * log(factor) + 1;
+}
+
+/* Members that other models have and that change what is computed. */
+static ds_rc refuse_scaling(const ds_json *v, ds_err *e)
+{
+	if (ds_json_num(v, "partial_rotary_factor", 1) != 1)
+		return ds_fail(e, DS_USAGE, "partial_rotary_factor is not supported");
+	if (!ds_json_flag(v, "truncate", true))
+		return ds_fail(e, DS_USAGE, "truncate=false of rope_scaling is not supported");
+	return DS_OK;
+}
+
 static ds_rc read_scaling(ds_config *c, const ds_json *v, ds_arena *mem, ds_err *e)
 {
 	if (!v || v->kind == DS_J_NULL)
@@ -271,6 +295,7 @@ static ds_rc read_scaling(ds_config *c, const ds_json *v, ds_arena *mem, ds_err 
 		type = ds_json_text(v, "type", "default");
 	if (ds_json_get(v, "rope_theta"))
 		c->rope_theta = ds_json_num(v, "rope_theta", c->rope_theta);
+	DS_TRY(refuse_scaling(v, e));
 	if (ds_str_is(type, "default"))
 		return DS_OK;
 	DS_TRY(ds_key_set(key_of(DS_S("rope_scaling")), c, type, mem, e));
@@ -280,13 +305,20 @@ static ds_rc read_scaling(ds_config *c, const ds_json *v, ds_arena *mem, ds_err 
 		{ "factor", "rope_scaling_factor" },
 		{ "low_freq_factor", "rope_low_freq_factor" },
 		{ "high_freq_factor", "rope_high_freq_factor" },
+		{ "beta_fast", "rope_beta_fast" },
+		{ "beta_slow", "rope_beta_slow" },
+		{ "attention_factor", "rope_attention_factor" },
 		{ "original_max_position_embeddings", "rope_original_positions" },
 	};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		const ds_json *part = ds_json_get(v, parts[i].json);
-		if (part)
+		if (part && part->kind != DS_J_NULL)
 			DS_TRY(ds_key_set_json(key_of(ds_str_of(parts[i].key)), c, part, mem, e));
 	}
+	double mscale = ds_json_num(v, "mscale", 0), all = ds_json_num(v, "mscale_all_dim", 0);
+	if (c->scaling == DS_SCALING_YARN && !c->scaling_attention && mscale != 0 && all != 0)
+		c->scaling_attention = scaling_mscale(c->scaling_factor, mscale) /
+				       scaling_mscale(c->scaling_factor, all);
 	return DS_OK;
 }
 
@@ -414,7 +446,14 @@ static bool scaling_given(const ds_config *c)
 
 static void print_scaling(const ds_config *c, ds_buf *out)
 {
-	char factor[32], low[32], high[32];
+	static const struct {
+		const char *json, *key;
+		int kind;
+	} parts[] = { { "low_freq_factor", "rope_low_freq_factor", DS_SCALING_LLAMA3 },
+		{ "high_freq_factor", "rope_high_freq_factor", DS_SCALING_LLAMA3 },
+		{ "beta_fast", "rope_beta_fast", DS_SCALING_YARN },
+		{ "beta_slow", "rope_beta_slow", DS_SCALING_YARN },
+		{ "attention_factor", "rope_attention_factor", DS_SCALING_YARN } };
 	const ds_json *was = c->kept ? ds_json_get(c->kept, "rope_scaling") : NULL;
 	/* As it was where nothing was changed: versions of transformers differ in what they take. */
 	if (was && !scaling_given(c)) {
@@ -425,17 +464,19 @@ static void print_scaling(const ds_config *c, ds_buf *out)
 		ds_buf_add_c(out, "null");
 		return;
 	}
-	factor[ds_f64_print(factor, c->scaling_factor)] = 0;
-	ds_buf_fmt(out, "{\"rope_type\": \"%s\", \"factor\": %s",
-		c->scaling == DS_SCALING_LINEAR ? "linear" : "llama3", factor);
-	if (c->scaling == DS_SCALING_LLAMA3) {
-		low[ds_f64_print(low, c->scaling_low)] = 0;
-		high[ds_f64_print(high, c->scaling_high)] = 0;
-		ds_buf_fmt(out,
-			", \"low_freq_factor\": %s, \"high_freq_factor\": %s, "
-			"\"original_max_position_embeddings\": %lld",
-			low, high, (long long)c->scaling_original);
+	ds_buf_add_c(out, "{\"rope_type\": \"");
+	ds_key_print(key_of(DS_S("rope_scaling")), c, out);
+	ds_buf_add_c(out, "\", \"factor\": ");
+	ds_key_print(key_of(DS_S("rope_scaling_factor")), c, out);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i].kind != c->scaling)
+			continue;
+		ds_buf_fmt(out, ", \"%s\": ", parts[i].json);
+		ds_key_print(key_of(ds_str_of(parts[i].key)), c, out);
 	}
+	if (c->scaling == DS_SCALING_LLAMA3 || c->scaling == DS_SCALING_YARN)
+		ds_buf_fmt(out, ", \"original_max_position_embeddings\": %lld",
+			(long long)c->scaling_original);
 	ds_buf_add_byte(out, '}');
 }
 
@@ -488,9 +529,11 @@ static void print_labels(const ds_config *c, ds_buf *out)
 static bool ours(const ds_config *c, const ds_json *m)
 {
 	const ds_key *k = key_of(m->key);
-	return (k && has_key(c->arch, k)) || is_scaling(m) || ds_str_is(m->key, "model_type") ||
-	       ds_str_is(m->key, "architectures") || ds_str_is(m->key, "torch_dtype") ||
-	       ds_str_is(m->key, "dtype") || ds_str_is(m->key, "transformers_version");
+	bool stale = ds_str_is(m->key, "layer_types") && (int64_t)m->n != c->n_layers;
+	return stale || (k && has_key(c->arch, k)) || is_scaling(m) ||
+	       ds_str_is(m->key, "model_type") || ds_str_is(m->key, "architectures") ||
+	       ds_str_is(m->key, "torch_dtype") || ds_str_is(m->key, "dtype") ||
+	       ds_str_is(m->key, "transformers_version");
 }
 
 void ds_config_print(const ds_config *c, ds_buf *out)

@@ -17,7 +17,7 @@
 typedef struct ds_arch ds_arch;
 
 enum { DS_NORM_LAYER, DS_NORM_RMS };
-enum { DS_SCALING_NONE, DS_SCALING_LINEAR, DS_SCALING_LLAMA3 };
+enum { DS_SCALING_NONE, DS_SCALING_LINEAR, DS_SCALING_LLAMA3, DS_SCALING_YARN, DS_SCALING_DYNAMIC };
 
 /* What a model ends with. */
 typedef enum { DS_HEAD_LM, DS_HEAD_SEQ, DS_HEAD_TOKEN, DS_HEAD_NONE, DS_N_HEADS } ds_head;
@@ -36,9 +36,10 @@ typedef struct ds_config {
 	int act;       /* an index of the key's choices: ds_config_act */
 	int norm_type; /* DS_NORM_… */
 	bool tied, attention_bias, mlp_bias;
-	int scaling; /* DS_SCALING_…, with the four below */
+	int scaling; /* DS_SCALING_…, with those below */
 	double scaling_factor, scaling_low, scaling_high;
-	int64_t scaling_original;
+	double scaling_fast, scaling_slow, scaling_attention; /* YaRN's; 0 for the last: derived */
+	int64_t scaling_original;                             /* 0: max_positions */
 	uint64_t given; /* bit i: ds_config_keys[i] was set by ds_config_set */
 	ds_head head;
 	int64_t n_labels;    /* of a classification head */

@@ -245,8 +245,8 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 		--set seq=32,batch_tokens=128 --max-steps 1 --out o3 text.txt
 }
 
-@test "Llama, Mistral and Qwen2 train" {
-	for m in llama mistral qwen2; do
+@test "Llama, Mistral, Qwen2 and Qwen3 train" {
+	for m in llama mistral qwen2 qwen3; do
 		dstrain --model "$m" -q --max-steps 3 --out "$m" --set \
 			"num_hidden_layers=2,hidden_size=32,intermediate_size=64,num_attention_heads=4,num_key_value_heads=2,seq=32,batch_tokens=64" text.txt
 		[ "$(wc -l <"$m/log.jsonl")" -eq 3 ]

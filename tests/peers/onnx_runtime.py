@@ -51,6 +51,8 @@ cases = [
     ("gpt2", "n_layer=2,n_embd=48,n_head=3,n_positions=64"),
     ("llama", "num_hidden_layers=2,hidden_size=48,intermediate_size=80,num_attention_heads=4,"
               "num_key_value_heads=2,head_dim=12,max_position_embeddings=64"),
+    ("qwen3", "num_hidden_layers=2,hidden_size=48,intermediate_size=80,num_attention_heads=4,num_key_value_heads=2,"
+              "head_dim=10,max_position_embeddings=64,rope_scaling=yarn,rope_scaling_factor=2,rope_original_positions=32"),
 ]
 for name, sets in cases:
     path = model(name, sets)

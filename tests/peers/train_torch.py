@@ -37,6 +37,18 @@ CASES = {
         **LLAMA, tie_word_embeddings=True, attention_bias=True, rope_scaling={"type": "linear", "factor": 2.0}),
     "mistral, window": transformers.MistralConfig(**LLAMA, sliding_window=9, attn_implementation="eager"),
     "qwen2": transformers.Qwen2Config(**LLAMA),
+    "qwen3": transformers.Qwen3Config(**LLAMA, head_dim=16),
+    "qwen3 tied, with biases": transformers.Qwen3Config(
+        **LLAMA, head_dim=10, tie_word_embeddings=True, attention_bias=True),
+    "llama, llama3 rope": transformers.LlamaConfig(**LLAMA, rope_scaling={
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 16}),
+    "qwen2, yarn": transformers.Qwen2Config(**LLAMA, rope_scaling={
+        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}),
+    "llama, yarn with all its keys": transformers.LlamaConfig(**LLAMA, rope_scaling={
+        "rope_type": "yarn", "factor": 4.0, "beta_fast": 4.0, "beta_slow": 0.5, "mscale": 0.7, "mscale_all_dim": 1.3,
+        "original_max_position_embeddings": 32}),
+    "llama, dynamic rope": transformers.LlamaConfig(**LLAMA, rope_scaling={"rope_type": "dynamic", "factor": 4.0}),
 }
 
 

@@ -45,6 +45,12 @@ static void presets_have_the_published_sizes(void **state)
 		{ "mistral", 7241732096 },
 		{ "qwen2", 494032768 },
 		{ "qwen2-1.5b", 1543714304 },
+		{ "qwen3", 596049920 },
+		{ "qwen3-1.7b", 1720574976 },
+		{ "qwen3-4b", 4022468096 },
+		{ "qwen3-8b", 8190735360 },
+		{ "qwen3-14b", 14768307200 },
+		{ "qwen3-32b", 32762123264 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		ds_config c;
@@ -127,7 +133,7 @@ static void what_is_wrong_is_named(void **state)
 		const char *json, *says;
 	} cases[] = {
 		{ "{\"model_type\":\"bloom\"}", "model_type 'bloom' is not known; there are: bert "
-						"gpt2 llama mistral qwen2" },
+						"gpt2 llama mistral qwen2 qwen3" },
 		{ "{}", "no model_type" },
 		{ "[1]", "not a JSON object" },
 		{ "{\"model_type\":\"gpt2\",\"n_layer\":0}",
@@ -142,8 +148,15 @@ static void what_is_wrong_is_named(void **state)
 			"a special token's id is not below vocab_size=100" },
 		{ "{\"model_type\":\"gpt2\",\"scale_attn_by_inverse_layer_idx\":true}",
 			"gpt2 with scale_attn_by_inverse_layer_idx=true is not supported" },
-		{ "{\"model_type\":\"llama\",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4}}",
-			"rope_scaling='yarn': wanted none|linear|llama3" },
+		{ "{\"model_type\":\"llama\",\"rope_scaling\":{\"type\":\"longrope\",\"factor\":4}"
+		  "}",
+			"rope_scaling='longrope': wanted none|linear|llama3|yarn|dynamic" },
+		{ "{\"model_type\":\"llama\",\"rope_parameters\":{\"rope_type\":\"default\","
+		  "\"partial_rotary_factor\":0.5}}",
+			"partial_rotary_factor is not supported" },
+		{ "{\"model_type\":\"qwen3\",\"layer_types\":[\"full_attention\",\"sliding_"
+		  "attention\"]}",
+			"layer_types: 'sliding_attention' is not supported" },
 		{ "{\"model_type\":\"llama\",\"hidden_act\":\"mish\"}",
 			"hidden_act='mish': wanted "
 			"gelu_new|gelu_pytorch_tanh|gelu_fast|gelu|silu|swish|relu|"

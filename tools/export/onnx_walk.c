@@ -119,6 +119,17 @@ static const char *normalised(onnx_walk *w, const ds_node *n, const char *x)
 	return onnx_2(w, "Div", d, v);
 }
 
+/* Parts of a row as wide as the weight are normalised on their own: an axis for them, and back. */
+static const char *norm_parts(onnx_walk *w, const ds_node *n, const char *x, bool back)
+{
+	int64_t cols = ds_t_cols(ds_g_tensor(w->g, n->in[0]));
+	int64_t width = ds_t_cols(ds_g_tensor(w->g, n->in[2]));
+	const int64_t split[] = { 0, 0, cols / width, width }, whole[] = { 0, 0, cols };
+	if (cols == width)
+		return x;
+	return onnx_2(w, "Reshape", x, onnx_const_is(w, back ? whole : split, back ? 3 : 4));
+}
+
 static void norm(onnx_walk *w, const ds_node *n)
 {
 	const char *x = onnx_name(w, n->in[0]), *y;
@@ -127,19 +138,21 @@ static void norm(onnx_walk *w, const ds_node *n)
 		onnx_add(w->f, "Add", in, 2, &sum, 1);
 		x = sum;
 	}
+	x = norm_parts(w, n, x, false);
 	const char *weight = onnx_name(w, n->in[2]),
 		   *bias = n->in[3] ? onnx_name(w, n->in[3]) : NULL;
 	if (!n->attr.norm.rms && onnx_opset(w->f) >= 17) {
-		const char *in[] = { x, weight, bias }, *out = onnx_name(w, n->out[0]);
-		onnx_node *node = onnx_add(w->f, "LayerNormalization", in, bias ? 3 : 2, &out, 1);
+		const char *in[] = { x, weight, bias };
+		y = fresh(w);
+		onnx_node *node = onnx_add(w->f, "LayerNormalization", in, bias ? 3 : 2, &y, 1);
 		onnx_attr_i(node, "axis", -1);
 		onnx_attr_f(node, "epsilon", n->attr.norm.eps);
-		return;
+	} else {
+		y = onnx_2(w, "Mul", normalised(w, n, x), weight);
+		if (bias)
+			y = onnx_2(w, "Add", y, bias);
 	}
-	y = onnx_2(w, "Mul", normalised(w, n, x), weight);
-	if (bias)
-		y = onnx_2(w, "Add", y, bias);
-	onnx_is(w, y, n->out[0]);
+	onnx_is(w, norm_parts(w, n, y, true), n->out[0]);
 }
 
 static const char *times(onnx_walk *w, const char *x, double by)

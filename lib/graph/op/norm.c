@@ -1,13 +1,22 @@
 /*
  * norm.c - LayerNorm and RMSNorm, with the residual sum in front
  *
- * in: x[rows, C], residual or 0, w[C], b[C] or 0. out: y, the sum x + residual (only where there is
- * a residual), stats[rows, 2] = mean and 1 / deviation of a row, kept for the gradient.
+ * in: x[rows, C], residual or 0, w[D], b[D] or 0. out: y, the sum x + residual (only where there is
+ * a residual), stats[rows, 2 C / D] = mean and 1 / deviation, kept for the gradient. D is C, or a part
+ * of it: then every D columns (a head of q or k) are normalised on their own.
  * y = (s - mean) * rstd * w + b; RMSNorm has mean 0 (Zhang and Sennrich, 2019).
  */
 #include "graph/op/op_impl.h"
 
 #include <math.h>
+
+/* w is as wide as x, or as a part of it. */
+static ds_rc need_width(const ds_graph *g, const ds_node *n, int64_t cols, ds_err *e)
+{
+	DS_TRY(need_shape(g, n, 2, 0, -1, e));
+	int64_t width = ds_t_cols(in_of(g, n, 2));
+	return cols % width ? need_shape(g, n, 2, 0, cols, e) : DS_OK;
+}
 
 ds_rc sh_norm(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
@@ -15,13 +24,14 @@ ds_rc sh_norm(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_
 	const ds_tensor *x = in_of(g, n, 0);
 	if (n->in[1])
 		DS_TRY(need_shape(g, n, 1, ds_t_rows(x), ds_t_cols(x), e));
-	DS_TRY(need_shape(g, n, 2, 0, ds_t_cols(x), e));
+	DS_TRY(need_width(g, n, ds_t_cols(x), e));
+	int64_t width = ds_t_cols(in_of(g, n, 2));
 	if (n->in[3])
-		DS_TRY(need_shape(g, n, 3, 0, ds_t_cols(x), e));
+		DS_TRY(need_shape(g, n, 3, 0, width, e));
 	out[0] = shape_of(x);
 	if (n->in[1])
 		out[1] = shape_of(x);
-	out[2] = matrix(side_type(x->dtype), ds_t_rows(x), 2);
+	out[2] = matrix(side_type(x->dtype), ds_t_rows(x), 2 * ds_t_cols(x) / width);
 	return DS_OK;
 }
 
@@ -31,12 +41,13 @@ ds_rc sh_norm_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	DS_TRY(need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *x = in_of(g, n, 0);
 	DS_TRY(need_shape(g, n, 1, ds_t_rows(x), ds_t_cols(x), e));
-	DS_TRY(need_shape(g, n, 2, 0, ds_t_cols(x), e));
-	DS_TRY(need_shape(g, n, 3, ds_t_rows(x), 2, e));
+	DS_TRY(need_width(g, n, ds_t_cols(x), e));
+	int64_t width = ds_t_cols(in_of(g, n, 2));
+	DS_TRY(need_shape(g, n, 3, ds_t_rows(x), 2 * ds_t_cols(x) / width, e));
 	if (n->in[4])
 		DS_TRY(need_shape(g, n, 4, ds_t_rows(x), ds_t_cols(x), e));
 	out[0] = shape_of(x);
-	out[1] = out[2] = vector(in_of(g, n, 2)->dtype, ds_t_cols(x));
+	out[1] = out[2] = vector(in_of(g, n, 2)->dtype, width);
 	return DS_OK;
 }
 
@@ -61,42 +72,48 @@ void gr_norm(ds_grad *c, const ds_node *n)
 	ds_grad_give(c, residual, ds);
 }
 
-void ref_norm(const ds_ref *r)
+/* Columns of row i: the part of this number that is as wide as w. */
+static void norm_part(const ds_ref *r, int64_t i, int64_t part)
 {
-	int64_t cols = r->in[0].cols;
+	int64_t n = r->in[2].cols, cols = r->in[0].cols, at = i * cols + part * n;
 	bool rms = r->node->attr.norm.rms;
-	for (int64_t i = 0; i < r->in[0].rows; i++) {
-		double mean = 0, var = 0;
-		const double *x = r->in[0].at + i * cols;
-		const double *add = r->in[1].at ? r->in[1].at + i * cols : NULL;
+	double mean = 0, var = 0, *stats = r->out[2].at + 2 * (i * (cols / n) + part);
+	const double *x = r->in[0].at + at, *add = r->in[1].at ? r->in[1].at + at : NULL;
 #define S(j) (x[j] + (add ? add[j] : 0))
-		for (int64_t j = 0; j < cols && !rms; j++)
-			mean += S(j) / (double)cols;
-		for (int64_t j = 0; j < cols; j++)
-			var += (S(j) - mean) * (S(j) - mean) / (double)cols;
-		double rstd = 1 / sqrt(var + r->node->attr.norm.eps);
-		for (int64_t j = 0; j < cols; j++) {
-			double s = S(j);
-			r->out[0].at[i * cols + j] = (s - mean) * rstd * r->in[2].at[j] +
-						     (r->in[3].at ? r->in[3].at[j] : 0);
-			if (r->out[1].at)
-				r->out[1].at[i * cols + j] = s;
-		}
-#undef S
-		r->out[2].at[2 * i] = mean;
-		r->out[2].at[2 * i + 1] = rstd;
+	for (int64_t j = 0; j < n && !rms; j++)
+		mean += S(j) / (double)n;
+	for (int64_t j = 0; j < n; j++)
+		var += (S(j) - mean) * (S(j) - mean) / (double)n;
+	double rstd = 1 / sqrt(var + r->node->attr.norm.eps);
+	for (int64_t j = 0; j < n; j++) {
+		double s = S(j);
+		r->out[0].at[at + j] =
+			(s - mean) * rstd * r->in[2].at[j] + (r->in[3].at ? r->in[3].at[j] : 0);
+		if (r->out[1].at)
+			r->out[1].at[at + j] = s;
 	}
+#undef S
+	stats[0] = mean;
+	stats[1] = rstd;
 }
 
-static void grad_row(const ds_ref *r, int64_t i)
+void ref_norm(const ds_ref *r)
 {
-	int64_t cols = r->in[0].cols;
-	const double *dy = r->in[0].at + i * cols, *s = r->in[1].at + i * cols, *w = r->in[2].at;
-	double mean = r->in[3].at[2 * i], rstd = r->in[3].at[2 * i + 1], g0 = 0, g1 = 0;
-	for (int64_t j = 0; j < cols; j++) {
+	for (int64_t i = 0; i < r->in[0].rows; i++)
+		for (int64_t part = 0; part < r->in[0].cols / r->in[2].cols; part++)
+			norm_part(r, i, part);
+}
+
+static void grad_part(const ds_ref *r, int64_t i, int64_t part)
+{
+	int64_t n = r->in[2].cols, cols = r->in[0].cols, at = i * cols + part * n;
+	const double *dy = r->in[0].at + at, *s = r->in[1].at + at, *w = r->in[2].at;
+	const double *stats = r->in[3].at + 2 * (i * (cols / n) + part);
+	double mean = stats[0], rstd = stats[1], g0 = 0, g1 = 0;
+	for (int64_t j = 0; j < n; j++) {
 		double hat = (s[j] - mean) * rstd;
-		g0 += dy[j] * w[j] / (double)cols;
-		g1 += dy[j] * w[j] * hat / (double)cols;
+		g0 += dy[j] * w[j] / (double)n;
+		g1 += dy[j] * w[j] * hat / (double)n;
 		if (r->out[1].at)
 			r->out[1].at[j] += dy[j] * hat;
 		if (r->out[2].at)
@@ -104,9 +121,9 @@ static void grad_row(const ds_ref *r, int64_t i)
 	}
 	if (r->node->attr.norm.rms)
 		g0 = 0;
-	for (int64_t j = 0; j < cols && r->out[0].at; j++)
-		r->out[0].at[i * cols + j] = (r->in[4].at ? r->in[4].at[i * cols + j] : 0) +
-					     rstd * (dy[j] * w[j] - g0 - (s[j] - mean) * rstd * g1);
+	for (int64_t j = 0; j < n && r->out[0].at; j++)
+		r->out[0].at[at + j] = (r->in[4].at ? r->in[4].at[at + j] : 0) +
+				       rstd * (dy[j] * w[j] - g0 - (s[j] - mean) * rstd * g1);
 }
 
 void ref_norm_grad(const ds_ref *r)
@@ -115,16 +132,18 @@ void ref_norm_grad(const ds_ref *r)
 		for (int64_t j = 0; j < r->out[k].cols && r->out[k].at; j++)
 			r->out[k].at[j] *= r->beta[k];
 	for (int64_t i = 0; i < r->in[0].rows; i++)
-		grad_row(r, i);
+		for (int64_t part = 0; part < r->in[0].cols / r->in[2].cols; part++)
+			grad_part(r, i, part);
 }
 
 void sa_norm(ds_sample *s)
 {
-	int64_t rows = ds_sample_int(s, 1, 80), cols = ds_sample_int(s, 2, 70);
+	int64_t rows = ds_sample_int(s, 1, 80), width = ds_sample_int(s, 2, 70);
+	int64_t cols = width * ds_sample_int(s, 1, 3);
 	bool rms = ds_sample_int(s, 0, 1), residual = ds_sample_int(s, 0, 1);
 	ds_tid x = ds_sample_tensor(s, rows, cols);
 	ds_tid add = residual ? ds_sample_tensor(s, rows, cols) : 0;
-	ds_tid w = ds_sample_tensor(s, 0, cols), b = rms ? 0 : ds_sample_tensor(s, 0, cols),
+	ds_tid w = ds_sample_tensor(s, 0, width), b = rms ? 0 : ds_sample_tensor(s, 0, width),
 	       sum = 0;
 	ds_norm_attr a = { .rms = rms, .eps = 1e-5f };
 	ds_sample_output(s, ds_g_norm(s->g, x, add, w, b, a, &sum));
