@@ -140,7 +140,7 @@ check-fast: test-programs ## cases and unit tests alone, in seconds
 check-failed: test-programs ## once more what failed last
 	@test -s $(BUILD)/failed && $(run_tests) $$(cat $(BUILD)/failed)
 
-check-peers: all ## against the reference programs, where they are installed
+check-peers: all $(BUILD)/test/test_graph_ops ## against the reference programs, where they are installed
 	@rc=0; for t in $(wildcard tests/peers/*$(T)*.sh); do echo "$$t"; PATH="$$PWD/$(BUILD)/bin:$$PATH" $$t || rc=1; done; exit $$rc
 
 bench: all ## speed and memory as ratios to the peers, into bench/RESULTS.md

@@ -79,7 +79,7 @@ void *ds_mem_grow(void *p, size_t old_bytes, size_t bytes)
 	if (!p)
 		return ds_mem_get(bytes);
 	char *old = base_of(p);
-	size_t shift = (size_t)((char *)p - old), all;
+	size_t shift = (uintptr_t)p - (uintptr_t)old, all;
 	char *base = NULL;
 	if (DS_FAULT(DS_FAULT_ALLOC) || !ds_add(bytes, SLACK, &all) || !(base = realloc(old, all)))
 		out_of_memory(bytes);

@@ -266,6 +266,124 @@ static void a_second_micro_batch_adds_to_the_gradients(void **state)
 	}
 }
 
+/* ---- for other programs to check: DS_DUMP_OPS=FILE writes instances and their results ---- */
+
+static void put_values(FILE *f, ds_exec *x, const ds_graph *g, ds_tid t)
+{
+	const ds_tensor *d = ds_g_tensor(g, t);
+	fprintf(f, "[");
+	for (int64_t i = 0; i < ds_t_count(d); i++)
+		if (d->dtype == DS_I32)
+			fprintf(f, "%s%d", i ? "," : "", ((int32_t *)ds_exec_data(x, t))[i]);
+		else
+			fprintf(f, "%s%.9g", i ? "," : "", get(x, g, t, i));
+	fprintf(f, "]");
+}
+
+static void put_ids(FILE *f, const char *key, const ds_tid *ids, int n)
+{
+	fprintf(f, "\"%s\":[", key);
+	for (int i = 0; i < n; i++)
+		fprintf(f, "%s%d", i ? "," : "", ids[i] > 0 ? ids[i] : 0);
+	fprintf(f, "]");
+}
+
+/* Every attribute under its own name; a reader takes those of the node's op. */
+static void put_attr(FILE *f, const ds_node *n)
+{
+	const ds_attr *a = &n->attr;
+	switch (n->op) {
+	case DS_OP_linear:
+		fprintf(f, ",\"in_out\":%d", a->linear.in_out);
+		break;
+	case DS_OP_norm:
+		fprintf(f, ",\"rms\":%d,\"eps\":%.9g", a->norm.rms, (double)a->norm.eps);
+		break;
+	case DS_OP_attention:
+	case DS_OP_cache_put:
+		fprintf(f,
+			",\"heads\":%d,\"kv_heads\":%d,\"dim\":%d,\"seq\":%d,\"kv_seq\":%d,"
+			"\"scale\":%.9g,\"causal\":%d,\"window\":%d,\"dropout\":%.9g",
+			a->attention.heads, a->attention.kv_heads, a->attention.head_dim,
+			a->attention.seq, a->attention.kv_seq, (double)a->attention.scale,
+			a->attention.causal, a->attention.window, (double)a->attention.dropout);
+		break;
+	case DS_OP_rope:
+		fprintf(f, ",\"dim\":%d,\"rot\":%d,\"interleaved\":%d,\"factor\":%.9g",
+			a->rope.head_dim, a->rope.rot, a->rope.interleaved, (double)a->rope.factor);
+		break;
+	case DS_OP_unary:
+	case DS_OP_glu:
+		fprintf(f, ",\"act\":\"%s\"", ds_act_name(a->act));
+		break;
+	case DS_OP_scale:
+		fprintf(f, ",\"by\":%.9g", (double)a->scale);
+		break;
+	case DS_OP_dropout:
+		fprintf(f, ",\"p\":%.9g", (double)a->dropout.p);
+		break;
+	case DS_OP_slice:
+		fprintf(f, ",\"from\":%lld,\"n\":%lld", (long long)a->slice.from,
+			(long long)a->slice.n);
+		break;
+	default:
+		break;
+	}
+}
+
+/* before: only filled; after: run */
+static void put_instance(
+	FILE *f, const char *op, const ds_graph *g, ds_exec *before, ds_exec *after)
+{
+	fprintf(f, "{\"op\":\"%s\",\"loss\":%d,\"tensors\":[null", op, g->loss);
+	for (ds_tid t = 1; t < g->n_tensors; t++) {
+		const ds_tensor *d = ds_g_tensor(g, t);
+		bool leaf = d->class == DS_CLASS_PARAM || d->class == DS_CLASS_IN ||
+			    d->class == DS_CLASS_CONST || d->class == DS_CLASS_STATE;
+		fprintf(f, ",{\"grad\":%d,\"rank\":%d,\"rows\":%lld,\"cols\":%lld", d->grad,
+			d->rank, (long long)ds_t_rows(d), (long long)ds_t_cols(d));
+		fprintf(f, leaf ? ",\"values\":" : "");
+		if (leaf)
+			put_values(f, before, g, t);
+		fprintf(f, is_result(d) && t != g->grad_norm ? ",\"result\":" : "");
+		if (is_result(d) && t != g->grad_norm)
+			put_values(f, after, g, t);
+		fprintf(f, "}");
+	}
+	fprintf(f, "],\"nodes\":[");
+	for (int32_t i = 0, k = 0; i < g->n_nodes; i++) {
+		const ds_node *n = &g->nodes[i];
+		if (n->phase != DS_PHASE_FWD)
+			continue;
+		fprintf(f, "%s{\"op\":\"%s\",", k++ ? "," : "", ds_op_of(n->op)->name);
+		put_ids(f, "in", n->in, DS_MAX_IN);
+		fprintf(f, ",");
+		put_ids(f, "out", n->out, DS_MAX_OUT);
+		put_attr(f, n);
+		fprintf(f, "}");
+	}
+	fprintf(f, "],\"seeds\":[");
+	for (int i = 0; i < g->n_seeds; i++)
+		fprintf(f, "%s[%d,%d]", i ? "," : "", g->seeds[i].of, g->seeds[i].seed);
+	fprintf(f, "]}\n");
+}
+
+static int dump(const char *path)
+{
+	DS_AUTO(ds_pool) pool = ds_pool_new(2);
+	FILE *f = fopen(path, "w");
+	for (int k = 1; f && k < DS_N_OPS; k++)
+		for (uint64_t round = 0; ds_op_sampled(ds_op_of((ds_op_kind)k)) && round < ROUNDS;
+			round++) {
+			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
+			DS_AUTO(ds_exec) x = ready(g, ds_backend_cpu(), pool);
+			DS_AUTO(ds_exec) y = ready(g, ds_backend_cpu(), pool);
+			run(y, g);
+			put_instance(f, ds_op_of((ds_op_kind)k)->name, g, x, y);
+		}
+	return f && fclose(f) == 0 ? 0 : 4;
+}
+
 /* ---- split against whole ---- */
 
 typedef struct {
@@ -376,6 +494,8 @@ int main(void)
 {
 	const char *given = getenv("DS_SEED");
 	seed_now = given ? strtoull(given, NULL, 0) : 1;
+	if (getenv("DS_DUMP_OPS"))
+		return dump(getenv("DS_DUMP_OPS"));
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_op_has_a_rule_or_says_why_not),
 		cmocka_unit_test(gradients_are_finite_differences),
