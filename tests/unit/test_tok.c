@@ -35,7 +35,7 @@ static ds_tok *trained(ds_str text, uint32_t n_ids, const char *pattern)
 	ds_tok_train_options o = { .n_ids = n_ids, .special = special, .n_special = 2 };
 	ds_tok *t = NULL;
 	ds_err e = { { 0 } };
-	assert_int_equal(ds_tok_counter_new(&c, pattern, &e), DS_OK);
+	assert_int_equal(ds_tok_counter_new(&c, pattern, 0, &e), DS_OK);
 	assert_int_equal(ds_tok_counter_add(c, text, &e), DS_OK);
 	if (ds_tok_train(&t, c, &o, &e) != DS_OK)
 		fail_msg("%s", e.msg);

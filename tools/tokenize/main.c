@@ -36,11 +36,20 @@ static const ds_arg decode_args[] = {
 	{ 0 },
 };
 static const ds_arg train_args[] = {
+	DS_ARG(0, "model", &opt.model, "bpe|wordpiece",
+		"bpe over bytes unless said, or --pattern is one of bert's"),
 	DS_ARG('V', "vocab", &opt.vocab, "N", "ids in all, 32768 unless said"),
 	DS_ARG(0, "min-frequency", &opt.min_frequency, "N", "merge no pair that occurs less often"),
+	DS_ARG(0, "limit-alphabet", &opt.limit_alphabet, "N",
+		"wordpiece: so many characters, the most frequent ones"),
 	DS_ARG(0, "special", &opt.special, "NAME",
 		"a special token, in the order of ids; else pad bos eos mask cls sep"),
-	DS_ARG(0, "pattern", &opt.pattern, "NAME|REGEX", "how text is cut, qwen2 unless said"),
+	DS_ARG(0, "pattern", &opt.pattern, "NAME|REGEX",
+		"how text is cut: qwen2 unless said, bert for wordpiece"),
+	DS_ARG_F(0, "memory", &opt.memory, "SIZE",
+		"of counts, which go to $TMPDIR beyond it, and of merging; 1G for counts unless "
+		"said",
+		DS_ARG_UNRECORDED),
 	{ 0 },
 };
 static const ds_arg count_args[] = {

@@ -18,9 +18,11 @@ typedef struct {
 	int64_t seq;
 	const char *pack, *chat;
 	double fim;
+	const char *model;
 	int64_t vocab;
-	uint64_t min_frequency;
+	uint64_t min_frequency, limit_alphabet;
 	ds_strs special;
+	ds_size memory;
 } tokenize_options;
 extern tokenize_options opt;
 

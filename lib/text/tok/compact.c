@@ -40,7 +40,7 @@ ds_rc tok_put_special(ds_tok *t, ds_str name, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc tok_join(ds_tok *t, uint32_t left, uint32_t right, ds_err *e)
+static ds_rc join(ds_tok *t, uint32_t left, uint32_t right, ds_err *e)
 {
 	ds_str a = t->bytes[left], b = t->bytes[right];
 	char *at = ds_arena_bytes(t->mem, a.n + b.n);
@@ -75,7 +75,7 @@ ds_rc compact_read(ds_tok *t, ds_str bytes, ds_err *e)
 			return ds_fail(e, DS_BAD, "merge %u: no such id", i);
 		if (t->bytes[left].n + t->bytes[right].n > 1 << 16)
 			return ds_fail(e, DS_BAD, "merge %u gives more than 65536 bytes", i);
-		DS_TRY(tok_join(t, left, right, e));
+		DS_TRY(join(t, left, right, e));
 	}
 	tok_build_find(t);
 	return DS_OK;

@@ -151,8 +151,6 @@ static inline bool cuts_inside(const ds_tok *t, const uint8_t *p)
 /* compact.c: tokenizers as `dstok train` makes them, and their small form. */
 DS_MUST ds_rc tok_put_special(ds_tok *t, ds_str name, ds_err *e); /* with the next id */
 DS_MUST ds_rc tok_put_bytes(ds_tok *t, ds_err *e); /* the 256 bytes, with the next ids */
-DS_MUST ds_rc tok_join(
-	ds_tok *t, uint32_t left, uint32_t right, ds_err *e); /* a merge and its id */
 DS_MUST ds_rc compact_read(ds_tok *t, ds_str bytes, ds_err *e);
 void compact_write(const ds_tok *t, ds_buf *out);
 bool compact_fits(const ds_tok *t);       /* it is such a tokenizer */
@@ -164,6 +162,8 @@ DS_MUST ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e);
 DS_MUST ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e);
 DS_MUST ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e);
 DS_MUST ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e);
+/* What BERT's tokenizers have beside their vocabulary, by t->pattern. DS_USAGE: no [UNK]. */
+DS_MUST ds_rc vocab_like_bert(ds_tok *t, ds_err *e);
 /* gpt2_read.c: whether a JSON file is a vocabulary alone, and what it and its merges are together. */
 bool gpt2_is_vocab(ds_str file);
 DS_MUST ds_rc gpt2_join(ds_str vocab, ds_str merges, ds_buf *out, ds_err *e);

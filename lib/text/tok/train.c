@@ -1,9 +1,9 @@
 /*
  * train.c - merges, the most frequent pair first
  *
- * All distinct pieces lie one after another in one array, a symbol for each byte at first. A merge
- * makes its first symbol cover more bytes: `span` holds the length at a symbol's first and last
- * byte, so neighbours on both sides are found without links. Each pair keeps the positions where it
+ * All distinct pieces lie one after another in one array, a symbol for each byte (WordPiece: character)
+ * at first. A merge makes its first symbol cover more places: `span` holds the length at a symbol's first
+ * and last place, so neighbours on both sides are found without links. Each pair keeps the positions where it
  * arose; those that have changed since are recognised when it is merged. Within a merge the counts
  * of neighbours are gathered by symbol first, and the table of pairs is asked once for each.
  *
@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "text/tok/tok_impl.h"
 #include "text/tok/train_impl.h"
+
+#include <stdlib.h>
 
 enum {
 	MAX_SPAN = UINT16_MAX, /* longest token in bytes */
@@ -42,6 +44,7 @@ typedef struct {         /* what one merge does to the pairs beside it, by the n
 
 typedef struct {
 	ds_arena *mem;
+	const train_alphabet *alphabet;
 	uint32_t *symbol; /* by position */
 	uint16_t *span;
 	uint32_t n;
@@ -255,11 +258,19 @@ static void merge_at(trainer *t, uint32_t at, uint32_t a, uint32_t b, uint32_t i
 	}
 }
 
+static int by_place(const void *va, const void *vb)
+{
+	const uint32_t *a = va, *b = vb;
+	return *a < *b ? -1 : *a > *b;
+}
+
 /* The pair is gone once this is done: both its count and its list. */
 static void merge_pair(trainer *t, uint32_t index, uint32_t id)
 {
 	pair p = t->pairs[index];
 	uint32_t a = (uint32_t)(p.key >> 32), b = (uint32_t)p.key;
+	if (a == b && p.n) /* places may overlap: the leftmost goes first */
+		qsort(p.at, p.n, sizeof(*p.at), by_place);
 	t->pairs[index].at = NULL;
 	t->pairs[index].n = t->pairs[index].cap = 0;
 	for (uint32_t i = 0; i < p.n; i++) {
@@ -274,43 +285,75 @@ static void merge_pair(trainer *t, uint32_t index, uint32_t id)
 		list_put(t, p.at, p.cap);
 }
 
-static void add_word(trainer *t, const char *p, size_t n, uint64_t count, const uint32_t *byte_id)
+/* What the arrays will hold, known before they are made. Words of one symbol have no pairs and stay out. */
+typedef struct {
+	uint64_t words, symbols, distinct;
+} totals;
+
+static ds_rc add_totals(void *context, ds_str piece, uint64_t count, ds_err *e)
 {
-	t->word_at[t->n_words] = t->n;
-	t->count[t->n_words++] = count;
-	for (size_t i = 0; i < n; i++) {
-		t->symbol[t->n] = byte_id[(uint8_t)p[i]];
-		t->span[t->n++] = 1;
-	}
+	totals *x = context;
+	x->words += piece.n > 1;
+	x->symbols += piece.n > 1 ? piece.n : 0;
+	x->distinct++;
+	return DS_OK;
 }
 
-/* Moves the counted pieces into the arrays. Pieces of one byte have no pairs and stay out. */
-static ds_rc take_words(trainer *t, ds_tok_counter *c, const uint32_t *byte_id, ds_err *e)
+static ds_rc add_word(void *context, ds_str piece, uint64_t count, ds_err *e)
 {
-	uint64_t total = c->bytes.n, words = 0;
-	for (size_t i = 0; i <= c->short_mask; i++) {
-		unsigned n = (unsigned)(c->shorts[i].key[1] >> 56);
-		total += n > 1 ? n : 0;
-		words += n > 1;
+	trainer *t = context;
+	const train_alphabet *a = t->alphabet;
+	uint32_t first = t->n;
+	unsigned len = 1;
+	for (size_t i = 0; i < piece.n && piece.n > 1; i += len) {
+		uint32_t id = a->byte_id[(uint8_t)piece.at[i]];
+		if (a->char_id) {
+			uint32_t c = ds_utf8_at((const uint8_t *)piece.at + i, piece.n - i, &len);
+			id = a->char_id[c][i > 0];
+		}
+		if (id == NONE)
+			continue;
+		t->symbol[t->n] = id;
+		t->span[t->n++] = 1;
 	}
-	words += c->n_long;
-	if (total >= NONE || words >= NONE)
+	if (t->n - first < 2) {
+		t->n = first;
+		return DS_OK;
+	}
+	t->word_at[t->n_words] = first;
+	t->count[t->n_words++] = count;
+	return DS_OK;
+}
+
+enum { SYMBOL_BYTES = 16, WORD_BYTES = 12 }; /* a symbol with its place in lists of pairs */
+
+static ds_rc check_memory(const totals *x, uint64_t limit_bytes, ds_err *e)
+{
+	uint64_t need = x->symbols * SYMBOL_BYTES + x->words * WORD_BYTES;
+	if (x->symbols >= NONE || x->words >= NONE)
 		return ds_fail(e, DS_BAD,
 			"%llu bytes of distinct pieces, the limit is 4 GiB: train on less text",
-			(unsigned long long)total);
-	t->symbol = ds_mem_get((total + 1) * sizeof(*t->symbol));
-	t->span = ds_mem_get((total + 1) * sizeof(*t->span));
-	t->word_at = ds_mem_get((words + 1) * sizeof(*t->word_at));
-	t->count = ds_mem_get((words + 1) * sizeof(*t->count));
-	for (size_t i = 0; i <= c->short_mask; i++) {
-		unsigned n = (unsigned)(c->shorts[i].key[1] >> 56);
-		if (n > 1)
-			add_word(t, (const char *)c->shorts[i].key, n, c->shorts[i].count, byte_id);
-	}
-	for (size_t i = 0; i <= c->long_mask; i++)
-		if (c->longs[i].n)
-			add_word(t, c->bytes.at + c->longs[i].at, c->longs[i].n, c->longs[i].count,
-				byte_id);
+			(unsigned long long)x->symbols);
+	if (limit_bytes && need > limit_bytes)
+		return ds_fail(e, DS_IO,
+			"%llu bytes of distinct pieces take %llu MiB to merge, the limit is %llu",
+			(unsigned long long)x->symbols, (unsigned long long)(need >> 20),
+			(unsigned long long)(limit_bytes >> 20));
+	return DS_OK;
+}
+
+/* Moves the counted pieces into the arrays. */
+static ds_rc take_words(trainer *t, ds_tok_counter *c, uint64_t limit_bytes, ds_err *e)
+{
+	totals all = { 0 };
+	DS_TRY(counter_each(c, add_totals, &all, e));
+	c->n_distinct = all.distinct;
+	DS_TRY(check_memory(&all, limit_bytes, e));
+	t->symbol = ds_mem_get((all.symbols + 1) * sizeof(*t->symbol));
+	t->span = ds_mem_get((all.symbols + 1) * sizeof(*t->span));
+	t->word_at = ds_mem_get((all.words + 1) * sizeof(*t->word_at));
+	t->count = ds_mem_get((all.words + 1) * sizeof(*t->count));
+	DS_TRY(counter_each(c, add_word, t, e));
 	t->word_at[t->n_words] = t->n;
 	t->word_of = ds_mem_get((t->n / WORD_STEP + 1) * sizeof(*t->word_of));
 	for (uint32_t at = 0, w = 0; at < t->n; at += WORD_STEP) {
@@ -318,7 +361,7 @@ static ds_rc take_words(trainer *t, ds_tok_counter *c, const uint32_t *byte_id, 
 			w++;
 		t->word_of[at / WORD_STEP] = w;
 	}
-	counter_release(c);
+	counter_clear(c);
 	return DS_OK;
 }
 
@@ -368,18 +411,21 @@ static void trainer_end(trainer *t)
 static ds_rc join(
 	ds_tok *out, ds_map *known, uint32_t a, uint32_t b, uint32_t *id, ds_buf *mem, ds_err *e)
 {
-	bool is_new;
+	bool is_new, words = out->kind == TOK_WORDPIECE;
+	ds_str right = out->bytes[b];
+	if (words && right.n >= 2 && memcmp(right.at, "##", 2) == 0)
+		right = (ds_str){ right.at + 2, right.n - 2 };
 	ds_buf_clear(mem);
 	ds_buf_add_str(mem, out->bytes[a]);
-	ds_buf_add_str(mem, out->bytes[b]);
+	ds_buf_add_str(mem, right);
 	uint64_t *at = ds_map_put(known, ds_buf_view(mem), &is_new);
-	if (!is_new) {
-		*id = (uint32_t)*at;
+	*id = is_new ? out->n_ids : (uint32_t)*at;
+	if (is_new)
+		DS_TRY(tok_put(out, *id, ds_buf_view(mem), 0, e));
+	if (!words)
 		tok_put_merge(out, a, b, *id);
-		return DS_OK;
-	}
-	*at = *id = out->n_ids;
-	return tok_join(out, a, b, e);
+	*at = *id;
+	return DS_OK;
 }
 
 static ds_rc merge_all(trainer *t, ds_tok *out, const ds_tok_train_options *o, ds_err *e)
@@ -408,31 +454,73 @@ static ds_rc merge_all(trainer *t, ds_tok *out, const ds_tok_train_options *o, d
 	return rc;
 }
 
-ds_rc ds_tok_train(ds_tok **result, ds_tok_counter *c, const ds_tok_train_options *o, ds_err *e)
+/* Bytes, the ids after the special tokens. */
+static ds_rc begin_bytes(ds_tok *out, const ds_tok_train_options *o, train_alphabet *a, ds_err *e)
 {
-	DS_AUTO(ds_tok) out = tok_new("trained");
-	uint32_t byte_id[256];
-	if (o->n_ids < o->n_special + 256 || o->n_ids > DS_TOK_MAX_IDS)
+	if (o->n_ids < o->n_special + 256)
 		return ds_fail(e, DS_USAGE, "a vocabulary of %u: it must be %zu to %d", o->n_ids,
 			o->n_special + 256, DS_TOK_MAX_IDS);
-	out->pattern = c->pattern;
-	out->regex = ds_arena_str(out->mem, ds_buf_view(&c->spelled));
-	out->nfc = o->nfc;
-	for (size_t i = 0; i < o->n_special; i++)
-		DS_TRY(tok_put_special(out, o->special[i], e));
+	if (o->limit_alphabet)
+		return ds_fail(e, DS_USAGE,
+			"--limit-alphabet is for WordPiece: 256 bytes are the alphabet here");
 	DS_TRY(tok_put_bytes(out, e));
 	for (uint32_t id = (uint32_t)o->n_special; id < out->n_ids; id++)
-		byte_id[(uint8_t)out->bytes[id].at[0]] = id;
-	trainer t = { .mem = ds_arena_new(1 << 20) };
+		a->byte_id[(uint8_t)out->bytes[id].at[0]] = id;
+	return DS_OK;
+}
+
+/* Characters; *c becomes the counter of words. */
+static ds_rc begin_words(ds_tok *out, ds_tok_counter **c, const ds_tok_train_options *o,
+	train_alphabet *a, ds_err *e)
+{
+	ds_tok_counter *raw = *c;
+	a->char_id = ds_mem_get(0x110000 * sizeof(*a->char_id));
+	memset(a->char_id, 0xff, 0x110000 * sizeof(*a->char_id));
+	ds_rc rc = words_count(raw, out, c, e);
+	counter_clear(raw);
+	return rc == DS_OK ? words_alphabet(out, *c, o, a, e) : rc;
+}
+
+static ds_rc train(ds_tok *out, ds_tok_counter **c, const ds_tok_train_options *o, ds_err *e)
+{
+	train_alphabet a = { .char_id = NULL };
+	trainer t = { .mem = ds_arena_new(1 << 20), .alphabet = &a };
+	ds_rc rc = out->kind == TOK_WORDPIECE ? begin_words(out, c, o, &a, e)
+					      : begin_bytes(out, o, &a, e);
 	grow_table(&t);
 	side_start(&t.left, o->n_ids);
 	side_start(&t.right, o->n_ids);
-	ds_rc rc = take_words(&t, c, byte_id, e);
+	if (rc == DS_OK)
+		rc = take_words(&t, *c, o->limit_bytes, e);
 	if (rc == DS_OK) {
 		first_pairs(&t);
 		rc = merge_all(&t, out, o, e);
 	}
 	trainer_end(&t);
+	ds_mem_free(a.char_id);
+	return rc;
+}
+
+ds_rc ds_tok_train(ds_tok **result, ds_tok_counter *c, const ds_tok_train_options *o, ds_err *e)
+{
+	DS_AUTO(ds_tok) out = tok_new("trained");
+	ds_tok_counter *pieces = c;
+	bool words = c->pattern && c->pattern->words;
+	if (o->n_ids > DS_TOK_MAX_IDS)
+		return ds_fail(e, DS_USAGE, "a vocabulary of %u: it must be at most %d", o->n_ids,
+			DS_TOK_MAX_IDS);
+	out->pattern = c->pattern;
+	out->regex = ds_arena_str(out->mem, ds_buf_view(&c->spelled));
+	out->nfc = o->nfc;
+	for (size_t i = 0; i < o->n_special; i++)
+		DS_TRY(tok_put_special(out, o->special[i], e));
+	tok_build_find(out);
+	if (words)
+		DS_TRY(vocab_like_bert(out, e));
+	ds_rc rc = train(out, &pieces, o, e);
+	c->n_distinct = pieces->n_distinct;
+	if (pieces != c)
+		ds_tok_counter_free(pieces);
 	DS_TRY(rc);
 	tok_build_find(out);
 	DS_TRY(tok_finish(out, e));

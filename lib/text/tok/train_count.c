@@ -2,7 +2,8 @@
  * train_count.c - how often each piece occurs
  *
  * Pieces of up to 15 bytes are their own keys in a table of 24-byte slots; longer ones are kept in
- * one buffer and found by hash. Both tables double when they are two thirds full.
+ * one buffer and found by hash. Both tables double when they are two thirds full. Where doubling
+ * would exceed the limit, what they hold goes to a temporary file (train_spill.c) and they begin anew.
  */
 #include "base/mem.h"
 #include "text/tok/train_impl.h"
@@ -17,20 +18,26 @@ static void start(ds_tok_counter *c)
 	c->n_short = c->n_long = 0;
 }
 
-ds_rc ds_tok_counter_new(ds_tok_counter **out, const char *pattern, ds_err *e)
+ds_tok_counter *counter_new(uint64_t limit)
 {
-	DS_AUTO(ds_tok_counter) c = DS_NEW(ds_tok_counter, 1);
+	ds_tok_counter *c = DS_NEW(ds_tok_counter, 1);
+	c->limit = limit;
+	c->fd = -1;
+	start(c);
+	return c;
+}
+
+ds_rc ds_tok_counter_new(ds_tok_counter **out, const char *pattern, uint64_t limit_bytes, ds_err *e)
+{
+	DS_AUTO(ds_tok_counter) c = counter_new(limit_bytes);
 	c->pattern = ds_pattern_find(pattern);
 	c->pattern = c->pattern ? c->pattern : ds_pattern_of_regex(ds_str_of(pattern));
-	if (c->pattern && c->pattern->words)
-		return ds_fail(e, DS_USAGE, "the pattern '%s' is not for bytes", pattern);
 	if (!c->pattern) {
 		DS_TRY_AT(ds_regex_parse_split(&c->regex, ds_str_of(pattern), true, e), e,
 			"--pattern is no name and no regex");
 		c->run = ds_regex_run_new(c->regex);
 		ds_buf_add_c(&c->spelled, pattern);
 	}
-	start(c);
 	*out = c;
 	c = NULL;
 	return DS_OK;
@@ -43,7 +50,7 @@ static void drop(ds_tok_counter *c)
 	ds_buf_free(&c->bytes);
 }
 
-void counter_release(ds_tok_counter *c)
+void counter_clear(ds_tok_counter *c)
 {
 	drop(c);
 	c->bytes = (ds_buf){ 0 };
@@ -55,6 +62,7 @@ void ds_tok_counter_free(ds_tok_counter *c)
 	if (!c)
 		return;
 	drop(c);
+	spill_close(c);
 	ds_regex_run_free(c->run);
 	ds_regex_free(c->regex);
 	ds_buf_free(&c->spelled);
@@ -67,10 +75,20 @@ static inline uint64_t hash_short(const uint64_t key[2])
 	return h ^ h >> 32;
 }
 
-static void grow_short(ds_tok_counter *c)
+/* Whether the tables may have this many bytes more for a while. */
+static bool fits(const ds_tok_counter *c, uint64_t more)
+{
+	uint64_t now = (c->short_mask + 1) * sizeof(short_word) +
+		       (c->long_mask + 1) * sizeof(long_word) + c->bytes.cap;
+	return !c->limit || now + more <= c->limit;
+}
+
+static ds_rc grow_short(ds_tok_counter *c, ds_err *e)
 {
 	size_t old = c->short_mask + 1;
 	short_word *from = c->shorts;
+	if (!fits(c, old * 2 * sizeof(*from)))
+		return spill_write(c, e);
 	c->short_mask = old * 2 - 1;
 	c->shorts = ds_mem_zero(old * 2 * sizeof(*from));
 	for (size_t i = 0; i < old; i++) {
@@ -82,27 +100,29 @@ static void grow_short(ds_tok_counter *c)
 		c->shorts[at] = from[i];
 	}
 	ds_mem_free(from);
+	return DS_OK;
 }
 
-static void add_short(ds_tok_counter *c, const uint64_t key[2], uint64_t count)
+static ds_rc add_short(ds_tok_counter *c, const uint64_t key[2], uint64_t count, ds_err *e)
 {
 	size_t at = hash_short(key) & c->short_mask;
 	while (c->shorts[at].key[0] != key[0] || c->shorts[at].key[1] != key[1]) {
 		if (!c->shorts[at].key[1]) {
 			c->shorts[at] = (short_word){ { key[0], key[1] }, count };
-			if (++c->n_short * 3 > c->short_mask * 2)
-				grow_short(c);
-			return;
+			return ++c->n_short * 3 > c->short_mask * 2 ? grow_short(c, e) : DS_OK;
 		}
 		at = (at + 1) & c->short_mask;
 	}
 	c->shorts[at].count += count;
+	return DS_OK;
 }
 
-static void grow_long(ds_tok_counter *c)
+static ds_rc grow_long(ds_tok_counter *c, ds_err *e)
 {
 	size_t old = c->long_mask + 1;
 	long_word *from = c->longs;
+	if (!fits(c, old * 2 * sizeof(*from)))
+		return spill_write(c, e);
 	c->long_mask = old * 2 - 1;
 	c->longs = ds_mem_zero(old * 2 * sizeof(*from));
 	for (size_t i = 0; i < old; i++) {
@@ -114,36 +134,37 @@ static void grow_long(ds_tok_counter *c)
 		c->longs[at] = from[i];
 	}
 	ds_mem_free(from);
+	return DS_OK;
 }
 
-static void add_long(ds_tok_counter *c, const char *p, size_t n, uint64_t hash, uint64_t count)
+static ds_rc add_long(ds_tok_counter *c, ds_str s, uint64_t hash, uint64_t count, ds_err *e)
 {
 	size_t at = hash & c->long_mask;
 	for (;; at = (at + 1) & c->long_mask) {
 		long_word *w = &c->longs[at];
 		if (w->n == 0)
 			break;
-		if (w->hash == hash && w->n == n && memcmp(c->bytes.at + w->at, p, n) == 0) {
+		if (w->hash == hash && w->n == s.n && memcmp(c->bytes.at + w->at, s.at, s.n) == 0) {
 			w->count += count;
-			return;
+			return DS_OK;
 		}
 	}
-	c->longs[at] = (long_word){ hash, c->bytes.n, n, count };
-	ds_buf_add(&c->bytes, p, n);
-	if (++c->n_long * 3 > c->long_mask * 2)
-		grow_long(c);
+	c->longs[at] = (long_word){ hash, c->bytes.n, s.n, count };
+	ds_buf_add_str(&c->bytes, s);
+	c->n_long++;
+	if (!fits(c, c->bytes.cap)) /* by which it grows next */
+		return spill_write(c, e);
+	return c->n_long * 3 > c->long_mask * 2 ? grow_long(c, e) : DS_OK;
 }
 
-static void add_piece(ds_tok_counter *c, const char *p, size_t n)
+ds_rc counter_put(ds_tok_counter *c, ds_str s, uint64_t count, ds_err *e)
 {
-	if (n <= SHORT) {
-		uint64_t key[2] = { 0 };
-		memcpy(key, p, n);
-		key[1] |= (uint64_t)n << 56;
-		add_short(c, key, 1);
-	} else {
-		add_long(c, p, n, ds_hash64(p, n), 1);
-	}
+	if (s.n > SHORT)
+		return add_long(c, s, ds_hash64(s.at, s.n), count, e);
+	uint64_t key[2] = { 0 };
+	memcpy(key, s.at, s.n);
+	key[1] |= (uint64_t)s.n << 56;
+	return add_short(c, key, count, e);
 }
 
 /* Matches and what lies between them are pieces. */
@@ -156,9 +177,9 @@ static ds_rc add_by_regex(ds_tok_counter *c, ds_str text, ds_err *e)
 		if (!found)
 			begin = end = text.n;
 		if (begin > done)
-			add_piece(c, text.at + done, begin - done);
+			DS_TRY(counter_put(c, (ds_str){ text.at + done, begin - done }, 1, e));
 		if (end > begin)
-			add_piece(c, text.at + begin, end - begin);
+			DS_TRY(counter_put(c, (ds_str){ text.at + begin, end - begin }, 1, e));
 		c->n_pieces += (begin > done) + (end > begin);
 		done = end;
 	}
@@ -176,24 +197,47 @@ ds_rc ds_tok_counter_add(ds_tok_counter *c, ds_str text, ds_err *e)
 	while ((k = ds_scan_next(&c->scan, c->ends)) > 0) {
 		c->n_pieces += k;
 		for (size_t i = 0; i < k; i++) {
-			add_piece(c, text.at + from, c->ends[i] - from);
+			ds_str piece = { text.at + from, c->ends[i] - from };
+			DS_TRY(counter_put(c, piece, 1, e));
 			from = c->ends[i];
 		}
 	}
 	return DS_OK;
 }
 
-void ds_tok_counter_merge(ds_tok_counter *into, const ds_tok_counter *from)
+static ds_rc each_in_memory(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e)
 {
-	for (size_t i = 0; i <= from->short_mask; i++)
-		if (from->shorts[i].key[1])
-			add_short(into, from->shorts[i].key, from->shorts[i].count);
-	for (size_t i = 0; i <= from->long_mask; i++) {
-		const long_word *w = &from->longs[i];
-		if (w->n)
-			add_long(into, from->bytes.at + w->at, w->n, w->hash, w->count);
+	for (size_t i = 0; i <= c->short_mask; i++) {
+		const short_word *w = &c->shorts[i];
+		if (w->key[1])
+			DS_TRY(fn(context, (ds_str){ (const char *)w->key, w->key[1] >> 56 },
+				w->count, e));
 	}
+	for (size_t i = 0; i <= c->long_mask; i++) {
+		const long_word *w = &c->longs[i];
+		if (w->n)
+			DS_TRY(fn(context, (ds_str){ c->bytes.at + w->at, w->n }, w->count, e));
+	}
+	return DS_OK;
+}
+
+ds_rc counter_each(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e)
+{
+	return c->n_runs ? spill_each(c, fn, context, e) : each_in_memory(c, fn, context, e);
+}
+
+static ds_rc put_into(void *context, ds_str piece, uint64_t count, ds_err *e)
+{
+	return counter_put(context, piece, count, e);
+}
+
+ds_rc ds_tok_counter_merge(ds_tok_counter *into, ds_tok_counter *from, ds_err *e)
+{
 	into->n_pieces += from->n_pieces;
+	DS_TRY(each_in_memory(from, put_into, into, e));
+	counter_clear(from);
+	spill_take(into, from);
+	return DS_OK;
 }
 
 uint64_t ds_tok_counter_pieces(const ds_tok_counter *c)
@@ -203,5 +247,5 @@ uint64_t ds_tok_counter_pieces(const ds_tok_counter *c)
 
 uint64_t ds_tok_counter_distinct(const ds_tok_counter *c)
 {
-	return c->n_short + c->n_long;
+	return c->n_distinct;
 }

@@ -19,6 +19,25 @@ static void put_around(ds_tok *t, uint32_t **ids, size_t *n, const char *name)
 	*n = 1;
 }
 
+ds_rc vocab_like_bert(ds_tok *t, ds_err *e)
+{
+	bool lower = strcmp(t->pattern->name, "bert") == 0;
+	t->kind = TOK_WORDPIECE;
+	t->bert = (tok_bert){
+		.clean = true, .chinese = true, .strip = lower, .lower = lower, .cleanup = true
+	};
+	t->max_chars = 100;
+	t->special[DS_TOK_UNK] = ds_tok_find(t, DS_S("[UNK]"));
+	if (t->special[DS_TOK_UNK] == DS_TOK_NONE)
+		return ds_fail(e, DS_USAGE, "the special tokens lack [UNK], which WordPiece needs");
+	if (ds_tok_find(t, DS_S("[CLS]")) == DS_TOK_NONE ||
+		ds_tok_find(t, DS_S("[SEP]")) == DS_TOK_NONE)
+		return DS_OK;
+	put_around(t, &t->post.before, &t->post.n_before, "[CLS]");
+	put_around(t, &t->post.after, &t->post.n_after, "[SEP]");
+	return DS_OK;
+}
+
 ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e)
 {
 	static const char *const specials[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" };
@@ -37,16 +56,9 @@ ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e)
 		if (!rest.at)
 			break;
 	}
-	bool lower = strcmp(t->pattern->name, "bert") == 0;
 	t->kind = TOK_WORDPIECE;
-	t->bert = (tok_bert){
-		.clean = true, .chinese = true, .strip = lower, .lower = lower, .cleanup = true
-	};
-	t->max_chars = 100;
 	tok_build_find(t);
 	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++)
 		DS_TRY(add_special(t, specials[i], e));
-	put_around(t, &t->post.before, &t->post.n_before, "[CLS]");
-	put_around(t, &t->post.after, &t->post.n_after, "[SEP]");
-	return DS_OK;
+	return vocab_like_bert(t, e);
 }
