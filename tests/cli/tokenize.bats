@@ -30,6 +30,45 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	dstok -q text.txt | dstok decode -q --to text | cmp - text.txt
 }
 
+@test "a WordPiece is what Hugging Face's trainer makes of the text" {
+	printf 'hug hugs pug pugs Pun! bún\nhug huge 中文中\n' >w.txt
+	# Ties are by ids; theirs for what stands inside words come in random order, these are in the order of characters.
+	dstok train -q --model wordpiece -V 30 w.txt -o w.json
+	run python3 - <<-END
+		import json
+		t = json.load(open("w.json"))
+		v = t["model"]["vocab"]
+		assert [v[x] for x in v] == list(range(30))
+		want = "[PAD] [UNK] [CLS] [SEP] [MASK] ! b e g h n p s u 中 文 ##e ##g ##n ##s ##u"
+		assert list(v)[:21] == want.split(), list(v)
+		assert list(v)[21:] == "##ug hug pug ##un bun pun huge hugs pugs".split(), list(v)[21:]
+		assert t["normalizer"]["lowercase"] and t["model"]["type"] == "WordPiece"
+	END
+	[ "$status" -eq 0 ] || { echo "$output"; return 1; }
+	[ "$(echo 'Hugs BUN 文' | dstok -q -t w.json --add-special | dstok decode -q --to text)" = '[CLS] hugs bun 文 [SEP]' ]
+}
+
+@test "an alphabet has its most frequent characters, and a word loses the others" {
+	printf 'aab abz aaz\n' >w.txt
+	dstok train -q --pattern bert-cased --limit-alphabet 2 -V 12 w.txt -o w.json
+	run python3 -c 'import json; print(" ".join(json.load(open("w.json"))["model"]["vocab"]))'
+	[ "$output" = "[PAD] [UNK] [CLS] [SEP] [MASK] a b ##a ##b aa ab aab" ]
+	says 2 "characters alone take" dstok train -q --pattern bert -V 8 w.txt -o x.json
+	says 2 "--limit-alphabet" dstok train -q --limit-alphabet 2 -V 400 w.txt -o x.json
+	says 2 "[UNK]" dstok train -q --pattern bert --special '<x>' -V 40 w.txt -o x.json
+	says 2 "bert or bert-cased" dstok train -q --model wordpiece --pattern qwen2 -V 40 w.txt -o x.json
+	says 2 "is for wordpiece" dstok train -q --model bpe --pattern bert -V 40 w.txt -o x.json
+	[ ! -e x.json ]
+}
+
+@test "training keeps to --memory or says what it would take" {
+	dstok train -q -V 700 text.txt -o a.json
+	dstok train -q -V 700 --memory 1M text.txt -o b.json
+	cmp a.json b.json
+	says 4 "the limit is 1 KiB" dstok train -q -V 700 --memory 1K text.txt -o c.json
+	[ ! -e c.json ]
+}
+
 @test "any bytes survive" {
 	head -c 200000 /dev/urandom | tr -d '\n' >bytes.txt
 	echo >>bytes.txt

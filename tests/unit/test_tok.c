@@ -205,6 +205,49 @@ static void same_tokenizer(const ds_tok *a, const ds_tok *b)
 	assert_int_equal(x.hi, y.hi);
 }
 
+/* Counted by two counters, each at most so large before it goes to a file. */
+static ds_tok *trained_within(ds_str text, const char *pattern, uint64_t limit_bytes)
+{
+	static const ds_str special[] = { DS_S("[UNK]"), DS_S("[CLS]") };
+	DS_AUTO(ds_tok_counter) a = NULL;
+	DS_AUTO(ds_tok_counter) b = NULL;
+	ds_tok_train_options o = { .n_ids = 600, .special = special, .n_special = 2 };
+	ds_tok *t = NULL;
+	ds_err e = { { 0 } };
+	size_t half = text.n / 2;
+	assert_int_equal(ds_tok_counter_new(&a, pattern, limit_bytes, &e), DS_OK);
+	assert_int_equal(ds_tok_counter_new(&b, pattern, limit_bytes, &e), DS_OK);
+	while (half < text.n && text.at[half] != ' ')
+		half++;
+	assert_int_equal(ds_tok_counter_add(a, (ds_str){ text.at, half }, &e), DS_OK);
+	assert_int_equal(
+		ds_tok_counter_add(b, (ds_str){ text.at + half, text.n - half }, &e), DS_OK);
+	assert_int_equal(ds_tok_counter_merge(a, b, &e), DS_OK);
+	if (ds_tok_train(&t, a, &o, &e) != DS_OK)
+		fail_msg("%s", e.msg);
+	return t;
+}
+
+static void counts_beyond_the_limit_are_exact(void **state)
+{
+	static char text[1 << 20];
+	size_t n = 0;
+	for (uint64_t i = 0; n < sizeof(text) - 64; i++) {
+		ds_rng r = ds_rng_of(seed() + 300, i);
+		uint64_t len = 1 + ds_rng_below(r, 0, i % 50 ? 8 : 30);
+		text[n++] = ' ';
+		for (uint64_t k = 0; k < len; k++)
+			text[n++] = "etaoinshrdlu"[ds_rng_below(r, 1 + k, 12)];
+	}
+	static const char *const patterns[] = { "qwen2", "bert" };
+	for (int i = 0; i < 2; i++) {
+		DS_AUTO(ds_tok) whole = trained_within((ds_str){ text, n }, patterns[i], 0);
+		DS_AUTO(ds_tok) spilled = trained_within((ds_str){ text, n }, patterns[i], 1);
+		assert_int_equal(whole->n_ids, 600);
+		same_tokenizer(whole, spilled);
+	}
+}
+
 static void files_and_streams_give_the_same_tokenizer_back(void **state)
 {
 	static char text[60000];
@@ -301,6 +344,7 @@ static void special_names_are_text_unless_asked_for(void **state)
 TESTS(cmocka_unit_test(encoding_equals_the_definition_and_decodes_back),
 	cmocka_unit_test(a_piece_longer_than_a_window_is_exact),
 	cmocka_unit_test(training_takes_the_pair_that_counting_anew_gives),
+	cmocka_unit_test(counts_beyond_the_limit_are_exact),
 	cmocka_unit_test(files_and_streams_give_the_same_tokenizer_back),
 	cmocka_unit_test(what_is_wrong_in_a_file_is_named_by_its_path),
 	cmocka_unit_test(an_unknown_id_is_refused),

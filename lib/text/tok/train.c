@@ -336,9 +336,10 @@ static ds_rc check_memory(const totals *x, uint64_t limit_bytes, ds_err *e)
 			(unsigned long long)x->symbols);
 	if (limit_bytes && need > limit_bytes)
 		return ds_fail(e, DS_IO,
-			"%llu bytes of distinct pieces take %llu MiB to merge, the limit is %llu",
-			(unsigned long long)x->symbols, (unsigned long long)(need >> 20),
-			(unsigned long long)(limit_bytes >> 20));
+			"merging %llu bytes of distinct pieces takes %llu KiB, the limit is %llu "
+			"KiB",
+			(unsigned long long)x->symbols, (unsigned long long)(need >> 10),
+			(unsigned long long)(limit_bytes >> 10));
 	return DS_OK;
 }
 
