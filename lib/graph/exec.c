@@ -82,7 +82,7 @@ static ds_rc share(ds_exec *x, const ds_tensor *t, ds_err *e)
 static char *arena_of(ds_exec *x, uint64_t bytes)
 {
 	x->bytes += bytes;
-	return ds_mem_zero(bytes);
+	return ds_mem_huge(bytes);
 }
 
 static ds_rc lay_out(ds_exec *x, ds_err *e)

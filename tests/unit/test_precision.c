@@ -24,20 +24,29 @@ static double value(ds_dtype type, uint16_t h)
 	return (double)(type == DS_F16 ? ds_f32_of_f16(h) : ds_f32_of_bf16(h));
 }
 
+/* n numbers, rounded; as they lie in type `lies`, those before rounding where that is f32. */
+static void *factor(const ds_gemm *g, ds_dtype lies, uint16_t *rounded, size_t n, uint64_t from)
+{
+	float *wide = ds_mem_get(n * 4 + 4);
+	for (size_t i = 0; i < n; i++) {
+		wide[i] = (float)ds_rng_normal(ds_rng_of(7, 1), from + i);
+		rounded[i] = half_of(g->type, wide[i]);
+	}
+	if (lies != DS_F32)
+		memcpy(wide, rounded, n * 2);
+	return wide;
+}
+
 /* The largest difference to the sums in double, over the largest sum. */
 static double worst(ds_gemm *g)
 {
-	ds_rng r = ds_rng_of(7, 1);
 	size_t na = (size_t)(g->a_trans ? g->k * g->lda : g->m * g->lda);
 	size_t nb = (size_t)(g->b_trans ? g->n * g->ldb : g->k * g->ldb),
 	       nc = (size_t)(g->m * g->ldc);
 	uint16_t *a = ds_mem_get(na * 2), *b = ds_mem_get(nb * 2);
 	float *c = ds_mem_get(nc * 4);
 	double *want = ds_mem_get(nc * 8), apart = 0, largest = 0;
-	for (size_t i = 0; i < na; i++)
-		a[i] = half_of(g->type, (float)ds_rng_normal(r, i));
-	for (size_t i = 0; i < nb; i++)
-		b[i] = half_of(g->type, (float)ds_rng_normal(r, na + i));
+	void *a_lies = factor(g, g->a_type, a, na, 0), *b_lies = factor(g, g->b_type, b, nb, na);
 	for (size_t i = 0; i < nc; i++)
 		want[i] = (double)(c[i] = (float)i / (float)nc);
 	for (int64_t i = 0; i < g->m; i++)
@@ -51,14 +60,16 @@ static double worst(ds_gemm *g)
 			want[i * g->ldc + j] = sum;
 			largest = fmax(largest, fabs(sum));
 		}
-	g->a = a;
-	g->b = b;
+	g->a = a_lies;
+	g->b = b_lies;
 	g->c = c;
 	g->room = ds_mem_get(ds_cpu_gemm_room(g) + 64);
 	ds_cpu_gemm(g);
 	for (size_t i = 0; i < nc; i++)
 		apart = fmax(apart, fabs((double)c[i] - want[i]));
 	ds_mem_free(g->room);
+	ds_mem_free(a_lies);
+	ds_mem_free(b_lies);
 	ds_mem_free(a);
 	ds_mem_free(b);
 	ds_mem_free(c);
@@ -70,12 +81,15 @@ static void products_are_those_of_the_rounded_factors(void **state)
 {
 	static const ds_dtype types[] = { DS_BF16, DS_F16 };
 	static const int64_t shapes[][3] = { { 1, 1, 1 }, { 3, 50, 17 }, { 65, 33, 129 },
-		{ 300, 520, 20 }, { 8, 16, MOST } };
+		{ 300, 520, 20 }, { 8, 16, MOST }, { 530, 97, 523 } };
 	for (int t = 0; t < 2; t++)
 		for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); s++)
-			for (int k = 0; k < 8; k++) {
+			for (int k = 0; k < 64; k++) {
 				int64_t m = shapes[s][0], n = shapes[s][1], depth = shapes[s][2];
 				ds_gemm g = { .type = types[t],
+					.a_type = k & 8 ? DS_F32 : types[t],
+					.b_type = k & 16 ? DS_F32 : types[t],
+					.a_even = k & 32,
 					.a_trans = k & 1,
 					.b_trans = k & 2,
 					.beta = k & 4 ? 1 : 0,

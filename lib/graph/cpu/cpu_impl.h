@@ -57,11 +57,13 @@ static inline void tile_rows(const ds_job *j, int64_t tile, int64_t *from, int64
 
 /* ---- onednn.c ---- */
 
-/* C[m, n] = op(A) op(B) + beta C, row after row; on the calling thread alone. A and B are of one
- * type, C is f32, and so are the sums. */
+/* C[m, n] = op(A) op(B) + beta C, row after row; on the calling thread alone. C is f32, and so are
+ * the sums. */
 typedef struct {
-	ds_dtype type; /* of A and B: DS_F32, DS_BF16, DS_F16 */
+	ds_dtype type; /* of the factors as they are multiplied: DS_F32, DS_BF16, DS_F16 */
+	ds_dtype a_type, b_type; /* as they lie: this or f32, which is rounded to it on the way */
 	bool a_trans, b_trans;
+	bool a_even; /* k is odd, but behind each row of A is one more finite number */
 	int64_t m, n, k;
 	const void *a;
 	int64_t lda;
@@ -75,12 +77,15 @@ typedef struct {
 void ds_cpu_gemm(const ds_gemm *g);
 /* a, b, c and room of g may be NULL. */
 size_t ds_cpu_gemm_room(const ds_gemm *g);
+/* gemm_avx512bf16.c: the same for bf16, where ds_cpu_has_bf16 */
+void ds_cpu_gemm_bf16(const ds_gemm *g);
+size_t ds_cpu_gemm_bf16_room(const ds_gemm *g);
 
 /* How [m, n] is cut, in `want` tiles or more where it is large enough: by the shape alone, so that
  * bits do not depend on threads. */
 typedef struct {
 	int64_t tm, tn, n_m, n_n; /* extent of a tile; how many */
 } ds_tiling;
-ds_tiling ds_cpu_tiling(int64_t m, int64_t n, int64_t want);
+ds_tiling ds_cpu_tiling(int64_t m, int64_t n, int64_t want, ds_dtype type);
 
 #endif

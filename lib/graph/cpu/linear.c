@@ -13,8 +13,8 @@
  * more, and it runs beside linear_dx in one wave. */
 static ds_tiling tiling(const ds_job *j)
 {
-	return ds_cpu_tiling(
-		j->out[0].rows, j->out[0].cols, j->node->op == DS_OP_linear_dw ? 4 : 8);
+	return ds_cpu_tiling(j->out[0].rows, j->out[0].cols, j->node->op == DS_OP_linear_dw ? 4 : 8,
+		j->in[0].dtype);
 }
 
 static int64_t tiles(const ds_job *j, int64_t stage)
@@ -64,6 +64,8 @@ static ds_gemm product(const ds_job *j, const part *p)
 		g.k = left->rows;
 		g.beta = j->beta[0];
 	}
+	g.a_type = left->dtype;
+	g.b_type = right->dtype;
 	g.lda = left->ld;
 	g.ldb = right->ld;
 	g.ldc = j->out[0].ld;
@@ -85,7 +87,7 @@ static size_t room(const ds_job *j)
 	return most;
 }
 
-/* Half types: after the product, since adding there is dear in oneDNN. */
+/* Half types: after the product, while the tile is in the cache. */
 static void add_bias(const ds_job *j, const part *p, const float *bias)
 {
 	for (int64_t i = 0; i < p->m; i++) {

@@ -1,10 +1,11 @@
 /*
- * precision.c - matrix products take their factors in bf16 or fp16
+ * precision.c - matrix products multiply in bf16 or fp16
  *
- * Every factor of a linear layer, its gradients and the last layer is rounded by a cast before the
- * first product that takes it, once: forward and backward share what is rounded, so that of an
- * activation which only products read backward keeps two bytes. Sums, everything else, the weights
- * themselves, their gradients and the optimizer stay f32.
+ * Every activation that is a factor of a linear layer, its gradients or the last layer is rounded by a
+ * cast before the first product that takes it, once: forward and backward share what is rounded, so
+ * that of an activation which only products read backward keeps two bytes. Weights stay f32: a product
+ * rounds them while it packs them, which costs less than reading and writing a copy. Sums, everything
+ * else, gradients of weights and the optimizer stay f32.
  */
 #include "graph/op.h"
 
@@ -61,7 +62,9 @@ ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 	for (int32_t i = 0; i < g->n_nodes; i++) {
 		ds_node n = g->nodes[i];
 		for (int j = 0; j < 2 && is_product(n.op); j++)
-			if (g->tensors[n.in[j]].dtype == DS_F32)
+			if (g->tensors[n.in[j]].dtype == DS_F32 &&
+				(j == 0 || n.op == DS_OP_linear_dw ||
+					g->tensors[n.in[j]].class == DS_CLASS_ACT))
 				n.in[j] = rounded(&s, &n, n.in[j]);
 		s.out[s.n_out++] = n;
 	}
