@@ -129,17 +129,24 @@ static ds_tensor *append_tensor(ds_graph *g)
 static bool dims_are_sound(ds_graph *g, const ds_shape *s, const char *name)
 {
 	size_t n = sizeof(double);
-	for (int i = 0; i < s->rank; i++)
-		if (s->dims[i] < 1 || !ds_mul(n, (size_t)s->dims[i], &n) || n > SIZE_MAX / 64) {
+	if (s->rank < 1 || s->rank > DS_MAX_RANK) {
+		ds_g_fail(g, "'%s': %d dimensions, the limit is %d", name ? name : "a tensor",
+			s->rank, DS_MAX_RANK);
+		return false;
+	}
+	for (int i = 0; i < s->rank; i++) {
+		if (s->dims[i] < 1) {
 			ds_g_fail(g, "'%s': dimension %d is %lld", name ? name : "a tensor", i,
 				(long long)s->dims[i]);
 			return false;
 		}
-	if (s->rank >= 1 && s->rank <= DS_MAX_RANK)
-		return true;
-	ds_g_fail(g, "'%s': %d dimensions, the limit is %d", name ? name : "a tensor", s->rank,
-		DS_MAX_RANK);
-	return false;
+		if (!ds_mul(n, (size_t)s->dims[i], &n) || n > SIZE_MAX / 64) {
+			ds_g_fail(g, "'%s': too large, dimension %d is %lld",
+				name ? name : "a tensor", i, (long long)s->dims[i]);
+			return false;
+		}
+	}
+	return true;
 }
 
 ds_tid ds_g_new(ds_graph *g, ds_class class, const ds_shape *s, const char *name)

@@ -7,6 +7,7 @@
 #include "model/config.h"
 
 #include "model/arch.h"
+#include "text/unicode.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -356,6 +357,9 @@ static ds_rc read_labels(ds_config *c, const ds_json *v, ds_arena *mem, ds_err *
 ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e)
 {
 	const ds_json *root;
+	/* What is written again would repair it, and names could become one. */
+	if (ds_utf8_valid(json) != json.n)
+		return ds_fail(e, DS_USAGE, "not UTF-8 at byte %zu", ds_utf8_valid(json));
 	ds_rc rc = ds_json_parse(&root, mem, json, e);
 	if (rc != DS_OK)
 		return rc == DS_BAD ? DS_USAGE : rc;
@@ -404,9 +408,16 @@ ds_rc ds_config_finish(ds_config *c, ds_err *e)
 		return ds_fail(e, DS_USAGE,
 			"num_attention_heads=%lld is not a multiple of num_key_value_heads=%lld",
 			(long long)c->n_heads, (long long)c->n_kv_heads);
-	if (c->bos >= c->vocab_size || c->eos >= c->vocab_size || c->pad >= c->vocab_size)
-		return ds_fail(e, DS_USAGE, "a special token's id is not below vocab_size=%lld",
-			(long long)c->vocab_size);
+	const struct {
+		const char *name;
+		int64_t id;
+	} specials[] = { { "bos_token_id", c->bos }, { "eos_token_id", c->eos },
+		{ "pad_token_id", c->pad } };
+	for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
+		if (specials[i].id >= c->vocab_size)
+			return ds_fail(e, DS_USAGE, "%s=%lld is not below vocab_size=%lld",
+				specials[i].name, (long long)specials[i].id,
+				(long long)c->vocab_size);
 	return DS_OK;
 }
 

@@ -145,7 +145,7 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"model_type\":\"gpt2\",\"n_head\":5}",
 			"n_embd=768 is not a multiple of n_head=5" },
 		{ "{\"model_type\":\"gpt2\",\"vocab_size\":100}",
-			"a special token's id is not below vocab_size=100" },
+			"bos_token_id=50256 is not below vocab_size=100" },
 		{ "{\"model_type\":\"gpt2\",\"scale_attn_by_inverse_layer_idx\":true}",
 			"gpt2 with scale_attn_by_inverse_layer_idx=true is not supported" },
 		{ "{\"model_type\":\"llama\",\"rope_scaling\":{\"type\":\"longrope\",\"factor\":4}"

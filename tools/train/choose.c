@@ -198,16 +198,23 @@ static int64_t special(const ds_tok *t, ds_tok_special_kind kind)
 	return id == (uint32_t)DS_TOK_NONE ? -1 : (int64_t)id;
 }
 
-/* A preset's special tokens are those of the tokenizer at hand. */
+/* A preset's special tokens are those of the tokenizer at hand; without one, those there is room for. */
 static void take_specials(train_run *r, const ds_tok *t)
 {
 	ds_config *c = &r->config;
-	if (!ds_config_given(c, "bos_token_id"))
-		c->bos = special(t, DS_TOK_BOS);
-	if (!ds_config_given(c, "eos_token_id"))
-		c->eos = special(t, DS_TOK_EOS);
-	if (!ds_config_given(c, "pad_token_id"))
-		c->pad = special(t, DS_TOK_PAD);
+	const struct {
+		const char *name;
+		int64_t *id;
+		ds_tok_special_kind kind;
+	} all[] = { { "bos_token_id", &c->bos, DS_TOK_BOS },
+		{ "eos_token_id", &c->eos, DS_TOK_EOS }, { "pad_token_id", &c->pad, DS_TOK_PAD } };
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (ds_config_given(c, all[i].name))
+			continue;
+		else if (t)
+			*all[i].id = special(t, all[i].kind);
+		else if (*all[i].id >= c->vocab_size)
+			*all[i].id = -1;
 }
 
 /* ---- the data ---- */
@@ -246,10 +253,10 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 	}
 	r->seq = r->rows ? ds_rows_seq(r->rows) : k->seq ? k->seq : o.seq_max;
 	const ds_tok *tok = r->rows ? ds_rows_tok(r->rows) : o.tok;
-	if (tok && !fixed) {
+	if (tok && !fixed)
 		r->config.vocab_size = ds_tok_size(tok);
+	if (!r->from && !r->state.step && ds_config_is_preset(ds_str_of(k->model)))
 		take_specials(r, tok);
-	}
 	if (tok && fixed && ds_tok_size(tok) > r->config.vocab_size)
 		ds_warn(r->c, "the tokenizer has %u ids, vocab_size is %lld", ds_tok_size(tok),
 			(long long)r->config.vocab_size);
@@ -260,6 +267,9 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 static ds_rc open_eval(train_run *r, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
+	if (!k->eval_data && k->patience)
+		ds_warn(r->c, "early_stopping_patience=%lld without eval_data stops nothing",
+			(long long)k->patience);
 	if (!k->eval_data || !r->out)
 		return DS_OK;
 	const ds_tok *tok = r->rows ? ds_rows_tok(r->rows) : model_tok(r);
@@ -273,7 +283,8 @@ static ds_rc open_eval(train_run *r, ds_err *e)
 		.docs = k->doc_attention,
 		.tok = tok,
 		.vocab_size = r->config.vocab_size };
-	return ds_rows_open(&r->eval_rows, r->c, &o, e);
+	DS_TRY_AT(ds_rows_open(&r->eval_rows, r->c, &o, e), e, "eval_data");
+	return DS_OK;
 }
 
 /* ---- the steps ---- */
@@ -300,6 +311,12 @@ static ds_rc choose_batch(train_run *r, ds_err *e)
 			(long long)r->step_rows, (long long)k->accumulation);
 	r->n_micro = k->accumulation;
 	r->micro_rows = r->step_rows / r->n_micro;
+	if (r->micro_rows > INT32_MAX / r->wide)
+		return ds_fail(e, DS_USAGE,
+			"batch_tokens=%lld: %lld rows of %lld tokens at once, the limit is %d "
+			"tokens",
+			(long long)k->batch_tokens, (long long)r->micro_rows, (long long)r->wide,
+			INT32_MAX);
 	k->seq = r->seq;
 	return DS_OK;
 }

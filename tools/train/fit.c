@@ -6,8 +6,6 @@
  */
 #include "run.h"
 
-#include <unistd.h>
-
 typedef struct { /* a change of the run; 0 leaves a thing as it is */
 	int recompute;
 	int64_t parts; /* gradient accumulation */
@@ -87,11 +85,6 @@ ds_rc train_explain_ways(train_run *r, ds_buf *b, ds_err *e)
 	return DS_OK;
 }
 
-static double machine_bytes(void)
-{
-	return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-}
-
 static ds_rc refuse(const train_run *r, uint64_t need, double have, ds_err *e)
 {
 	change all[MAX_CHANGES];
@@ -140,7 +133,7 @@ static ds_rc fit_layers(train_run *r, double have, ds_err *e)
 ds_rc train_fit(train_run *r, ds_err *e)
 {
 	uint64_t bytes, first;
-	double have = machine_bytes(), asked = (double)r->o->memory.bytes;
+	double have = train_machine_bytes(), asked = (double)r->o->memory.bytes;
 	if (asked > 0 && asked < have)
 		have = asked;
 	DS_TRY(bytes_with(r, &(change){ 0 }, &bytes, e));

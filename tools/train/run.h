@@ -114,6 +114,8 @@ double train_outlier(train_run *r, int64_t step, double loss);
 /* fit.c */
 DS_MUST ds_rc train_fit(train_run *r, ds_err *e); /* into --memory or the machine's, or says how */
 DS_MUST ds_rc train_explain_ways(train_run *r, ds_buf *b, ds_err *e);
+/* machine.c */
+double train_machine_bytes(void); /* what this process may have */
 /* scale.c */
 double train_scale(train_run *r); /* what the loss is multiplied by */
 /* The scale for the next step; false where this one is not finite, and that is no overflow. */
