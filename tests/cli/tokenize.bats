@@ -160,6 +160,19 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	says 1 "id 99999999" dstok decode -q -t a.json ids.jsonl --to text
 }
 
+@test "a tokenizer of any format is written as tokenizer.json, and gives the same tokens" {
+	for b in $(seq 0 255); do printf '%s %s\n' "$(printf "\\x$(printf %x "$b")" | base64)" "$b"; done >ranks
+	printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' the fox '##es' line lazy >vocab.txt
+	for options in "-t ranks --pattern o200k" "-t vocab.txt --pattern bert"; do
+		# shellcheck disable=SC2086 # options are words
+		dstok info -q $options --write t.json >/dev/null
+		# shellcheck disable=SC2086
+		dstok -q $options --to jsonl text.txt | cmp - <(dstok -q -t t.json --to jsonl text.txt)
+	done
+	says 2 "means something else" dstok info -q -t ranks --pattern 'a$' --write no.json
+	[ ! -e no.json ]
+}
+
 @test "count and info say what there is" {
 	[ "$(printf 'ab\ncd\n' | dstok count -q --json | sed 's/.*"bytes":\([0-9]*\).*/\1/')" = 4 ]
 	dstok info --json | grep -q '"pattern":"qwen2"'

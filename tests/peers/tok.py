@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -207,11 +208,58 @@ spec = json.loads(t.to_str())
 spec["model"]["byte_fallback"] = True
 check("Unigram with bytes to fall back to", Tokenizer.from_str(json.dumps(spec)))
 
+def converted(name, file, options=(), n=600, texts=None):
+    """A vocabulary of another format, written as tokenizer.json: tokenizers loads it and gives the same ids."""
+    global failed, done
+    path, bad = os.path.join(folder, "c.json"), None
+    rc, out, err = run(["info", "-t", file, *options, "--write", path], b"")
+    if rc:
+        bad = f"exit {rc}: {err}"
+    else:
+        tok = Tokenizer.from_file(path)
+        tok.encode_special_tokens = True
+        texts = texts or [text() for _ in range(n)]
+        data = "".join(json.dumps({"text": t}) + "\n" for t in texts).encode()
+        for args in (["-t", file, *options], ["-t", path]):
+            rc, out, err = run(["encode", "-q", *args, "--from", "jsonl", "--to", "jsonl"], data)
+            bad = bad or (f"exit {rc}: {err}" if rc else None)
+            for t, line in zip(texts, out.splitlines()):
+                mine, want = json.loads(line)["tokens"], tok.encode(t, add_special_tokens=False).ids
+                if mine != want and not bad:
+                    bad = f"{args[1]} {t!r}\n#   tokenizers {want}\n#   dstok      {mine}"
+    done += 1
+    failed += bad is not None
+    print(f"{'not ok' if bad else 'ok'} {done} - {name}, written as tokenizer.json" + (f"\n#   {bad}" if bad else ""), flush=True)
+
+
+def unpacked(source, name):
+    with open(os.path.join(folder, name), "wb") as f:
+        f.write(subprocess.run(["zstd", "-dqcf", source], capture_output=True).stdout)
+    return os.path.join(folder, name)
+
+
 data = os.environ.get("DS_TEST_DATA")
 if data:
-    t5 = os.path.join(folder, "t5.json")
-    with open(t5, "wb") as f:
-        f.write(subprocess.run(["zstd", "-dqc", f"{data}/tokenizers/t5/tokenizer.json.zst"], capture_output=True).stdout)
-    check("T5 as published", t5, 1500)
+    v = f"{data}/tokenizers"
+    for name, source, pattern in (("cl100k", "tiktoken/cl100k_base.tiktoken", "cl100k"), ("o200k", "tiktoken/o200k_base.tiktoken", "o200k"),
+                                  ("Llama-3", "llama3/llama3.tiktoken", "llama3"), ("Qwen", "qwen/qwen.tiktoken", "qwen2"),
+                                  ("Qwen as gpt2 cuts", "qwen/qwen.tiktoken", "gpt2")):
+        found = [f for f in (f"{v}/{source}.zst", f"{v}/{source}") if os.path.exists(f)]
+        if found:
+            converted(name, unpacked(found[0], "ranks"), ["--pattern", pattern])
+    unpacked(f"{v}/gpt2/vocab.bpe.zst", "vocab.bpe")
+    converted("GPT-2", unpacked(f"{v}/gpt2/encoder.json.zst", "encoder.json"))
+    converted("BERT", f"{v}/bert/bert-base-uncased.vocab.txt", ["--pattern", "bert"])
+    converted("BERT cased", f"{v}/bert/bert-base-uncased.vocab.txt", ["--pattern", "bert-cased"])
+    converted("Chinese BERT", f"{v}/bert/bert-base-chinese.vocab.txt", ["--pattern", "bert"])
+    # What tokenizers does by itself with a precompiled map and whole grapheme clusters, sentencepiece does not.
+    plain = [t for t in (text() for _ in range(3000)) if not any(0x300 <= ord(c) < 0x370 or ord(c) > 0xffff or c in
+             "\u200d\ufe0f\u0e33\u0e34\u093f\u094d\u0937\u0915\u0301\u1100\u1161\u11a8\u064e" for c in t) and "<" not in t]
+    converted("Llama-2", f"{v}/llama2/tokenizer.model", texts=plain)
+    # Of paths that are equally good, as in a run of one letter, it is rounding that decides: float or double.
+    plain = [t for t in plain if not re.search(r"(.)\1\1", t)]
+    for name in ("chinese_sp_20k", "test_ja_model", "test_model"):
+        converted(name, f"{v}/sentencepiece/{name}.model", texts=plain)
+    check("T5 as published", unpacked(f"{v}/t5/tokenizer.json.zst", "t5.json"), 1500)
 print(f"1..{done}")
 sys.exit(failed > 0)

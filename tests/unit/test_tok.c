@@ -309,8 +309,44 @@ static void what_is_wrong_in_a_file_is_named_by_its_path(void **state)
 	refused("{" PRE ",\"added_tokens\":[{\"id\":0,\"content\":\"x\"}],"
 		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
 		"added_tokens[0]: id 0 is 'a' already");
+	refused("{" PRE
+		",\"added_tokens\":[{\"id\":5,\"content\":\"x\"},{\"id\":6,\"content\":\"x\"}],"
+		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
+		"added_tokens[1]: 'x' has an id already");
+	refused("{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"a\":1},\"merges\":[]}}",
+		"duplicate key 'a'");
+	refused("{" PRE
+		",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},"
+		"{\"type\":\"Foo\"}]}}",
+		"normalizer.normalizers[1].type 'Foo'");
+	refused("{" PRE ",\"decoder\":{\"type\":\"Foo\"},"
+		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
+		"decoder.type 'Foo'");
+	refused("{" PRE ",\"post_processor\":{\"type\":\"Foo\"},"
+		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
+		"post_processor.type 'Foo'");
+	refused("{" PRE
+		",\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"q\",\"vocab\":{\"a\":0}}}",
+		"model.unk_token 'q' is not in model.vocab");
 	refused("", "empty");
 	refused("????", "line 1");
+}
+
+/* Three pieces, then what the trainer and the normalizer say; cut at each byte but the last it is refused. */
+static void a_model_of_sentencepiece_that_is_cut_is_refused(void **state)
+{
+	static const char model[] = "\x0a\x0e\x0a\x05<unk>\x15\x00\x00\x00\x00\x18\x02"
+				    "\x0a\x0a\x0a\x03\xe2\x96\x81\x15\x00\x00\x80\xbf"
+				    "\x0a\x08\x0a\x01"
+				    "a\x15\x00\x00\x00\xc0"
+				    "\x12\x02\x18\x01"
+				    "\x1a\x02\x18\x01";
+	for (size_t n = 8; n < sizeof(model); n++) {
+		DS_AUTO(ds_tok) t = NULL;
+		ds_err e = { { 0 } };
+		ds_rc rc = ds_tok_parse(&t, (ds_str){ model, n }, NULL, &e);
+		assert_int_equal(rc, n == sizeof(model) - 1 ? DS_OK : DS_BAD);
+	}
 }
 
 static void an_unknown_id_is_refused(void **state)
@@ -347,5 +383,6 @@ TESTS(cmocka_unit_test(encoding_equals_the_definition_and_decodes_back),
 	cmocka_unit_test(counts_beyond_the_limit_are_exact),
 	cmocka_unit_test(files_and_streams_give_the_same_tokenizer_back),
 	cmocka_unit_test(what_is_wrong_in_a_file_is_named_by_its_path),
+	cmocka_unit_test(a_model_of_sentencepiece_that_is_cut_is_refused),
 	cmocka_unit_test(an_unknown_id_is_refused),
 	cmocka_unit_test(special_names_are_text_unless_asked_for))

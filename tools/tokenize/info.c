@@ -149,7 +149,9 @@ ds_rc info_run(const ds_common *c, ds_err *e)
 	add_text(&r, "identity", ds_str_of(hex));
 	add_specials(&r, t);
 	add_longest(&r, t);
-	ds_rc rc = write_report(c, &r, e);
+	ds_rc rc = opt.write ? write_tokenizer(opt.write, t, e) : DS_OK;
+	if (rc == DS_OK)
+		rc = write_report(c, &r, e);
 	ds_buf_free(&text);
 	return rc;
 }

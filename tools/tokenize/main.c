@@ -58,7 +58,11 @@ static const ds_arg count_args[] = {
 		"special tokens' names in the text are those tokens"),
 	{ 0 },
 };
-static const ds_arg info_args[] = { TOKENIZER, { 0 } };
+static const ds_arg info_args[] = {
+	TOKENIZER,
+	DS_ARG(0, "write", &opt.write, "FILE", "write it as Hugging Face's tokenizer.json, too"),
+	{ 0 },
+};
 
 enum {
 	RECORDS = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SALVAGE,

@@ -1,6 +1,7 @@
 /*
- * read.c - tokenizers out of options and streams; texts read on several threads
+ * read.c - tokenizers out of options and streams, and into files; texts read on several threads
  */
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/thread.h"
@@ -13,6 +14,21 @@ ds_rc open_tokenizer(ds_tok **t, ds_err *e)
 {
 	ds_tok_options o = { .pattern = opt.pattern, .nfc = opt.nfc };
 	return ds_tok_open(t, opt.tokenizer, &o, e);
+}
+
+ds_rc write_tokenizer(const char *path, const ds_tok *t, ds_err *e)
+{
+	DS_AUTO(ds_out) out = NULL;
+	ds_buf json = { 0 };
+	ds_rc rc = ds_out_open(&out, path, e);
+	if (rc == DS_OK)
+		rc = ds_tok_json(t, &json, e);
+	if (rc == DS_OK)
+		rc = ds_out_write(out, json.at, json.n, e);
+	if (rc == DS_OK)
+		rc = ds_out_finish(out, e);
+	ds_buf_free(&json);
+	return rc;
 }
 
 ds_rc stream_tokenizer(ds_tok **t, const ds_opt *opts, size_t n, ds_err *e)

@@ -18,7 +18,7 @@ typedef struct {
 	int64_t seq;
 	const char *pack, *chat;
 	double fim;
-	const char *model;
+	const char *model, *write;
 	int64_t vocab;
 	uint64_t min_frequency, limit_alphabet;
 	ds_strs special;
@@ -32,6 +32,8 @@ ds_rc train_run(const ds_common *c, ds_err *e);
 ds_rc count_run(const ds_common *c, ds_err *e);
 ds_rc info_run(const ds_common *c, ds_err *e);
 
+/* As tokenizer.json, to path or (NULL) stdout. */
+DS_MUST ds_rc write_tokenizer(const char *path, const ds_tok *t, ds_err *e);
 /* The tokenizer that the options name. */
 DS_MUST ds_rc open_tokenizer(ds_tok **t, ds_err *e);
 /* The one that the inputs' optional blocks carry, *t = NULL where none does; several: DS_BAD. */

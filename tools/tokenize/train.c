@@ -2,7 +2,6 @@
  * train.c - dstok train: a tokenizer out of text
  */
 #include "base/mem.h"
-#include "base/io.h"
 #include "base/progress.h"
 #include "text/tok/scan.h"
 #include "text/tok/train.h"
@@ -46,21 +45,6 @@ static ds_rc count_all(const ds_common *c, const char *pattern, ds_tok_counter *
 		ds_warn(c, "%" PRIu64 " records have no field '%s'", without, c->field);
 	*out = x.counters[0];
 	ds_mem_free(x.counters);
-	return rc;
-}
-
-static ds_rc write_tokenizer(const ds_common *c, const ds_tok *t, ds_err *e)
-{
-	DS_AUTO(ds_out) out = NULL;
-	ds_buf json = { 0 };
-	ds_rc rc = ds_out_open(&out, c->out_path, e);
-	if (rc == DS_OK)
-		rc = ds_tok_json(t, &json, e);
-	if (rc == DS_OK)
-		rc = ds_out_write(out, json.at, json.n, e);
-	if (rc == DS_OK)
-		rc = ds_out_finish(out, e);
-	ds_buf_free(&json);
 	return rc;
 }
 
@@ -122,7 +106,7 @@ ds_rc train_run(const ds_common *c, ds_err *e)
 	if (pieces == 0)
 		return ds_fail(e, DS_BAD, "there is no text to train on");
 	DS_TRY(merge_all(c, counter, words, &t, e));
-	DS_TRY(write_tokenizer(c, t, e));
+	DS_TRY(write_tokenizer(c->out_path, t, e));
 	if (ds_tok_size(t) < opt.vocab)
 		ds_warn(c, "%u ids instead of %" PRId64 ": the text gives no more", ds_tok_size(t),
 			opt.vocab);

@@ -54,14 +54,17 @@ ds_rc gpt2_join(ds_str vocab, ds_str merges, ds_buf *out, ds_err *e)
 	const ds_json *root;
 	DS_TRY(ds_json_parse(&root, mem, vocab, e));
 	const ds_json *id = ds_json_get(root, eot);
-	ds_buf_add_c(out, "{\"added_tokens\":[");
+	ds_buf_add_c(out, "{\"version\":\"1.0\",\"added_tokens\":[");
 	if (id && id->kind == DS_J_I64)
 		ds_buf_fmt(out,
-			"{\"id\":%lld,\"content\":\"%s\",\"special\":true,\"normalized\":false}",
+			"{\"id\":%lld,\"content\":\"%s\",\"single_word\":false,\"lstrip\":false,"
+			"\"rstrip\":false,\"normalized\":false,\"special\":true}",
 			(long long)id->i, eot);
 	ds_buf_add_c(out,
-		"],\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
-		"\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":");
+		"],\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+		"\"trim_offsets\":true,\"use_regex\":true},\"decoder\":{\"type\":\"ByteLevel\","
+		"\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true},"
+		"\"model\":{\"type\":\"BPE\",\"vocab\":");
 	ds_buf_add_str(out, vocab);
 	ds_buf_add_c(out, ",\"merges\":[");
 	DS_TRY(add_merges(out, merges, e));

@@ -20,4 +20,7 @@ bool hf_plain_bytes(const ds_json *model);
 /* Added tokens that are looked for in normalized text, normalized. */
 DS_MUST ds_rc hf_settle_added(ds_tok *t, ds_err *e);
 
+/* hf_write_sp.c: all after the added tokens, of a SentencePiece model. DS_USAGE: it cannot be said. */
+DS_MUST ds_rc hf_write_sp(const ds_tok *t, ds_buf *out, ds_err *e);
+
 #endif

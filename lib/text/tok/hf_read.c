@@ -208,11 +208,18 @@ static ds_rc read_added(ds_tok *t, const ds_json *root, ds_err *e)
 	if (is_null(list))
 		return DS_OK;
 	DS_TRY(want(list, DS_J_ARR, "added_tokens", "an array", e));
+	DS_AUTO(ds_map) names = ds_map_new(list->n);
 	size_t i = 0;
 	for (const ds_json *a = list->first; a; a = a->next, i++) {
+		bool is_new;
 		if (a->kind != DS_J_OBJ)
 			return ds_fail(e, DS_BAD, "added_tokens[%zu] is not an object", i);
 		DS_TRY(read_added_token(t, a, i, e));
+		ds_str name = ds_json_text(a, "content", "");
+		ds_map_put(names, name, &is_new);
+		if (!is_new)
+			return ds_fail(e, DS_BAD, "added_tokens[%zu]: '%.*s' has an id already", i,
+				DS_FMT(name));
 	}
 	return DS_OK;
 }

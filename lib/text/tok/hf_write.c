@@ -2,7 +2,7 @@
  * hf_write.c - a tokenizer as tokenizer.json, in the order and spelling that tokenizers writes
  */
 #include "record/json.h"
-#include "text/tok/tok_impl.h"
+#include "text/tok/hf.h"
 
 static const char *truth(bool v)
 {
@@ -172,9 +172,6 @@ static void write_wordpiece(const ds_tok *t, ds_buf *out, ds_buf *mem)
 ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
 {
 	ds_buf mem = { 0 };
-	if (t->sp)
-		return ds_fail(
-			e, DS_USAGE, "a SentencePiece model cannot be written as tokenizer.json");
 	if (t->chain &&
 		(memmem(t->regex.at, t->regex.n, "}+", 2) || memchr(t->regex.at, '$', t->regex.n)))
 		return ds_fail(e, DS_USAGE,
@@ -183,6 +180,8 @@ ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
 	ds_buf_add_c(
 		out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
 	write_added(t, out);
+	if (t->sp)
+		return hf_write_sp(t, out, e);
 	write_pattern(t, out);
 	if (t->kind == TOK_BPE)
 		write_bpe(t, out, &mem);

@@ -65,6 +65,8 @@ typedef struct {
 	uint64_t model_type;
 	int64_t ids[4]; /* unk, bos, eos, pad; -1: none, -2: not said */
 	size_t cap_scores;
+	bool has_trainer,
+		has_normalizer; /* what follows the pieces: without it, the file was cut */
 } reading;
 
 /* "<0x41>" */
@@ -136,6 +138,7 @@ static void read_trainer(reading *r, ds_str bytes, ds_cur *all)
 {
 	ds_cur c = ds_cur_of(bytes.at, bytes.n);
 	field f;
+	r->has_trainer = true;
 	while (next_field(&c, &f)) {
 		if (f.number == 3)
 			r->model_type = f.value;
@@ -170,6 +173,7 @@ static void read_normalizer(reading *r, ds_str bytes, ds_cur *all)
 	struct tok_sp *sp = r->t->sp;
 	ds_cur c = ds_cur_of(bytes.at, bytes.n);
 	field f;
+	r->has_normalizer = true;
 	while (next_field(&c, &f)) {
 		if (f.number == 2 && f.bytes.n) {
 			ds_err e;
@@ -346,7 +350,7 @@ ds_rc sp_read(ds_tok *t, ds_str file, ds_err *e)
 		else if (f.number == 3 && f.wire == 2)
 			read_normalizer(&r, f.bytes, &c);
 	}
-	if (!ds_cur_ok(&c))
+	if (!ds_cur_ok(&c) || !r.has_trainer || !r.has_normalizer)
 		return ds_fail(e, DS_BAD, "the SentencePiece model is cut short or damaged");
 	return settle(&r, e);
 }
