@@ -59,6 +59,10 @@ static void put_attr(ds_buf *out, const ds_node *n)
 	case DS_OP_scale:
 		ds_buf_fmt(out, " %g", (double)a->scale);
 		break;
+	case DS_OP_muon:
+		ds_buf_fmt(out, " momentum=%g steps=%d %s", (double)a->muon.momentum, a->muon.steps,
+			ds_dtype_name(a->muon.type));
+		break;
 	case DS_OP_cast:
 		ds_buf_fmt(out, " %s", ds_dtype_name(a->cast));
 		break;

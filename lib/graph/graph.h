@@ -141,6 +141,18 @@ typedef struct {
 	float beta1, beta2, eps, decay;
 } ds_adamw_attr;
 
+typedef struct {
+	float momentum, decay;
+	int32_t steps; /* of Newton and Schulz */
+	ds_dtype type; /* of the factors of its products: f32, bf16 */
+} ds_muon_attr;
+/* Muon's iteration, as published; what a step of the whole is multiplied by; the least norm. */
+#define DS_MUON_A 3.4445
+#define DS_MUON_B (-4.7750)
+#define DS_MUON_C 2.0315
+#define DS_MUON_SIZE 0.2
+#define DS_MUON_EPS 1e-7
+
 typedef union {
 	ds_linear_attr linear;       /* linear linear_dx linear_dw */
 	ds_norm_attr norm;           /* norm norm_bwd */
@@ -150,9 +162,10 @@ typedef union {
 	ds_dropout_attr dropout;
 	ds_slice_attr slice; /* slice pad */
 	ds_adamw_attr adamw; /* adamw lamb */
-	ds_dtype cast;       /* cast: to what */
-	float scale;         /* scale */
-	float max_norm;      /* clip */
+	ds_muon_attr muon;
+	ds_dtype cast;  /* cast: to what */
+	float scale;    /* scale */
+	float max_norm; /* clip */
 	char bytes[64];
 } ds_attr;
 
@@ -320,6 +333,8 @@ typedef struct {
 	const char *optimizer; /* a name of opts.def; NULL: "adamw" */
 	float beta1, beta2, eps, decay;
 	float max_norm; /* 0: no clipping */
+	float momentum; /* Muon's, with the steps of its iteration */
+	int32_t muon_steps;
 } ds_compile;
 
 /* Runs passes.def in order; afterwards the graph may be executed, and not changed. */

@@ -172,7 +172,10 @@ static ds_rc get_cut(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 {
 	int64_t at = row * r->seq;
 	filler f = { .out = out };
-	while (f.n < r->seq && at + f.n < r->n_tokens) {
+	size_t which = 0;
+	while (which + 1 < r->n_parts && r->parts[which + 1].first <= row)
+		which++;
+	while (f.n < r->seq && at + f.n < r->parts[which].end) {
 		piece *p = piece_of(r, at + f.n);
 		DS_TRY(fill_from(r, p, (uint32_t)(at + f.n - p->first), &f, e));
 	}

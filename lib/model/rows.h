@@ -4,7 +4,7 @@
  * Packed shards (dstok --seq) are used as they are: an uncompressed one on a disk is mapped and a
  * block is verified when it is first read. Everything else (compressed shards, streams, texts) is held in memory
  * as 2 or 4 bytes a token. Unpacked tokens are concatenated with eos between and cut at seq. Rows are numbered from 0 over
- * all files; ds_perm gives their order. One thread at a time.
+ * all files; ds_rows_order shuffles them. One thread at a time.
  */
 #ifndef DS_MODEL_ROWS_H
 #define DS_MODEL_ROWS_H
@@ -26,9 +26,13 @@ typedef struct {
 	ds_rows_kind kind;
 	const char *const *labels; /* the model's, by number; none: those of the data */
 	size_t n_labels;
-	const char *exec; /* a command whose output is the input, and no files; NULL: none */
+	const char *exec;   /* a command whose output is the input, and no files; NULL: none */
+	const char *plugin; /* a library as input (dataset.h), and no files; NULL: none */
+	const char *plugin_options;
 	const char *const *files;
 	size_t n_files;
+	const double
+		*weights;   /* of the files, which are mixed then; NULL: all rows once an epoch */
 	int64_t seq;        /* 0: the shards' row length, else seq_max */
 	int64_t seq_max;    /* for unpacked data */
 	bool docs;          /* documents stay apart: positions restart, no target across */
@@ -40,6 +44,7 @@ typedef struct {
  * DS_BAD: a tokenizer other than the model's, no tokens at all. DS_USAGE: a seq that differs from
  * the row length of packed data. Otherwise what reading gives.
  */
+/* DS_IO: a plugin that cannot be loaded. */
 DS_MUST ds_rc ds_rows_open(ds_rows **r, const ds_common *c, const ds_rows_opts *o, ds_err *e);
 void ds_rows_close(ds_rows *r); /* NULL is fine */
 DS_AUTO_WITH(ds_rows, ds_rows_close)
@@ -54,6 +59,15 @@ uint64_t ds_rows_identity(const ds_rows *r); /* of the data, the same whenever i
 /* By number; lives as r does. */
 const char *const *ds_rows_labels(const ds_rows *r, size_t *n);
 ds_str ds_rows_chain(const ds_rows *r); /* its provenance as JSON, an array of chains */
+
+/*
+ * The row at a place of an endless sequence. Of one source: epochs, in each of which every row comes
+ * once, shuffled by seed and epoch. Of a mixture: turns of 10,000 places, in which every file has its
+ * weight's share, shuffled; a file's own rows come in epochs of their own.
+ */
+int64_t ds_rows_order(const ds_rows *r, uint64_t seed, int64_t place);
+/* "70.00 % a.dsr (1200 rows), …" of a mixture; nothing of anything else. */
+void ds_rows_tell_mix(const ds_rows *r, ds_buf *out);
 
 typedef struct { /* seq of each, written by ds_rows_get */
 	int32_t *ids, *targets, *positions;

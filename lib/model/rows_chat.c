@@ -9,50 +9,45 @@
 
 #include "record/json.h"
 
-typedef struct {
-	ds_rows *r;
-	ds_tok_scratch *scratch;
-	ds_buf ids, mask; /* u32, u8 */
-} reading;
-
-static ds_rc add_text(reading *q, ds_str text, bool learned, ds_err *e)
+/* Beside each token a byte: is it learned? */
+static ds_rc add_text(ds_gather *q, ds_str text, bool learned, ds_err *e)
 {
 	const uint32_t *ids;
 	size_t n;
 	DS_TRY(ds_tok_encode(q->r->tok, q->scratch, text, DS_TOK_SPECIALS, &ids, &n, e));
 	ds_buf_add(&q->ids, ids, n * 4);
 	for (size_t i = 0; i < n; i++)
-		ds_buf_add_byte(&q->mask, (char)learned);
+		ds_buf_add_byte(&q->beside, (char)learned);
 	return DS_OK;
 }
 
 /* What a user wrote stays text, whatever special token's name is in it. */
-static ds_rc add_content(reading *q, ds_str text, bool learned, ds_err *e)
+static ds_rc add_content(ds_gather *q, ds_str text, bool learned, ds_err *e)
 {
 	const uint32_t *ids;
 	size_t n;
 	DS_TRY(ds_tok_encode(q->r->tok, q->scratch, text, 0, &ids, &n, e));
 	ds_buf_add(&q->ids, ids, n * 4);
 	for (size_t i = 0; i < n; i++)
-		ds_buf_add_byte(&q->mask, (char)learned);
+		ds_buf_add_byte(&q->beside, (char)learned);
 	return DS_OK;
 }
 
-static void add_end(reading *q)
+static void add_end(ds_gather *q)
 {
 	uint32_t id = ds_tok_special(q->r->tok, DS_TOK_EOS);
 	if (id == (uint32_t)DS_TOK_NONE)
 		return;
 	ds_buf_add(&q->ids, &id, 4);
-	ds_buf_add_byte(&q->mask, 1);
+	ds_buf_add_byte(&q->beside, 1);
 }
 
-static bool knows(const reading *q, const char *name)
+static bool knows(const ds_gather *q, const char *name)
 {
 	return ds_tok_find(q->r->tok, ds_str_of(name)) != (uint32_t)DS_TOK_NONE;
 }
 
-static ds_rc add_message(reading *q, ds_str role, ds_str content, ds_arena *mem, ds_err *e)
+static ds_rc add_message(ds_gather *q, ds_str role, ds_str content, ds_arena *mem, ds_err *e)
 {
 	bool answer = ds_str_is(role, "assistant");
 	const char *open = "%.*s: ", *close = "\n";
@@ -77,7 +72,7 @@ static ds_rc add_message(reading *q, ds_str role, ds_str content, ds_arena *mem,
 	return close[0] == '<' && close[2] == 'i' ? add_text(q, DS_S("\n"), false, e) : DS_OK;
 }
 
-static ds_rc add_messages(reading *q, ds_str json, ds_arena *mem, ds_err *e)
+static ds_rc add_messages(ds_gather *q, ds_str json, ds_arena *mem, ds_err *e)
 {
 	const ds_json *list;
 	DS_TRY(ds_json_parse(&list, mem, json, e));
@@ -102,7 +97,7 @@ static ds_rc text_of(ds_block *b, const char *name, uint32_t row, ds_str *out, b
 	return c ? ds_block_text(b, c, row, out, has, e) : DS_OK;
 }
 
-static ds_rc add_instruction(reading *q, ds_block *b, uint32_t row, bool *done, ds_err *e)
+static ds_rc add_instruction(ds_gather *q, ds_block *b, uint32_t row, bool *done, ds_err *e)
 {
 	ds_str task, input, output;
 	bool has, has_input;
@@ -126,7 +121,7 @@ static ds_rc add_instruction(reading *q, ds_block *b, uint32_t row, bool *done, 
 	return DS_OK;
 }
 
-static ds_rc add_pair(reading *q, ds_block *b, uint32_t row, bool *done, ds_err *e)
+static ds_rc add_pair(ds_gather *q, ds_block *b, uint32_t row, bool *done, ds_err *e)
 {
 	ds_str prompt, completion;
 	bool has;
@@ -140,7 +135,7 @@ static ds_rc add_pair(reading *q, ds_block *b, uint32_t row, bool *done, ds_err 
 	return add_content(q, completion, true, e);
 }
 
-static ds_rc add_record(reading *q, ds_block *b, uint32_t row, ds_err *e)
+static ds_rc add_record(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 {
 	const ds_col *c;
 	bool done = false;
@@ -156,33 +151,10 @@ static ds_rc add_record(reading *q, ds_block *b, uint32_t row, ds_err *e)
 	return DS_OK;
 }
 
-static void *keep(ds_rows *r, const ds_buf *b)
-{
-	return memcpy(ds_arena_get(r->mem, b->n + 4), b->at ? b->at : "", b->n);
-}
-
-static ds_rc add_records(reading *q, ds_block *b, piece *p, uint32_t *off, ds_err *e)
-{
-	for (uint32_t i = 0; i < b->n_rows; i++) {
-		DS_TRY_AT(add_record(q, b, i, e), e, "%s:%llu", b->origin,
-			(unsigned long long)(b->origin_record + i));
-		if (q->ids.n / 4 > UINT32_MAX / 2)
-			return ds_fail(
-				e, DS_BAD, "%s: over 2 billion tokens in a block", b->origin);
-		off[i + 1] = (uint32_t)(q->ids.n / 4);
-	}
-	p->ids = (list_col){ keep(q->r, &q->ids), off, NULL, true };
-	p->mask = (list_col){ keep(q->r, &q->mask), off, NULL, false };
-	p->ready = true;
-	return DS_OK;
-}
-
 ds_rc ds_rows_add_chat(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e)
 {
-	reading q = { .r = r, .scratch = scratch };
-	uint32_t *off = ds_arena_zero(r->mem, ((size_t)b->n_rows + 1) * 4);
-	ds_rc rc = add_records(&q, b, p, off, e);
-	ds_buf_free(&q.ids);
-	ds_buf_free(&q.mask);
-	return rc;
+	ds_gather q = { .r = r, .scratch = scratch };
+	DS_TRY(ds_rows_gather(&q, b, p, add_record, e));
+	p->mask = (list_col){ q.kept, p->ids.off, NULL, false };
+	return DS_OK;
 }

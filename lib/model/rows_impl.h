@@ -28,6 +28,15 @@ typedef struct {       /* one block's worth of rows or tokens */
 	const int32_t *labels; /* of each record, or each token */
 } piece;
 
+typedef struct {              /* what one file gave, where files are mixed; else all */
+	size_t piece;         /* its first */
+	int64_t first, count; /* rows */
+	int64_t end;          /* unpacked: one past its last token */
+	int64_t from, quota;  /* its share of a turn */
+	double weight;
+	const char *name;
+} part;
+
 enum { MAX_LABELS = 1 << 20 };
 
 struct ds_rows {
@@ -37,7 +46,7 @@ struct ds_rows {
 	ds_reader **readers;
 	size_t n_readers;
 	bool packed, docs;
-	int64_t seq, count, vocab_size, n_tokens; /* n_tokens: unpacked, separators included */
+	int64_t seq, count, vocab_size;
 	const ds_tok *tok;
 	ds_tok *own_tok;
 	bool tok_known;         /* tok is the model's or was found in a shard */
@@ -47,6 +56,9 @@ struct ds_rows {
 	ds_rows_kind kind;
 	uint32_t longest; /* record with labels */
 	struct ds_rows_labels *labels;
+	part *parts;
+	size_t n_parts;
+	bool mixed;
 };
 
 /* Decodes the block behind a piece; checks its hash. */
@@ -54,8 +66,27 @@ ds_rc ds_rows_ready(ds_rows *r, piece *p, ds_err *e);
 /* Sets ids, docs, mask from a block whose memory lives as long as r. */
 ds_rc ds_rows_take(piece *p, ds_block *b, ds_err *e);
 
+/* rows_gather.c: a block's records, each put behind the others by fn */
+typedef struct {
+	ds_rows *r;
+	ds_tok_scratch *scratch;
+	ds_buf ids, beside; /* u32; what goes with them */
+	const void *kept;   /* the latter when all is gathered; lives as r does */
+} ds_gather;
+typedef ds_rc ds_gather_fn(ds_gather *q, ds_block *b, uint32_t row, ds_err *e);
+ds_rc ds_rows_gather(ds_gather *q, ds_block *b, piece *p, ds_gather_fn *fn, ds_err *e);
 /* rows_chat.c */
 ds_rc ds_rows_add_chat(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e);
+/* rows_mix.c */
+ds_rc ds_rows_parts_new(ds_rows *r, const ds_rows_opts *o, ds_err *e);
+ds_rc ds_rows_settle_mix(ds_rows *r, ds_err *e);
+/* rows_plugin.c: its records as JSON lines, a block's worth; at NULL: there are no more */
+typedef struct ds_rows_plugin ds_rows_plugin;
+ds_rc ds_rows_plugin_open(ds_rows_plugin **p, const char *path, const char *options, ds_err *e);
+ds_rc ds_rows_plugin_next(ds_rows_plugin *p, ds_str *lines, ds_err *e);
+void ds_rows_plugin_chain(const ds_rows_plugin *p, ds_buf *out);
+void ds_rows_plugin_close(ds_rows_plugin *p); /* NULL is fine */
+DS_AUTO_WITH(ds_rows_plugin, ds_rows_plugin_close)
 /* rows_label.c */
 void ds_rows_labels_new(ds_rows *r, const char *const *labels, size_t n);
 void ds_rows_labels_free(ds_rows *r);

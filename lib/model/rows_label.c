@@ -172,37 +172,32 @@ static ds_rc tags_of(ds_block *b, uint32_t row, ds_str **tags, size_t *n, ds_err
 
 /* ---- records ---- */
 
-typedef struct {
-	ds_rows *r;
-	ds_tok_scratch *scratch;
-	ds_buf ids, labels; /* u32, i32 */
-} reading;
-
+/* Beside them i32: a record's label, or its tokens'. */
 static void add_u32(ds_buf *b, uint32_t v)
 {
 	ds_buf_add(b, &v, 4);
 }
 
-static void add_special(reading *q, ds_tok_special_kind kind, bool tags)
+static void add_special(ds_gather *q, ds_tok_special_kind kind, bool tags)
 {
 	uint32_t id = ds_tok_special(q->r->tok, kind);
 	if (id == (uint32_t)DS_TOK_NONE)
 		return;
 	add_u32(&q->ids, id);
 	if (tags)
-		add_u32(&q->labels, (uint32_t)NO_LABEL);
+		add_u32(&q->beside, (uint32_t)NO_LABEL);
 }
 
-static ds_rc add_tag(reading *q, ds_str tag, ds_err *e)
+static ds_rc add_tag(ds_gather *q, ds_str tag, ds_err *e)
 {
 	int32_t id = NO_LABEL;
 	if (tag.at)
 		DS_TRY(number_label(q->r, tag, &id, e));
-	add_u32(&q->labels, (uint32_t)id);
+	add_u32(&q->beside, (uint32_t)id);
 	return DS_OK;
 }
 
-static ds_rc add_word(reading *q, ds_str word, bool first, ds_str tag, ds_arena *mem, ds_err *e)
+static ds_rc add_word(ds_gather *q, ds_str word, bool first, ds_str tag, ds_arena *mem, ds_err *e)
 {
 	const uint32_t *ids;
 	size_t n;
@@ -215,7 +210,7 @@ static ds_rc add_word(reading *q, ds_str word, bool first, ds_str tag, ds_arena 
 	return DS_OK;
 }
 
-static ds_rc ids_of(reading *q, ds_block *b, uint32_t row, bool *has, ds_err *e)
+static ds_rc ids_of(ds_gather *q, ds_block *b, uint32_t row, bool *has, ds_err *e)
 {
 	const ds_col *c;
 	const uint32_t *ids;
@@ -238,7 +233,7 @@ static ds_rc ids_of(reading *q, ds_block *b, uint32_t row, bool *has, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc add_tagged(reading *q, ds_block *b, uint32_t row, ds_err *e)
+static ds_rc add_tagged(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 {
 	const ds_json *words;
 	ds_str *tags = NULL;
@@ -269,7 +264,7 @@ static ds_rc add_tagged(reading *q, ds_block *b, uint32_t row, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc add_record(reading *q, ds_block *b, uint32_t row, ds_err *e)
+static ds_rc add_record(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 {
 	bool has;
 	int32_t label;
@@ -279,41 +274,16 @@ static ds_rc add_record(reading *q, ds_block *b, uint32_t row, ds_err *e)
 	if (!has)
 		return ds_fail(e, DS_BAD, "neither 'tokens' nor 'text'");
 	DS_TRY(class_of(q->r, b, row, &label, e));
-	add_u32(&q->labels, (uint32_t)label);
-	return DS_OK;
-}
-
-static void *keep(ds_rows *r, const ds_buf *b)
-{
-	return memcpy(ds_arena_get(r->mem, b->n + 4), b->at ? b->at : "", b->n);
-}
-
-static ds_rc add_records(reading *q, ds_block *b, piece *p, uint32_t *off, ds_err *e)
-{
-	for (uint32_t i = 0; i < b->n_rows; i++) {
-		DS_TRY_AT(add_record(q, b, i, e), e, "%s:%llu", b->origin,
-			(unsigned long long)(b->origin_record + i));
-		if (q->ids.n / 4 > UINT32_MAX / 2)
-			return ds_fail(
-				e, DS_BAD, "%s: over 2 billion tokens in a block", b->origin);
-		off[i + 1] = (uint32_t)(q->ids.n / 4);
-		if (off[i + 1] - off[i] > q->r->longest)
-			q->r->longest = off[i + 1] - off[i];
-	}
-	p->ids = (list_col){ keep(q->r, &q->ids), off, NULL, true };
-	p->labels = keep(q->r, &q->labels);
-	p->ready = true;
+	add_u32(&q->beside, (uint32_t)label);
 	return DS_OK;
 }
 
 ds_rc ds_rows_add_labelled(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e)
 {
-	reading q = { .r = r, .scratch = scratch };
-	uint32_t *off = ds_arena_zero(r->mem, ((size_t)b->n_rows + 1) * 4);
-	ds_rc rc = add_records(&q, b, p, off, e);
-	ds_buf_free(&q.ids);
-	ds_buf_free(&q.labels);
-	return rc;
+	ds_gather q = { .r = r, .scratch = scratch };
+	DS_TRY(ds_rows_gather(&q, b, p, add_record, e));
+	p->labels = q.kept;
+	return DS_OK;
 }
 
 /* ---- when all is read ---- */

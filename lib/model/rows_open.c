@@ -322,6 +322,41 @@ static ds_rc open_stream(
 	return DS_OK;
 }
 
+/* The records of a plugin, a block's worth of JSON lines at a time. */
+static ds_rc open_plugin(ds_rows *r, const ds_common *c, const ds_rows_opts *o, ds_err *e)
+{
+	DS_AUTO(ds_rows_plugin) plugin = NULL;
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
+	DS_AUTO(ds_tok_scratch) scratch = NULL;
+	ds_common one = *c;
+	uint64_t before = 0;
+	one.from = "jsonl";
+	DS_TRY(ds_rows_plugin_open(&plugin, o->plugin, o->plugin_options, e));
+	for (;;) {
+		ds_str lines;
+		ds_block *b;
+		uint64_t n = 0;
+		DS_TRY_AT(ds_rows_plugin_next(plugin, &lines, e), e, "%s", o->plugin);
+		if (!lines.at)
+			break;
+		DS_AUTO(ds_source) s = ds_source_from_mem(&one, lines.at, lines.n, o->plugin);
+		for (;;) {
+			ds_arena_reset(mem);
+			DS_TRY(ds_source_next(s, mem, &b, e));
+			if (!b)
+				break;
+			b->origin_record += before;
+			n += b->n_rows;
+			if (b->n_rows)
+				DS_TRY(add_block(r, b, &scratch, e));
+		}
+		before += n;
+	}
+	ds_rows_plugin_chain(plugin, &r->chain);
+	ds_buf_add_byte(&r->chain, ',');
+	return DS_OK;
+}
+
 /* ---- all together ---- */
 
 /* Records that are rows of their own: no longer than the longest, in eights. */
@@ -331,21 +366,8 @@ static int64_t longest_row(const ds_rows *r, const ds_rows_opts *o)
 	return is_labelled(r) && longest < o->seq_max ? longest : o->seq_max;
 }
 
-static ds_rc number_pieces(ds_rows *r, const ds_rows_opts *o, ds_err *e)
+static ds_rc settle_seq(ds_rows *r, const ds_rows_opts *o, ds_err *e)
 {
-	int64_t at = 0, sep = r->separator >= 0;
-	for (size_t i = 0; i < r->n; i++) {
-		piece *p = &r->pieces[i];
-		p->first = at;
-		if (p->ready && r->packed != (p->docs.off != NULL))
-			return ds_fail(e, DS_BAD, "%s: %s, what came before is%s", p->origin,
-				r->packed ? "not packed" : "packed rows", r->packed ? "" : " not");
-		at += r->packed || is_labelled(r)
-			      ? p->n_rows
-			      : (int64_t)(p->ids.off[p->n_rows] - p->ids.off[0]) + sep * p->n_rows;
-	}
-	if (!at)
-		return ds_fail(e, DS_BAD, "no tokens in the input");
 	if (r->packed && o->seq && o->seq != r->seq)
 		return ds_fail(e, DS_USAGE,
 			"seq=%lld, but the rows have %lld tokens: pack them again with dstok --seq "
@@ -355,8 +377,42 @@ static ds_rc number_pieces(ds_rows *r, const ds_rows_opts *o, ds_err *e)
 		r->seq = o->seq ? o->seq : longest_row(r, o);
 	if (r->seq < 2)
 		return ds_fail(e, DS_BAD, "rows of %lld tokens predict nothing", (long long)r->seq);
-	r->n_tokens = at;
-	r->count = r->packed || is_labelled(r) ? at : (at + r->seq - 1) / r->seq;
+	return DS_OK;
+}
+
+/* A piece's rows, or its tokens where they are cut. */
+static int64_t extent(const ds_rows *r, const piece *p)
+{
+	if (r->packed || is_labelled(r))
+		return p->n_rows;
+	return (int64_t)(p->ids.off[p->n_rows] - p->ids.off[0]) + (r->separator >= 0) * p->n_rows;
+}
+
+/* Numbers rows or tokens; a part begins with a row of its own. */
+static ds_rc number_pieces(ds_rows *r, ds_err *e)
+{
+	bool whole = r->packed || is_labelled(r);
+	int64_t at = 0, a_row = whole ? 1 : r->seq;
+	for (size_t k = 0; k < r->n_parts; k++) {
+		part *t = &r->parts[k];
+		at = (at + a_row - 1) / a_row * a_row;
+		t->first = at / a_row;
+		size_t end = k + 1 < r->n_parts ? r->parts[k + 1].piece : r->n;
+		for (size_t i = t->piece; i < end; i++) {
+			piece *p = &r->pieces[i];
+			p->first = at;
+			if (p->ready && r->packed != (p->docs.off != NULL))
+				return ds_fail(e, DS_BAD, "%s: %s, what came before is%s",
+					p->origin, r->packed ? "not packed" : "packed rows",
+					r->packed ? "" : " not");
+			at += extent(r, p);
+		}
+		t->end = at;
+		t->count = (at + a_row - 1) / a_row - t->first;
+	}
+	if (!at)
+		return ds_fail(e, DS_BAD, "no tokens in the input");
+	r->count = (at + a_row - 1) / a_row;
 	return DS_OK;
 }
 
@@ -381,8 +437,11 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 	if (is_labelled(r))
 		ds_rows_labels_new(r, o->labels, o->n_labels);
 	r->vocab_size = o->vocab_size;
+	DS_TRY(ds_rows_parts_new(r, o, e));
 	for (size_t i = 0; i < o->n_files; i++) {
 		bool done = false;
+		if (r->mixed)
+			r->parts[i].piece = r->n;
 		if (o->kind == DS_ROWS_TEXT && mappable(o->files[i]))
 			DS_TRY(open_mapped(r, o->files[i], &done, e));
 		if (!done)
@@ -390,8 +449,12 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 	}
 	if (o->exec)
 		DS_TRY(open_stream(r, c, "--exec", o->exec, e));
+	if (o->plugin)
+		DS_TRY(open_plugin(r, c, o, e));
 	settle_ids(r);
-	DS_TRY(number_pieces(r, o, e));
+	DS_TRY(settle_seq(r, o, e));
+	DS_TRY(number_pieces(r, e));
+	DS_TRY(ds_rows_settle_mix(r, e));
 	if (is_labelled(r))
 		DS_TRY(ds_rows_settle_labels(r, e));
 	if (r->chain.n)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""dstrain over many steps against PyTorch: AdamW, LAMB in float64, two-byte products; PEFT both ways.
+"""dstrain over many steps against PyTorch: AdamW, Muon, LAMB in float64, two-byte products; PEFT both ways.
 
 A random small model is made by transformers, saved, trained by both on the same four rows.
 Usage: train_torch.py [BIN_DIR]; needs torch, transformers and safetensors, for adapters peft.
 """
+import inspect
 import sys
 import tempfile
 
@@ -121,6 +122,44 @@ def check_lamb(name, config):
     return tell(f"{name}, 100 steps of LAMB in float64", bad, f"within {far:.1e}, {theirs[0]:.3f} to {theirs[-1]:.3f}")
 
 
+class Muon:
+    """torch.optim.Muon for the matrices inside the model, AdamW for the rest."""
+
+    def __init__(self, model, lr):
+        outside = ("embed", "wte", "wpe", "lm_head")
+        inside = [p for n, p in model.named_parameters() if p.dim() == 2 and not any(word in n for word in outside)]
+        rest = [dict(g, params=[p for p in g["params"] if not any(p is q for q in inside)]) for g in decays(model)]
+        self.both = [torch.optim.Muon(inside, lr=lr, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+                     torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.95), eps=1e-8)]
+
+    def zero_grad(self):
+        for optimizer in self.both:
+            optimizer.zero_grad()
+
+    def step(self):
+        for optimizer in self.both:
+            optimizer.step()
+
+
+def check_muon(name, config):
+    """100 steps of torch.optim.Muon: its iteration in float32 as ours, and in bfloat16 as it is shipped."""
+    shipped, far, bad = torch.optim._muon._zeropower_via_newtonschulz, {}, []
+    for kind, bound in (("float32", 1e-3), ("bfloat16", 3e-2)):
+        model, rows = make(config, 14)
+        with tempfile.TemporaryDirectory() as tmp:
+            model.save_pretrained(f"{tmp}/m", safe_serialization=True)
+            data = write_rows(f"{tmp}/rows.jsonl", rows)
+            ours = train(f"{tmp}/m", data, f"{tmp}/out", 100, lr=2e-3, optimizer="muon", batch_tokens=ROWS * SEQ)
+        if kind == "float32":
+            exec(inspect.getsource(shipped).replace("torch.bfloat16", "torch.float32"), torch.optim._muon.__dict__)
+        theirs = follow(model, rows, Muon(model, 2e-3), 100)
+        torch.optim._muon._zeropower_via_newtonschulz = shipped
+        far[kind] = furthest(ours, theirs)
+        bad += [f"100 steps differ from {kind} by up to {far[kind]:.2e}"] if far[kind] > bound else []
+    far = ", ".join(f"{value:.1e} ({kind})" for kind, value in far.items())
+    return tell(f"{name}, 100 steps of Muon", bad, f"within {far}, {theirs[0]:.3f} to {theirs[-1]:.3f}")
+
+
 def check_two_bytes(name, config, precision):
     """Two-byte products stay within 1 % of PyTorch's fp32 loss."""
     model, rows = make(config, 12)
@@ -186,6 +225,7 @@ def check_peft_adapter(name, config, targets):
 
 results = [check_steps(name, config) for name, config in CASES.items()]
 results += [check_lamb(name, CASES[name]) for name in ("gpt2", "llama")]
+results += [check_muon(name, CASES[name]) for name in ("gpt2", "qwen3")]
 results += [check_two_bytes(name, CASES[name], p) for name in ("gpt2", "llama") for p in ("bf16", "fp16")]
 if peft:
     decoders = {name: config for name, config in CASES.items() if name != "bert"}

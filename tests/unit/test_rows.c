@@ -210,6 +210,46 @@ static void an_order_has_every_row_once(void **state)
 	}
 }
 
+/* Two files of 6 and 1 rows, told apart by their ids. */
+static void files_are_mixed_by_weight(void **state)
+{
+	static char other[] = "/tmp/ds-rows-other.jsonl";
+	const char *files[2] = { path, other };
+	const double weights[2] = { 1, 3 };
+	int64_t seen[7] = { 0 };
+	DS_AUTO(ds_rows) r = NULL;
+	buffer b;
+	ds_err e;
+	assert_int_equal(
+		ds_file_write(path, DS_S("{\"tokens\":[1,1,2,2,3,3,4,4,5,5,6,6]}\n"), &e), DS_OK);
+	assert_int_equal(ds_file_write(other, DS_S("{\"tokens\":[50]}\n"), &e), DS_OK);
+	ds_rows_opts o = {
+		.files = files, .n_files = 2, .weights = weights, .seq = 2, .vocab_size = 100
+	};
+	assert_int_equal(ds_rows_open(&r, &common, &o, &e), DS_OK);
+	/* 12 tokens in 6 rows; the other file begins a row of its own */
+	assert_int_equal(ds_rows_count(r), 7);
+	assert_int_equal(get(r, 5, &b, &e), DS_OK);
+	assert_row(b.ids, ROW(6, 6), 2);
+	assert_int_equal(get(r, 6, &b, &e), DS_OK);
+	assert_int_equal(b.ids[0], 50);
+	assert_int_equal(b.row.n_targets, 0);
+	for (int64_t i = 0; i < 30000; i++)
+		seen[ds_rows_order(r, 9, i)]++;
+	assert_int_equal(seen[6], 22500);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(seen[i], 1250);
+	for (int64_t i = 0, quarter = 0; i < 400;
+		i++) { /* shuffled, not one file after the other */
+		quarter += ds_rows_order(r, 9, i) != 6;
+		if (i % 100 == 99) {
+			assert_in_range(quarter, 10, 40);
+			quarter = 0;
+		}
+	}
+	unlink(other);
+}
+
 static int set_up(void **state)
 {
 	int fd = mkstemps(path, 6);
@@ -232,6 +272,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(bad_ids_and_rows_are_found_when_they_are_read),
 		cmocka_unit_test(an_order_has_every_row_once),
+		cmocka_unit_test(files_are_mixed_by_weight),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

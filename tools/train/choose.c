@@ -44,6 +44,31 @@ static ds_rc read_model_ini(train_opts *o, const char **base, ds_err *e)
 	return DS_OK;
 }
 
+/* Is the data what a program or a library gives? */
+static bool made(const train_run *r)
+{
+	return r->o->keys.exec || r->o->keys.plugin;
+}
+
+/* "0.7,0.3": a weight a file. */
+static ds_rc parse_mix(train_run *r, ds_err *e)
+{
+	ds_str rest = ds_str_of(r->o->keys.mix);
+	size_t n = 0;
+	r->mix = ds_arena_zero(r->mem, (r->n_data + 1) * sizeof(double));
+	for (; rest.at && rest.n; n++) {
+		ds_str word = ds_str_trim(ds_str_cut(rest, ',', &rest));
+		double w;
+		if (!ds_str_f64(word, &w))
+			return ds_fail(e, DS_USAGE, "mix: '%.*s' is no number", DS_FMT(word));
+		if (n < r->n_data)
+			r->mix[n] = w;
+	}
+	if (n != r->n_data)
+		return ds_fail(e, DS_USAGE, "mix: %zu weights for %zu files", n, r->n_data);
+	return DS_OK;
+}
+
 static ds_rc settle_options(train_run *r, ds_err *e)
 {
 	train_opts *o = r->o;
@@ -64,12 +89,15 @@ static ds_rc settle_options(train_run *r, ds_err *e)
 	bool named = r->c->n_files > 0;
 	r->data = named ? r->c->files : o->data;
 	r->n_data = named ? r->c->n_files : o->n_data;
-	if (r->n_data && o->keys.exec)
-		return ds_fail(e, DS_USAGE, "--exec and files exclude each other");
-	if (!r->n_data && !o->keys.exec && r->out)
-		return ds_fail(
-			e, DS_USAGE, "no data: name a shard that dstok made, or text, or --exec");
-	return DS_OK;
+	if (o->keys.exec && o->keys.plugin)
+		return ds_fail(e, DS_USAGE, "--exec and --plugin exclude each other");
+	if (r->n_data && made(r))
+		return ds_fail(e, DS_USAGE, "--%s and files exclude each other",
+			o->keys.exec ? "exec" : "plugin");
+	if (!r->n_data && !made(r) && r->out)
+		return ds_fail(e, DS_USAGE,
+			"no data: name a shard that dstok made, or text, or --exec, or --plugin");
+	return o->keys.mix ? parse_mix(r, e) : DS_OK;
 }
 
 /* ---- the model ---- */
@@ -232,6 +260,15 @@ static ds_rows_kind rows_kind(const train_run *r)
 						: DS_ROWS_TEXT;
 }
 
+static void tell_mix(const train_run *r)
+{
+	ds_buf b = { 0 };
+	ds_rows_tell_mix(r->rows, &b);
+	if (b.n)
+		ds_say(r->c, "mix: %s", ds_buf_text(&b));
+	ds_buf_free(&b);
+}
+
 static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
@@ -240,6 +277,9 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		.labels = r->config.labels,
 		.n_labels = (size_t)r->config.n_labels,
 		.exec = k->exec,
+		.plugin = k->plugin,
+		.plugin_options = k->plugin_options,
+		.weights = r->mix,
 		.files = r->data,
 		.n_files = r->n_data,
 		.seq = k->seq,
@@ -247,9 +287,10 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		.docs = k->doc_attention,
 		.tok = model_tok(r),
 		.vocab_size = fixed ? r->config.vocab_size : 0 };
-	if (r->n_data || k->exec) {
+	if (r->n_data || made(r)) {
 		DS_TRY(ds_rows_open(&r->rows, r->c, &o, e));
 		r->n_rows = ds_rows_count(r->rows);
+		tell_mix(r);
 	}
 	r->seq = r->rows ? ds_rows_seq(r->rows) : k->seq ? k->seq : o.seq_max;
 	const ds_tok *tok = r->rows ? ds_rows_tok(r->rows) : o.tok;

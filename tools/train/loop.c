@@ -1,14 +1,12 @@
 /*
  * loop.c - the steps
  *
- * Row i of step s is row number (s - 1) * rows + i of an endless sequence of epochs, each a shuffled
- * order of the data, so a step knows its rows without any history. The loss is the mean over all
+ * Row i of step s is place (s - 1) * rows + i of an endless order of the data (ds_rows_order), so a step
+ * knows its rows without any history. The loss is the mean over all
  * targets of the step: they are counted before its first part is computed.
  */
 #include "run.h"
 #include "signals.h"
-
-#include "model/perm.h"
 
 #include <math.h>
 
@@ -21,9 +19,8 @@ static ds_rc fetch(train_run *r, int64_t step, int64_t *n_targets, ds_err *e)
 			train_blank_row(r, i);
 			continue;
 		}
-		uint64_t row = ds_perm_at((uint64_t)r->o->keys.seed, (uint64_t)(at / r->n_rows),
-			(uint64_t)r->n_rows, (uint64_t)(at % r->n_rows));
-		DS_TRY(train_fetch_row(r, r->rows, (int64_t)row, i, (uint64_t)at, n_targets, e));
+		int64_t row = ds_rows_order(r->rows, (uint64_t)r->o->keys.seed, at);
+		DS_TRY(train_fetch_row(r, r->rows, row, i, (uint64_t)at, n_targets, e));
 		r->state.tokens += r->seq;
 	}
 	return DS_OK;

@@ -11,13 +11,13 @@
 #include "model/config.h"
 
 typedef struct { /* the keys; config.ini holds them all */
-	const char *model, *eval_data, *target_modules, *exec;
+	const char *model, *eval_data, *target_modules, *exec, *mix, *plugin, *plugin_options;
 	int64_t lora_r, prompt_tokens;
 	double lora_alpha, lora_dropout;
 	int task, precision, optimizer, scheduler, tune, save_dtype, recompute;
 	double lr; /* below 0: by what is trained */
-	double weight_decay, max_norm, epochs, beta1, beta2, epsilon;
-	int64_t warmup_steps, max_steps, batch_tokens, seq, accumulation;
+	double weight_decay, max_norm, epochs, beta1, beta2, epsilon, muon_momentum;
+	int64_t muon_steps, warmup_steps, max_steps, batch_tokens, seq, accumulation;
 	int64_t save_every, save_total_limit, log_every, eval_every, eval_batches, patience, seed;
 	double mlm_probability, mlm_mask_share, mlm_random_share;
 	bool doc_attention, whole_word, grow;

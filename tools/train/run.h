@@ -42,6 +42,7 @@ typedef struct {
 	int out_fd;      /* locked; -1: none */
 	const char *const *data;
 	size_t n_data;
+	double *mix; /* their weights; NULL: they are not mixed */
 	ds_config config;
 	ds_lora lora;     /* r 0: none */
 	ds_soft soft;     /* kind NONE: none */

@@ -19,7 +19,7 @@ double train_now(void)
 
 ds_compile train_compile(const train_opts *o)
 {
-	static const char *const optimizers[] = { "adamw", "lamb" };
+	static const char *const optimizers[] = { "adamw", "lamb", "muon" };
 	const train_keys *k = &o->keys;
 	static const ds_dtype products[] = { DS_F32, DS_BF16, DS_F16 };
 	return (ds_compile){ .train = true,
@@ -31,7 +31,9 @@ ds_compile train_compile(const train_opts *o)
 		.beta2 = (float)k->beta2,
 		.eps = (float)k->epsilon,
 		.decay = (float)k->weight_decay,
-		.max_norm = (float)k->max_norm };
+		.max_norm = (float)k->max_norm,
+		.momentum = (float)k->muon_momentum,
+		.muon_steps = (int32_t)k->muon_steps };
 }
 
 ds_rc train_build(train_run *r, train_engine *t, ds_err *e)

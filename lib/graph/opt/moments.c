@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-static ds_tid state(ds_graph *g, ds_tid param, const char *suffix)
+ds_tid ds_opt_state(ds_graph *g, ds_tid param, const char *suffix)
 {
 	const ds_tensor *p = ds_g_tensor(g, param);
 	ds_shape s = { p->dtype, p->rank, { 0 } };
@@ -16,7 +16,7 @@ static ds_tid state(ds_graph *g, ds_tid param, const char *suffix)
 
 void ds_opt_moments(ds_graph *g, const ds_compile *c, ds_op_kind op, ds_tid param, ds_tid scale)
 {
-	ds_tid m = state(g, param, "m"), v = state(g, param, "v");
+	ds_tid m = ds_opt_state(g, param, "m"), v = ds_opt_state(g, param, "v");
 	const ds_tensor *p = ds_g_tensor(g, param);
 	ds_adamw_attr a = { .beta1 = c->beta1,
 		.beta2 = c->beta2,

@@ -12,6 +12,8 @@
 #undef OPTIMIZER
 #undef SCHEDULE
 
+/* "NAME.suffix" of class opt, shaped like the parameter. */
+ds_tid ds_opt_state(ds_graph *g, ds_tid param, const char *suffix);
 /* Appends op, which takes and updates a parameter and two running means, "NAME.m" and "NAME.v". */
 void ds_opt_moments(ds_graph *g, const ds_compile *c, ds_op_kind op, ds_tid param, ds_tid scale);
 /* hyper: the rate, the two means' corrections for their start at 0, the gradients' factor. */

@@ -46,6 +46,12 @@ static void touch(const ds_graph *g, const ds_node *n, marks *m, int32_t wave)
 		}
 }
 
+/* Its scratch is as large as several of its matrix: side by side, all matrices would want theirs at once. */
+static bool is_alone(ds_op_kind op)
+{
+	return op == DS_OP_muon;
+}
+
 ds_rc ds_pass_order(ds_graph *g, const ds_compile *c, ds_err *e)
 {
 	size_t bytes = (size_t)g->n_tensors * sizeof(int32_t);
@@ -58,7 +64,8 @@ ds_rc ds_pass_order(ds_graph *g, const ds_compile *c, ds_err *e)
 	int32_t wave = 0;
 	for (int32_t i = 0; i < g->n_nodes; i++) {
 		ds_node *n = &g->nodes[i];
-		if (i > 0 && (n->phase != n[-1].phase || meets(g, n, &m, wave)))
+		if (i > 0 && (n->phase != n[-1].phase || is_alone(n->op) || is_alone(n[-1].op) ||
+				     meets(g, n, &m, wave)))
 			wave++;
 		n->wave = wave;
 		touch(g, n, &m, wave);

@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# dstrain: where its data comes from (files mixed by weight, a library of one's own), and Muon
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
+	top=$BATS_TEST_DIRNAME/../..
+	cd "$BATS_TEST_TMPDIR"
+	for i in $(seq 60); do
+		echo "line $i: the quick brown fox jumps over the lazy dog, and $((i * 7 % 13)) more"
+	done >text.txt
+	seq 400 >numbers.txt
+	tiny=(--model gpt2 --set "n_layer=2,n_embd=32,n_head=4,seq=32,batch_tokens=128,lr=1e-3,seed=3" -q)
+}
+
+figures() { sed 's/, "tokens_per_second": [0-9.]*//' "$1/log.jsonl"; }
+
+says() { # says RC PATTERN COMMAND...: fails like that, in one line
+	local rc=$1 pattern=$2
+	shift 2
+	run --separate-stderr "$@"
+	[ "$status" -eq "$rc" ] || { echo "exit $status: $stderr"; return 1; }
+	[ "${#stderr_lines[@]}" -eq 1 ] || { echo "$stderr"; return 1; }
+	[[ $stderr == "dstrain: "*$pattern* ]] || { echo "$stderr"; return 1; }
+}
+
+@test "a mixture goes on and repeats from its config.ini, and threads change no bit" {
+	dstrain "${tiny[@]}" --mix 0.7,0.3 --save-every 10 --max-steps 30 -j 1 --out whole text.txt numbers.txt
+	dstrain "${tiny[@]}" --mix 0.7,0.3 --save-every 10 --max-steps 30 -j 3 --out cut text.txt numbers.txt
+	rm -r cut/checkpoint-30
+	dstrain --resume --out cut -q
+	cmp whole/model.safetensors cut/model.safetensors
+	cmp <(figures whole) <(figures cut)
+	dstrain --model whole/config.ini --out again -q
+	cmp whole/model.safetensors again/model.safetensors
+	dstrain "${tiny[@]}" --mix 0.3,0.7 --max-steps 30 --out other text.txt numbers.txt
+	run ! cmp -s whole/model.safetensors other/model.safetensors
+}
+
+@test "a mixture says what it mixes" {
+	run --separate-stderr dstrain "${tiny[@]:0:4}" --mix 3,1 --max-steps 1 --out run text.txt numbers.txt
+	[[ $stderr == *"mix: 75.00 % text.txt ("*" rows), 25.00 % numbers.txt ("*" rows)"* ]]
+}
+
+@test "weights that do not fit the files are exit 2 and named" {
+	says 2 "mix: 1 weights for 2 files" dstrain "${tiny[@]}" --mix 1 --out o text.txt numbers.txt
+	says 2 "mix: 'half' is no number" dstrain "${tiny[@]}" --mix 1,half --out o2 text.txt numbers.txt
+	says 2 "mix: the weight of text.txt is not above 0" dstrain "${tiny[@]}" --mix 0,1 --out o3 text.txt numbers.txt
+	says 2 "mix: the share of text.txt is below 1 in 10000" dstrain "${tiny[@]}" --mix 1e-6,1 --out o4 text.txt numbers.txt
+	: >empty.txt
+	says 1 "empty.txt: no rows to mix" dstrain "${tiny[@]}" --mix 1,1 --out o5 text.txt empty.txt
+	dstrain "${tiny[@]}" --mix 1,1 --max-steps 1 --out run text.txt numbers.txt
+	says 2 "mix=1,2, but the run to resume has 1,1" \
+		dstrain --mix 1,2 --max-steps 2 --resume --out run -q text.txt numbers.txt
+}
+
+@test "the example of a dataset in a library is built as it says, trains, and repeats" {
+	command -v cc >/dev/null || skip "needs a C compiler"
+	cc -shared -fPIC -I "$top/lib/model" -o sums.so "$top/docs/dataset_example.c"
+	dstrain "${tiny[@]}" --plugin ./sums.so --plugin-options 500 --max-steps 12 --save-every 4 --out run
+	grep -q '"program":"plugin".*xxh3-128:[0-9a-f]\{32\} 500","in":0,"out":500' run/checkpoint-12/state.json
+	dstrain --model run/config.ini --out again -q
+	cmp run/model.safetensors again/model.safetensors
+	rm -r again/checkpoint-12
+	dstrain --resume --out again -q
+	cmp run/model.safetensors again/model.safetensors
+	# the same records as a file give the same rows
+	for i in $(seq 0 499); do
+		a=$((i * 7919 % 100)) b=$((i * 104729 % 100))
+		echo "{\"text\":\"$a plus $b is $((a + b))\"}"
+	done >sums.jsonl
+	dstrain "${tiny[@]}" --max-steps 12 --out file sums.jsonl
+	cmp run/model.safetensors file/model.safetensors
+	says 2 "the data is not that of checkpoint-8" \
+		bash -c "rm -r run/checkpoint-12; sed -i 's/^plugin_options = 500/plugin_options = 600/' run/config.ini; dstrain --resume --out run -q"
+}
+
+@test "a library that is none, or that fails, is named" {
+	command -v cc >/dev/null || skip "needs a C compiler"
+	says 4 "absent.so: No such file" dstrain "${tiny[@]}" --plugin absent.so --out o1
+	says 4 "text.txt: cannot load: " dstrain "${tiny[@]}" --plugin text.txt --out o2
+	echo 'int x;' | cc -shared -fPIC -xc -o none.so -
+	says 2 "none.so: no function 'ds_dataset_open'" dstrain "${tiny[@]}" --plugin none.so --out o3
+	cc -shared -fPIC -I "$top/lib/model" -o sums.so "$top/docs/dataset_example.c"
+	says 1 "sums.so: ds_dataset_open: the options are a number" dstrain "${tiny[@]}" --plugin sums.so --out o4
+	says 2 "--plugin and files exclude each other" dstrain "${tiny[@]}" --plugin sums.so --out o5 text.txt
+	cat >bad.c <<-'C'
+		#include "dataset.h"
+		#include <string.h>
+		static int n;
+		void *ds_dataset_open(const char *options, const char **error) { return &n; }
+		int ds_dataset_next(void *d, const char **json, size_t *len, const char **error)
+		{
+			*json = n < 2 ? "{\"text\":\"a\"}" : "{\"text\":";
+			*len = strlen(*json);
+			*error = "the well is dry";
+			return ++n < 5 ? 1 : -1;
+		}
+		void ds_dataset_close(void *d) { }
+	C
+	cc -shared -fPIC -I "$top/lib/model" -o bad.so bad.c
+	says 1 "bad.so: record 5: ds_dataset_next: the well is dry" dstrain "${tiny[@]}" --plugin bad.so --out o6
+	sed -i 's/: -1/: 0/' bad.c
+	cc -shared -fPIC -I "$top/lib/model" -o bad.so bad.c
+	says 1 "bad.so:3: " dstrain "${tiny[@]}" --plugin bad.so --out o7
+}
+
+@test "Muon trains, resumes to the bit, and keeps one mean where AdamW keeps two" {
+	dstrain "${tiny[@]}" --optimizer muon --save-every 10 --max-steps 30 -j 1 --out whole text.txt
+	dstrain "${tiny[@]}" --optimizer muon --save-every 10 --max-steps 30 -j 3 --out cut text.txt
+	rm -r cut/checkpoint-30
+	dstrain --resume --out cut -q
+	cmp whole/model.safetensors cut/model.safetensors
+	cmp <(figures whole) <(figures cut)
+	awk -F '"loss": ' '{ l[NR] = $2 + 0 } END { exit !(l[1] - l[30] > 0.5) }' whole/log.jsonl
+	names=$(head -c 8000 whole/checkpoint-30/optimizer.safetensors | grep -ao '"[a-z0-9._]*\.[mv]"')
+	grep -q '"transformer.h.0.mlp.c_fc.weight.m"' <<<"$names"
+	run ! grep -q '"transformer.h.0.mlp.c_fc.weight.v"' <<<"$names"
+	grep -q '"transformer.wte.weight.v"' <<<"$names"
+	grep -q '"transformer.h.0.mlp.c_fc.bias.v"' <<<"$names"
+	says 2 "muon_momentum=0.9, but the run to resume has 0.95" dstrain --muon-momentum 0.9 --resume --out whole -q
+}
