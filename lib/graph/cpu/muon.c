@@ -3,8 +3,8 @@
  *
  * The matrix stays as it lies: of a wide one X X^T is taken and multiplied from the left, of a tall one
  * X^T X from the right. Stage 0 makes the momentum and the tiles' sums of squares, stage 1 divides by
- * the norm, three stages each make a Newton-Schulz step, the last one changes the weights. Factors of
- * products are bf16 where attr.type says so, as published; everything else is f32.
+ * the norm, three stages each make a Newton-Schulz step, the last one changes the weights. Products
+ * round their factors to bf16 where attr.type says so, as published; everything else is f32.
  */
 #include "graph/cpu/cpu_impl.h"
 
@@ -17,8 +17,6 @@ typedef struct {      /* where things lie in the shared scratch */
 	double *sums; /* a tile of stage 0 */
 	float *x[2];  /* by turns this step's and the next */
 	float *gram, *poly;
-	/* their copies as factors; NULL: they are the factors */
-	uint16_t *x_half[2], *gram_half, *poly_half;
 	size_t bytes;
 } layout;
 
@@ -53,12 +51,6 @@ static layout layout_of(const ds_job *j)
 	l.x[1] = take(j, &l, n, sizeof(float));
 	l.gram = take(j, &l, square, sizeof(float));
 	l.poly = take(j, &l, square, sizeof(float));
-	if (j->node->attr.muon.type == DS_F32)
-		return l;
-	l.x_half[0] = take(j, &l, n, sizeof(uint16_t));
-	l.x_half[1] = take(j, &l, n, sizeof(uint16_t));
-	l.gram_half = take(j, &l, square, sizeof(uint16_t));
-	l.poly_half = take(j, &l, square, sizeof(uint16_t));
 	return l;
 }
 
@@ -73,8 +65,9 @@ static size_t shared_bytes(const ds_job *j)
 
 static ds_tiling tiling(const ds_job *j, int which)
 {
-	return which == 2 ? ds_cpu_tiling(j->in[0].rows, j->in[0].cols, 8)
-			  : ds_cpu_tiling(low(j), low(j), 8);
+	ds_dtype type = j->node->attr.muon.type;
+	return which == 2 ? ds_cpu_tiling(j->in[0].rows, j->in[0].cols, 8, type)
+			  : ds_cpu_tiling(low(j), low(j), 8, type);
 }
 
 typedef struct {
@@ -92,38 +85,36 @@ static part part_of(const ds_job *j, int which, int64_t tile)
 	return p;
 }
 
-/* A factor from element `at` on, in the type that factors have. */
-static const void *factor_at(const float *full, const uint16_t *half, int64_t at)
-{
-	return half ? (const void *)(half + at) : (const void *)(full + at);
-}
-
 static ds_gemm product(const ds_job *j, const layout *l, int64_t s, int which, const part *p)
 {
 	int64_t n = low(j), cols = j->in[0].cols;
 	const float *x = l->x[s % 2];
-	const uint16_t *half = l->x_half[s % 2];
 	bool tall = is_tall(j);
-	ds_gemm g = { .type = j->node->attr.muon.type, .m = p->m, .n = p->n, .k = n, .ldc = n };
+	ds_gemm g = { .type = j->node->attr.muon.type,
+		.a_type = DS_F32,
+		.b_type = DS_F32,
+		.m = p->m,
+		.n = p->n,
+		.k = n,
+		.ldc = n };
 	if (which == 0) { /* X X^T or X^T X */
 		g.k = tall ? j->in[0].rows : cols;
 		g.a_trans = tall;
 		g.b_trans = !tall;
 		g.lda = g.ldb = cols;
-		g.a = factor_at(x, half, tall ? p->i : p->i * cols);
-		g.b = factor_at(x, half, tall ? p->j : p->j * cols);
+		g.a = x + (tall ? p->i : p->i * cols);
+		g.b = x + (tall ? p->j : p->j * cols);
 		g.c = l->gram + p->i * n + p->j;
 	} else if (which == 1) {
 		g.lda = g.ldb = n;
-		g.a = factor_at(l->gram, l->gram_half, p->i * n);
-		g.b = factor_at(l->gram, l->gram_half, p->j);
+		g.a = l->gram + p->i * n;
+		g.b = l->gram + p->j;
 		g.c = l->poly + p->i * n + p->j;
 	} else {
 		g.lda = tall ? cols : n;
 		g.ldb = tall ? n : cols;
-		g.a = tall ? factor_at(x, half, p->i * cols)
-			   : factor_at(l->poly, l->poly_half, p->i * n);
-		g.b = tall ? factor_at(l->poly, l->poly_half, p->j) : factor_at(x, half, p->j);
+		g.a = tall ? x + p->i * cols : l->poly + p->i * n;
+		g.b = tall ? l->poly + p->j : x + p->j;
 		g.c = l->x[(s + 1) % 2] + p->i * cols + p->j;
 		g.ldc = cols;
 	}
@@ -157,13 +148,6 @@ static void combine(const ds_gemm *g, float by, const float *from, float plus)
 				by * g->c[i * g->ldc + k] + plus * from[i * g->ldc + k];
 }
 
-static void halve(const ds_job *j, const ds_gemm *g, uint16_t *to)
-{
-	for (int64_t i = 0; to && i < g->m; i++)
-		ds_simd_now()->halve(
-			j->node->attr.muon.type, to + i * g->ldc, g->c + i * g->ldc, g->n);
-}
-
 static void multiply(const ds_job *j, int64_t s, int which, int64_t tile, unsigned worker)
 {
 	layout l = layout_of(j);
@@ -172,16 +156,10 @@ static void multiply(const ds_job *j, int64_t s, int which, int64_t tile, unsign
 	g.room = ds_job_worker(j, worker);
 	ds_cpu_gemm(&g);
 	int64_t at = p.i * g.ldc + p.j;
-	if (which == 0) {
-		halve(j, &g, l.gram_half ? l.gram_half + at : NULL);
-	} else if (which == 1) {
+	if (which == 1)
 		combine(&g, (float)DS_MUON_C, l.gram + at, (float)DS_MUON_B);
-		halve(j, &g, l.poly_half ? l.poly_half + at : NULL);
-	} else {
+	else if (which == 2)
 		combine(&g, 1, l.x[s % 2] + at, (float)DS_MUON_A);
-		uint16_t *next = l.x_half[(s + 1) % 2];
-		halve(j, &g, next ? next + at : NULL);
-	}
 }
 
 /* ---- element by element ---- */
@@ -209,9 +187,6 @@ static void normalise(const ds_job *j, const layout *l, int64_t tile)
 		sum += l->sums[t];
 	float by = (float)(1 / fmax(sqrt(sum), DS_MUON_EPS));
 	ds_simd_now()->scale(l->x[0] + from, l->x[0] + from, by, n);
-	if (l->x_half[0])
-		ds_simd_now()->halve(
-			j->node->attr.muon.type, l->x_half[0] + from, l->x[0] + from, n);
 }
 
 static void apply(const ds_job *j, const layout *l, int64_t tile)
