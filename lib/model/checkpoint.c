@@ -71,10 +71,10 @@ static void print_state(ds_buf *b, const ds_ckpt *s)
 	best[ds_f64_print(best, s->best)] = 0;
 	ds_buf_fmt(b,
 		"{\"step\": %lld, \"tokens\": %lld, \"log_bytes\": %lld, \"data\": \"%016llx\",\n"
-		" \"best_eval_loss\": %s, \"evals_since_best\": %lld,\n",
+		" \"best_eval_loss\": %s, \"best_step\": %lld, \"evals_since_best\": %lld,\n",
 		(long long)s->step, (long long)s->tokens, (long long)s->log_bytes,
 		(unsigned long long)s->data, isfinite(s->best) ? best : "null",
-		(long long)s->worse);
+		(long long)s->best_step, (long long)s->worse);
 	ds_buf_fmt(b, " \"loss_mean\": %.17g, \"loss_var\": %.17g,\n", s->mean, s->var);
 	if (s->scale > 0)
 		ds_buf_fmt(b,
@@ -196,6 +196,7 @@ static ds_rc read_state(const char *file, ds_ckpt *s, ds_err *e)
 			.tokens = ds_json_int(v, "tokens", 0),
 			.log_bytes = ds_json_int(v, "log_bytes", 0),
 			.best = ds_json_num(v, "best_eval_loss", INFINITY),
+			.best_step = ds_json_int(v, "best_step", 0),
 			.worse = ds_json_int(v, "evals_since_best", 0),
 			.mean = ds_json_num(v, "loss_mean", 0),
 			.var = ds_json_num(v, "loss_var", 0),
@@ -297,7 +298,7 @@ static int newest_first(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-ds_rc ds_ckpt_prune(const char *out, int64_t keep, ds_err *e)
+ds_rc ds_ckpt_prune(const char *out, int64_t keep, int64_t best, ds_err *e)
 {
 	char **names;
 	path p = { 0 };
@@ -316,7 +317,8 @@ ds_rc ds_ckpt_prune(const char *out, int64_t keep, ds_err *e)
 	}
 	qsort(steps, n, sizeof(*steps), newest_first);
 	for (size_t i = keep ? (size_t)keep : n; i < n && rc == DS_OK; i++)
-		rc = ds_dir_remove(join(&p, out, "", steps[i], ""), e);
+		if (steps[i] != best)
+			rc = ds_dir_remove(join(&p, out, "", steps[i], ""), e);
 	ds_buf_free(&p.at);
 	ds_mem_free(steps);
 	ds_names_free(names);

@@ -17,6 +17,7 @@ typedef struct {             /* everything that is not a tensor */
 	int64_t log_bytes;   /* length of log.jsonl */
 	uint64_t data;       /* ds_rows_identity */
 	double best;         /* smallest eval loss; infinite: none yet */
+	int64_t best_step;   /* where that was; 0: none yet */
 	int64_t worse;       /* evaluations since */
 	double mean, var;    /* of the loss lately, for outliers */
 	double scale;        /* of the loss, fp16 alone; 0: not begun */
@@ -40,7 +41,7 @@ DS_MUST ds_rc ds_ckpt_newest(
 	const char *out, int64_t *step, ds_arena *mem, const char **passed, ds_err *e);
 DS_MUST ds_rc ds_ckpt_load(
 	const char *out, int64_t step, ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e);
-/* Removes all but the `keep` newest (0 keeps all), and what an interrupted write left. */
-DS_MUST ds_rc ds_ckpt_prune(const char *out, int64_t keep, ds_err *e);
+/* Removes all but the `keep` newest (0 keeps all) and that of step best, and what an interrupted write left. */
+DS_MUST ds_rc ds_ckpt_prune(const char *out, int64_t keep, int64_t best, ds_err *e);
 
 #endif

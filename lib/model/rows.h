@@ -37,6 +37,7 @@ typedef struct {
 	int64_t seq_max;    /* for unpacked data */
 	bool docs;          /* documents stay apart: positions restart, no target across */
 	const ds_tok *tok;  /* the model's; NULL: that of the first shard, else the built-in one */
+	bool any_tok;       /* shards of other tokenizers are taken, their ids as they are */
 	int64_t vocab_size; /* ids from here on are refused; 0: the tokenizer's size */
 } ds_rows_opts;
 

@@ -49,7 +49,9 @@ struct ds_rows {
 	int64_t seq, count, vocab_size;
 	const ds_tok *tok;
 	ds_tok *own_tok;
-	bool tok_known;         /* tok is the model's or was found in a shard */
+	bool tok_known;       /* tok is the model's or was found in a shard */
+	const char *tok_from; /* whose it is, for messages */
+	bool any_tok;
 	int64_t separator, pad; /* ids; separator -1: none */
 	uint64_t identity;
 	ds_buf chain;

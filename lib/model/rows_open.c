@@ -43,7 +43,8 @@ static ds_rc take_list(list_col *out, ds_block *b, const char *name, ds_err *e)
 	bool ok = c->type == DS_T_U16S || c->type == DS_T_U32S ||
 		  (c->type == DS_T_BYTES && ds_str_is(c->name, "mask"));
 	if (!ok)
-		return ds_fail(e, DS_BAD, "field '%s' is %s, wanted u16[] or u32[]", name,
+		return ds_fail(e, DS_BAD,
+			"field '%s' is %s, wanted whole numbers from 0 (u16[], u32[])", name,
 			ds_type_name(c->type));
 	*out = (list_col){ c->data, c->off, c->present, c->type == DS_T_U32S };
 	return DS_OK;
@@ -81,14 +82,15 @@ static ds_rc meet_tokenizer(ds_rows *r, const ds_opt *opts, size_t n, const char
 		DS_TRY_AT(ds_tok_unpack(&t, opts[i].bytes, e), e, "%s", origin);
 		if (r->tok) {
 			ds_h128 a = ds_tok_identity(r->tok), b = ds_tok_identity(t);
-			if (a.lo != b.lo || a.hi != b.hi)
+			if ((a.lo != b.lo || a.hi != b.hi) && !r->any_tok)
 				return ds_fail(e, DS_BAD,
-					"%s: encoded with another tokenizer (%s) than the model's "
-					"(%s)",
-					origin, ds_tok_name(t), ds_tok_name(r->tok));
+					"%s: encoded with another tokenizer than that of %s; "
+					"--any-tokenizer true takes its ids as they are",
+					origin, r->tok_from);
 			continue;
 		}
 		r->tok = r->own_tok = t;
+		r->tok_from = ds_arena_str(r->mem, ds_str_of(origin)).at;
 		t = NULL;
 		r->tok_known = true;
 	}
@@ -153,7 +155,7 @@ static ds_rc open_mapped(ds_rows *r, const char *path, bool *done, ds_err *e)
 	know_file(r, in);
 	DS_TRY_AT(ds_reader_open(&reader, in, e), e, "%s", path);
 	keep_reader(r, reader);
-	DS_TRY_AT(ds_reader_next(reader, r->mem, &b, e), e, "%s", path);
+	DS_TRY(ds_reader_next(reader, r->mem, &b, e));
 	if (!b || !ds_block_find(b, "tokens"))
 		return DS_OK;
 	*done = true;
@@ -201,7 +203,7 @@ static void own_list(ds_rows *r, list_col *c, uint32_t n_rows, unsigned element)
 
 static ds_rc add_tokens(ds_rows *r, ds_block *b, piece *p, ds_err *e)
 {
-	DS_TRY(ds_rows_take(p, b, e));
+	DS_TRY_AT(ds_rows_take(p, b, e), e, "%s:%llu", p->origin, (unsigned long long)p->record);
 	own_list(r, &p->ids, p->n_rows, p->ids.wide ? 4 : 2);
 	own_list(r, &p->docs, p->n_rows, p->docs.wide ? 4 : 2);
 	own_list(r, &p->mask, p->n_rows, 1);
@@ -432,6 +434,8 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 	r->mem = ds_arena_new(1 << 16);
 	r->tok = o->tok;
 	r->tok_known = o->tok != NULL;
+	r->tok_from = "the model";
+	r->any_tok = o->any_tok;
 	r->docs = o->docs;
 	r->kind = o->kind;
 	if (is_labelled(r))

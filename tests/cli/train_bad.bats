@@ -124,7 +124,7 @@ edit() {
 	fails 2 "seq=64, but the rows have 32 tokens: pack them again" \
 		dstrain "${tiny[@]}" --set seq=64 --max-steps 1 --out f text.dsr
 	head -c 2000 text.dsr >cut.dsr
-	fails 3 "input ended early" dstrain "${tiny[@]}" --max-steps 1 --out g cut.dsr
+	fails 3 "dstrain: cut.dsr: block at byte" dstrain "${tiny[@]}" --max-steps 1 --out g cut.dsr
 }
 
 @test "sizes beyond any machine are refused in words" {
@@ -168,11 +168,30 @@ edit() {
 	[ -s run/model.safetensors ]
 }
 
-@test "a second signal ends at once, and one before the first step too" {
-	dstrain "${tiny[@]}" --max-steps 100000 --exec 'sleep 5; cat text.txt' --out run &
-	sleep 0.5
+@test "a signal before the first step ends at once, and writes nothing" {
+	dstrain "${tiny[@]}" --max-steps 100000 --exec 'touch begun; sleep 20; cat text.txt' --out run &
+	for _ in $(seq 400); do [ -e begun ] && break; sleep 0.02; done
 	kill -TERM $!
-	run wait $!
-	[ "$status" -eq 143 ]
+	wait $! && return 1
+	[ $? -eq 143 ]
 	[ ! -e run/model.safetensors ]
+}
+
+@test "a shard of another tokenizer is refused, with the way to insist" {
+	base
+	seq 2000 >numbers && dstok train -q -V 300 numbers -o other.json
+	dstok -q -t other.json text.txt -o other.dsr
+	dstok -q text.txt -o text.dsr
+	way="--any-tokenizer true takes its ids as they are"
+	fails 1 "other.dsr: encoded with another tokenizer than that of the model; $way" \
+		dstrain --model base --set $sizes --max-steps 1 --out a -q other.dsr
+	fails 1 "other.dsr: encoded with another tokenizer than that of text.dsr; $way" \
+		dstrain "${tiny[@]}" --max-steps 1 --out b text.dsr other.dsr
+	fails 1 "eval_data: other.dsr: encoded with another tokenizer" \
+		dstrain "${tiny[@]}" --max-steps 1 --eval-data other.dsr --out c text.dsr
+	dstrain --model base --set $sizes --any-tokenizer true --max-steps 1 --out d -q other.dsr
+	cmp base/tokenizer.json d/tokenizer.json
+	echo '{"tokens": [1, -2]}' >negative.jsonl
+	fails 1 "negative.jsonl:1: field 'tokens' is json, wanted whole numbers from 0" \
+		dstrain "${tiny[@]}" --max-steps 1 --out e negative.jsonl
 }

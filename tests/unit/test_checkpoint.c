@@ -33,6 +33,7 @@ static void save(int64_t step)
 		.log_bytes = 10 * step,
 		.data = 77,
 		.best = step == 1 ? INFINITY : 2.5,
+		.best_step = step == 1 ? 0 : 2,
 		.worse = 1,
 		.chain = "{\"a\":1}" };
 	assert_int_equal(ds_ckpt_save(dir, &s, x, g, &e), DS_OK);
@@ -65,7 +66,7 @@ static void what_is_saved_comes_back(void **state)
 	assert_int_equal(s.data, 77);
 	assert_true(isinf(s.best));
 	assert_int_equal(ds_ckpt_load(dir, 2, &s, x, g, &e), DS_OK);
-	assert_true(first_weights()[3] == 9 && s.best == 2.5);
+	assert_true(first_weights()[3] == 9 && s.best == 2.5 && s.best_step == 2);
 }
 
 static void a_damaged_one_is_passed_over(void **state)
@@ -94,8 +95,9 @@ static void old_ones_and_leftovers_go(void **state)
 	assert_int_equal(mkdir(path, 0777), 0);
 	snprintf(path, sizeof(path), "%s/checkpoint-mine", dir);
 	assert_int_equal(mkdir(path, 0777), 0);
-	assert_int_equal(ds_ckpt_prune(dir, 2, &e), DS_OK);
+	assert_int_equal(ds_ckpt_prune(dir, 2, 2, &e), DS_OK);
 	assert_true(exists("checkpoint-10") && exists("checkpoint-9"));
+	assert_true(exists("checkpoint-2")); /* the best */
 	assert_false(exists("checkpoint-3") || exists("checkpoint-11.part"));
 	assert_true(exists("checkpoint-mine"));
 }

@@ -153,7 +153,8 @@ static void what_is_wrong_is_named(void **state)
 	} cases[] = {
 		{ "", 4, DS_BAD, "no tokens in the input" },
 		{ "{\"n\":1}\n", 4, DS_BAD, ":1: neither 'tokens' nor 'text'" },
-		{ "{\"tokens\":\"abc\"}\n", 4, DS_BAD, "wanted u16[] or u32[]" },
+		{ "{\"tokens\":\"abc\"}\n", 4, DS_BAD,
+			":1: field 'tokens' is utf8, wanted whole numbers from 0" },
 		{ "{\"tokens\":[1,2,3],\"docs\":[0]}\n", 2, DS_USAGE,
 			"seq=2, but the rows have 3 tokens: pack them again with dstok --seq 2" },
 		{ "{\"tokens\":[1],\"docs\":[0]}\n", 0, DS_BAD,

@@ -285,6 +285,7 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		.seq = k->seq,
 		.seq_max = longest < LONGEST_BY_DEFAULT ? longest : LONGEST_BY_DEFAULT,
 		.docs = k->doc_attention,
+		.any_tok = k->any_tokenizer,
 		.tok = model_tok(r),
 		.vocab_size = fixed ? r->config.vocab_size : 0 };
 	if (r->n_data || made(r)) {
@@ -322,6 +323,7 @@ static ds_rc open_eval(train_run *r, ds_err *e)
 		.seq = r->seq,
 		.seq_max = r->seq,
 		.docs = k->doc_attention,
+		.any_tok = k->any_tokenizer,
 		.tok = tok,
 		.vocab_size = r->config.vocab_size };
 	DS_TRY_AT(ds_rows_open(&r->eval_rows, r->c, &o, e), e, "eval_data");

@@ -98,6 +98,7 @@ static ds_rc evaluate(train_run *r, bool *enough, ds_err *e)
 	DS_TRY(train_eval(r, &loss, e));
 	if (loss < r->state.best) {
 		r->state.best = loss;
+		r->state.best_step = r->state.step;
 		r->state.worse = 0;
 	} else {
 		r->state.worse++;
@@ -131,7 +132,9 @@ ds_rc train_loop(train_run *r, ds_err *e)
 		DS_TRY(train_report_step(r, &f, e));
 		if (eval_due(r, step))
 			DS_TRY(evaluate(r, &enough, e));
-		saved = k->save_every && step % k->save_every == 0 && step < r->steps;
+		/* The best so far is saved where it is found, and kept. */
+		saved = k->save_every && step < r->steps &&
+			(step % k->save_every == 0 || r->state.best_step == step);
 		if (saved)
 			DS_TRY(save(r, false, e));
 	}

@@ -48,6 +48,7 @@ const ds_key train_key_table[] = {
 	{ "mlm_random_share", { 0 }, DS_KEY_F64, AT(mlm_random_share), 0, 1, NULL, "of those: become a random token, 0.1 unless said" },
 	{ "whole_word", { "mlm_whole_word" }, DS_KEY_BOOL, AT(whole_word), 0, 0, NULL, "mlm hides all tokens of a word together" },
 	{ "doc_attention", { 0 }, DS_KEY_BOOL, AT(doc_attention), 0, 0, NULL, "attention and positions stay inside documents" },
+	{ "any_tokenizer", { 0 }, DS_KEY_BOOL, AT(any_tokenizer), 0, 0, NULL, "take shards of another tokenizer than the model's, their ids as they are" },
 	{ "exec", { 0 }, DS_KEY_TEXT, AT(exec), 0, 0, NULL, "command whose output is the data, in any format that is read" },
 	{ "plugin", { 0 }, DS_KEY_TEXT, AT(plugin), 0, 0, NULL, "library whose records are the data (dataset.h)" },
 	{ "plugin_options", { 0 }, DS_KEY_TEXT, AT(plugin_options), 0, 0, NULL, "text that it is given" },

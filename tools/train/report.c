@@ -194,11 +194,12 @@ ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
 	int64_t steps = r->state.step - p->first_step + 1;
 	double seconds = p->last - p->started, each = steps > 0 ? seconds / (double)steps : 0;
 	double tokens = (double)(r->state.tokens - p->tokens_before);
-	char rate[16], eval[32] = "";
+	char rate[16], eval[96] = "";
 	DS_TRY(write_stats(r, seconds, e));
 	ds_progress_clear(p->progress);
 	if (isfinite(p->eval_loss))
-		snprintf(eval, sizeof(eval), ", eval loss %.4f", p->eval_loss);
+		snprintf(eval, sizeof(eval), ", eval loss %.4f, the best %.4f at step %lld",
+			p->eval_loss, r->state.best, (long long)r->state.best_step);
 	if (steps < 1)
 		ds_say(r->c, "%s at step %lld, nothing left to do", how, (long long)r->state.step);
 	else

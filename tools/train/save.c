@@ -63,7 +63,7 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 	}
 	train_print_ini(r->o, &r->config, r->data, r->n_data, &ini);
 	DS_TRY(write_in_out(r, "config.ini", &ini, e));
-	DS_TRY(ds_ckpt_prune(r->out, r->o->keys.save_total_limit, e));
+	DS_TRY(ds_ckpt_prune(r->out, r->o->keys.save_total_limit, r->state.best_step, e));
 	DS_TRY(ds_dir_make(ds_arena_fmt(r->mem, "%s/tb", r->out).at, e));
 	if (r->state.step)
 		return ds_ckpt_publish(r->out, &r->state, r->train.x, r->train.g,
@@ -82,5 +82,5 @@ ds_rc train_save(train_run *r, ds_err *e)
 	DS_TRY(ds_ckpt_save(r->out, &r->state, r->train.x, r->train.g, e));
 	DS_TRY(ds_ckpt_publish(r->out, &r->state, r->train.x, r->train.g,
 		(ds_st_type)(DS_ST_F32 + r->o->keys.save_dtype), e));
-	return ds_ckpt_prune(r->out, r->o->keys.save_total_limit, e);
+	return ds_ckpt_prune(r->out, r->o->keys.save_total_limit, r->state.best_step, e);
 }
