@@ -170,12 +170,15 @@ static void same_raw(const ds_scan_raw *a, const ds_scan_raw *b)
 	assert_int_equal(a->blank, b->blank);
 	assert_int_equal(a->line, b->line);
 	assert_int_equal(a->quote, b->quote);
+	assert_int_equal(a->slash, b->slash);
+	assert_int_equal(a->upper, b->upper);
 	assert_int_equal(a->high, b->high);
 	if (!a->high)
 		return;
 	assert_int_equal(a->cont, b->cont);
 	assert_int_equal(a->lead2, b->lead2);
 	assert_int_equal(a->lead3, b->lead3);
+	assert_int_equal(a->lead4e, b->lead4e);
 }
 
 static void vectors_classify_as_plain_c_does(void **state)

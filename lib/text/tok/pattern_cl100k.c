@@ -9,7 +9,7 @@
 
 static void starts(ds_scan *s, unsigned n_words)
 {
-	gpt4_starts(s, n_words, 3, true);
+	gpt4_starts(s, n_words, 3, true, false);
 }
 
 #define CL100K_HEAD \

@@ -5,7 +5,7 @@
 
 static void starts(ds_scan *s, unsigned n_words)
 {
-	gpt4_starts(s, n_words, 3, false);
+	gpt4_starts(s, n_words, 3, false, false);
 }
 
 static const char *const regexes[] = { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"

@@ -5,8 +5,8 @@
  * |\s*[\r\n]+|\s+(?!\S)|\s+   with U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], S = [\p{Ll}\p{Lm}\p{Lo}\p{M}]
  * and C = (?i:'s|'t|'re|'ve|'m|'ll|'d)
  *
- * Marks are both in words and in punctuation, and letters without case are in U and S, so this one
- * walks characters; a run of ASCII small letters, the common case, goes byte by byte.
+ * The masks are those of cl100k with more letters: marks, unless they come after punctuation (scan.c). Where
+ * that does not tell them apart, what is below walks characters.
  */
 #include "text/tok/pattern_gpt4.h"
 
@@ -153,6 +153,11 @@ static size_t next(const uint8_t *p, size_t n)
 	return white(v);
 }
 
+static void starts(ds_scan *s, unsigned n_words)
+{
+	gpt4_starts(s, n_words, 3, false, true);
+}
+
 #define O200K_C "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 #define O200K_U "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
 #define O200K_S "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
@@ -162,4 +167,6 @@ static const char *const regexes[] = {
 	"|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
 	NULL
 };
-const ds_pattern ds_pattern_o200k = { .name = "o200k", .regexes = regexes, .next = next };
+const ds_pattern ds_pattern_o200k = {
+	.name = "o200k", .regexes = regexes, .cased = true, .starts = starts, .next = next
+};

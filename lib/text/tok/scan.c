@@ -3,7 +3,7 @@
  *
  * A turn covers up to 64 words of 64 bytes with one word of context on both sides. ASCII is
  * classified 64 bytes at a time (scan_avx512.c, scan_avx2.c, below in plain C); bytes over 0x7f are
- * then put right: blocks that hold letters only (CJK U+5000-9FFF, Hangul U+B000-CFFF, Cyrillic
+ * then put right: blocks that hold letters only (CJK U+4E00-9FFF, Hangul U+B000-CFFF, Cyrillic
  * U+0400-047F) by shifts of their lead bytes' mask, the rest one character at a time by the table.
  */
 #include "text/tok/scan.h"
@@ -38,16 +38,19 @@ void ds_scan_classify_scalar(const uint8_t *p, size_t n_words, ds_scan_raw *out)
 		for (unsigned i = 0; i < 64; i++) {
 			uint8_t b = p[i];
 			r.letter |= (uint64_t)((uint8_t)((b | 32) - 'a') < 26) << i;
+			r.upper |= (uint64_t)((uint8_t)(b - 'A') < 26) << i;
 			r.digit |= (uint64_t)((uint8_t)(b - '0') < 10) << i;
 			r.space |= (uint64_t)(b == ' ') << i;
 			r.line |= (uint64_t)(b == '\n' || b == '\r') << i;
 			r.blank |= (uint64_t)(b == '\t' || b == '\v' || b == '\f') << i;
 			r.quote |= (uint64_t)(b == '\'') << i;
+			r.slash |= (uint64_t)(b == '/') << i;
 			r.high |= (uint64_t)(b >> 7) << i;
 			r.cont |= (uint64_t)(b >> 6 == 2) << i;
 			r.lead2 |= (uint64_t)(b == 0xd0 || b == 0xd1) << i;
 			r.lead3 |= (uint64_t)((b >= 0xe5 && b <= 0xe9) || b == 0xeb || b == 0xec)
 				   << i;
+			r.lead4e |= (uint64_t)(b == 0xe4 && i < 63 && p[i + 1] >= 0xb8) << i;
 		}
 		out[w] = r;
 	}
@@ -65,10 +68,53 @@ static ds_scan_classify *classifier(void)
 	}
 }
 
-static void mark(ds_scan *s, unsigned w, ds_scan_kind kind, uint64_t bits, uint64_t cont)
+static bool at_byte(const uint64_t *m, unsigned bit)
+{
+	return m[bit >> 6] >> (bit & 63) & 1;
+}
+
+/*
+ * A mark at `bit` is a letter to a cased pattern, but after more than one character of punctuation, or
+ * after a space and one, it is of these. A slash among them may be none, if it comes after line ends: that
+ * is left to the pattern's `next`.
+ */
+static ds_scan_kind kind_of_mark(ds_scan *s, unsigned bit)
+{
+	const uint64_t *p = s->is[DS_IS_PUNCT];
+	if (!at_byte(p, bit - 1))
+		return DS_IS_LETTER;
+	for (bit--; at_byte(s->is[DS_IS_CONT], bit); bit--)
+		;
+	s->hard |= at_byte(s->is[DS_IS_SLASH], bit - 1);
+	return at_byte(p, bit - 1) || at_byte(s->is[DS_IS_SPACE], bit - 1) ? DS_IS_PUNCT
+									  : DS_IS_LETTER;
+}
+
+static void mark(ds_scan *s, unsigned w, ds_scan_kind kind, ds_scan_kind letter_case, uint64_t bits)
 {
 	s->is[kind][w] |= bits;
-	s->is[DS_IS_CONT][w] |= cont;
+	if (letter_case != kind)
+		s->is[letter_case][w] |= bits;
+}
+
+/* The character at bit i of word w, whose category is c. */
+static void mark_char(ds_scan *s, unsigned w, unsigned i, ds_cat c, unsigned len)
+{
+	ds_scan_kind kind = kind_of[c], letter_case = kind;
+	uint64_t bits = ((1ULL << len) - 1) << i;
+	if (s->pattern->cased && ds_cat_mark(c))
+		letter_case = kind = kind_of_mark(s, 64 * w + i);
+	else if (s->pattern->cased && c == DS_CAT_LL)
+		letter_case = DS_IS_LOWER;
+	else if (s->pattern->cased && (c == DS_CAT_LU || c == DS_CAT_LT))
+		letter_case = DS_IS_UPPER;
+	mark(s, w, kind, letter_case, bits);
+	s->is[DS_IS_CONT][w] |= bits & ~(1ULL << i);
+	if (i + len > 64) {
+		s->skip = i + len - 64;
+		s->skip_kind = kind;
+		s->skip_case = letter_case;
+	}
 }
 
 /* Characters over 0x7f in word w, which begins at text offset `at`. */
@@ -77,24 +123,22 @@ static void put_right(ds_scan *s, unsigned w, size_t at, const ds_scan_raw *r)
 	uint64_t high = r->high;
 	if (s->skip) {
 		uint64_t m = (1ULL << s->skip) - 1;
-		mark(s, w, s->skip_kind, m, m);
+		mark(s, w, s->skip_kind, s->skip_case, m);
+		s->is[DS_IS_CONT][w] |= m;
 		high &= ~m;
 		s->skip = 0;
 	}
-	uint64_t three = r->lead3 & r->cont >> 1 & r->cont >> 2, two = r->lead2 & r->cont >> 1;
+	uint64_t three = (r->lead3 | r->lead4e) & r->cont >> 1 & r->cont >> 2;
+	uint64_t two = s->pattern->cased ? 0 : r->lead2 & r->cont >> 1;
 	uint64_t cont = three << 1 | three << 2 | two << 1;
-	mark(s, w, DS_IS_LETTER, three | two | cont, cont);
+	s->is[DS_IS_LETTER][w] |= three | two | cont;
+	s->is[DS_IS_CONT][w] |= cont;
 	high &= ~(three | two | cont);
 	while (high) {
 		unsigned i = (unsigned)__builtin_ctzll(high), len;
-		ds_scan_kind kind = kind_of[ds_utf8_cat(s->text + at + i, s->n - at - i, &len)];
-		uint64_t bits = ((1ULL << len) - 1) << i;
-		mark(s, w, kind, bits, bits & ~(1ULL << i));
-		high &= ~bits;
-		if (i + len > 64) {
-			s->skip = i + len - 64;
-			s->skip_kind = kind;
-		}
+		ds_cat c = ds_utf8_cat(s->text + at + i, s->n - at - i, &len);
+		mark_char(s, w, i, c, len);
+		high &= ~(((1ULL << len) - 1) << i);
 	}
 }
 
@@ -111,6 +155,9 @@ static void set_word(ds_scan *s, unsigned w, size_t at, const ds_scan_raw *r)
 	s->is[DS_IS_QUOTE][w] = r->quote;
 	s->is[DS_IS_PUNCT][w] = ~rest & valid;
 	s->is[DS_IS_CONT][w] = 0;
+	s->is[DS_IS_UPPER][w] = r->upper;
+	s->is[DS_IS_LOWER][w] = r->letter & ~r->upper;
+	s->is[DS_IS_SLASH][w] = r->slash;
 	if (r->high | s->skip)
 		put_right(s, w, at, r);
 }
@@ -154,7 +201,11 @@ void ds_scan_begin(ds_scan *s, const ds_pattern *p, const void *text, size_t n)
 	s->ended = n == 0;
 	s->skip = 0;
 	s->filled = 0;
+	s->hard = false;
 	s->run = 0;
+	s->given = 0;
+	s->contracted = 0;
+	s->small = 0;
 	clear_word(s, 0);
 	s->extra[1] = s->clear[1] = s->attached[0] = 0;
 }
@@ -199,9 +250,18 @@ static size_t gather(const ds_scan *s, unsigned n_words, uint32_t *ends)
 	return k;
 }
 
+/* From where the last piece ended. */
+static size_t next_hard(ds_scan *s, uint32_t *ends)
+{
+	s->base = s->given;
+	size_t k = next_by_length(s, ends);
+	s->given = s->base;
+	return k;
+}
+
 size_t ds_scan_next(ds_scan *s, uint32_t ends[DS_SCAN_PIECES])
 {
-	if (s->pattern->next)
+	if (!s->pattern->starts)
 		return s->ended ? 0 : next_by_length(s, ends);
 	while (!s->ended) {
 		size_t left = s->n - s->base;
@@ -209,6 +269,8 @@ size_t ds_scan_next(ds_scan *s, uint32_t ends[DS_SCAN_PIECES])
 			left >= DS_SCAN_WORDS * 64 ? DS_SCAN_WORDS : (unsigned)((left + 63) / 64);
 		if (n + 1 > s->filled)
 			fill(s, s->filled + 1, n + 1);
+		if (s->hard)
+			return next_hard(s, ends);
 		for (unsigned w = 2; w <= n + 1; w++)
 			s->extra[w] = s->clear[w] = 0;
 		s->pattern->starts(s, n);
@@ -221,8 +283,10 @@ size_t ds_scan_next(ds_scan *s, uint32_t ends[DS_SCAN_PIECES])
 		} else {
 			slide(s);
 		}
-		if (k)
+		if (k) {
+			s->given = ends[k - 1];
 			return k;
+		}
 	}
 	return 0;
 }

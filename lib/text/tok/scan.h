@@ -29,6 +29,10 @@ typedef enum {
 	DS_IS_LINE,  /* CR and LF */
 	DS_IS_CONT,  /* 2nd to 4th bytes of characters, beside the character's own kind */
 	DS_IS_QUOTE, /* U+0027, beside PUNCT */
+	/* For patterns that are `cased`, beside LETTER (marks are letters there) and PUNCT: */
+	DS_IS_UPPER, /* capitals and title case */
+	DS_IS_LOWER, /* small letters */
+	DS_IS_SLASH, /* U+002F */
 	DS_N_KINDS
 } ds_scan_kind;
 
@@ -39,8 +43,9 @@ typedef struct ds_pattern {
 	const char *const *regexes; /* as files spell it, the first as we write it; NULL-ended */
 	bool words;                 /* for WordPiece; the others are for byte-level BPE */
 	bool sequence;              /* the regexes are one after the other, not spellings of one */
+	bool cased;                 /* wants the kinds that are for such */
 	/* One of the two: marks the pieces' first bytes of words 1…n_words in s->start, or gives the
-	 * length of the piece at the front of n > 0 bytes. */
+	 * length of the piece at the front of n > 0 bytes. A cased pattern has both. */
 	void (*starts)(ds_scan *s, unsigned n_words);
 	size_t (*next)(const uint8_t *p, size_t n);
 } ds_pattern;
@@ -57,9 +62,13 @@ struct ds_scan {
 	size_t base; /* offset of word 1 */
 	bool ended;
 	unsigned skip; /* bytes of word `filled` that belong to a character of the one before */
-	ds_scan_kind skip_kind;
+	ds_scan_kind skip_kind, skip_case;
 	unsigned filled; /* words classified so far beyond base */
+	bool hard;       /* cased: masks do not tell what comes; by length from here on */
 	unsigned run;    /* for the pattern: digits so far in this group */
+	size_t given;    /* the end of the last piece given */
+	size_t contracted; /* cased: where the last contraction ended */
+	uint64_t small;    /* cased: of the last word, small letters and what goes on after them */
 	/* Word 0 is what came before, the last one what comes after. */
 	uint64_t is[DS_N_KINDS][DS_SCAN_WORDS + 2];
 	uint64_t start[DS_SCAN_WORDS + 2];
@@ -73,9 +82,11 @@ void ds_scan_begin(ds_scan *s, const ds_pattern *p, const void *text, size_t n);
 /* Where the next pieces end, ascending, the last one being n; 0 when there are no more. */
 size_t ds_scan_next(ds_scan *s, uint32_t ends[DS_SCAN_PIECES]);
 
-/* What one word of ASCII looks like; high: bytes over 0x7f, lead2/lead3: the leads of letters' blocks. */
+/* What one word of ASCII looks like; high: bytes over 0x7f, lead2/lead3: the leads of letters' blocks, and
+ * lead4e: leads of U+4000-4FFF before a byte that makes it U+4E00 or more. */
 typedef struct {
-	uint64_t letter, digit, space, blank, line, quote, high, cont, lead2, lead3;
+	uint64_t letter, upper, digit, space, blank, line, quote, slash;
+	uint64_t high, cont, lead2, lead3, lead4e;
 } ds_scan_raw;
 typedef void ds_scan_classify(const uint8_t *p, size_t n_words, ds_scan_raw *out);
 ds_scan_classify ds_scan_classify_scalar, ds_scan_classify_avx2, ds_scan_classify_avx512;

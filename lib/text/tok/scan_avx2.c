@@ -38,13 +38,17 @@ void ds_scan_classify_avx2(const uint8_t *p, size_t n_words, ds_scan_raw *out)
 			both(equal(a, '\n'), equal(b, '\n')) | both(equal(a, '\r'), equal(b, '\r'));
 		r->blank = both(within(a, 9, 5), within(b, 9, 5)) & ~r->line;
 		r->quote = both(equal(a, '\''), equal(b, '\''));
+		r->slash = both(equal(a, '/'), equal(b, '/'));
+		r->upper = both(within(a, 'A', 26), within(b, 'A', 26));
 		r->high = both(a, b);
-		r->cont = r->lead2 = r->lead3 = 0;
+		r->cont = r->lead2 = r->lead3 = r->lead4e = 0;
 		if (!r->high)
 			continue;
 		r->cont = both(within(a, (char)0x80, 64), within(b, (char)0x80, 64));
 		r->lead2 = both(within(a, (char)0xd0, 2), within(b, (char)0xd0, 2));
 		r->lead3 = both(within(a, (char)0xe5, 8), within(b, (char)0xe5, 8)) &
 			   ~both(equal(a, (char)0xea), equal(b, (char)0xea));
+		r->lead4e = both(equal(a, (char)0xe4), equal(b, (char)0xe4)) &
+			    both(within(a, (char)0xb8, 72), within(b, (char)0xb8, 72)) >> 1;
 	}
 }

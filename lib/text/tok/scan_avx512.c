@@ -22,8 +22,10 @@ void ds_scan_classify_avx512(const uint8_t *p, size_t n_words, ds_scan_raw *out)
 				   _mm512_sub_epi8(b, _mm512_set1_epi8(9)), _mm512_set1_epi8(5)) &
 			   ~r->line;
 		r->quote = _mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8('\''));
+		r->slash = _mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8('/'));
+		r->upper = r->letter & ~_mm512_test_epi8_mask(b, lower);
 		r->high = _mm512_movepi8_mask(b);
-		r->cont = r->lead2 = r->lead3 = 0;
+		r->cont = r->lead2 = r->lead3 = r->lead4e = 0;
 		if (!r->high)
 			continue;
 		r->cont = _mm512_cmplt_epi8_mask(b, _mm512_set1_epi8((char)0xc0));
@@ -32,5 +34,7 @@ void ds_scan_classify_avx512(const uint8_t *p, size_t n_words, ds_scan_raw *out)
 		r->lead3 = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(b, _mm512_set1_epi8((char)0xe5)),
 				   _mm512_set1_epi8(8)) &
 			   ~_mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8((char)0xea));
+		r->lead4e = _mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8((char)0xe4)) &
+			    _mm512_cmpge_epu8_mask(b, _mm512_set1_epi8((char)0xb8)) >> 1;
 	}
 }
