@@ -12,7 +12,8 @@
 
 void *ds_mem_get(size_t bytes);  /* 64-byte aligned, not zeroed; ds_mem_free */
 void *ds_mem_zero(size_t bytes); /* the same, zeroed; large ones cost nothing until touched */
-void *ds_mem_huge(size_t bytes); /* zeroed too; in large pages, for what will be used whole */
+void *ds_mem_huge(
+	size_t bytes); /* zeroed too; in large pages, for what will be used; not for ds_mem_grow */
 void *ds_mem_grow(
 	void *p, size_t old_bytes, size_t bytes); /* moves what was there; alignment kept */
 char *ds_mem_text(const char *s);                 /* a copy of a C string */

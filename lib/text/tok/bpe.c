@@ -295,6 +295,20 @@ static uint32_t token_of_char(const ds_tok *t, bpe_mem *m, uint32_t c, const uin
 	return m->chars[c] == NONE ? NONE : m->chars[c] - 1;
 }
 
+void bpe_foresee(const ds_tok *t, const bpe_mem *m, const uint8_t *p, size_t n)
+{
+	uint32_t before = 0;
+	for (size_t at = 0; at + 3 <= n && p[at] >= 0xe0 && p[at] < 0xf0 && m->chars; at += 3) {
+		uint32_t c = (p[at] & 15u) << 12 | (p[at + 1] & 63u) << 6 | (p[at + 2] & 63u);
+		uint32_t id = m->chars[c]; /* + 1 */
+		if (id == 0 || id == NONE)
+			return;
+		if (before)
+			__builtin_prefetch(tok_merge_at(t, before - 1, id - 1));
+		before = id;
+	}
+}
+
 /*
  * Short text of characters of several bytes: where no token crosses from one into the next but whole ones
  * (cuts.c), each is first merged as if alone, so its token can stand for it from the start. 0: not so here.
@@ -303,21 +317,24 @@ static size_t chars_to_ids(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t
 {
 	size_t k = 0;
 	unsigned len;
+	if (!t->cuts)
+		return 0;
 	for (size_t at = 0; at < n; at += len) {
 		uint32_t c = ds_utf8_at(p + at, n - at, &len);
-		if (c < 0x80 || c >= CHARS || (at && cuts_inside(t, p + at)))
+		if (c < 0x80 || c >= CHARS)
 			return 0;
 		out[k] = token_of_char(t, m, c, p + at, len);
 		if (out[k++] == NONE)
 			return 0;
 	}
-	return k;
+	return cuts_apart(t, p, n) ? k : 0;
 }
 
 static size_t merge_any(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
 {
-	size_t k = p[0] >= 0x80 && n <= SMALL && t->kind == TOK_BPE ? chars_to_ids(t, m, p, n, out)
-								    : 0;
+	size_t k = p[0] >= 0x80 && n <= SMALL && t->kind == TOK_BPE && t->cuts
+			   ? chars_to_ids(t, m, p, n, out)
+			   : 0;
 	if (k)
 		return merge_small(t, NULL, k, out);
 	k = to_ids(t, p, n, out);

@@ -176,8 +176,8 @@ static inline __attribute__((always_inline)) void gpt4_starts(
 
 		/* Line ends right after punctuation, and all that follow those: a carry runs through. */
 		uint64_t ends = cased ? li[w] | s->is[DS_IS_SLASH][w] : li[w];
-		uint64_t first = (li[w] & ds_mask_before(p, w, 1)) |
-				 (ends & s->attached[w - 1] >> 63);
+		uint64_t first =
+			(li[w] & ds_mask_before(p, w, 1)) | (ends & s->attached[w - 1] >> 63);
 		s->attached[w] = first | (ends & ~(ends + first));
 		uint64_t at_before = s->attached[w] << 1 | s->attached[w - 1] >> 63;
 

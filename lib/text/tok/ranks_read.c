@@ -3,8 +3,8 @@
  *
  * tiktoken merges whatever two neighbours make a token, the lowest id first. Of all the ways to cut a
  * token in two only one can ever come up: the state its own bytes are in before the last merge (bpe.c
- * tells why neighbours evolve as if alone). All cuts whose halves are tokens are entered here, since
- * those that never come up do no harm.
+ * tells why neighbours evolve as if alone). Tokens within it are shorter, so with those of all shorter
+ * tokens known its own is found by merging its bytes: where two are left, these are the halves.
  */
 #include "text/tok/tok_impl.h"
 
@@ -99,6 +99,44 @@ static ds_rc check(const ds_tok *t, ds_err *e)
 	return DS_OK;
 }
 
+/* Ids, those of the shortest tokens first. */
+static uint32_t *by_length(const ds_tok *t, ds_arena *mem)
+{
+	uint32_t *out = ds_arena_get(mem, (size_t)t->n_ids * sizeof(*out));
+	uint32_t *to = ds_arena_zero(mem, (MAX_TOKEN + 2) * sizeof(*to));
+	for (uint32_t id = 0; id < t->n_ids; id++)
+		to[t->bytes[id].n + 1]++;
+	for (size_t n = 1; n <= MAX_TOKEN; n++)
+		to[n] += to[n - 1];
+	for (uint32_t id = 0; id < t->n_ids; id++)
+		out[to[t->bytes[id].n]++] = id;
+	return out;
+}
+
+static void find_halves(ds_tok *t)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
+	uint32_t(*halves)[2] = ds_arena_zero(mem, (size_t)t->n_ids * sizeof(*halves));
+	const uint32_t *order = by_length(t, mem);
+	uint32_t parts[MAX_TOKEN];
+	bpe_mem *bpe = bpe_mem_new();
+	tok_name_bytes(t);
+	tok_merges_begin(t, t->n_ids);
+	for (uint32_t i = 0; i < t->n_ids; i++) {
+		uint32_t id = order[i];
+		ds_str s = t->bytes[id];
+		if (s.n < 2 || bpe_piece(t, bpe, (const uint8_t *)s.at, s.n, parts) != 2)
+			continue;
+		halves[id][0] = parts[0] + 1;
+		halves[id][1] = parts[1];
+		tok_merges_add(t, parts[0], parts[1], id, id);
+	}
+	bpe_mem_free(bpe);
+	for (uint32_t id = 0; id < t->n_ids; id++)
+		if (halves[id][0])
+			tok_put_merge(t, halves[id][0] - 1, halves[id][1], id);
+}
+
 ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e)
 {
 	ds_buf mem = { 0 };
@@ -113,16 +151,6 @@ ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e)
 	DS_TRY(check(t, e));
 	t->kind = TOK_BPE;
 	t->whole = true;
-	for (uint32_t id = 0; id < t->n_ids; id++) {
-		ds_str s = t->bytes[id];
-		for (size_t k = 1; k < s.n; k++) {
-			uint32_t left = tok_lookup(t, (ds_str){ s.at, k });
-			if (left == DS_TOK_NONE)
-				continue;
-			uint32_t right = tok_lookup(t, (ds_str){ s.at + k, s.n - k });
-			if (right != DS_TOK_NONE)
-				tok_put_merge(t, left, right, id);
-		}
-	}
+	find_halves(t);
 	return DS_OK;
 }

@@ -87,7 +87,7 @@ static ds_scan_kind kind_of_mark(ds_scan *s, unsigned bit)
 		;
 	s->hard |= at_byte(s->is[DS_IS_SLASH], bit - 1);
 	return at_byte(p, bit - 1) || at_byte(s->is[DS_IS_SPACE], bit - 1) ? DS_IS_PUNCT
-									  : DS_IS_LETTER;
+									   : DS_IS_LETTER;
 }
 
 static void mark(ds_scan *s, unsigned w, ds_scan_kind kind, ds_scan_kind letter_case, uint64_t bits)
@@ -110,6 +110,7 @@ static void mark_char(ds_scan *s, unsigned w, unsigned i, ds_cat c, unsigned len
 		letter_case = DS_IS_UPPER;
 	mark(s, w, kind, letter_case, bits);
 	s->is[DS_IS_CONT][w] |= bits & ~(1ULL << i);
+	s->three[w] |= (uint64_t)(len == 3 && kind == DS_IS_LETTER) << i;
 	if (i + len > 64) {
 		s->skip = i + len - 64;
 		s->skip_kind = kind;
@@ -131,6 +132,7 @@ static void put_right(ds_scan *s, unsigned w, size_t at, const ds_scan_raw *r)
 	uint64_t three = (r->lead3 | r->lead4e) & r->cont >> 1 & r->cont >> 2;
 	uint64_t two = s->pattern->cased ? 0 : r->lead2 & r->cont >> 1;
 	uint64_t cont = three << 1 | three << 2 | two << 1;
+	s->three[w] |= three;
 	s->is[DS_IS_LETTER][w] |= three | two | cont;
 	s->is[DS_IS_CONT][w] |= cont;
 	high &= ~(three | two | cont);
@@ -158,6 +160,7 @@ static void set_word(ds_scan *s, unsigned w, size_t at, const ds_scan_raw *r)
 	s->is[DS_IS_UPPER][w] = r->upper;
 	s->is[DS_IS_LOWER][w] = r->letter & ~r->upper;
 	s->is[DS_IS_SLASH][w] = r->slash;
+	s->three[w] = 0;
 	if (r->high | s->skip)
 		put_right(s, w, at, r);
 }
@@ -166,6 +169,7 @@ static void clear_word(ds_scan *s, unsigned w)
 {
 	for (unsigned k = 0; k < DS_N_KINDS; k++)
 		s->is[k][w] = 0;
+	s->three[w] = 0;
 }
 
 /* Classifies what words from..to hold of the text; those beyond its end become empty. */
@@ -204,6 +208,8 @@ void ds_scan_begin(ds_scan *s, const ds_pattern *p, const void *text, size_t n)
 	s->hard = false;
 	s->run = 0;
 	s->given = 0;
+	s->cuts = NULL;
+	s->any_cut = false;
 	s->contracted = 0;
 	s->small = 0;
 	clear_word(s, 0);
@@ -228,11 +234,45 @@ static void slide(ds_scan *s)
 		s->is[k][0] = s->is[k][DS_SCAN_WORDS];
 		s->is[k][1] = s->is[k][DS_SCAN_WORDS + 1];
 	}
+	s->three[0] = s->three[DS_SCAN_WORDS];
+	s->three[1] = s->three[DS_SCAN_WORDS + 1];
 	s->extra[1] = s->extra[DS_SCAN_WORDS + 1];
 	s->clear[1] = s->clear[DS_SCAN_WORDS + 1];
 	s->attached[0] = s->attached[DS_SCAN_WORDS];
 	s->base += DS_SCAN_WORDS * 64;
 	s->filled = 1;
+}
+
+/* Boundaries between letters of three bytes inside pieces of word w where no token crosses. */
+static uint64_t cuts_of(const ds_scan *s, unsigned w)
+{
+	uint64_t m = s->three[w] & ds_mask_before(s->three, w, 3) & ~s->start[w], cut = 0;
+	const uint8_t *word = s->text + s->base + 64 * (size_t)(w - 1);
+	for (; m; m &= m - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(m);
+		const uint8_t *p = word + i;
+		uint32_t left, right;
+		memcpy(&left, p - 3, 4);
+		memcpy(&right, p - 1, 4);
+		left &= 0xffffff;
+		right >>= 8;
+		bool crossed = ds_cuts_pair(s->cuts, left, right) |
+			       ds_cuts_inside(s->cuts, left, 3, right, 3);
+		cut |= (uint64_t)!crossed << i;
+	}
+	return cut;
+}
+
+static void find_cuts(ds_scan *s, unsigned n_words)
+{
+	uint64_t any = 0;
+	for (unsigned w = 1; w <= n_words; w++) {
+		s->cut[w] = s->three[w] ? cuts_of(s, w) : 0;
+		s->start[w] |= s->cut[w];
+		any |= s->cut[w];
+	}
+	s->cut[n_words + 1] = 0;
+	s->any_cut = any != 0;
 }
 
 static size_t gather(const ds_scan *s, unsigned n_words, uint32_t *ends)
@@ -254,6 +294,7 @@ static size_t gather(const ds_scan *s, unsigned n_words, uint32_t *ends)
 static size_t next_hard(ds_scan *s, uint32_t *ends)
 {
 	s->base = s->given;
+	s->any_cut = false;
 	size_t k = next_by_length(s, ends);
 	s->given = s->base;
 	return k;
@@ -276,6 +317,9 @@ size_t ds_scan_next(ds_scan *s, uint32_t ends[DS_SCAN_PIECES])
 		s->pattern->starts(s, n);
 		if (s->base == 0)
 			s->start[1] &= ~1ULL; /* ends are wanted, and nothing ends at 0 */
+		s->turn = s->base;
+		if (s->cuts)
+			find_cuts(s, n);
 		size_t k = gather(s, n, ends);
 		if (left <= DS_SCAN_WORDS * 64) {
 			s->ended = true;

@@ -331,9 +331,9 @@ void ds_tok_close(ds_tok *t)
 		ds_mem_free(t->sp->score);
 	chain_free(t);
 	ds_mem_free(t->merges);
+	ds_mem_free(t->merge_bits);
 	ds_mem_free(t->byte_pairs);
-	ds_mem_free(t->crossed);
-	ds_mem_free(t->crossed_part);
+	ds_mem_free(t->cuts);
 	ds_arena_free(t->mem);
 }
 
@@ -415,57 +415,107 @@ static size_t power_of_two(size_t at_least)
 	return n;
 }
 
+/* Tokens are short: what they begin and end with is a word each. */
+static inline uint64_t hash_token(ds_str s)
+{
+	uint64_t lo = 0, hi = 0;
+	if (s.n > 16)
+		return ds_hash64(s.at, s.n);
+	if (s.n >= 8) {
+		memcpy(&lo, s.at, 8);
+		memcpy(&hi, s.at + s.n - 8, 8);
+	} else if (s.n >= 4) {
+		memcpy(&lo, s.at, 4);
+		memcpy(&hi, s.at + s.n - 4, 4);
+	} else if (s.n) {
+		lo = (uint64_t)(uint8_t)s.at[0] | (uint64_t)(uint8_t)s.at[s.n / 2] << 8 |
+		     (uint64_t)(uint8_t)s.at[s.n - 1] << 16;
+	}
+	uint64_t h = (lo ^ (uint64_t)s.n << 56) * 0x9e3779b97f4a7c15u;
+	h = (h ^ h >> 32 ^ hi) * 0xc2b2ae3d27d4eb4fu;
+	return h ^ h >> 29;
+}
+
+/* Where the id of these bytes is, or could be put. */
+static size_t find_at(const ds_tok *t, ds_str bytes)
+{
+	uint64_t hash = hash_token(bytes), e;
+	size_t at = hash & t->find_mask;
+	while ((e = t->find[at]) != 0 &&
+		(e >> 32 != hash >> 32 || !ds_str_eq(t->bytes[(uint32_t)e - 1], bytes)))
+		at = (at + 1) & t->find_mask;
+	return at;
+}
+
 void tok_build_find(ds_tok *t)
 {
 	size_t n = power_of_two((size_t)t->n_ids * 2);
 	ds_mem_free(t->find);
-	t->find = ds_mem_get(n * sizeof(uint32_t));
-	memset(t->find, 0xff, n * sizeof(uint32_t));
+	t->find = ds_mem_huge(n * sizeof(*t->find));
 	t->find_mask = n - 1;
 	for (uint32_t id = 0; id < t->n_ids; id++) {
 		if ((t->flags[id] & (TOK_HAS | TOK_ADDED | TOK_BYTE)) != TOK_HAS)
 			continue;
-		size_t at = ds_hash64(t->bytes[id].at, t->bytes[id].n) & t->find_mask;
-		while (t->find[at] != DS_TOK_NONE &&
-			!ds_str_eq(t->bytes[t->find[at]], t->bytes[id]))
-			at = (at + 1) & t->find_mask;
-		if (t->find[at] == DS_TOK_NONE || t->kind == TOK_WORDPIECE ||
-			t->kind == TOK_CHAIN_UNIGRAM)
-			t->find[at] =
-				id; /* of a token that a file has twice the last counts, as everywhere */
+		size_t at = find_at(t, t->bytes[id]);
+		/* Of a token that a file has twice the last counts, as everywhere. */
+		if (t->find[at] == 0 || t->kind == TOK_WORDPIECE || t->kind == TOK_CHAIN_UNIGRAM)
+			t->find[at] = hash_token(t->bytes[id]) >> 32 << 32 | (id + 1);
 	}
+}
+
+void tok_foresee(const ds_tok *t, ds_str bytes)
+{
+	__builtin_prefetch(&t->find[hash_token(bytes) & t->find_mask]);
 }
 
 uint32_t tok_lookup(const ds_tok *t, ds_str bytes)
 {
-	size_t at = ds_hash64(bytes.at, bytes.n) & t->find_mask;
-	while (t->find[at] != DS_TOK_NONE && !ds_str_eq(t->bytes[t->find[at]], bytes))
-		at = (at + 1) & t->find_mask;
-	return t->find[at];
+	uint64_t e = t->find[find_at(t, bytes)];
+	return e ? (uint32_t)e - 1 : DS_TOK_NONE;
+}
+
+void tok_merges_begin(ds_tok *t, size_t n_merges)
+{
+	size_t n = power_of_two(n_merges + n_merges / 2);
+	ds_mem_free(t->merges);
+	ds_mem_free(t->merge_bits);
+	ds_mem_free(t->byte_pairs);
+	t->merges = ds_mem_huge(n * sizeof(*t->merges));
+	t->merge_mask = n - 1;
+	t->merge_bits = ds_mem_zero(n); /* 8 bits for each place */
+	t->merge_shift = 64 - 3 - (unsigned)__builtin_ctzll(n);
+	t->byte_pairs = ds_mem_get(65536 * sizeof(uint64_t));
+	memset(t->byte_pairs, 0xff, 65536 * sizeof(uint64_t));
+}
+
+void tok_merges_add(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank)
+{
+	uint64_t key = (uint64_t)left << 32 | right, hash = tok_hash_pair(key);
+	size_t at = hash >> 16 & t->merge_mask;
+	while (t->merges[at].not_key != 0 && t->merges[at].not_key != ~key)
+		at = (at + 1) & t->merge_mask;
+	t->merges[at] = (tok_merge){ ~key, rank, id };
+	ds_mask_set(t->merge_bits, hash >> t->merge_shift);
+	if (t->sp || t->bytes[left].n != 1 || t->bytes[right].n != 1)
+		return;
+	uint8_t a = (uint8_t)t->bytes[left].at[0], b = (uint8_t)t->bytes[right].at[0];
+	if (t->byte_id[a] == left && t->byte_id[b] == right)
+		t->byte_pairs[a << 8 | b] = (uint64_t)rank << 32 | id;
 }
 
 static void build_merges(ds_tok *t)
 {
-	size_t n = power_of_two(t->n_pairs + t->n_pairs / 2);
-	t->merges = ds_mem_get(n * sizeof(*t->merges));
-	memset(t->merges, 0xff, n * sizeof(*t->merges));
-	t->merge_mask = n - 1;
-	t->byte_pairs = ds_mem_get(65536 * sizeof(uint64_t));
-	memset(t->byte_pairs, 0xff, 65536 * sizeof(uint64_t));
-	for (size_t i = 0; i < t->n_pairs; i++) {
-		uint32_t left = t->pairs[i][0], right = t->pairs[i][1];
-		uint64_t key = (uint64_t)left << 32 | right;
-		size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & t->merge_mask;
-		while (t->merges[at].key != TOK_NO_KEY && t->merges[at].key != key)
-			at = (at + 1) & t->merge_mask;
-		t->merges[at] = (tok_merge){ key, t->pair_rank ? t->pair_rank[i] : (uint32_t)i,
-			t->pair_id[i] };
-		if (t->sp || t->bytes[left].n != 1 || t->bytes[right].n != 1)
-			continue;
-		uint8_t a = (uint8_t)t->bytes[left].at[0], b = (uint8_t)t->bytes[right].at[0];
-		if (t->byte_id[a] == left && t->byte_id[b] == right)
-			t->byte_pairs[a << 8 | b] = (uint64_t)i << 32 | t->pair_id[i];
-	}
+	tok_merges_begin(t, t->n_pairs);
+	for (size_t i = 0; i < t->n_pairs; i++)
+		tok_merges_add(t, t->pairs[i][0], t->pairs[i][1], t->pair_id[i],
+			t->pair_rank ? t->pair_rank[i] : (uint32_t)i);
+}
+
+void tok_name_bytes(ds_tok *t)
+{
+	for (uint32_t id = t->n_ids; id-- > 0;)
+		if ((t->flags[id] & (TOK_HAS | TOK_ADDED)) == TOK_HAS && t->bytes[id].n == 1)
+			t->byte_id[(uint8_t)t->bytes[id].at[0]] = id;
 }
 
 static void add_number(ds_hasher *h, uint64_t v)
@@ -539,9 +589,7 @@ ds_rc tok_finish(ds_tok *t, ds_err *e)
 {
 	if (t->n_ids == 0)
 		return ds_fail(e, DS_BAD, "the vocabulary is empty");
-	for (uint32_t id = t->n_ids; id-- > 0;)
-		if ((t->flags[id] & (TOK_HAS | TOK_ADDED)) == TOK_HAS && t->bytes[id].n == 1)
-			t->byte_id[(uint8_t)t->bytes[id].at[0]] = id;
+	tok_name_bytes(t);
 	for (uint32_t id = 0; id < t->n_ids; id++)
 		t->longest = t->bytes[id].n > t->longest ? t->bytes[id].n : t->longest;
 	if (t->kind == TOK_BPE || t->kind == TOK_SP_BPE || t->kind == TOK_CHAIN_BPE) {

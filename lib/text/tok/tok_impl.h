@@ -47,10 +47,9 @@ typedef struct { /* BertNormalizer's and the decoder's settings */
 } tok_bert;
 
 typedef struct {
-	uint64_t key;      /* left << 32 | right; TOK_NO_KEY: free */
+	uint64_t not_key;  /* ~(left << 32 | right); 0: free */
 	uint32_t rank, id; /* the lower rank is merged first */
 } tok_merge;
-#define TOK_NO_KEY UINT64_MAX
 
 enum { TOK_HAS = 1, TOK_ADDED = 2, TOK_SPECIAL = 4, TOK_BYTE = 8 }; /* flags of an id */
 
@@ -82,7 +81,7 @@ struct ds_tok {
 	ds_str *bytes; /* by id */
 	uint8_t *flags;
 	uint32_t n_ids, cap_ids;
-	uint32_t *find; /* ids by hash of their bytes */
+	uint64_t *find; /* by hash of their bytes: its upper half << 32 | id + 1; 0: free */
 	size_t find_mask;
 	uint32_t special[DS_TOK_N_SPECIAL];
 
@@ -92,10 +91,11 @@ struct ds_tok {
 	size_t n_pairs, cap_pairs;
 	tok_merge *merges;
 	size_t merge_mask;
+	uint64_t *merge_bits; /* hashes of pairs that merge: most others are not looked for */
+	unsigned merge_shift;
 	uint64_t *byte_pairs;  /* rank << 32 | id of two single bytes; UINT64_MAX: none */
 	uint32_t byte_id[256]; /* DS_TOK_NONE: this byte has no token */
-	uint64_t *crossed;     /* see cuts.c */
-	uint64_t *crossed_part;
+	ds_cuts *cuts;         /* see cuts.c; NULL: pieces are not cut */
 
 	ds_h128 identity;
 };
@@ -108,15 +108,33 @@ void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id);
 void tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank);
 void tok_build_find(ds_tok *t); /* then tok_lookup works; again after more ids */
 uint32_t tok_lookup(const ds_tok *t, ds_str bytes); /* among ids that are not added; DS_TOK_NONE */
+void tok_foresee(const ds_tok *t, ds_str bytes);    /* it will be asked for soon */
+void tok_name_bytes(ds_tok *t); /* which ids the 256 bytes have; part of tok_finish */
+/* The table of merges, for a reader that needs it before tok_finish makes it (of what was put). */
+void tok_merges_begin(ds_tok *t, size_t n_merges);
+void tok_merges_add(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank);
 DS_MUST ds_rc tok_finish(ds_tok *t, ds_err *e);
 void tok_identify(ds_tok *t); /* anew, when special ids were set after that */
 
+static inline uint64_t tok_hash_pair(uint64_t key)
+{
+	return key * 0x9e3779b97f4a7c15u;
+}
+
+/* Where the search for a pair begins. */
+static inline const tok_merge *tok_merge_at(const ds_tok *t, uint32_t left, uint32_t right)
+{
+	return &t->merges[tok_hash_pair((uint64_t)left << 32 | right) >> 16 & t->merge_mask];
+}
+
 static inline const tok_merge *tok_merge_of(const ds_tok *t, uint32_t left, uint32_t right)
 {
-	uint64_t key = (uint64_t)left << 32 | right;
-	size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & t->merge_mask;
-	while (t->merges[at].key != key) {
-		if (t->merges[at].key == TOK_NO_KEY)
+	uint64_t key = (uint64_t)left << 32 | right, hash = tok_hash_pair(key);
+	size_t bit = hash >> t->merge_shift, at = hash >> 16 & t->merge_mask;
+	if (!(t->merge_bits[bit >> 6] >> (bit & 63) & 1))
+		return NULL;
+	while (t->merges[at].not_key != ~key) {
+		if (t->merges[at].not_key == 0)
 			return NULL;
 		at = (at + 1) & t->merge_mask;
 	}
@@ -130,6 +148,8 @@ void bpe_mem_free(bpe_mem *m);
 /* ids in place, whatever made them; there are k. */
 size_t bpe_ids(const ds_tok *t, bpe_mem *m, uint32_t *ids, size_t k);
 size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out);
+/* Of characters of three bytes: their pieces will be asked for soon. */
+void bpe_foresee(const ds_tok *t, const bpe_mem *m, const uint8_t *p, size_t n);
 
 /* added.c: the first added token at or after `from`, and what it takes of the text; NULL: none. */
 void added_build(ds_tok *t);
@@ -140,13 +160,8 @@ const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool spec
 void cuts_build(ds_tok *t);
 /* Length of the part at the front of p (n > 0 bytes) up to the first such place. */
 size_t cuts_next(const ds_tok *t, const uint8_t *p, size_t n);
-
-/* Whether a token crosses from the byte before p to p that begins or ends inside a character. */
-static inline bool cuts_inside(const ds_tok *t, const uint8_t *p)
-{
-	uint32_t i = (uint32_t)p[-1] << 8 | p[0];
-	return !t->crossed_part || (t->crossed_part[i >> 6] >> (i & 63) & 1);
-}
+/* Whether p is characters, and a token that crosses from one into the next has both as a whole. */
+bool cuts_apart(const ds_tok *t, const uint8_t *p, size_t n);
 
 /* compact.c: tokenizers as `dstok train` makes them, and their small form. */
 DS_MUST ds_rc tok_put_special(ds_tok *t, ds_str name, ds_err *e); /* with the next id */
