@@ -173,6 +173,66 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	[ ! -e no.json ]
 }
 
+@test "two texts are joined as the tokenizer says, cut and padded, and other fields stay with them" {
+	printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' the fox '##es' line lazy >vocab.txt
+	echo '{"text":"the fox the fox","b":"lazy foxes line","label":"x"}' >p.jsonl
+	echo '{"text":"fox","b":"the lazy line the lazy line","image":"/9j/"}' >>p.jsonl
+	echo '{"text":"lazy fox"}' >>p.jsonl
+	dstok -q -t vocab.txt --pattern bert --add-special --pair b p.jsonl --to jsonl >pairs
+	dstok -q -t vocab.txt --pattern bert --add-special --pair b --seq 9 p.jsonl --to jsonl >rows
+	dstok -q -t vocab.txt --pattern bert --add-special --pair b --seq 9 --truncate second p.jsonl --to jsonl >second
+	run python3 - <<-END
+		import base64, json
+		def read(name):
+		    return [json.loads(line) for line in open(name)]
+		def bits(r, field):
+		    return list(base64.b64decode(r[field]))
+		a, b, c = read("pairs")
+		assert a["tokens"] == [2, 5, 6, 5, 6, 3, 9, 6, 7, 8, 3] and bits(a, "types") == [0] * 6 + [1] * 5, a
+		assert a["label"] == "x" and "text" not in a and "b" not in a and b["image"] == "/9j/"
+		assert c["tokens"] == [2, 9, 6, 3] and bits(c, "types") == [0] * 4, c
+		a, b, c = read("rows")
+		assert a["tokens"] == [2, 5, 6, 5, 3, 9, 6, 7, 3] and bits(a, "types") == [0] * 5 + [1] * 4, a
+		assert b["tokens"] == [2, 6, 3, 5, 9, 8, 5, 9, 3] and b["image"] == "/9j/", b
+		assert "mask" not in a and bits(c, "mask") == [1] * 4 + [0] * 5 and c["tokens"][4:] == [0] * 5, c
+		assert read("second")[0]["tokens"] == [2, 5, 6, 5, 6, 3, 9, 6, 3]
+	END
+	[ "$status" -eq 0 ] || { echo "$output"; return 1; }
+	run dstok -t vocab.txt --pattern bert --add-special --pair b --seq 9 p.jsonl -o out.dsr
+	[[ $output == *"22 tokens in 3 rows of 9, 81.5% filled, 5 padding, 2 records cut"* ]]
+	says 1 "the first text has 4" dstok -q -t vocab.txt --pattern bert --pair b --seq 4 --truncate first p.jsonl --to jsonl
+	says 2 "--pack concat" dstok -q --pair b --seq 4 --pack concat p.jsonl --to jsonl
+	says 2 "--truncate needs --seq" dstok -q --truncate first p.jsonl --to jsonl
+}
+
+@test "offsets are where in the text a token comes from" {
+	printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' the fox '##es' line cafe >vocab.txt
+	printf 'The  FOXES, caf\xc3\xa9 line\n' >o.txt
+	run dstok -q -t vocab.txt --pattern bert --add-special --offsets o.txt --to jsonl
+	[ "$output" = '{"offsets":[0,0,0,3,5,8,8,10,10,11,12,17,18,22,0,0],"tokens":[2,5,6,7,1,9,8,3]}' ]
+	# Those of a byte-level tokenizer lie end to end.
+	dstok -q --offsets text.txt --keep-text --to jsonl >o.jsonl
+	run python3 - <<-END
+		import json
+		for r in map(json.loads, open("o.jsonl")):
+		    o = r["offsets"]
+		    assert len(o) == 2 * len(r["tokens"])
+		    assert [0, *o[1::2]][:-1] == o[::2] and (not o or o[-1] == len(r["text"].encode())), r
+	END
+	[ "$status" -eq 0 ] || { echo "$output"; return 1; }
+	says 2 "--offsets goes with none" dstok -q --offsets --seq 8 text.txt --to jsonl
+	says 2 "normalizers" dstok -q --offsets -t <(echo '{"normalizer":{"type":"Lowercase"},"pre_tokenizer":{"type":"Whitespace"},
+		"model":{"type":"WordLevel","vocab":{"<unk>":0},"unk_token":"<unk>"}}') text.txt --to jsonl
+}
+
+@test "bytes a token are counted by language, said or detected" {
+	printf '{"text":"aaaa","lang":"x"}\n{"text":"这是中文的一句话，说的是语言。"}\n{"text":"aa","lang":"x"}\n' >l.jsonl
+	dstok count -q --languages --to tsv l.jsonl | grep -q "$(printf '^lang\tx\t2\t6\t')"
+	dstok info --text l.jsonl --to tsv | grep -q "$(printf '^lang\tzh\t1\t45\t')"
+	dstok count -q --languages -j 1 --json l.jsonl >1
+	DS_BLOCK=512 dstok count -q --languages -j 3 --json l.jsonl | cmp - 1
+}
+
 @test "count and info say what there is" {
 	[ "$(printf 'ab\ncd\n' | dstok count -q --json | sed 's/.*"bytes":\([0-9]*\).*/\1/')" = 4 ]
 	dstok info --json | grep -q '"pattern":"qwen2"'

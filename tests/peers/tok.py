@@ -1,4 +1,5 @@
 """What tests/peers/tok.sh runs: random and adversarial texts through dstok and through tokenizers, ids and text."""
+import base64
 import json
 import os
 import random
@@ -210,7 +211,6 @@ check("Unigram with bytes to fall back to", Tokenizer.from_str(json.dumps(spec))
 
 def converted(name, file, options=(), n=600, texts=None):
     """A vocabulary of another format, written as tokenizer.json: tokenizers loads it and gives the same ids."""
-    global failed, done
     path, bad = os.path.join(folder, "c.json"), None
     rc, out, err = run(["info", "-t", file, *options, "--write", path], b"")
     if rc:
@@ -227,9 +227,53 @@ def converted(name, file, options=(), n=600, texts=None):
                 mine, want = json.loads(line)["tokens"], tok.encode(t, add_special_tokens=False).ids
                 if mine != want and not bad:
                     bad = f"{args[1]} {t!r}\n#   tokenizers {want}\n#   dstok      {mine}"
+    report(name + ", written as tokenizer.json", bad)
+
+
+def rows_of(args, records):
+    """What dstok encode makes of records, as objects; None where it fails."""
+    data = "".join(json.dumps(r) + "\n" for r in records).encode()
+    rc, out, err = run(["encode", "-q", "--from", "jsonl", "--to", "jsonl", "--add-special", *args], data)
+    return None if rc else [json.loads(line) for line in out.splitlines()]
+
+
+def report(name, bad):
+    global failed, done
     done += 1
     failed += bad is not None
-    print(f"{'not ok' if bad else 'ok'} {done} - {name}, written as tokenizer.json" + (f"\n#   {bad}" if bad else ""), flush=True)
+    print(f"{'not ok' if bad else 'ok'} {done} - {name}" + (f"\n#   {bad}" if bad else ""), flush=True)
+
+
+def pairs(name, tok, n=500, args=()):
+    """Two texts: ids and types are those of encode(a, b)."""
+    path, bad = os.path.join(folder, "p.json"), None
+    tok.encode_special_tokens = True
+    tok.save(path)
+    records = [{"text": text(), "b": text()} for _ in range(n)]
+    rows = rows_of(["-t", path, "--pair", "b", *args], records)
+    for r, row in zip(records, rows or []):
+        want = tok.encode(r["text"], r["b"])
+        if not bad and (want.ids, bytes(want.type_ids)) != (row["tokens"], base64.b64decode(row["types"])):
+            bad = f"{r}\n#   wants {want.ids} {want.type_ids}\n#   has   {row}"
+    report(name, bad if rows else "dstok fails")
+
+
+def offsets(name, args, tok, n=800, whole=False):
+    """Offsets are theirs, in bytes; whole: of a byte's token they give the whole character."""
+    bad = None
+    tok.encode_special_tokens = True
+    texts = [text() for _ in range(n)]
+    rows = rows_of([*args, "--offsets"], [{"text": t} for t in texts])
+    for t, row in zip(texts, rows or []):
+        e, at = tok.encode(t), [0]
+        for c in t:
+            at.append(at[-1] + len(c.encode()))
+        got = list(zip(row["offsets"][::2], row["offsets"][1::2]))
+        if whole:
+            got = [(a, b) if a == b else (max(x for x in at if x <= a), min(x for x in at if x >= b)) for a, b in got]
+        if not bad and (e.ids != row["tokens"] or got != [(at[a], at[b]) for a, b in e.offsets]):
+            bad = f"{t!r}\n#   wants {e.offsets}\n#   has   {got}"
+    report(name, bad if rows else "dstok fails")
 
 
 def unpacked(source, name):
@@ -252,6 +296,29 @@ if data:
     converted("BERT", f"{v}/bert/bert-base-uncased.vocab.txt", ["--pattern", "bert"])
     converted("BERT cased", f"{v}/bert/bert-base-uncased.vocab.txt", ["--pattern", "bert-cased"])
     converted("Chinese BERT", f"{v}/bert/bert-base-chinese.vocab.txt", ["--pattern", "bert"])
+    bert, llama = Tokenizer.from_file(os.path.join(folder, "c.json")), os.path.join(folder, "llama.json")
+    offsets("Chinese BERT, offsets", ["-t", os.path.join(folder, "c.json")], bert)
+    pairs("Chinese BERT, pairs", bert)
+    for n in (8, 13, 32):
+        bert.enable_truncation(n, strategy="longest_first")
+        bert.enable_padding(length=n, pad_id=0, pad_token="[PAD]")
+        pairs(f"pairs cut and padded to {n}", bert, args=["--seq", str(n)])
+    bert.no_truncation()
+    bert.no_padding()
+    for post in (processors.RobertaProcessing(("[SEP]", 102), ("[CLS]", 101)), processors.BertProcessing(("[SEP]", 102), ("[CLS]", 101)),
+                 processors.TemplateProcessing(single="[CLS] $A", pair="[CLS]:3 $A:2 [SEP]:1 [SEP]:4 $B:1 [CLS]",
+                                               special_tokens=[("[CLS]", 101), ("[SEP]", 102)])):
+        bert.post_processor = post
+        pairs(f"pairs, {type(post).__name__}", bert)
+    run(["info", "-t", f"{v}/llama2/tokenizer.model", "--write", llama], b"")
+    offsets("Llama-2, offsets", ["-t", f"{v}/llama2/tokenizer.model"], Tokenizer.from_file(llama))
+    ranks = unpacked(f"{v}/llama3/llama3.tiktoken.zst", "ranks")
+    run(["info", "-t", ranks, "--pattern", "llama3", "--write", llama], b"")
+    llama3 = Tokenizer.from_file(llama)
+    offsets("Llama-3, offsets", ["-t", ranks, "--pattern", "llama3"], llama3, whole=True)
+    llama3.add_tokens([AddedToken("foo", single_word=True), AddedToken("bar", rstrip=True), AddedToken("the", lstrip=True)])
+    llama3.save(llama)
+    offsets("added tokens, offsets", ["-t", llama], llama3, whole=True)
     # What tokenizers does by itself with a precompiled map and whole grapheme clusters, sentencepiece does not.
     plain = [t for t in (text() for _ in range(3000)) if not any(0x300 <= ord(c) < 0x370 or ord(c) > 0xffff or c in
              "\u200d\ufe0f\u0e33\u0e34\u093f\u094d\u0937\u0915\u0301\u1100\u1161\u11a8\u064e" for c in t) and "<" not in t]

@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "base/rng.h"
 #include "chat.h"
+#include "joined.h"
 #include "pack.h"
 #include "tokenize.h"
 
@@ -23,6 +24,7 @@ typedef struct {
 	unsigned flags;
 	uint32_t before, after; /* ids around each document, DS_TOK_NONE: none */
 	pack *packing;
+	joined *joined; /* a row a record */
 	chat *chat;
 	uint32_t fim[3]; /* ids before prefix, suffix and middle */
 	size_t n_opts;   /* of the inputs' optional blocks, checked so far */
@@ -70,6 +72,26 @@ static ds_rc find_fim(encoder *x, ds_err *e)
 	return ds_fail(e, DS_USAGE, "--fim: the tokenizer has no <|fim_prefix|> and so on");
 }
 
+static void settle_rows(encoder *x, uint32_t pad)
+{
+	x->joined = DS_NEW(joined, 1);
+	*x->joined = (joined){
+		.tok = x->tok,
+		.first = x->common->field,
+		.second = opt.pair,
+		.flags = x->flags,
+		.before = x->before,
+		.after = x->after,
+		.row = (uint32_t)opt.seq,
+		.pad = pad,
+		.cut = !opt.truncate || strcmp(opt.truncate, "longest") == 0 ? DS_TOK_CUT_LONGEST
+		       : strcmp(opt.truncate, "first") == 0                  ? DS_TOK_CUT_FIRST
+									     : DS_TOK_CUT_SECOND,
+		.wide = x->wide,
+		.keep_text = opt.keep_text,
+	};
+}
+
 static ds_rc settle(encoder *x, ds_err *e)
 {
 	x->wide = ds_tok_size(x->tok) > 65536;
@@ -78,20 +100,26 @@ static ds_rc settle(encoder *x, ds_err *e)
 	x->before = x->after = DS_TOK_NONE;
 	if (opt.bos)
 		DS_TRY(wanted_id(x->tok, DS_TOK_BOS, "bos", &x->before, e));
+	if (opt.offsets && !ds_tok_has_offsets(x->tok))
+		return ds_fail(e, DS_USAGE,
+			"--offsets: not with the normalizers and pre-tokenizers of this tokenizer");
 	if (opt.chat)
 		DS_TRY(chat_new(&x->chat, opt.chat, x->tok, e));
 	if (opt.fim > 0)
 		DS_TRY(find_fim(x, e));
-	if (opt.eos || (opt.seq && !opt.no_eos && !opt.chat))
+	bool rows = opt.pair || opt.truncate;
+	if (opt.eos || (opt.seq && !rows && !opt.no_eos && !opt.chat))
 		DS_TRY(wanted_id(x->tok, DS_TOK_EOS, "eos", &x->after, e));
-	if (!opt.seq)
+	uint32_t pad = ds_tok_special(x->tok, DS_TOK_PAD);
+	if (pad == DS_TOK_NONE)
+		pad = x->after != DS_TOK_NONE ? x->after : 0; /* the mask tells it from text */
+	if (rows)
+		settle_rows(x, pad);
+	if (!opt.seq || rows)
 		return DS_OK;
 	pack_kind kind = strcmp(opt.pack, "bestfit") == 0 ? PACK_BESTFIT
 			 : strcmp(opt.pack, "none") == 0  ? PACK_NONE
 							  : PACK_CONCAT;
-	uint32_t pad = ds_tok_special(x->tok, DS_TOK_PAD);
-	if (pad == DS_TOK_NONE)
-		pad = x->after != DS_TOK_NONE ? x->after : 0; /* the mask tells it from text */
 	x->packing = pack_new(kind, (uint32_t)opt.seq, pad, x->wide);
 	return DS_OK;
 }
@@ -207,6 +235,53 @@ static ds_rc encode_row(encoder *x, ds_work *w, ds_block *b, const ds_col *col, 
 	return DS_OK;
 }
 
+/* Ids with what the post-processor adds, and where they come from: 0 and 0 for what was added. */
+static ds_rc offsets_row(
+	encoder *x, ds_work *w, ds_str text, ds_colb *out, ds_colb *offsets, ds_err *e)
+{
+	ds_tok_text plain;
+	ds_tok_joined all;
+	ds_arena *mem = ds_work_mem(w);
+	ds_tok_join_options o = { .add_special = opt.add_special };
+	DS_TRY(ds_tok_encode(x->tok, ds_work_scratch(w), text, x->flags & DS_TOK_SPECIALS,
+		&plain.ids, &plain.n, e));
+	uint32_t *at = ds_arena_get(mem, (2 * plain.n + 1) * sizeof(*at));
+	DS_TRY(ds_tok_offsets(x->tok, text, opt.specials, &plain, mem, at, e));
+	DS_TRY(ds_tok_join(x->tok, &plain, 1, &o, mem, &all, e));
+	size_t before = x->before != DS_TOK_NONE, after = x->after != DS_TOK_NONE;
+	size_t n = 2 * (all.n + before + after);
+	uint32_t *to = ds_colb_room(offsets, n);
+	memset(to, 0, n * sizeof(*to));
+	if (plain.n)
+		memcpy(to + 2 * (before + all.at[0]), at, 2 * plain.n * sizeof(*to));
+	ds_colb_wrote(offsets, n);
+	put_ids(x, out, all.ids, all.n);
+	return DS_OK;
+}
+
+static ds_rc encode_with_offsets(
+	encoder *x, ds_work *w, ds_block *b, const ds_col *col, ds_colb *out, ds_err *e)
+{
+	ds_colb *offsets = ds_colb_new(b, "offsets", DS_T_U32S);
+	for (uint32_t row = 0; row < b->n_rows; row++) {
+		ds_str text;
+		bool has = false;
+		ds_err why;
+		ds_rc rc = ds_block_text(b, col, row, &text, &has, &why);
+		if (rc == DS_OK && has)
+			rc = offsets_row(x, w, text, out, offsets, &why);
+		if (rc == DS_OK && has)
+			continue;
+		ds_colb_absent(out);
+		ds_colb_absent(offsets);
+		if (rc != DS_OK)
+			DS_TRY(ds_work_bad(w, b, row, e, "%s", why.msg));
+		else
+			__atomic_fetch_add(&x->n_without, 1, __ATOMIC_RELAXED);
+	}
+	return ds_colb_put(offsets, e);
+}
+
 static ds_rc chat_row(encoder *x, ds_work *w, ds_block *b, const chat_columns *f, uint32_t row,
 	ds_colb *out, ds_colb *mask, ds_err *e)
 {
@@ -255,6 +330,8 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 	encoder *x = state;
 	if (x->chat)
 		return chat_block(x, w, b, e);
+	if (x->joined)
+		return joined_block(x->joined, w, b, e);
 	const ds_col *col, *tokens;
 	DS_TRY(ds_block_get(b, x->common->field, &col, e));
 	if (!col) {
@@ -267,7 +344,9 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 		return DS_OK;
 	}
 	ds_colb *out = ds_colb_new(b, "tokens", x->wide ? DS_T_U32S : DS_T_U16S);
-	for (uint32_t row = 0; row < b->n_rows; row++)
+	if (opt.offsets)
+		DS_TRY(encode_with_offsets(x, w, b, col, out, e));
+	for (uint32_t row = 0; row < b->n_rows && !opt.offsets; row++)
 		DS_TRY(encode_row(x, w, b, col, row, out, e));
 	DS_TRY(ds_colb_put(out, e));
 	if (!opt.keep_text && strcmp(x->common->field, "tokens") != 0)
@@ -335,6 +414,8 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 static ds_rc end(void *state, ds_work *w, ds_err *e)
 {
 	encoder *x = state;
+	if (x->joined)
+		x->n_without = x->joined->n_without;
 	if (x->n_without)
 		ds_warn(x->common, "%" PRIu64 " records have no field '%s'", x->n_without,
 			x->common->field);
@@ -344,18 +425,46 @@ static ds_rc end(void *state, ds_work *w, ds_err *e)
 	return give_out(x, w, e);
 }
 
+/* Tokens in rows, how full these are, and the padding. */
+static void say_rows(ds_buf *out, uint64_t tokens, uint64_t rows)
+{
+	char count[16], padding[16];
+	uint64_t all = rows * (uint64_t)opt.seq;
+	ds_buf_fmt(out, "%s tokens in %" PRIu64 " rows of %" PRId64 ", %.1f%% filled, %s padding",
+		ds_human_count(count, (double)tokens), rows, opt.seq,
+		rows ? 100.0 * (double)tokens / (double)all : 100.0,
+		ds_human_count(padding, (double)(all - tokens)));
+}
+
 static void summary(void *state, ds_buf *out)
 {
 	encoder *x = state;
 	char count[16];
-	if (!x->packing) {
-		ds_buf_fmt(out, "%s tokens", ds_human_count(count, (double)x->n_tokens));
-		return;
-	}
-	uint64_t rows = pack_rows(x->packing), tokens = pack_tokens(x->packing);
-	ds_buf_fmt(out, "%s tokens in %" PRIu64 " rows of %" PRId64 ", %.1f%% filled",
-		ds_human_count(count, (double)tokens), rows, opt.seq,
-		rows ? 100.0 * (double)tokens / ((double)rows * (double)opt.seq) : 100.0);
+	if (x->packing)
+		say_rows(out, pack_tokens(x->packing), pack_rows(x->packing));
+	else if (x->joined && opt.seq)
+		say_rows(out, x->joined->n_tokens, x->joined->n_rows);
+	else
+		ds_buf_fmt(out, "%s tokens",
+			ds_human_count(
+				count, (double)(x->joined ? x->joined->n_tokens : x->n_tokens)));
+	if (x->joined && opt.seq)
+		ds_buf_fmt(out, ", %" PRIu64 " records cut", x->joined->n_cut);
+}
+
+static ds_rc check_rows(ds_err *e)
+{
+	if (opt.truncate && !opt.seq)
+		return ds_fail(e, DS_USAGE, "--truncate needs --seq N");
+	if (opt.chat || opt.fim > 0)
+		return ds_fail(e, DS_USAGE, "%s with %s", opt.pair ? "--pair" : "--truncate",
+			opt.chat ? "--chat" : "--fim");
+	if (opt.pack && strcmp(opt.pack, "none") != 0)
+		return ds_fail(e, DS_USAGE, "--pack %s with %s, which gives each record one row",
+			opt.pack, opt.pair ? "--pair" : "--truncate");
+	if (opt.truncate && !opt.pair && strcmp(opt.truncate, "second") == 0)
+		return ds_fail(e, DS_USAGE, "--truncate second without --pair");
+	return DS_OK;
 }
 
 static ds_rc check_options(ds_err *e)
@@ -372,6 +481,11 @@ static ds_rc check_options(ds_err *e)
 	if (opt.no_eos && (!opt.seq || opt.eos))
 		return ds_fail(
 			e, DS_USAGE, opt.eos ? "--eos and --no-eos" : "--no-eos needs --seq N");
+	if (opt.pair || opt.truncate)
+		DS_TRY(check_rows(e));
+	if (opt.offsets && (opt.seq || opt.pair || opt.chat || opt.fim > 0))
+		return ds_fail(
+			e, DS_USAGE, "--offsets goes with none of --seq --pair --chat --fim");
 	if (!opt.pack)
 		opt.pack = "concat";
 	return DS_OK;
@@ -395,6 +509,7 @@ ds_rc encode_run(const ds_common *c, ds_err *e)
 		e);
 	ds_tok_close(x.tok);
 	pack_free(x.packing);
+	ds_mem_free(x.joined);
 	chat_free(x.chat);
 	return rc;
 }

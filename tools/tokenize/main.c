@@ -17,6 +17,9 @@ static const ds_arg encode_args[] = {
 	TOKENIZER,
 	DS_ARG(0, "seq", &opt.seq, "N", "pack into rows of N tokens"),
 	DS_ARG(0, "pack", &opt.pack, "concat|bestfit|none", "how, with --seq: concat unless said"),
+	DS_ARG(0, "pair", &opt.pair, "FIELD", "a second text, joined as the tokenizer does: types"),
+	DS_ARG(0, "truncate", &opt.truncate, "longest|first|second",
+		"with --seq: a row a record, which of two texts is cut"),
 	DS_ARG(0, "bos", &opt.bos, NULL, "the bos token before each document"),
 	DS_ARG(0, "eos", &opt.eos, NULL, "the eos token after each document; --seq does so anyway"),
 	DS_ARG(0, "no-eos", &opt.no_eos, NULL, "no eos between packed documents"),
@@ -27,6 +30,8 @@ static const ds_arg encode_args[] = {
 	DS_ARG(0, "chat", &opt.chat, "chatml|llama3|deepseek|alpaca",
 		"conversations by this template; only answers are targets"),
 	DS_ARG(0, "fim", &opt.fim, "RATE", "this share of texts as prefix, suffix, middle"),
+	DS_ARG(0, "offsets", &opt.offsets, NULL,
+		"where in the text each token begins and ends, in bytes"),
 	DS_ARG(0, "keep-text", &opt.keep_text, NULL, "keep the text beside its tokens"),
 	{ 0 },
 };
@@ -56,10 +61,13 @@ static const ds_arg count_args[] = {
 	TOKENIZER,
 	DS_ARG(0, "specials", &opt.specials, NULL,
 		"special tokens' names in the text are those tokens"),
+	DS_ARG(0, "languages", &opt.languages, NULL,
+		"bytes a token by language: the field lang, else as detected"),
 	{ 0 },
 };
 static const ds_arg info_args[] = {
 	TOKENIZER,
+	DS_ARG(0, "text", &opt.text, "FILE", "count --languages of it, too; several are one text"),
 	DS_ARG(0, "write", &opt.write, "FILE", "write it as Hugging Face's tokenizer.json, too"),
 	{ 0 },
 };
@@ -77,7 +85,7 @@ static const ds_cmd cmds[] = {
 	{ "count", "[FILE...]", "how many tokens the text has", count_args,
 		DS_TAKES_INPUT | DS_TAKES_JOBS | DS_TAKES_REPORT, count_run },
 	{ "info", "[TOKENIZER]", "what a tokenizer is", info_args,
-		DS_TAKES_REPORT | DS_TAKES_NO_STDIN, info_run },
+		DS_TAKES_REPORT | DS_TAKES_JOBS | DS_TAKES_NO_STDIN, info_run },
 	{ 0 },
 };
 static const ds_tool tool = {

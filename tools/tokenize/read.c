@@ -84,15 +84,19 @@ static void failed(reading *r, uint64_t block, ds_rc rc, const ds_err *e)
 
 static ds_rc texts_of(reading *r, ds_block *b, unsigned worker, ds_err *e)
 {
-	const ds_col *col;
+	const ds_col *col, *lang;
 	uint64_t without = 0;
 	DS_TRY(ds_block_get(b, r->common->field, &col, e));
+	DS_TRY(ds_block_get(b, "lang", &lang, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
-		ds_str text;
+		ds_str text, code = { "", 0 };
 		bool has = false;
+		if (lang && lang->type == DS_T_UTF8 && ds_col_has(lang, row) &&
+			!ds_col_null(lang, row))
+			code = ds_col_bytes(lang, row);
 		ds_rc rc = col ? ds_block_text(b, col, row, &text, &has, e) : DS_OK;
 		if (rc == DS_OK && has)
-			rc = r->fn(r->context, worker, text, e);
+			rc = r->fn(r->context, worker, text, code, e);
 		if (rc == DS_BAD && r->common->on_error != DS_ON_STOP)
 			rc = DS_OK;
 		if (rc != DS_OK)

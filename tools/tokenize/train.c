@@ -13,7 +13,7 @@ typedef struct {
 	ds_tok_counter **counters; /* one a worker */
 } counting;
 
-static ds_rc count_text(void *context, unsigned worker, ds_str text, ds_err *e)
+static ds_rc count_text(void *context, unsigned worker, ds_str text, ds_str lang, ds_err *e)
 {
 	counting *x = context;
 	return ds_tok_counter_add(x->counters[worker], text, e);

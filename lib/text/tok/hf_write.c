@@ -103,7 +103,28 @@ static void write_merges(const ds_tok *t, ds_buf *out, ds_buf *mem)
 	ds_buf_add_c(out, t->n_pairs ? "\n    ]\n" : "]\n");
 }
 
-/* What the template puts around a text, as a post-processor; by name, which tokenizers wants as well. */
+static void write_special(const ds_tok *t, uint32_t id, unsigned type, ds_buf *out)
+{
+	ds_buf_add_c(out, "{\"SpecialToken\": {\"id\": ");
+	ds_json_add_str(out, t->bytes[id]);
+	ds_buf_fmt(out, ", \"type_id\": %u}}", type);
+}
+
+static void write_pair(const ds_tok *t, ds_buf *out)
+{
+	const tok_pair *p = &t->pair;
+	for (unsigned place = 0; place < 3; place++) {
+		for (size_t i = 0; i < p->n[place]; i++) {
+			ds_buf_add_c(out, place || i ? ", " : "");
+			write_special(t, p->ids[place][i], p->types[place][i], out);
+		}
+		if (place < 2)
+			ds_buf_fmt(out, "%s{\"Sequence\": {\"id\": \"%c\", \"type_id\": %u}}",
+				place || p->n[0] ? ", " : "", 'A' + (int)place, p->type[place]);
+	}
+}
+
+/* What the template puts around texts, as a post-processor; by name, which tokenizers wants as well. */
 static void write_template(const ds_tok *t, ds_buf *out)
 {
 	const tok_template *p = &t->post;
@@ -111,18 +132,16 @@ static void write_template(const ds_tok *t, ds_buf *out)
 	ds_buf_add_c(out, "  \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [");
 	for (size_t i = 0; i <= p->n_before + p->n_after; i++) {
 		ds_buf_add_c(out, i ? ", " : "");
-		if (i == p->n_before) {
+		if (i == p->n_before)
 			ds_buf_add_c(out, "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}");
-			continue;
-		}
-		uint32_t id = i < p->n_before ? p->before[i] : p->after[i - p->n_before - 1];
-		ds_buf_add_c(out, "{\"SpecialToken\": {\"id\": ");
-		ds_json_add_str(out, t->bytes[id]);
-		ds_buf_add_c(out, ", \"type_id\": 0}}");
+		else
+			write_special(t,
+				i < p->n_before ? p->before[i] : p->after[i - p->n_before - 1], 0,
+				out);
 	}
-	ds_buf_add_c(out,
-		"], \"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, "
-		"{\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], \"special_tokens\": {");
+	ds_buf_add_c(out, "], \"pair\": [");
+	write_pair(t, out);
+	ds_buf_add_c(out, "], \"special_tokens\": {");
 	for (size_t i = 0; i < p->n_before + p->n_after; i++) {
 		uint32_t id = i < p->n_before ? p->before[i] : p->after[i - p->n_before];
 		ds_buf_add_c(out, first ? "" : ", ");

@@ -92,8 +92,7 @@ bool sp_shortest_key(const struct tok_sp *sp, ds_str s, ds_str *to)
 	return false;
 }
 
-/* One step of normalizing: how many bytes, and what they become. */
-static size_t step(const struct tok_sp *sp, const uint8_t *p, size_t n, ds_str *to)
+size_t sp_step(const struct tok_sp *sp, const uint8_t *p, size_t n, ds_str *to)
 {
 	static const char replacement[] = "\xef\xbf\xbd";
 	unsigned len;
@@ -128,7 +127,7 @@ ds_str sp_normalize(const ds_tok *t, sp_mem *m, ds_str text)
 	ds_str to;
 	ds_buf_clear(out);
 	ds_buf_reserve(out, n + n / 4 + 16);
-	while (sp->remove_extra && n && (used = step(sp, p, n, &to), ds_str_is(to, " "))) {
+	while (sp->remove_extra && n && (used = sp_step(sp, p, n, &to), ds_str_is(to, " "))) {
 		p += used;
 		n -= used;
 	}
@@ -138,7 +137,7 @@ ds_str sp_normalize(const ds_tok *t, sp_mem *m, ds_str text)
 		add_space(sp, out);
 	bool after_space = sp->remove_extra;
 	for (; n; p += used, n -= used) {
-		used = step(sp, p, n, &to);
+		used = sp_step(sp, p, n, &to);
 		while (after_space && to.n && to.at[0] == ' ')
 			to = (ds_str){ to.at + 1, to.n - 1 };
 		if (to.n == 0)

@@ -36,6 +36,8 @@ void sp_mem_free(sp_mem *m);
 
 /* The text as the model sees it, until the next call with m. */
 ds_str sp_normalize(const ds_tok *t, sp_mem *m, ds_str text);
+/* One step of it: how many bytes, and what they become. */
+size_t sp_step(const struct tok_sp *sp, const uint8_t *p, size_t n, ds_str *to);
 /* Unigram: the best path's ids; at most one a byte. */
 size_t sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out);
 /* The children of a node and what they are: made of the pieces by settle, or by chain_model.c. */

@@ -309,6 +309,7 @@ ds_tok *tok_new(const char *name)
 	ds_tok *t = ds_arena_zero(mem, sizeof(*t));
 	t->mem = mem;
 	t->name = ds_arena_str(mem, ds_str_of(name)).at;
+	t->pair.type[1] = 1;
 	for (int i = 0; i < DS_TOK_N_SPECIAL; i++)
 		t->special[i] = DS_TOK_NONE;
 	for (int i = 0; i < 256; i++)

@@ -10,6 +10,7 @@
 #ifndef DS_TEXT_TOK_TOK_H
 #define DS_TEXT_TOK_TOK_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/str.h"
@@ -75,6 +76,38 @@ void ds_tok_scratch_free(ds_tok_scratch *s);
 /* *ids lives until the next call with this scratch. */
 DS_MUST ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned flags,
 	const uint32_t **ids, size_t *n, ds_err *e);
+/*
+ * One or two texts, encoded without special ids, as the tokenizer's post-processor joins them, in mem. Types are
+ * 0 at the first text and 1 at the second one, unless the post-processor says otherwise. Where there
+ * are more than limit ids, the texts are cut at their ends: the longer one first, or the one that is named;
+ * DS_BAD where that is not enough.
+ */
+typedef struct {
+	const uint32_t *ids;
+	size_t n;
+} ds_tok_text;
+typedef enum { DS_TOK_CUT_LONGEST, DS_TOK_CUT_FIRST, DS_TOK_CUT_SECOND } ds_tok_cut;
+typedef struct {
+	bool add_special;
+	size_t limit; /* 0: none */
+	ds_tok_cut cut;
+} ds_tok_join_options;
+typedef struct {
+	uint32_t *ids;
+	uint8_t *types;
+	size_t n, n_cut; /* n_cut: ids of the texts that were left out */
+	size_t at[2];    /* where the texts begin */
+} ds_tok_joined;
+DS_MUST ds_rc ds_tok_join(const ds_tok *t, const ds_tok_text *texts, unsigned n_texts,
+	const ds_tok_join_options *o, ds_arena *mem, ds_tok_joined *out, ds_err *e);
+/*
+ * Where in the text each token comes from, begin and end in bytes, 2 n numbers in out. tokens are what
+ * ds_tok_encode gave without DS_TOK_ADD_SPECIAL; specials: with DS_TOK_SPECIALS. Only where
+ * ds_tok_has_offsets: not for a tokenizer.json with normalizers that are followed step by step.
+ */
+bool ds_tok_has_offsets(const ds_tok *t);
+DS_MUST ds_rc ds_tok_offsets(const ds_tok *t, ds_str text, bool specials, const ds_tok_text *tokens,
+	ds_arena *mem, uint32_t *out, ds_err *e);
 /* Appends to out; special tokens as their names unless skip_special. DS_BAD: "id 70000 is not in the tokenizer". */
 DS_MUST ds_rc ds_tok_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e);

@@ -42,6 +42,14 @@ typedef struct { /* a post-processor's sequence: ids before and after the text *
 	size_t n_before, n_after;
 } tok_template;
 
+typedef struct { /* the same for two texts: before the first, between them, after the second */
+	uint32_t *ids[3];
+	uint8_t *types[3];
+	size_t n[3];
+	uint8_t type[2]; /* of the texts */
+	bool given;
+} tok_pair;
+
 typedef struct { /* BertNormalizer's and the decoder's settings */
 	bool clean, chinese, strip, lower, cleanup;
 } tok_bert;
@@ -67,6 +75,7 @@ struct ds_tok {
 	bool asked_nfc; /* by option, not by the file */
 	bool whole;     /* a piece that is a token is not merged (ignore_merges, rank files) */
 	tok_template post;
+	tok_pair pair;
 	struct tok_sp *sp;       /* sentencepiece.h; NULL for others */
 	struct tok_chain *chain; /* chain.h; NULL: the fast path does all */
 	tok_bert bert;           /* wordpiece.c */
@@ -171,6 +180,9 @@ void compact_write(const ds_tok *t, ds_buf *out);
 bool compact_fits(const ds_tok *t);       /* it is such a tokenizer */
 extern const unsigned char tok_builtin[]; /* builtin_data.c: zstd around the small form */
 extern const unsigned tok_builtin_bytes, tok_builtin_raw;
+
+/* hf_post.c: appends one id to what stands in place 0, 1 or 2 of a pair. */
+void tok_pair_put(ds_tok *t, unsigned place, uint32_t id, uint8_t type);
 
 /* Readers and writers of formats. */
 DS_MUST ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e);

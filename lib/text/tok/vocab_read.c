@@ -35,6 +35,11 @@ ds_rc vocab_like_bert(ds_tok *t, ds_err *e)
 		return DS_OK;
 	put_around(t, &t->post.before, &t->post.n_before, "[CLS]");
 	put_around(t, &t->post.after, &t->post.n_after, "[SEP]");
+	tok_pair_put(t, 0, t->post.before[0], 0);
+	tok_pair_put(t, 1, t->post.after[0], 0);
+	tok_pair_put(t, 2, t->post.after[0], 1);
+	t->pair.type[1] = 1;
+	t->pair.given = true;
 	return DS_OK;
 }
 
