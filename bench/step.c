@@ -1,9 +1,10 @@
 /*
- * step.c - a training step of a small GPT against oneDNN's own speed on the same products
+ * step.c - a training step of a GPT against oneDNN's own speed on the same products
  *
  * Builds a decoder of the shapes asked for, runs steps on random ids, and after each gives oneDNN the
  * step's matrix products alone, whole, with its own threads. Prints both rates (medians, since other
- * work on the machine slows both) and their ratio.
+ * work on the machine slows both) and their ratio. bf16: oneDNN gets both factors in bf16, as its
+ * matmul wants them, and need not round or turn anything.
  */
 #include "base/mem.h"
 #include "graph/exec.h"
@@ -18,7 +19,7 @@
 extern void omp_set_num_threads(int n);
 
 typedef struct {
-	int layers, width, heads, vocab, batch, seq, threads, steps;
+	int layers, width, heads, vocab, batch, seq, threads, steps, bf16;
 } setup;
 
 static double now(void)
@@ -117,30 +118,99 @@ static int products_of(const ds_graph *g, int layers, product *out)
 	return n;
 }
 
-/* Seconds of all of them, whole, with oneDNN's own threads. */
-static double run_products(const product *p, int n, int threads)
+static void must(dnnl_status_t s)
 {
-	static float *buf[3];
-	static size_t have[3];
+	if (s != dnnl_success) {
+		fprintf(stderr, "step: oneDNN: error %d\n", (int)s);
+		exit(1);
+	}
+}
+
+static void describe(dnnl_memory_desc_t *d, const dnnl_dims_t dims, bool turned, dnnl_data_type_t t)
+{
+	dnnl_dims_t strides = { turned ? 1 : dims[1], turned ? dims[0] : 1 };
+	must(dnnl_memory_desc_init_by_strides(d, 2, dims, t, strides));
+}
+
+/* One product of bf16 factors, as a primitive that is made beforehand. */
+typedef struct {
+	dnnl_primitive_t primitive;
+	dnnl_exec_arg_t args[3];
+} made;
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+
+static made make(const product *p, void *const buf[3])
+{
+	made m = { .args = { { DNNL_ARG_SRC, NULL }, { DNNL_ARG_WEIGHTS, NULL },
+			   { DNNL_ARG_DST, NULL } } };
+	dnnl_memory_desc_t d[3];
+	dnnl_matmul_desc_t desc;
+	dnnl_primitive_desc_t pd;
+	describe(&d[0], (dnnl_dims_t){ p->m, p->k }, p->ta == 'T', dnnl_bf16);
+	describe(&d[1], (dnnl_dims_t){ p->k, p->n }, p->tb == 'T', dnnl_bf16);
+	describe(&d[2], (dnnl_dims_t){ p->m, p->n }, false, dnnl_f32);
+	must(dnnl_matmul_desc_init(&desc, &d[0], &d[1], NULL, &d[2]));
+	must(dnnl_primitive_desc_create(&pd, &desc, NULL, engine, NULL));
+	must(dnnl_primitive_create(&m.primitive, pd));
+	must(dnnl_primitive_desc_destroy(pd));
+	for (int i = 0; i < 3; i++)
+		must(dnnl_memory_create(&m.args[i].memory, &d[i], engine, buf[i]));
+	return m;
+}
+
+static void run_bf16(const product *p, void *const buf[3], double *seconds)
+{
+	static const product *seen[MAX_PRODUCTS];
+	static made cache[MAX_PRODUCTS];
+	int k = 0;
+	while (seen[k] && seen[k] != p)
+		k++;
+	if (!seen[k]) {
+		if (!engine) {
+			must(dnnl_engine_create(&engine, dnnl_cpu, 0));
+			must(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
+		}
+		seen[k] = p;
+		cache[k] = make(p, buf);
+	}
+	double t = now();
+	for (int i = 0; i < p->times; i++)
+		must(dnnl_primitive_execute(cache[k].primitive, stream, 3, cache[k].args));
+	must(dnnl_stream_wait(stream));
+	*seconds += now() - t;
+}
+
+static void run_fp32(const product *p, void *const buf[3], double *seconds)
+{
+	double t = now();
+	for (int k = 0; k < p->times; k++)
+		dnnl_sgemm(p->ta, p->tb, p->m, p->n, p->k, 1, buf[0], p->ta == 'N' ? p->k : p->m,
+			buf[1], p->tb == 'N' ? p->n : p->k, 0, buf[2], p->n);
+	*seconds += now() - t;
+}
+
+/* Seconds of all of them, whole, with oneDNN's own threads. */
+static double run_products(const product *p, int n, const setup *s)
+{
+	static void *buf[3];
+	size_t need[3] = { 0 };
 	double seconds = 0;
-	omp_set_num_threads(threads);
 	for (int i = 0; i < n; i++) {
-		size_t need[3] = { (size_t)(p[i].m * p[i].k), (size_t)(p[i].k * p[i].n),
+		size_t sizes[3] = { (size_t)(p[i].m * p[i].k), (size_t)(p[i].k * p[i].n),
 			(size_t)(p[i].m * p[i].n) };
 		for (int b = 0; b < 3; b++)
-			if (have[b] < need[b]) {
-				ds_mem_free(buf[b]);
-				buf[b] = ds_mem_get(need[b] * sizeof(float));
-				memset(buf[b], 0, need[b] * sizeof(float));
-				have[b] = need[b];
-			}
-		double t = now();
-		for (int k = 0; k < p[i].times; k++)
-			dnnl_sgemm(p[i].ta, p[i].tb, p[i].m, p[i].n, p[i].k, 1, buf[0],
-				p[i].ta == 'N' ? p[i].k : p[i].m, buf[1],
-				p[i].tb == 'N' ? p[i].n : p[i].k, 0, buf[2], p[i].n);
-		seconds += now() - t;
+			need[b] = sizes[b] > need[b] ? sizes[b] : need[b];
 	}
+	for (int b = 0; b < 3; b++)
+		if (!buf[b]) {
+			buf[b] = ds_mem_huge(need[b] * sizeof(float));
+			memset(buf[b], 0, need[b] * sizeof(float));
+		}
+	omp_set_num_threads(s->threads);
+	for (int i = 0; i < n; i++)
+		(s->bf16 ? run_bf16 : run_fp32)(&p[i], buf, &seconds);
 	omp_set_num_threads(1);
 	return seconds;
 }
@@ -173,16 +243,19 @@ static int fail(const ds_err *e)
 
 int main(int argc, char **argv)
 {
-	setup s = { 4, 256, 4, 8192, 8, 256, 2, 15 };
+	setup s = { 4, 256, 4, 8192, 8, 256, 2, 15, 0 };
 	int *fields[] = { &s.layers, &s.width, &s.heads, &s.vocab, &s.batch, &s.seq, &s.threads,
-		&s.steps };
-	for (int i = 1; i < argc && i <= 8; i++)
+		&s.steps, &s.bf16 };
+	for (int i = 1; i < argc && i <= 9; i++)
 		*fields[i - 1] = atoi(argv[i]);
 	ds_err e;
 	DS_AUTO(ds_graph) g = build(&s);
-	ds_compile c = {
-		.train = true, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .max_norm = 1
-	};
+	ds_compile c = { .train = true,
+		.product = s.bf16 ? DS_BF16 : DS_F32,
+		.beta1 = 0.9f,
+		.beta2 = 0.95f,
+		.eps = 1e-8f,
+		.max_norm = 1 };
 	if (ds_graph_compile(g, &c, &e) != DS_OK)
 		return fail(&e);
 	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)s.threads);
@@ -210,20 +283,22 @@ int main(int argc, char **argv)
 			if (ds_exec_run(x, (ds_phase)p, &r, &e) != DS_OK)
 				return fail(&e);
 		times[i] = now() - t;
-		alone[i] = run_products(products, n_products, s.threads);
+		alone[i] = run_products(products, n_products, &s);
 	}
 	qsort(times, (size_t)s.steps, sizeof(double), compare);
 	qsort(alone, (size_t)s.steps, sizeof(double), compare);
 	double median = times[s.steps / 2], rate = product_flops / alone[s.steps / 2];
-	printf("%d layers, width %d, vocabulary %d, %d x %d tokens, %d threads: %.1f ms a step, "
+	printf("%d layers, width %d, vocabulary %d, %d x %d tokens, %s, %d threads: %.1f ms a "
+	       "step, "
 	       "%.0f tokens/s, loss %.3f\n",
-		s.layers, s.width, s.vocab, s.batch, s.seq, s.threads, 1e3 * median,
-		(double)s.batch * s.seq / median, (double)*(float *)ds_exec_data(x, g->loss));
+		s.layers, s.width, s.vocab, s.batch, s.seq, s.bf16 ? "bf16" : "fp32", s.threads,
+		1e3 * median, (double)s.batch * s.seq / median,
+		(double)*(float *)ds_exec_data(x, g->loss));
 	printf("step %.1f Gflop/s; oneDNN on its products %.1f Gflop/s; ratio %.2f\n",
 		1e-9 * flops / median, 1e-9 * rate, flops / median / rate);
 	if (profile) {
 		ds_buf out = { 0 };
-		ds_exec_profile(x, &out);
+		ds_exec_profile(x, s.steps, &out);
 		fputs(ds_buf_text(&out), stdout);
 		ds_buf_free(&out);
 	}

@@ -390,7 +390,7 @@ static int by_seconds(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-void ds_exec_profile(ds_exec *x, ds_buf *out)
+void ds_exec_profile(ds_exec *x, int64_t steps, ds_buf *out)
 {
 	row rows[DS_N_OPS] = { 0 };
 	double all = 0;
@@ -407,7 +407,8 @@ void ds_exec_profile(ds_exec *x, ds_buf *out)
 	}
 	qsort(rows, DS_N_OPS, sizeof(*rows), by_seconds);
 	for (int i = 0; i < DS_N_OPS && rows[i].seconds > 0; i++)
-		ds_buf_fmt(out, "%-18s %4lld nodes %9.3f ms %5.1f %%  %8.3f gflop\n", rows[i].op,
-			(long long)rows[i].nodes, 1e3 * rows[i].seconds,
-			100 * rows[i].seconds / all, 1e-9 * rows[i].flops);
+		ds_buf_fmt(out, "%-18s %4lld nodes %9.3f ms %5.1f %%  %8.3f gflop %7.1f gflop/s\n",
+			rows[i].op, (long long)rows[i].nodes, 1e3 * rows[i].seconds / (double)steps,
+			100 * rows[i].seconds / all, 1e-9 * rows[i].flops,
+			1e-9 * rows[i].flops * (double)steps / rows[i].seconds);
 }

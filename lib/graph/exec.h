@@ -50,7 +50,8 @@ DS_MUST ds_rc ds_exec_run(ds_exec *x, ds_phase phase, const ds_run *r, ds_err *e
 const ds_plan *ds_exec_plan(const ds_exec *x);
 /* Bytes of the arenas that it allocated: the plan's total, less what it shares. */
 uint64_t ds_exec_bytes(const ds_exec *x);
-/* Where the time went since the last call, a line an op, most first; needs opts.profile. */
-void ds_exec_profile(ds_exec *x, ds_buf *out);
+/* Where the time went since the last call, `steps` steps ago: of one, a line an op, most first; needs
+ * opts.profile. */
+void ds_exec_profile(ds_exec *x, int64_t steps, ds_buf *out);
 
 #endif

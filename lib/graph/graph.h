@@ -117,9 +117,10 @@ typedef struct {
 	int32_t seq, kv_seq; /* rows of q and of k, v that make one sequence */
 	float scale;         /* of the scores; the builder fills 1/sqrt(head_dim) for 0 */
 	bool causal;
-	int32_t window;  /* keys a query sees, itself included; 0: all */
-	float dropout;   /* of the probabilities, in training */
-	uint32_t stream; /* which of the graph's dropouts this is; the builder fills it */
+	int32_t window;   /* keys a query sees, itself included; 0: all */
+	float dropout;    /* of the probabilities, in training */
+	uint32_t stream;  /* which of the graph's dropouts this is; the builder fills it */
+	ds_dtype product; /* DS_BF16: factors of its products may be rounded to it (precision) */
 } ds_attention_attr;
 
 typedef struct { /* pairs (i, i + rot/2), or (2i, 2i + 1) when interleaved; columns past rot stay */

@@ -52,11 +52,12 @@ static ds_rc explain_time(train_run *r, ds_buf *b, ds_err *e)
 		for (int phase = 0; phase < DS_N_PHASES; phase++)
 			DS_TRY(ds_exec_run(t->x, (ds_phase)phase, &(ds_run){ .step = step }, e));
 		if (step == 1) /* it touches all memory for the first time */
-			ds_exec_profile(t->x, &first);
+			ds_exec_profile(t->x, 1, &first);
 	}
 	ds_buf_free(&first);
-	ds_buf_fmt(b, "%d steps of %lld tokens\n", STEPS - 1, (long long)(r->micro_rows * r->seq));
-	ds_exec_profile(t->x, b);
+	ds_buf_fmt(b, "a step of %lld tokens, the mean of %d\n",
+		(long long)(r->micro_rows * r->seq), STEPS - 1);
+	ds_exec_profile(t->x, STEPS - 1, b);
 	return DS_OK;
 }
 

@@ -46,12 +46,16 @@ static size_t shared_bytes(const ds_job *j)
 	int64_t batch = j->in[0].rows / a->seq;
 	if (is_short(j))
 		return 0;
+	if (is_bf16(j))
+		return ds_attend_bf16_shared(j);
 	return (size_t)(batch * a->kv_heads * key_blocks(j) * BLOCK * a->head_dim) * sizeof(float);
 }
 
 static size_t worker_bytes(const ds_job *j)
 {
 	int64_t n = BLOCK * BLOCK;
+	if (is_bf16(j) && !is_short(j))
+		return ds_attend_bf16_worker(j);
 	if (is_short(j)) /* whole blocks */
 		n = ceil_div(j->node->attr.attention.kv_seq, BLOCK) * BLOCK;
 	return (size_t)n * sizeof(float);
@@ -185,6 +189,10 @@ static void attention(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 	ds_heads h = heads_of(j, 3, 5);
 	if (is_short(j))
 		attend_short(j, &h, tile, ds_job_worker(j, worker));
+	else if (is_bf16(j) && stage == 0)
+		ds_attend_bf16_keys(j, tile);
+	else if (is_bf16(j))
+		ds_attend_bf16(j, tile, worker);
 	else if (stage == 0)
 		turn_keys(j, &h, tile);
 	else

@@ -29,6 +29,8 @@ enum { SQUARE = BLOCK * BLOCK };
 static size_t worker_bytes(const ds_job *j)
 {
 	const ds_attention_attr *a = &j->node->attr.attention;
+	if (is_bf16(j))
+		return ds_attend_grad_bf16_worker(j);
 	int64_t n = 4 * SQUARE + 2 * BLOCK * a->head_dim + a->heads / a->kv_heads * a->seq;
 	return (size_t)n * sizeof(float);
 }
@@ -123,6 +125,10 @@ static void begin(const state *s)
 
 static void attention_grad(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
+	if (is_bf16(j)) {
+		ds_attend_grad_bf16(j, tile, worker);
+		return;
+	}
 	const ds_simd *v = ds_simd_now();
 	state s = { .j = j, .h = heads_of(j, 6, 0), .r = room_of(j, worker) };
 	int64_t kv_heads = s.h.a->kv_heads, kv = s.h.a->kv_seq, seq = s.h.a->seq, d = s.h.d;

@@ -4,6 +4,7 @@
 #ifndef DS_GRAPH_CPU_ATTENTION_IMPL_H
 #define DS_GRAPH_CPU_ATTENTION_IMPL_H
 
+#include "base/cpu.h"
 #include "graph/cpu/cpu_impl.h"
 
 enum {
@@ -88,5 +89,20 @@ static inline void keep_of(const ds_job *j, float *keep, int64_t row, int64_t he
 	ds_simd_now()->keep(keep, ds_dropout_rng(j->run, a->stream), at / 4, BLOCK,
 		ds_dropout_limit(a->dropout), (float)(1 / (1 - (double)a->dropout)));
 }
+
+/* Whether its products are those of attention_avx512bf16.c. */
+static inline bool is_bf16(const ds_job *j)
+{
+	return j->node->attr.attention.product == DS_BF16 && ds_cpu_has_bf16();
+}
+
+/* ---- attention_avx512bf16.c: the stages of attention, and the tile of its gradient ---- */
+
+size_t ds_attend_bf16_shared(const ds_job *j);
+size_t ds_attend_bf16_worker(const ds_job *j);
+void ds_attend_bf16_keys(const ds_job *j, int64_t tile);
+void ds_attend_bf16(const ds_job *j, int64_t tile, unsigned worker);
+size_t ds_attend_grad_bf16_worker(const ds_job *j);
+void ds_attend_grad_bf16(const ds_job *j, int64_t tile, unsigned worker);
 
 #endif

@@ -12,19 +12,10 @@
  *
  * Sums go along the common extent in one order: the same bits whatever m, n and the cut into tiles.
  */
+#include "graph/cpu/bf16_impl.h"
 #include "graph/cpu/cpu_impl.h"
 
-#include <immintrin.h>
-#include <string.h>
-
-enum { MR = 8, NV = 3, NR = 16 * NV, KC = 512, MC = 512, NC = 192 };
-
-#define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
+enum { NV = 3, NR = 16 * NV, KC = 512, MC = 512, NC = 192 };
 
 typedef struct { /* a factor: its element (k, i), k along the common extent */
 	const char *at;
@@ -39,32 +30,12 @@ static factor factor_of(const ds_gemm *g, bool is_b)
 		is_b ? g->b_trans : !g->a_trans };
 }
 
-INLINE __mmask16 first(int64_t n)
-{
-	return n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1);
-}
-
 INLINE const char *element(const factor *f, int64_t k, int64_t i)
 {
 	return f->at + (size_t)((f->along ? i * f->ld + k : k * f->ld + i) * (f->wide ? 4 : 2));
 }
 
 /* ---- packing: 16 columns (or rows of A) and pairs of k, a pair in 32 bits ---- */
-
-/* 16 columns of the row at p and of the one at q, in turn. */
-INLINE __m512i zip(bool wide, const char *p, const char *q, __mmask16 m, __mmask16 m2)
-{
-	const __m512i turns = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25,
-		9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-	__m512i rows;
-	if (wide)
-		rows = (__m512i)_mm512_cvtne2ps_pbh(
-			_mm512_maskz_loadu_ps(m2, q), _mm512_maskz_loadu_ps(m, p));
-	else
-		rows = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(m, p)),
-			_mm256_maskz_loadu_epi16(m2, q), 1);
-	return _mm512_permutexvar_epi16(turns, rows);
-}
 
 /* 32 numbers along k of column i. */
 INLINE __m512i along(const factor *f, bool wide, int64_t k, int64_t i, int64_t left)
@@ -75,36 +46,6 @@ INLINE __m512i along(const factor *f, bool wide, int64_t k, int64_t i, int64_t l
 	__m512 a = _mm512_maskz_loadu_ps(first(left), p);
 	__m512 b = _mm512_maskz_loadu_ps(first(left - 16), p + 64);
 	return (__m512i)_mm512_cvtne2ps_pbh(b, a);
-}
-
-/* Rows become columns. */
-INLINE void turn16(__m512i r[16])
-{
-	__m512i t[16];
-	UNROLL for (int i = 0; i < 16; i += 2)
-	{
-		t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-		t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-	}
-	UNROLL for (int i = 0; i < 16; i += 4)
-	{
-		r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-		r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-		r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-		r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-	}
-	UNROLL for (int i = 0; i < 4; i++)
-	{
-		t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-		t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-		t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-		t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-	}
-	UNROLL for (int i = 0; i < 8; i++)
-	{
-		r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-		r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-	}
 }
 
 typedef struct { /* columns (or rows of A) [i, i + n), numbers [k, k + kc) */
@@ -167,6 +108,11 @@ INLINE void pack_along(const factor *f, bool wide, bool is_b, const range *r)
 		for (int64_t k = 0; k < r->kc; k += 32) {
 			__m512i v[16];
 			int64_t n = r->n - c, left = r->kc - k, pairs = (min_i64(left, 32) + 1) / 2;
+			for (int i = 0; i < 16; i++) { /* too many streams for the CPU's own */
+				const char *ahead = element(f, r->k + k + 64, r->i + c + i);
+				_mm_prefetch(ahead, _MM_HINT_T0);
+				_mm_prefetch(ahead + 64, _MM_HINT_T0);
+			}
 			UNROLL for (int i = 0; i < 16; i++) v[i] =
 				i < n ? along(f, wide, r->k + k, r->i + c + i, left)
 				      : _mm512_setzero_si512();
@@ -189,55 +135,6 @@ INLINE void pack(const factor *f, bool is_b, const range *r)
 }
 
 /* ---- the block of sums ---- */
-
-typedef struct {
-	const char *a;      /* of its first row */
-	int64_t row, pair;  /* bytes from a row, from a pair to the next */
-	const uint32_t *b;  /* a packed panel */
-	int64_t pairs, ldc; /* how many; of C */
-	float *c;
-	int64_t m, n; /* how much of the block is wanted */
-	bool add;
-} block;
-
-/* clang-format off: it takes UNROLL for a part of the loop */
-INLINE void sum_block(const block *x, int nv)
-{
-	__m512 s[MR][NV];
-	const char *a = x->a, *a4 = x->a + 4 * x->row;
-	const uint32_t *b = x->b;
-	UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < nv; j++) s[i][j] =
-		_mm512_setzero_ps();
-	for (int64_t p = 0; p < x->pairs; p++) {
-		__m512bh v[NV];
-		UNROLL for (int j = 0; j < nv; j++) v[j] = (__m512bh)_mm512_loadu_si512(b + 16 * j);
-		UNROLL for (int i = 0; i < MR; i++)
-		{
-			int32_t two;
-			memcpy(&two, (i < 4 ? a : a4) + i % 4 * x->row, sizeof(two));
-			__m512bh u = (__m512bh)_mm512_set1_epi32(two);
-			UNROLL for (int j = 0; j < nv; j++) s[i][j] =
-				_mm512_dpbf16_ps(s[i][j], u, v[j]);
-		}
-		a += x->pair;
-		a4 += x->pair;
-		b += NR;
-	}
-	UNROLL for (int i = 0; i < MR; i++)
-	{
-		if (i >= x->m)
-			break;
-		UNROLL for (int j = 0; j < nv; j++)
-		{
-			float *c = x->c + i * x->ldc + 16 * j;
-			__mmask16 m = first(x->n - 16 * j);
-			if (x->add)
-				s[i][j] = _mm512_add_ps(s[i][j], _mm512_maskz_loadu_ps(m, c));
-			_mm512_mask_storeu_ps(c, m, s[i][j]);
-		}
-	}
-}
-/* clang-format on */
 
 static void sum_any(const block *x)
 {
@@ -296,6 +193,7 @@ static void panel_times_rows(const part *x, const uint32_t *panel, int64_t j, in
 {
 	const ds_gemm *g = x->g;
 	block b = { .b = panel,
+		.step = NR,
 		.pairs = ceil_div(x->kc, 2),
 		.ldc = g->ldc,
 		.n = n,

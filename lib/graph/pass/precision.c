@@ -3,7 +3,8 @@
  *
  * Every activation that is a factor of a linear layer, its gradients or the last layer is rounded by a
  * cast before the first product that takes it, once: forward and backward share what is rounded, so
- * that of an activation which only products read backward keeps two bytes. Weights stay f32: a product
+ * that of an activation which only products read backward keeps two bytes. Attention stays one op,
+ * whose kernel may round what it multiplies to bf16. Weights stay f32: a product
  * rounds them while it packs them, which costs less than reading and writing a copy. Sums, everything
  * else, gradients of weights and the optimizer stay f32.
  */
@@ -61,6 +62,8 @@ ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 		ds_mem_get((size_t)cap * sizeof(ds_node)), 0 };
 	for (int32_t i = 0; i < g->n_nodes; i++) {
 		ds_node n = g->nodes[i];
+		if (n.op == DS_OP_attention || n.op == DS_OP_attention_grad)
+			n.attr.attention.product = c->product;
 		for (int j = 0; j < 2 && is_product(n.op); j++)
 			if (g->tensors[n.in[j]].dtype == DS_F32 &&
 				(j == 0 || n.op == DS_OP_linear_dw ||
