@@ -4,8 +4,9 @@
 #include "model/adapter.h"
 
 #include "model/soft.h"
-#include "record/json.h"
 #include "text/regex.h"
+
+#include <math.h>
 
 static bool named(ds_str target, ds_str module)
 {
@@ -19,13 +20,18 @@ bool ds_lora_by_regex(const ds_lora *l)
 	return strpbrk(l->targets, "^$*+?()[]{}|\\") != NULL;
 }
 
-/* Of the whole path. A wrong expression matches nothing here, and ds_lora_check says what is wrong. */
-static ds_rc matches(const ds_lora *l, ds_str module, bool *found, ds_err *e)
+static bool by_all(const ds_lora *l)
+{
+	return strcmp(l->targets, "all-linear") == 0;
+}
+
+/* Of the whole path; before: what may stand in front of the expression. */
+static ds_rc matches(const char *before, ds_str expression, ds_str module, bool *found, ds_err *e)
 {
 	ds_buf whole = { 0 };
 	ds_regex *r = NULL;
 	*found = false;
-	ds_buf_fmt(&whole, "^(?:%s)$", l->targets);
+	ds_buf_fmt(&whole, "^%s(?:%.*s)$", before, DS_FMT(expression));
 	ds_rc rc = ds_regex_parse(&r, ds_buf_view(&whole), e);
 	if (rc == DS_OK) {
 		ds_regex_run *run = ds_regex_run_new(r);
@@ -37,12 +43,40 @@ static ds_rc matches(const ds_lora *l, ds_str module, bool *found, ds_err *e)
 	return rc;
 }
 
+/* The module's own number; NULL: it has none. What does not compile was refused when it was read. */
+static const ds_json *own_number(const ds_json *patterns, ds_str module)
+{
+	ds_err e;
+	bool found;
+	for (const ds_json *v = patterns ? patterns->first : NULL; v; v = v->next)
+		if (matches("(?:.*\\.)?", v->key, module, &found, &e) == DS_OK && found)
+			return v;
+	return NULL;
+}
+
+int64_t ds_lora_rank(const ds_lora *l, ds_str module)
+{
+	const ds_json *own = own_number(l->ranks, module);
+	return own ? own->i : l->r;
+}
+
+double ds_lora_scale(const ds_lora *l, ds_str module)
+{
+	const ds_json *own = own_number(l->alphas, module);
+	double alpha = !own ? l->alpha : own->kind == DS_J_I64 ? (double)own->i : own->f;
+	double r = (double)ds_lora_rank(l, module);
+	return alpha / (l->rslora ? sqrt(r) : r);
+}
+
+/* A wrong expression matches nothing here, and ds_lora_check says what is wrong. */
 bool ds_lora_wants(const ds_lora *l, ds_str module)
 {
 	ds_err e;
 	bool found;
+	if (by_all(l))
+		return true;
 	if (ds_lora_by_regex(l))
-		return matches(l, module, &found, &e) == DS_OK && found;
+		return matches("", ds_str_of(l->targets), module, &found, &e) == DS_OK && found;
 	ds_str rest = ds_str_of(l->targets);
 	while (rest.at && rest.n)
 		if (named(ds_str_trim(ds_str_cut(rest, ',', &rest)), module))
@@ -79,8 +113,10 @@ ds_rc ds_lora_check(const ds_lora *l, const ds_graph *g, ds_err *e)
 {
 	ds_str rest = ds_str_of(l->targets);
 	bool found;
+	if (by_all(l))
+		return DS_OK;
 	if (ds_lora_by_regex(l)) {
-		DS_TRY_AT(matches(l, DS_S(""), &found, e), e, "target_modules");
+		DS_TRY_AT(matches("", rest, DS_S(""), &found, e), e, "target_modules");
 		return names_something((ds_str){ 0 }, g) ? DS_OK
 							 : ds_fail(e, DS_USAGE,
 								   "target_modules: the model has "
@@ -97,18 +133,21 @@ ds_rc ds_lora_check(const ds_lora *l, const ds_graph *g, ds_err *e)
 	return DS_OK;
 }
 
-void ds_lora_print(const ds_lora *l, const char *base_model, bool in_out, ds_buf *out)
+void ds_lora_print(const ds_lora *l, const char *base_model, bool in_out, bool decoder, ds_buf *out)
 {
 	char number[32];
 	ds_str rest = ds_str_of(l->targets);
-	ds_buf_add_c(out, "{\n  \"peft_type\": \"LORA\",\n  \"task_type\": \"CAUSAL_LM\",\n"
-			  "  \"base_model_name_or_path\": ");
+	bool one = ds_lora_by_regex(l) || by_all(l);
+	ds_buf_fmt(out,
+		"{\n  \"peft_type\": \"LORA\",\n  \"task_type\": %s,\n"
+		"  \"base_model_name_or_path\": ",
+		decoder ? "\"CAUSAL_LM\"" : "null");
 	ds_json_add_str(out, ds_str_of(base_model));
 	number[ds_f64_print(number, l->alpha)] = 0;
 	ds_buf_fmt(out, ",\n  \"r\": %lld,\n  \"lora_alpha\": %s,\n", (long long)l->r, number);
 	number[ds_f64_print(number, l->dropout)] = 0;
 	ds_buf_fmt(out, "  \"lora_dropout\": %s,\n  \"target_modules\": ", number);
-	if (ds_lora_by_regex(l)) {
+	if (one) {
 		ds_json_add_str(out, rest);
 		rest.n = 0;
 	} else {
@@ -119,9 +158,9 @@ void ds_lora_print(const ds_lora *l, const char *base_model, bool in_out, ds_buf
 		ds_json_add_str(out, ds_str_trim(ds_str_cut(rest, ',', &rest)));
 	}
 	ds_buf_fmt(out,
-		"%s,\n  \"fan_in_fan_out\": %s,\n  \"bias\": \"none\",\n"
+		"%s,\n  \"fan_in_fan_out\": %s,\n  \"bias\": \"none\",\n  \"use_rslora\": %s,\n"
 		"  \"modules_to_save\": null,\n  \"inference_mode\": true\n}\n",
-		ds_lora_by_regex(l) ? "" : "]", in_out ? "true" : "false");
+		one ? "" : "]", in_out ? "true" : "false", l->rslora ? "true" : "false");
 }
 
 static ds_rc read_targets(ds_lora *l, const ds_json *v, ds_arena *mem, ds_err *e)
@@ -146,6 +185,52 @@ static ds_rc read_targets(ds_lora *l, const ds_json *v, ds_arena *mem, ds_err *e
 	return rc;
 }
 
+/* Is a member there and says something? */
+static bool says(const ds_json *v, const char *name)
+{
+	const ds_json *m = ds_json_get(v, name);
+	if (!m || m->kind == DS_J_NULL || (m->kind == DS_J_BOOL && !m->b))
+		return false;
+	return !((m->kind == DS_J_ARR || m->kind == DS_J_OBJ) && !m->n);
+}
+
+/* What changes the model and is not built: named rather than left out in silence. */
+static ds_rc refuse_unknown(const ds_json *v, ds_err *e)
+{
+	static const char *const parts[] = { "use_dora", "modules_to_save",
+		"trainable_token_indices", "target_parameters", "layer_replication", "lora_bias",
+		"use_qalora", "use_bdlora", "alora_invocation_tokens", "monteclora_config",
+		"arrow_config", "kasa_config" };
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (says(v, parts[i]))
+			return ds_fail(e, DS_USAGE, "%s is not supported", parts[i]);
+	ds_str bias = ds_json_text(v, "bias", "none"),
+	       init = ds_json_text(v, "init_lora_weights", "");
+	if (!ds_str_is(bias, "none"))
+		return ds_fail(e, DS_USAGE, "bias='%.*s' is not supported, none is", DS_FMT(bias));
+	/* These begin by taking a part of the base model's weights away. */
+	if (ds_str_starts(init, DS_S("pissa")) || ds_str_is(init, "olora") ||
+		ds_str_is(init, "corda") || ds_str_is(init, "loftq"))
+		return ds_fail(e, DS_USAGE, "init_lora_weights='%.*s' changes the base model",
+			DS_FMT(init));
+	return DS_OK;
+}
+
+static ds_rc read_patterns(
+	const ds_json *v, const char *name, bool whole, const ds_json **out, ds_err *e)
+{
+	bool found;
+	*out = says(v, name) ? ds_json_get(v, name) : NULL;
+	for (const ds_json *m = *out ? (*out)->first : NULL; m; m = m->next) {
+		bool number = m->kind == DS_J_I64 ? m->i >= 1 : m->kind == DS_J_F64 && !whole;
+		if (!number)
+			return ds_fail(
+				e, DS_USAGE, "%s: '%.*s' has no number", name, DS_FMT(m->key));
+		DS_TRY_AT(matches("", m->key, DS_S(""), &found, e), e, "%s", name);
+	}
+	return DS_OK;
+}
+
 ds_rc ds_lora_parse(ds_lora *l, ds_str json, const char **base_model, ds_arena *mem, ds_err *e)
 {
 	const ds_json *v;
@@ -156,13 +241,15 @@ ds_rc ds_lora_parse(ds_lora *l, ds_str json, const char **base_model, ds_arena *
 	if (!ds_str_is(type, "LORA"))
 		return ds_fail(e, DS_USAGE, "peft_type '%.*s' is not supported, only LORA is",
 			DS_FMT(type));
-	if (ds_json_flag(v, "use_rslora", false) || ds_json_flag(v, "use_dora", false))
-		return ds_fail(e, DS_USAGE, "rsLoRA and DoRA are not supported");
-	*l = (ds_lora){ .r = ds_json_int(v, "r", 0),
-		.alpha = ds_json_num(v, "lora_alpha", 0),
+	DS_TRY(refuse_unknown(v, e));
+	*l = (ds_lora){ .r = ds_json_int(v, "r", 8), /* PEFT's own defaults */
+		.alpha = ds_json_num(v, "lora_alpha", 8),
+		.rslora = ds_json_flag(v, "use_rslora", false),
 		.dropout = ds_json_num(v, "lora_dropout", 0) };
 	if (l->r < 1 || l->r > 1 << 16)
 		return ds_fail(e, DS_USAGE, "r=%lld is not between 1 and 65536", (long long)l->r);
+	DS_TRY(read_patterns(v, "rank_pattern", true, &l->ranks, e));
+	DS_TRY(read_patterns(v, "alpha_pattern", false, &l->alphas, e));
 	ds_str base = ds_json_text(v, "base_model_name_or_path", "");
 	if (!base.n)
 		return ds_fail(e, DS_USAGE, "no base_model_name_or_path");

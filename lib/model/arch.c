@@ -30,7 +30,7 @@ static ds_tid add_lora(
 	ds_tid b = ds_g_param(g, name_b, DS_DIMS(s.out, l->r), (ds_init){ DS_INIT_ZERO, 0 }, 0);
 	x = ds_g_linear(g, ds_g_dropout(g, x, (float)l->dropout), a, 0, false);
 	x = ds_g_linear(g, x, b, 0, false);
-	return ds_g_add(g, y, ds_g_scale(g, x, (float)(l->alpha / (double)l->r)));
+	return ds_g_add(g, y, ds_g_scale(g, x, (float)ds_lora_scale(l, ds_str_of(module))));
 }
 
 ds_tid ds_arch_linear(

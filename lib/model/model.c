@@ -22,6 +22,7 @@ struct ds_model {
 		*base; /* where config.json and the weights are: dir, or the model of its adapter */
 	ds_lora lora;  /* r 0: dir is no adapter */
 	ds_st *adapter;
+	bool apart; /* its products are not added into the weights */
 	ds_config config;
 	int64_t grown; /* layers of the graphs to fill; 0: as stored */
 	ds_tok *tok;
@@ -273,66 +274,40 @@ static bool is_param(const ds_tensor *t)
 	return t->class == DS_CLASS_PARAM && !(t->flags & DS_T_VIEW) && !ds_adapter_owns(t->name);
 }
 
-/* ---- an adapter's share of a weight ---- */
-
-typedef struct {
-	const ds_st_tensor *a, *b; /* [r, in], [out, r] */
-} low_rank;
-
-static ds_rc find_low_rank(const ds_model *m, const ds_tensor *t, low_rank *l, ds_err *e)
+static ds_rc find_pair(const ds_model *m, const ds_tensor *t, ds_lora_pair *p, ds_err *e)
 {
-	ds_str name = ds_str_of(t->name);
-	*l = (low_rank){ 0 };
-	if (!m->adapter || !ds_str_ends(name, DS_S(".weight")))
+	*p = (ds_lora_pair){ 0 };
+	if (!m->adapter)
 		return DS_OK;
-	DS_NAME(a, DS_LORA_PREFIX "%.*s.lora_A.weight", (int)name.n - 7, name.at);
-	DS_NAME(b, DS_LORA_PREFIX "%.*s.lora_B.weight", (int)name.n - 7, name.at);
-	l->a = ds_st_find(m->adapter, ds_str_of(a));
-	l->b = ds_st_find(m->adapter, ds_str_of(b));
-	if (!l->a && !l->b)
-		return DS_OK;
-	int64_t r = m->lora.r;
-	if (!l->a || !l->b || l->a->rank != 2 || l->b->rank != 2 || t->rank != 2 ||
-		l->a->dims[0] != r || l->b->dims[1] != r ||
-		l->a->dims[1] * l->b->dims[0] != t->dims[0] * t->dims[1])
-		return ds_fail(
-			e, DS_BAD, "%s: the adapter of '%s' does not fit it", m->dir, t->name);
+	DS_TRY_AT(ds_lora_find(&m->lora, m->adapter, m->config.arch->prefix, t, p, e), e, "%s",
+		m->dir);
 	return DS_OK;
-}
-
-/* W[o][i] += scale * sum over r of B[o][r] A[r][i]; W is [in, out] where its rows are A's columns. */
-static void add_product(float *w, int64_t ld, const float *a, const float *b, const int64_t size[3],
-	double scale, bool in_out)
-{
-	int64_t r = size[0], in = size[1], out = size[2];
-	for (int64_t o = 0; o < out; o++) {
-		for (int64_t i = 0; i < in; i++) {
-			double sum = 0;
-			for (int64_t k = 0; k < r; k++)
-				sum += (double)b[o * r + k] * (double)a[k * in + i];
-			w[in_out ? i * ld + o : o * ld + i] += (float)(scale * sum);
-		}
-	}
 }
 
 static ds_rc merge(const ds_model *m, const ds_tensor *t, float *w, ds_err *e)
 {
-	low_rank l;
-	DS_TRY(find_low_rank(m, t, &l, e));
-	if (!l.a)
+	ds_lora_pair p;
+	DS_TRY(find_pair(m, t, &p, e));
+	if (!p.a)
 		return DS_OK;
-	int64_t size[3] = { m->lora.r, l.a->dims[1], l.b->dims[0] };
-	float *a = ds_mem_get((size_t)(size[0] * size[1]) * 4),
-	      *b = ds_mem_get((size_t)(size[0] * size[2]) * 4);
-	ds_rc rc = ds_st_floats(l.a, 0, size[0] * size[1], a, e);
-	if (rc == DS_OK)
-		rc = ds_st_floats(l.b, 0, size[0] * size[2], b, e);
-	bool in_out = m->config.arch->traits & DS_ARCH_IN_OUT;
-	if (rc == DS_OK)
-		add_product(w, t->ld, a, b, size, m->lora.alpha / (double)m->lora.r, in_out);
-	ds_mem_free(a);
-	ds_mem_free(b);
-	return rc;
+	return ds_lora_add(&p, t->ld, m->config.arch->traits & DS_ARCH_IN_OUT, w, e);
+}
+
+/* The adapter's own tensors, into parameters of the same names. */
+static ds_rc load_apart(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
+{
+	for (ds_tid i = 1; i < g->n_tensors; i++) {
+		const ds_tensor *t = &g->tensors[i];
+		if (t->class != DS_CLASS_PARAM || t->flags & DS_T_VIEW || !ds_adapter_owns(t->name))
+			continue;
+		const ds_st_tensor *s = ds_lora_stored(m->adapter, m->config.arch->prefix, t->name);
+		if (!s || ds_st_count(s) != ds_t_count(t))
+			return ds_fail(e, DS_BAD, "%s: tensor '%s' is %s", m->dir, t->name,
+				s ? "of another size" : "missing");
+		DS_TRY_AT(
+			ds_st_floats(s, 0, ds_t_count(t), ds_exec_data(x, i), e), e, "%s", m->dir);
+	}
+	return DS_OK;
 }
 
 /* ---- filling an executor ---- */
@@ -352,9 +327,9 @@ static ds_rc check_one(const ds_model *m, const ds_tensor *t, ds_err *e)
 		return ds_fail(e, DS_BAD, "%s: tensor '%s' is %s, the config makes it %s", m->base,
 			t->name, have, want);
 	}
-	low_rank l;
+	ds_lora_pair p;
 	float none;
-	DS_TRY(find_low_rank(m, t, &l, e));
+	DS_TRY(find_pair(m, t, &p, e));
 	DS_TRY_AT(ds_st_floats(s, 0, 0, &none, e), e, "%s",
 		m->dir); /* is its type one that can be read? */
 	return DS_OK;
@@ -365,6 +340,10 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 	for (ds_tid i = 1; i < g->n_tensors; i++)
 		if (is_param(&g->tensors[i]) && !ds_model_is_new(m, &g->tensors[i]))
 			DS_TRY(check_one(m, &g->tensors[i], e));
+	if (m->adapter)
+		DS_TRY_AT(ds_lora_covers(
+				  g, m->adapter, m->config.arch->prefix, m->config.arch->head, e),
+			e, "%s", m->dir);
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
 		const ds_tensor *t = &g->tensors[i];
 		if (!is_param(t) || ds_model_is_new(m, t))
@@ -374,9 +353,10 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 		int64_t cols = ds_t_cols(t);
 		for (int64_t row = 0; row < ds_t_rows(t); row++)
 			DS_TRY(ds_st_floats(s, row * cols, cols, out + row * t->ld, e));
-		DS_TRY(merge(m, t, out, e));
+		if (!m->apart)
+			DS_TRY(merge(m, t, out, e));
 	}
-	return DS_OK;
+	return m->apart ? load_apart(m, x, g, e) : DS_OK;
 }
 
 /* Buffers that transformers itself recomputes and older files carry along. */
@@ -393,6 +373,17 @@ static bool is_buffer(ds_str name)
 bool ds_model_is_adapter(const ds_model *m)
 {
 	return m->adapter != NULL;
+}
+
+const ds_lora *ds_model_keep_apart(ds_model *m)
+{
+	m->apart = true;
+	return &m->lora;
+}
+
+const char *ds_model_base(const ds_model *m)
+{
+	return m->base;
 }
 
 ds_str ds_model_unused(const ds_model *m, const ds_graph *g)

@@ -46,6 +46,9 @@ DS_AUTO_WITH(ds_model, ds_model_close)
 const char *ds_model_dir(const ds_model *m);
 /* Is the directory an adapter of another model? Its low-rank products are then added on loading. */
 bool ds_model_is_adapter(const ds_model *m);
+const char *ds_model_base(const ds_model *m); /* the model's directory that an adapter belongs to */
+/* They are not added then, but loaded into a graph that was built with the adapter that is returned. */
+const ds_lora *ds_model_keep_apart(ds_model *m);
 const ds_config *ds_model_config(const ds_model *m);
 const ds_tok *ds_model_tok(const ds_model *m); /* NULL: the directory has no tokenizer */
 

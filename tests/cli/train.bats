@@ -241,7 +241,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	says 2 "the model has no linear layer 'q_proj'" dstrain --model base --tune lora \
 		--target-modules q_proj --set seq=32,batch_tokens=128 --max-steps 1 --out o2 text.txt
 	dstrain --model base --tune lora --set seq=32,batch_tokens=128 --max-steps 1 --out l -q text.txt
-	says 2 "l is an adapter itself" dstrain --model l --tune lora \
+	says 2 "l is an adapter itself" dstrain --model l --tune prompt \
 		--set seq=32,batch_tokens=128 --max-steps 1 --out o3 text.txt
 }
 

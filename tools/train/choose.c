@@ -116,6 +116,29 @@ static ds_rc read_config(train_run *r, const char *path, ds_err *e)
 	return rc;
 }
 
+/* An adapter is trained further as it is: its shape cannot be chosen again. */
+static ds_rc go_on_with_adapter(train_run *r, ds_err *e)
+{
+	static const char *const shape[] = { "lora_r", "lora_alpha", "target_modules" };
+	train_keys *k = &r->o->keys;
+	for (size_t i = 0; i < r->o->n_given; i++)
+		for (size_t n = 0; n < sizeof(shape) / sizeof(shape[0]); n++)
+			if (ds_key_find(train_key_table, r->o->given[i].name) ==
+				ds_key_find(train_key_table, ds_str_of(shape[n])))
+				return ds_fail(e, DS_USAGE, "%s: %s has one of its own", shape[n],
+					k->model);
+	r->lora = *ds_model_keep_apart(r->from);
+	if (r->lora.ranks || r->lora.alphas)
+		return ds_fail(e, DS_USAGE,
+			"%s has a rank_pattern or alpha_pattern: it can be merged, not trained",
+			k->model);
+	r->lora.dropout = k->lora_dropout;
+	k->lora_r = r->lora.r;
+	k->lora_alpha = r->lora.alpha;
+	k->target_modules = r->lora.targets;
+	return DS_OK;
+}
+
 static ds_rc choose_adapter(train_run *r, ds_err *e)
 {
 	static const char *const names[] = { "full", "lora", "prompt", "prefix" };
@@ -124,9 +147,9 @@ static ds_rc choose_adapter(train_run *r, ds_err *e)
 	if (!r->from)
 		return ds_fail(e, DS_USAGE, "tune=%s adapts a model directory, '%s' is none",
 			names[k->tune], k->model);
-	if (ds_model_is_adapter(r->from))
-		return ds_fail(e, DS_USAGE,
-			"%s is an adapter itself: dsexport safetensors merges it", k->model);
+	if (ds_model_is_adapter(r->from) && k->tune != TUNE_LORA)
+		return ds_fail(e, DS_USAGE, "%s is an adapter itself: --merge makes a model of it",
+			k->model);
 	r->state.weights = "adapter_model.safetensors";
 	r->adapts = true;
 	if (k->tune != TUNE_LORA) {
@@ -142,9 +165,14 @@ static ds_rc choose_adapter(train_run *r, ds_err *e)
 					 names[k->tune])
 			       : DS_OK;
 	}
+	if (ds_model_is_adapter(r->from))
+		return go_on_with_adapter(r, e);
 	if (!targets || strcmp(targets, "query_key_value") == 0)
 		targets = r->config.arch->attention_inputs;
-	r->lora = (ds_lora){ k->lora_r, k->lora_alpha, k->lora_dropout, targets };
+	r->lora = (ds_lora){ .r = k->lora_r,
+		.alpha = k->lora_alpha,
+		.dropout = k->lora_dropout,
+		.targets = targets };
 	return DS_OK;
 }
 

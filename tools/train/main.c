@@ -39,7 +39,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		.out = shown ? NULL : c->out_path,
 		.state.best = INFINITY };
 	o->mem = r.mem;
-	ds_rc rc = shown ? show(&r, e) : train(&r, e);
+	ds_rc rc = shown ? show(&r, e) : o->merge ? train_merge(&r, e) : train(&r, e);
 	train_close(&r);
 	train_signals_close();
 	return rc;

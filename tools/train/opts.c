@@ -151,6 +151,8 @@ static const ds_arg own_args[] = {
 		"where a step's memory or time goes, train nothing", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "memory", &train_options.memory, "SIZE",
 		"compute again in backward what is needed to fit", DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "merge", &train_options.merge, NULL,
+		"write --model ADAPTER and its model as one, train nothing", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "plot", &train_options.plot, NULL, "draw the loss of the runs given as FILE",
 		DS_ARG_UNRECORDED),
 };

@@ -49,7 +49,7 @@ typedef struct {
 	const char **data; /* of a config.ini, where the command line names none */
 	size_t n_data, cap_data;
 	/* options that are no keys */
-	bool resume, dry_run, plot;
+	bool resume, dry_run, plot, merge;
 	const char *dump, *explain;
 	ds_size memory;
 } train_opts;

@@ -33,24 +33,44 @@ static ds_rc open_log(train_run *r, ds_err *e)
 	return DS_OK;
 }
 
+static void say_memory(const train_run *r)
+{
+	const ds_plan *plan = ds_exec_plan(r->train.x);
+	char bytes[16];
+	ds_buf b = { 0 };
+	for (int c = 0; c < DS_N_CLASSES; c++)
+		if (plan->bytes[c])
+			ds_buf_fmt(&b, "%s %s, ", ds_class_name((ds_class)c),
+				ds_human_bytes(bytes, (double)plan->bytes[c]));
+	ds_buf_fmt(&b, "scratch %s", ds_human_bytes(bytes, (double)plan->scratch_bytes));
+	ds_say(r->c, "memory: %s (%s)", ds_human_bytes(bytes, (double)plan->total_bytes),
+		ds_buf_text(&b));
+	ds_buf_free(&b);
+}
+
 static ds_rc measure(train_run *r, ds_err *e)
 {
 	train_report *p = &r->report;
-	char params[16], bytes[16];
+	char params[16];
 	if (r->c->quiet)
 		return DS_OK;
 	DS_TRY(train_gemm_rate(r, 0.2, &p->gemm_flops, e));
 	p->step_flops = (double)r->n_micro * (ds_graph_flops(r->train.g, DS_PHASE_FWD) +
 						     ds_graph_flops(r->train.g, DS_PHASE_BWD));
-	if (ds_progress_live(p->progress) || r->c->verbose)
+	bool shown = ds_progress_live(p->progress) || r->c->verbose;
+	int64_t trained, all = ds_graph_params(r->train.g, &trained);
+	if (shown)
 		ds_say(r->c,
-			"%s: %s parameters, %s of memory, matrix products at %.1f GFLOP/s, %lld "
-			"steps of %lld tokens",
-			r->config.arch->name,
-			ds_human_count(params, (double)ds_graph_params(r->train.g, NULL)),
-			ds_human_bytes(bytes, (double)ds_exec_plan(r->train.x)->total_bytes),
+			"%s: %s parameters, matrix products at %.1f GFLOP/s, %lld steps of %lld "
+			"tokens",
+			r->config.arch->name, ds_human_count(params, (double)all),
 			p->gemm_flops * 1e-9, (long long)r->steps,
 			(long long)(r->step_rows * r->seq));
+	if (shown || r->adapts)
+		ds_say(r->c, "trained: %lld of %lld parameters (%.2f %%)", (long long)trained,
+			(long long)all, 100.0 * (double)trained / (double)all);
+	if (shown)
+		say_memory(r);
 	return DS_OK;
 }
 

@@ -80,6 +80,8 @@ DS_MUST ds_rc train_make_engine(
 /* choose.c: options, model and data, everything that needs no memory yet */
 DS_MUST ds_rc train_choose(train_run *r, ds_err *e);
 /* save.c */
+DS_MUST ds_rc train_write_in_out(
+	train_run *r, const char *file, ds_buf *text, ds_err *e); /* frees text */
 DS_MUST ds_rc train_out_open(
 	train_run *r, ds_err *e); /* locks; refuses a folder with something in it */
 DS_MUST ds_rc train_out_begin(
@@ -125,6 +127,8 @@ bool train_scale_next(train_run *r, train_figures *f);
 DS_MUST ds_rc train_gemm_rate(const train_run *r, double seconds, double *flops, ds_err *e);
 /* show.c */
 DS_MUST ds_rc train_show(train_run *r, ds_err *e); /* --dump, --dry-run: to stdout */
+/* merge.c */
+DS_MUST ds_rc train_merge(train_run *r, ds_err *e);
 /* plot.c */
 DS_MUST ds_rc train_plot(const ds_common *c, ds_err *e);
 

@@ -11,7 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static ds_rc write_in_out(train_run *r, const char *file, ds_buf *text, ds_err *e)
+ds_rc train_write_in_out(train_run *r, const char *file, ds_buf *text, ds_err *e)
 {
 	ds_rc rc =
 		ds_file_write(ds_arena_fmt(r->mem, "%s/%s", r->out, file).at, ds_buf_view(text), e);
@@ -52,17 +52,19 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 	if (r->soft.kind)
 		ds_soft_print(&r->soft, &r->config, r->o->keys.model, &config);
 	else if (r->lora.r)
-		ds_lora_print(&r->lora, r->o->keys.model, r->config.arch->traits & DS_ARCH_IN_OUT,
-			&config);
+		ds_lora_print(&r->lora, ds_model_base(r->from),
+			r->config.arch->traits & DS_ARCH_IN_OUT,
+			!(r->config.arch->traits & DS_ARCH_ENCODER), &config);
 	else
 		ds_config_print(&r->config, &config);
-	DS_TRY(write_in_out(r, r->adapts ? "adapter_config.json" : "config.json", &config, e));
+	DS_TRY(train_write_in_out(
+		r, r->adapts ? "adapter_config.json" : "config.json", &config, e));
 	if (tok && !r->kept_tok) {
 		DS_TRY(ds_tok_json(tok, &json, e));
-		DS_TRY(write_in_out(r, "tokenizer.json", &json, e));
+		DS_TRY(train_write_in_out(r, "tokenizer.json", &json, e));
 	}
 	train_print_ini(r->o, &r->config, r->data, r->n_data, &ini);
-	DS_TRY(write_in_out(r, "config.ini", &ini, e));
+	DS_TRY(train_write_in_out(r, "config.ini", &ini, e));
 	DS_TRY(ds_ckpt_prune(r->out, r->o->keys.save_total_limit, r->state.best_step, e));
 	DS_TRY(ds_dir_make(ds_arena_fmt(r->mem, "%s/tb", r->out).at, e));
 	if (r->state.step)

@@ -1,0 +1,41 @@
+/*
+ * merge.c - --merge: an adapter and its model as one model directory
+ */
+#include "run.h"
+
+static ds_rc write_model(train_run *r, const train_engine *t, ds_err *e)
+{
+	ds_buf config = { 0 }, json = { 0 };
+	const ds_tok *tok = ds_model_tok(r->from);
+	ds_config_print(&r->config, &config);
+	DS_TRY(train_write_in_out(r, "config.json", &config, e));
+	if (tok) {
+		DS_TRY(ds_tok_json(tok, &json, e));
+		DS_TRY(train_write_in_out(r, "tokenizer.json", &json, e));
+	}
+	return ds_ckpt_publish(
+		r->out, &r->state, t->x, t->g, (ds_st_type)(DS_ST_F32 + r->o->keys.save_dtype), e);
+}
+
+ds_rc train_merge(train_run *r, ds_err *e)
+{
+	train_engine *t = &r->train;
+	DS_TRY(train_apply_given(r->o, e));
+	const char *model = r->o->keys.model;
+	if (!model || r->c->n_files)
+		return ds_fail(e, DS_USAGE, "--merge takes --model ADAPTER and --out DIR, no data");
+	DS_TRY(ds_model_open(&r->from, model, e));
+	if (!ds_model_is_adapter(r->from))
+		return ds_fail(e, DS_USAGE, "%s is no adapter: there is nothing to merge", model);
+	r->config = *ds_model_config(r->from);
+	t->g = ds_graph_new(1, 8);
+	ds_arch_build(t->g, &r->config, &t->b);
+	DS_TRY(ds_graph_compile(t->g, &(ds_compile){ 0 }, e));
+	r->pool = ds_pool_new(1);
+	DS_TRY(ds_exec_new(&t->x, t->g, ds_backend_cpu(), r->pool, (ds_exec_opts){ 0 }, e));
+	DS_TRY(ds_model_load(r->from, t->x, t->g, e));
+	DS_TRY(train_out_open(r, e));
+	DS_TRY(write_model(r, t, e));
+	ds_say(r->c, "%s and %s are one model in %s", model, ds_model_base(r->from), r->out);
+	return DS_OK;
+}
