@@ -9,7 +9,7 @@ here=$(dirname "$0")
 bin=$(dirname "$(command -v dstrain)")
 rc=0
 "$python" "$here/train_ops.py" "$bin/../test/test_graph_ops" || rc=1
-for what in models torch real; do
+for what in models torch adapters real; do
 	"$python" "$here/train_$what.py" "$bin" || rc=1
 done
 exit $rc
