@@ -4,6 +4,9 @@
  * A prompt's last piece is padded on the right. Padding rows write keys behind the sequence's end; no query
  * may see them, because attention is causal, and the tokens that come next overwrite them. So the
  * caches have room for one piece more than the context.
+ *
+ * Virtual tokens (model/soft.h) are keys and values at the beginning of every sequence's caches, put there
+ * once: a prefix as it is stored, a prompt by running it. Everything else is behind them.
  */
 #include "infer/decode.h"
 
@@ -19,8 +22,10 @@ typedef struct { /* a compiled graph and its memory */
 } engine;
 
 struct ds_decoder {
-	engine prompt, step; /* step shares prompt's weights and caches */
+	engine soft;         /* runs a prompt's virtual tokens, once; g NULL: there is none */
+	engine prompt, step; /* they share the weights and caches of the first of these */
 	int64_t batch, context, vocab, max_positions;
+	int64_t front; /* virtual tokens */
 	ds_arena *mem;
 };
 
@@ -35,12 +40,60 @@ static ds_rc engine_init(engine *n, const ds_model *m, ds_pool *pool, int64_t ba
 {
 	n->seq = seq;
 	n->g = ds_graph_new(batch, seq);
-	n->b = (ds_build){ .kv_seq = kv_seq, .n_logits = batch };
+	n->b.kv_seq = kv_seq;
+	n->b.n_logits = batch;
 	ds_arch_build(n->g, ds_model_config(m), &n->b);
 	DS_TRY(ds_graph_compile(n->g, &(ds_compile){ .train = false }, e));
 	DS_TRY(ds_exec_new(
 		&n->x, n->g, ds_backend_cpu(), pool, (ds_exec_opts){ .share = share }, e));
 	return share ? DS_OK : ds_model_load(m, n->x, n->g, e);
+}
+
+/* [token, layer, key or value]: into the caches of every sequence. */
+static ds_rc fill_prefix(ds_decoder *d, const ds_model *m, int64_t kv_seq, ds_err *e)
+{
+	const ds_config *c = ds_model_config(m);
+	int64_t width = c->n_kv_heads * c->head_dim;
+	for (int64_t layer = 0; layer < c->n_layers; layer++)
+		for (int what = 0; what < 2; what++) {
+			DS_NAME(name, "cache.%lld.%c", (long long)layer, what ? 'v' : 'k');
+			float *cache = ds_exec_find(d->prompt.x, name, NULL);
+			for (int64_t i = 0; i < d->batch * d->front; i++) {
+				int64_t t = i % d->front, to = i / d->front * kv_seq + t;
+				DS_TRY(ds_model_soft_row(m, t, (2 * layer + what) * width, width,
+					cache + to * width, e));
+			}
+		}
+	return DS_OK;
+}
+
+/* The virtual tokens alone, through the caches. */
+static ds_rc run_soft(ds_decoder *d, ds_err *e)
+{
+	engine *n = &d->soft;
+	int32_t *ids = ds_exec_data(n->x, n->b.ids);
+	for (int64_t i = 0; i < d->batch * d->front; i++)
+		ids[i] = -1;
+	ds_model_positions(n->x, n->g, &n->b);
+	for (int64_t i = 0; i < d->batch; i++) {
+		((int32_t *)ds_exec_data(n->x, n->b.past))[i] = 0;
+		((int32_t *)ds_exec_data(n->x, n->b.rows))[i] = (int32_t)(i * d->front);
+	}
+	return ds_exec_run(n->x, DS_PHASE_FWD, &(ds_run){ .step = 1 }, e);
+}
+
+static ds_rc open_engines(ds_decoder *d, const ds_model *m, ds_pool *pool, ds_err *e)
+{
+	const ds_soft *soft = ds_model_soft(m);
+	int64_t kv_seq = d->front + d->context + PIECE;
+	if (soft && soft->kind == DS_SOFT_PROMPT) {
+		d->soft.b.soft = soft;
+		DS_TRY(engine_init(&d->soft, m, pool, d->batch, d->front, kv_seq, NULL, e));
+		DS_TRY(run_soft(d, e));
+	}
+	DS_TRY(engine_init(&d->prompt, m, pool, d->batch, PIECE, kv_seq, d->soft.x, e));
+	DS_TRY(engine_init(&d->step, m, pool, d->batch, 1, kv_seq, d->prompt.x, e));
+	return soft && soft->kind == DS_SOFT_PREFIX ? fill_prefix(d, m, kv_seq, e) : DS_OK;
 }
 
 ds_rc ds_decoder_open(ds_decoder **out, const ds_model *m, ds_pool *pool, int64_t batch,
@@ -50,17 +103,17 @@ ds_rc ds_decoder_open(ds_decoder **out, const ds_model *m, ds_pool *pool, int64_
 	if (c->arch->traits & DS_ARCH_ENCODER)
 		return ds_fail(
 			e, DS_USAGE, "%s is an encoder, which continues nothing", c->arch->name);
-	if (context > c->max_positions)
+	if (context > ds_model_longest(m))
 		return ds_fail(e, DS_USAGE, "a context of %lld tokens, the model's is %lld",
-			(long long)context, (long long)c->max_positions);
+			(long long)context, (long long)ds_model_longest(m));
 	DS_AUTO(ds_decoder) d = DS_NEW(ds_decoder, 1);
 	d->batch = batch;
 	d->context = context;
+	d->front = c->max_positions - ds_model_longest(m);
 	d->vocab = c->vocab_size;
 	d->max_positions = c->max_positions;
 	d->mem = ds_arena_new(1 << 20);
-	DS_TRY(engine_init(&d->prompt, m, pool, batch, PIECE, context + PIECE, NULL, e));
-	DS_TRY(engine_init(&d->step, m, pool, batch, 1, context + PIECE, d->prompt.x, e));
+	DS_TRY(open_engines(d, m, pool, e));
 	*out = d;
 	d = NULL;
 	return DS_OK;
@@ -72,6 +125,7 @@ void ds_decoder_close(ds_decoder *d)
 		return;
 	engine_release(&d->step);
 	engine_release(&d->prompt);
+	engine_release(&d->soft);
 	ds_arena_free(d->mem);
 	ds_mem_free(d);
 }
@@ -91,6 +145,7 @@ static void put(
 	const ds_decoder *d, const engine *n, size_t i, int64_t row, uint32_t id, int64_t position)
 {
 	int64_t at = (int64_t)i * n->seq + row;
+	position += d->front;
 	input(n, n->b.ids)[at] = (int32_t)id;
 	if (n->b.positions)
 		input(n, n->b.positions)[at] =
@@ -122,7 +177,7 @@ static ds_rc take_prompts(ds_decoder *d, const ds_sequence *s, size_t n, float *
 				size_t at = past + (size_t)r;
 				put(d, p, i, r, at < len ? s[i].prompt[at] : 0, (int64_t)at);
 			}
-			input(p, p->b.past)[i] = (int32_t)past;
+			input(p, p->b.past)[i] = (int32_t)((int64_t)past + d->front);
 			int64_t end = len > past ? (int64_t)(len - past) : 1;
 			input(p, p->b.rows)[i] =
 				(int32_t)((int64_t)i * PIECE + (end < PIECE ? end : PIECE) - 1);
@@ -175,7 +230,7 @@ static ds_rc advance(ds_decoder *d, ds_sequence *s, size_t n, const bool *alive,
 		/* One that ended stays where it is: its row writes over its own last place. */
 		int64_t at = i < n ? (int64_t)(s[i].n_prompt + s[i].n_out) - on : 0;
 		put(d, t, i, 0, on ? s[i].out[s[i].n_out - 1] : 0, at);
-		input(t, t->b.past)[i] = (int32_t)at;
+		input(t, t->b.past)[i] = (int32_t)(at + d->front);
 		input(t, t->b.rows)[i] = (int32_t)i;
 	}
 	return run(t, e);

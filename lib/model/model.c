@@ -20,7 +20,8 @@ struct ds_model {
 	const char *dir; /* as given */
 	const char
 		*base; /* where config.json and the weights are: dir, or the model of its adapter */
-	ds_lora lora;  /* r 0: dir is no adapter */
+	ds_lora lora;  /* r 0: dir is no such adapter */
+	ds_soft soft;  /* kind NONE: it is no such one */
 	ds_st *adapter;
 	bool apart; /* its products are not added into the weights */
 	ds_config config;
@@ -113,7 +114,9 @@ static ds_rc open_adapter(ds_model *m, const char *config, ds_err *e)
 	ds_rc rc = ds_file_read(config, CONFIG_BYTES, &text, e);
 	if (rc == DS_OK) {
 		ds_str kept = ds_arena_str(m->mem, ds_buf_view(&text));
-		rc = ds_lora_parse(&m->lora, kept, &base, m->mem, e);
+		rc = ds_soft_parse(&m->soft, kept, &base, m->mem, e);
+		if (rc == DS_OK && m->soft.kind == DS_SOFT_NONE)
+			rc = ds_lora_parse(&m->lora, kept, &base, m->mem, e);
 		if (rc != DS_OK)
 			rc = ds_at(e, rc, "%s", config);
 	}
@@ -133,7 +136,7 @@ static ds_rc open_tok(ds_model *m, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc ds_model_open(ds_model **out, const char *dir, ds_err *e)
+ds_rc ds_model_open_soft(ds_model **out, const char *dir, ds_err *e)
 {
 	DS_AUTO(ds_model) m = DS_NEW(ds_model, 1);
 	m->mem = ds_arena_new(1 << 16);
@@ -144,6 +147,20 @@ ds_rc ds_model_open(ds_model **out, const char *dir, ds_err *e)
 	DS_TRY(read_config(m, e));
 	DS_TRY(open_weights(m, e));
 	DS_TRY(open_tok(m, e));
+	*out = m;
+	m = NULL;
+	return DS_OK;
+}
+
+ds_rc ds_model_open(ds_model **out, const char *dir, ds_err *e)
+{
+	DS_AUTO(ds_model) m = NULL;
+	DS_TRY(ds_model_open_soft(&m, dir, e));
+	if (m->soft.kind != DS_SOFT_NONE)
+		return ds_fail(e, DS_USAGE,
+			"%s: virtual tokens (a %s) are read by dsgen, dseval ppl and dstrain "
+			"--tune alone",
+			dir, m->soft.kind == DS_SOFT_PROMPT ? "prompt" : "prefix");
 	*out = m;
 	m = NULL;
 	return DS_OK;
@@ -277,7 +294,7 @@ static bool is_param(const ds_tensor *t)
 static ds_rc find_pair(const ds_model *m, const ds_tensor *t, ds_lora_pair *p, ds_err *e)
 {
 	*p = (ds_lora_pair){ 0 };
-	if (!m->adapter)
+	if (!m->adapter || !m->lora.r)
 		return DS_OK;
 	DS_TRY_AT(ds_lora_find(&m->lora, m->adapter, m->config.arch->prefix, t, p, e), e, "%s",
 		m->dir);
@@ -340,7 +357,7 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 	for (ds_tid i = 1; i < g->n_tensors; i++)
 		if (is_param(&g->tensors[i]) && !ds_model_is_new(m, &g->tensors[i]))
 			DS_TRY(check_one(m, &g->tensors[i], e));
-	if (m->adapter)
+	if (m->adapter && m->lora.r)
 		DS_TRY_AT(ds_lora_covers(
 				  g, m->adapter, m->config.arch->prefix, m->config.arch->head, e),
 			e, "%s", m->dir);
@@ -356,7 +373,7 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 		if (!m->apart)
 			DS_TRY(merge(m, t, out, e));
 	}
-	return m->apart ? load_apart(m, x, g, e) : DS_OK;
+	return m->apart || m->soft.kind ? load_apart(m, x, g, e) : DS_OK;
 }
 
 /* Buffers that transformers itself recomputes and older files carry along. */
@@ -373,6 +390,27 @@ static bool is_buffer(ds_str name)
 bool ds_model_is_adapter(const ds_model *m)
 {
 	return m->adapter != NULL;
+}
+
+const ds_soft *ds_model_soft(const ds_model *m)
+{
+	return m->soft.kind == DS_SOFT_NONE ? NULL : &m->soft;
+}
+
+int64_t ds_model_longest(const ds_model *m)
+{
+	return m->config.max_positions - m->soft.tokens;
+}
+
+ds_rc ds_model_soft_row(
+	const ds_model *m, int64_t token, int64_t from, int64_t n, float *out, ds_err *e)
+{
+	const ds_st_tensor *t = ds_st_find(m->adapter, DS_S(DS_SOFT_PARAM));
+	if (!t || t->rank != 2 || t->dims[0] != m->soft.tokens || from + n > t->dims[1])
+		return ds_fail(e, DS_BAD, "%s: tensor '" DS_SOFT_PARAM "' is %s", m->dir,
+			t ? "of another size" : "missing");
+	DS_TRY_AT(ds_st_floats(t, token * t->dims[1] + from, n, out, e), e, "%s", m->dir);
+	return DS_OK;
 }
 
 const ds_lora *ds_model_keep_apart(ds_model *m)
@@ -412,7 +450,8 @@ ds_str ds_model_unused(const ds_model *m, const ds_graph *g)
 void ds_model_positions(ds_exec *x, const ds_graph *g, const ds_build *b)
 {
 	int32_t *at = ds_exec_data(x, b->positions);
+	int64_t before = b->soft && b->soft->kind == DS_SOFT_PREFIX ? b->soft->tokens : 0;
 	for (int64_t row = 0; row < g->batch; row++)
 		for (int64_t i = 0; i < g->seq; i++)
-			*at++ = (int32_t)i;
+			*at++ = (int32_t)(i + before);
 }

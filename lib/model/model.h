@@ -40,6 +40,16 @@ typedef struct ds_model ds_model;
  * that are. Messages begin with the file's name.
  */
 DS_MUST ds_rc ds_model_open(ds_model **m, const char *dir, ds_err *e);
+/*
+ * The same where virtual tokens may stand before every sequence (soft.h): ds_model_soft says so, and
+ * the caller builds its graphs with them. ds_model_open refuses such an adapter.
+ */
+DS_MUST ds_rc ds_model_open_soft(ds_model **m, const char *dir, ds_err *e);
+const ds_soft *ds_model_soft(const ds_model *m); /* NULL: none */
+int64_t ds_model_longest(const ds_model *m); /* sequence that it takes, behind the virtual tokens */
+/* Numbers `from` on of virtual token `token` as they are stored. */
+DS_MUST ds_rc ds_model_soft_row(
+	const ds_model *m, int64_t token, int64_t from, int64_t n, float *out, ds_err *e);
 void ds_model_close(ds_model *m); /* NULL is fine */
 DS_AUTO_WITH(ds_model, ds_model_close)
 
@@ -68,7 +78,7 @@ DS_MUST ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds
  * recomputes do not count. */
 ds_str ds_model_unused(const ds_model *m, const ds_graph *g);
 
-/* Writes 0, 1, 2 … for every sequence into position_ids of an executor. */
+/* Writes 0, 1, 2 … for every sequence into position_ids of an executor; behind a prefix its length is added. */
 void ds_model_positions(ds_exec *x, const ds_graph *g, const ds_build *b);
 
 #endif

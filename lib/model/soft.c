@@ -32,6 +32,31 @@ void ds_soft_print(const ds_soft *s, const ds_config *c, const char *base_model,
 	ds_buf_add_c(out, "  \"inference_mode\": true\n}\n");
 }
 
+ds_rc ds_soft_parse(ds_soft *s, ds_str json, const char **base_model, ds_arena *mem, ds_err *e)
+{
+	const ds_json *v;
+	*s = (ds_soft){ 0 };
+	ds_rc rc = ds_json_parse(&v, mem, json, e);
+	if (rc != DS_OK)
+		return rc == DS_BAD ? DS_USAGE : rc;
+	ds_str type = ds_json_text(v, "peft_type", "");
+	s->kind = ds_str_is(type, "PROMPT_TUNING")   ? DS_SOFT_PROMPT
+		  : ds_str_is(type, "PREFIX_TUNING") ? DS_SOFT_PREFIX
+						     : DS_SOFT_NONE;
+	if (s->kind == DS_SOFT_NONE)
+		return DS_OK;
+	s->tokens = ds_json_int(v, "num_virtual_tokens", 0);
+	if (s->tokens < 1 || s->tokens > DS_SOFT_MOST)
+		return ds_fail(e, DS_USAGE, "num_virtual_tokens=%lld is not between 1 and %d",
+			(long long)s->tokens, DS_SOFT_MOST);
+	if (ds_json_int(v, "num_transformer_submodules", 1) > 1)
+		return ds_fail(
+			e, DS_USAGE, "an adapter of an encoder and decoder is not supported");
+	ds_str base = ds_json_text(v, "base_model_name_or_path", "");
+	*base_model = ds_arena_str(mem, base).at;
+	return base.n ? DS_OK : ds_fail(e, DS_USAGE, "no base_model_name_or_path");
+}
+
 typedef int32_t index_fn(const ds_graph *g, int64_t tokens, int64_t i);
 
 static ds_tid index_of(ds_graph *g, const char *name, int64_t n, index_fn *fn, int64_t tokens)

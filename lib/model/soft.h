@@ -20,6 +20,7 @@ typedef struct {
 	int64_t tokens;
 } ds_soft;
 
+enum { DS_SOFT_MOST = 4096 }; /* virtual tokens */
 #define DS_SOFT_PARAM "prompt_embeddings"
 
 /* Rows of a sequence in the graph that stand before its real tokens. */
@@ -27,7 +28,10 @@ static inline int64_t ds_soft_rows(const ds_soft *s)
 {
 	return s && s->kind == DS_SOFT_PROMPT ? s->tokens : 0;
 }
-/* adapter_config.json as PEFT reads it. */
+/* adapter_config.json, kind NONE where it is another kind of adapter; text lives in mem. DS_USAGE: wrong. */
+DS_MUST ds_rc ds_soft_parse(
+	ds_soft *s, ds_str json, const char **base_model, ds_arena *mem, ds_err *e);
+/* The same as PEFT reads it. */
 void ds_soft_print(const ds_soft *s, const ds_config *c, const char *base_model, ds_buf *out);
 
 /* For arch.c. The prompt's rows, added to embedded tokens, whose rows there are zero. */

@@ -70,6 +70,23 @@ apart() {
 	says 2 "lora_r: lora has one of its own" dstrain "${more[@]}" --lora-r 8 --max-steps 1 --out o text.txt
 }
 
+@test "a prompt and a prefix are read by dsgen and dseval, trained further, and by nothing else" {
+	for kind in prompt prefix; do
+		dstrain --model base --tune $kind --set prompt_tokens=5,lr=1e-1 "${run[@]}" --max-steps 10 \
+			--eval-data text.txt --out $kind text.txt
+		dstok --seq 32 -q -t base text.txt -o packed.dsr
+		dstrain --model $kind --tune $kind --lr 0 "${run[@]}" --max-steps 1 --eval-data text.txt --out $kind-on text.txt
+		[ "$(sed -n 's/.*"eval_loss": //p' $kind-on/log.jsonl)" = "$(sed -n 's/.*"eval_loss": //p' $kind/log.jsonl)" ]
+		[ "$(apart $kind base | awk '{ print ($1 > 1e-2 && $2 > 1000) }')" = 1 ]
+		want=$(sed -n 's/.*"eval_loss": \([0-9.]*\).*/\1/p' $kind/log.jsonl)
+		got=$(dseval ppl -m $kind packed.dsr --json -q | sed 's/.*"score":\([0-9.]*\).*/\1/')
+		awk -v a="$want" -v b="$got" 'BEGIN { d = a - log(b); exit !(d < 0.02 && d > -0.02) }'
+		says 2 "$kind is a $kind: only --tune $kind goes on with it" dstrain --model $kind "${run[@]}" --out o text.txt
+		says 2 "virtual tokens (a $kind) are read by" dstrain --merge --model $kind --out o2
+		run ! dsexport safetensors -m $kind -o x.safetensors
+	done
+}
+
 @test "what is trained is said, as a share" {
 	run --separate-stderr dstrain --model base --tune lora --set "seq=32,batch_tokens=128" --max-steps 1 --out l text.txt
 	[[ $stderr == *"trained: 5120 of "*" parameters (0."*" %)"* ]]

@@ -125,6 +125,52 @@ def check_written(name, config, targets):
     return tell(f"{name}, {targets}: in PEFT", bad)
 
 
+SOFT = {"prompt": lambda: peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5),
+        "prefix": lambda: peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)}
+
+
+def greedy(directory, row, n):
+    out = tool("dsgen", "-m", directory, "--max-tokens", n, "--temperature", 0, "--ignore-eos", "--logprobs", "--to", "jsonl",
+               "-q", input=json.dumps({"tokens": row.tolist()}), capture_output=True, text=True).stdout
+    return json.loads(out)["logprobs"]
+
+
+def check_soft(name, config, kind):
+    """PEFT's virtual tokens here: logits, perplexity, generation, trained further and back in PEFT."""
+    model, rows = make(config)
+    with tempfile.TemporaryDirectory() as tmp:
+        model.save_pretrained(f"{tmp}/m")
+        data = write_rows(f"{tmp}/rows.jsonl", rows)
+        adapted = peft.get_peft_model(model, SOFT[kind]()).eval()
+        for p in adapted.prompt_encoder.parameters():
+            p.data = 0.5 * torch.randn_like(p)
+        adapted.peft_config["default"].base_model_name_or_path = f"{tmp}/m"
+        adapted.save_pretrained(f"{tmp}/a")
+        want = last(adapted, rows[0])
+        bad = near("logits", logits(f"{tmp}/a", rows[0]), want, 1e-4)
+        labels = rows.clone()
+        labels[:, 0] = -100
+        with torch.no_grad():
+            loss = adapted(input_ids=rows, labels=labels).loss
+            ids, probs = rows[:1, :7], []
+            for _ in range(9):
+                step = adapted(input_ids=ids).logits[0, -1].log_softmax(-1)
+                probs.append(step.max())
+                ids = torch.cat([ids, step.argmax()[None, None]], 1)
+        bad += near("generation", torch.tensor(greedy(f"{tmp}/a", rows[0, :7], 9)), torch.stack(probs), 1e-4)
+        out = tool("dseval", "ppl", "-m", f"{tmp}/a", data, "--json", "-q", capture_output=True, text=True).stdout
+        bad += near("perplexity", torch.tensor(json.loads(out)["metrics"][0]["score"]), loss.exp(), 1e-4)
+        tool("dstrain", "--model", f"{tmp}/a", "--tune", kind, "--out", f"{tmp}/on", "-q", "--eval-data", data, "--set",
+             f"lr=1e-2,max_steps=8,batch_tokens={ROWS * SEQ}", data)
+        with open(f"{tmp}/on/log.jsonl") as log:
+            lines = [json.loads(line) for line in log]
+        bad += near("the first loss", torch.tensor(lines[0]["loss"]), loss, 1e-4)
+        again, _ = make(config)
+        back = peft.PeftModel.from_pretrained(again, f"{tmp}/on").eval()
+        bad += near("trained further, in PEFT", logits(f"{tmp}/on", rows[0]), last(back, rows[0]), 1e-4)
+    return tell(f"{name}, PEFT's {kind}: read, measured, continued, trained further", bad)
+
+
 REFUSED = {
     "modules_to_save": dict(modules_to_save=["lm_head"]),
     "bias='all'": dict(bias="all"),
@@ -154,5 +200,6 @@ results += [check_written("llama", MODELS["llama"], "query_key_value"),
             check_written("qwen3", MODELS["qwen3"], "all-linear"),
             check_written("gpt2", MODELS["gpt2"], r".*\.h\.[02]\..*c_(attn|fc)"),
             check_written("bert", MODELS["bert"], "query,value")]
+results += [check_soft(name, MODELS[name], kind) for name in ("llama", "qwen3", "gpt2") for kind in SOFT]
 results += [check_refused(what, keys) for what, keys in REFUSED.items()]
 sys.exit(not all(results))

@@ -25,6 +25,7 @@ typedef struct {
 	ds_tok_scratch *scratch;
 	const char *field;
 	int64_t batch, seq, filled; /* windows waiting in the inputs */
+	int64_t front, wide;        /* virtual tokens before a window, and both together */
 } lm;
 
 typedef struct {
@@ -52,24 +53,28 @@ static ds_rc open_lm(void **state, const metric_args *a, ds_err *e)
 	lm *l = DS_NEW(lm, 1);
 	*state = l;
 	l->field = a->common->field;
-	DS_TRY(ds_model_open(&l->m, a->model, e));
+	DS_TRY(ds_model_open_soft(&l->m, a->model, e));
 	const ds_config *c = ds_model_config(l->m);
 	if (c->arch->traits & DS_ARCH_ENCODER)
 		return ds_fail(e, DS_USAGE, "ppl: %s is an encoder, which predicts no next token",
 			c->arch->name);
-	l->seq = c->max_positions < MAX_SEQ ? c->max_positions : MAX_SEQ;
+	const ds_soft *soft = ds_model_soft(l->m);
+	int64_t most = ds_model_longest(l->m);
+	l->seq = most < MAX_SEQ ? most : MAX_SEQ;
 	if (a->seq) {
-		if (a->seq < 2 || a->seq > c->max_positions)
+		if (a->seq < 2 || a->seq > most)
 			return ds_fail(e, DS_USAGE, "--seq %lld is not between 2 and %lld",
-				(long long)a->seq, (long long)c->max_positions);
+				(long long)a->seq, (long long)most);
 		l->seq = a->seq;
 	}
 	l->batch = ROWS / l->seq > 1 ? ROWS / l->seq : 1;
 	l->pool = ds_pool_new((unsigned)a->common->jobs);
 	if (ds_model_tok(l->m))
 		l->scratch = ds_tok_scratch_new(ds_model_tok(l->m));
-	l->g = ds_graph_new(l->batch, l->seq);
-	l->b = (ds_build){ .train = true };
+	l->front = ds_soft_rows(soft);
+	l->wide = l->front + l->seq;
+	l->g = ds_graph_new(l->batch, l->wide);
+	l->b = (ds_build){ .train = true, .soft = soft };
 	ds_arch_build(l->g, c, &l->b);
 	DS_TRY(ds_graph_compile(l->g, &(ds_compile){ .train = false }, e));
 	DS_TRY(ds_exec_new(&l->x, l->g, ds_backend_cpu(), l->pool, (ds_exec_opts){ 0 }, e));
@@ -87,10 +92,10 @@ static void *part_new(void *state)
 static ds_rc flush(lm *l, part *p, ds_err *e)
 {
 	int32_t *targets = ds_exec_data(l->x, l->b.targets);
-	int64_t rows = l->filled * l->seq;
+	int64_t rows = l->filled * l->wide;
 	if (rows == 0)
 		return DS_OK;
-	for (int64_t i = rows; i < l->batch * l->seq; i++) {
+	for (int64_t i = rows; i < l->batch * l->wide; i++) {
 		((int32_t *)ds_exec_data(l->x, l->b.ids))[i] = 0;
 		targets[i] = -1;
 	}
@@ -108,8 +113,10 @@ static ds_rc flush(lm *l, part *p, ds_err *e)
 /* Targets ids[from + 1 … from + seq]; rows past the end have none. */
 static void put_window(lm *l, const uint32_t *ids, size_t n, size_t from, ds_str mask)
 {
-	int32_t *in = (int32_t *)ds_exec_data(l->x, l->b.ids) + l->filled * l->seq;
-	int32_t *targets = (int32_t *)ds_exec_data(l->x, l->b.targets) + l->filled * l->seq;
+	int32_t *in = (int32_t *)ds_exec_data(l->x, l->b.ids) + l->filled * l->wide;
+	int32_t *targets = (int32_t *)ds_exec_data(l->x, l->b.targets) + l->filled * l->wide;
+	for (int64_t i = 0; i < l->front; i++)
+		*in++ = *targets++ = -1;
 	for (size_t i = 0; i < (size_t)l->seq; i++) {
 		size_t at = from + i;
 		bool target = at + 1 < n && (at + 1 >= mask.n || mask.at[at + 1]);

@@ -79,7 +79,7 @@ static const char *unfit(generator *g, ds_work *w, ds_sequence *s, bool has)
 	for (size_t i = 0; i < s->n_prompt; i++)
 		if (s->prompt[i] >= c->vocab_size)
 			return "a token id that the model does not have";
-	if ((int64_t)s->n_prompt > c->max_positions)
+	if ((int64_t)s->n_prompt > ds_model_longest(g->m))
 		return "a prompt longer than the model's context";
 	return NULL;
 }
@@ -106,13 +106,13 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, ds_sequence *s, bool
 /* A decoder with room for the longest of them, in steps so that it is seldom made anew. */
 static ds_rc fit(generator *g, const ds_sequence *s, const bool *ok, uint32_t n, ds_err *e)
 {
-	const ds_config *c = ds_model_config(g->m);
 	int64_t need = 1;
 	for (uint32_t i = 0; i < n; i++)
 		if (ok[i] && (int64_t)s[i].n_prompt + opt.max_tokens > need)
 			need = (int64_t)s[i].n_prompt + opt.max_tokens;
 	need = (need + 127) / 128 * 128;
-	need = need < c->max_positions ? need : c->max_positions;
+	int64_t most = ds_model_longest(g->m);
+	need = need < most ? need : most;
 	if (g->d && ds_decoder_context(g->d) >= need)
 		return DS_OK;
 	ds_decoder_close(g->d);
@@ -213,7 +213,8 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "--batch %lld is not between 1 and 1024",
 			(long long)opt.batch);
 	DS_TRY(ds_sampling_check(&opt.how, e));
-	ds_rc rc = ds_model_open(&g.m, opt.model, e);
+	ds_rc rc = opt.embed ? ds_model_open(&g.m, opt.model, e)
+			     : ds_model_open_soft(&g.m, opt.model, e);
 	if (rc == DS_OK) {
 		g.pool = ds_pool_new((unsigned)c->jobs);
 		if (ds_model_tok(g.m))

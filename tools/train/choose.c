@@ -142,18 +142,21 @@ static ds_rc go_on_with_adapter(train_run *r, ds_err *e)
 static ds_rc choose_adapter(train_run *r, ds_err *e)
 {
 	static const char *const names[] = { "full", "lora", "prompt", "prefix" };
-	const train_keys *k = &r->o->keys;
+	train_keys *k = &r->o->keys;
 	const char *targets = k->target_modules;
 	if (!r->from)
 		return ds_fail(e, DS_USAGE, "tune=%s adapts a model directory, '%s' is none",
 			names[k->tune], k->model);
-	if (ds_model_is_adapter(r->from) && k->tune != TUNE_LORA)
+	const ds_soft *soft = ds_model_soft(r->from);
+	if (ds_model_is_adapter(r->from) && !soft && k->tune != TUNE_LORA)
 		return ds_fail(e, DS_USAGE, "%s is an adapter itself: --merge makes a model of it",
 			k->model);
 	r->state.weights = "adapter_model.safetensors";
 	r->adapts = true;
 	if (k->tune != TUNE_LORA) {
 		r->soft.kind = k->tune == TUNE_PROMPT ? DS_SOFT_PROMPT : DS_SOFT_PREFIX;
+		if (soft)
+			k->prompt_tokens = soft->tokens;
 		r->soft.tokens = k->prompt_tokens;
 		if (r->config.arch->traits & DS_ARCH_ENCODER)
 			return ds_fail(e, DS_USAGE, "tune=%s is for decoders, %s is an encoder",
@@ -215,6 +218,18 @@ static ds_rc choose_tune(train_run *r, ds_err *e)
 	return k->tune == TUNE_FULL ? DS_OK : choose_adapter(r, e);
 }
 
+/* Virtual tokens can be trained further, and nothing else can be done with them. */
+static ds_rc check_soft(const train_run *r, ds_err *e)
+{
+	const ds_soft *soft = ds_model_soft(r->from);
+	int tune = r->o->keys.tune;
+	if (!soft || tune == (soft->kind == DS_SOFT_PROMPT ? TUNE_PROMPT : TUNE_PREFIX))
+		return DS_OK;
+	return ds_fail(e, DS_USAGE, "%s is a %s: only --tune %s goes on with it", r->o->keys.model,
+		soft->kind == DS_SOFT_PROMPT ? "prompt" : "prefix",
+		soft->kind == DS_SOFT_PROMPT ? "prompt" : "prefix");
+}
+
 /*
  * A preset's name is the preset, also where a folder is called so (./gpt2 is the folder). fixed: the
  * vocabulary is the model's, whatever the data says.
@@ -230,7 +245,8 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 	if (own) {
 		DS_TRY(read_config(r, in_out(r, "config.json"), e));
 	} else if (is_folder(model) && !ds_config_is_preset(ds_str_of(model))) {
-		DS_TRY(ds_model_open(&r->from, model, e));
+		DS_TRY(ds_model_open_soft(&r->from, model, e));
+		DS_TRY(check_soft(r, e));
 		r->config = *ds_model_config(r->from);
 	} else if (is_file(model) && !ds_config_is_preset(ds_str_of(model))) {
 		DS_TRY(read_config(r, model, e));

@@ -50,7 +50,7 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 	ds_buf config = { 0 }, ini = { 0 }, json = { 0 };
 	const ds_tok *tok = ds_rows_tok(r->rows);
 	if (r->soft.kind)
-		ds_soft_print(&r->soft, &r->config, r->o->keys.model, &config);
+		ds_soft_print(&r->soft, &r->config, ds_model_base(r->from), &config);
 	else if (r->lora.r)
 		ds_lora_print(&r->lora, ds_model_base(r->from),
 			r->config.arch->traits & DS_ARCH_IN_OUT,

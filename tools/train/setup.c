@@ -116,7 +116,7 @@ static ds_rc fill_weights(train_run *r, ds_err *e)
 		ds_exec_init(r->train.x, (uint64_t)r->o->keys.seed);
 	if (r->from)
 		DS_TRY(load_directory(r, e));
-	if (r->soft.kind == DS_SOFT_PROMPT)
+	if (r->soft.kind == DS_SOFT_PROMPT && !ds_model_soft(r->from))
 		sample_prompt(r);
 	return r->state.step ? load_checkpoint(r, e) : DS_OK;
 }
