@@ -112,11 +112,11 @@ static bool names_something(ds_str target, const ds_graph *g)
 ds_rc ds_lora_check(const ds_lora *l, const ds_graph *g, ds_err *e)
 {
 	ds_str rest = ds_str_of(l->targets);
-	bool found;
 	if (by_all(l))
 		return DS_OK;
 	if (ds_lora_by_regex(l)) {
-		DS_TRY_AT(matches("", rest, DS_S(""), &found, e), e, "target_modules");
+		DS_AUTO(ds_regex) r = NULL;
+		DS_TRY_AT(ds_regex_parse(&r, rest, e), e, "target_modules");
 		return names_something((ds_str){ 0 }, g) ? DS_OK
 							 : ds_fail(e, DS_USAGE,
 								   "target_modules: the model has "

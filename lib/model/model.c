@@ -124,6 +124,11 @@ static ds_rc open_adapter(ds_model *m, const char *config, ds_err *e)
 	DS_TRY(rc);
 	m->base = exists(join(m, base, DS_S("config.json"))) ? base
 							     : join(m, m->dir, ds_str_of(base));
+	if (!exists(join(m, m->base, DS_S("config.json"))))
+		return ds_fail(e, DS_IO,
+			"%s: the model '%s' that it adapts is not there, nor beside it; the config "
+			"names it as base_model_name_or_path",
+			config, base);
 	return ds_st_open(&m->adapter, join(m, m->dir, DS_S("adapter_model.safetensors")), e);
 }
 

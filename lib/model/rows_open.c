@@ -137,6 +137,20 @@ static void settle_packed(ds_rows *r, const piece *p)
 		r->seq = p->ids.off[1] - p->ids.off[0];
 }
 
+/* Rows of another length than those of the files before would be found when one is wanted, hours later. */
+static ds_rc check_length(const ds_rows *r, ds_block *b, const char *path, ds_err *e)
+{
+	piece p = { 0 };
+	if (!r->packed || !b->n_rows)
+		return DS_OK;
+	DS_TRY_AT(ds_rows_take(&p, b, e), e, "%s", path);
+	uint32_t n = p.ids.off[1] - p.ids.off[0];
+	if (p.docs.off && n != (uint64_t)r->seq)
+		return ds_fail(e, DS_BAD, "%s: rows of %u tokens, those before have %lld", path, n,
+			(long long)r->seq);
+	return DS_OK;
+}
+
 static bool is_packed_raw(const ds_rows *r, ds_block *b)
 {
 	const ds_col *c = ds_block_find(b, "tokens");
@@ -161,6 +175,7 @@ static ds_rc open_mapped(ds_rows *r, const char *path, bool *done, ds_err *e)
 	*done = true;
 	const ds_opt *opts = ds_reader_opts(reader, &n_opts);
 	DS_TRY(meet_tokenizer(r, opts, n_opts, path, e));
+	DS_TRY(check_length(r, b, path, e));
 	DS_TRY_AT(ds_reader_index(reader, &entries, &n, e), e, "%s", path);
 	for (size_t i = 0; i < n; i++) {
 		if (!entries[i].n_rows)

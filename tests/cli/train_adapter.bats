@@ -51,6 +51,9 @@ apart() {
 	says 2 "takes --model ADAPTER and --out DIR, no data" dstrain --merge --out o3
 	mkdir full && touch full/x
 	says 2 "full: not empty" dstrain --merge --model lora --out full
+	mv base elsewhere
+	says 4 "lora/adapter_config.json: the model 'base' that it adapts is not there" dstrain --merge --model lora --out o5
+	mv elsewhere base
 	rm lora/adapter_model.safetensors
 	says 4 "adapter_model.safetensors" dstrain --merge --model lora --out o4
 }

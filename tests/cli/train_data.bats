@@ -50,6 +50,10 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	says 2 "mix: the share of text.txt is below 1 in 10000" dstrain "${tiny[@]}" --mix 1e-6,1 --out o4 text.txt numbers.txt
 	: >empty.txt
 	says 1 "empty.txt: no rows to mix" dstrain "${tiny[@]}" --mix 1,1 --out o5 text.txt empty.txt
+	dstok --seq 32 -q text.txt -o long.dsr
+	dstok --seq 16 -q text.txt -o short.dsr
+	says 1 "short.dsr: rows of 16 tokens, those before have 32" \
+		dstrain "${tiny[@]}" --mix 1,1 --out o6 long.dsr short.dsr
 	dstrain "${tiny[@]}" --mix 1,1 --max-steps 1 --out run text.txt numbers.txt
 	says 2 "mix=1,2, but the run to resume has 1,1" \
 		dstrain --mix 1,2 --max-steps 2 --resume --out run -q text.txt numbers.txt

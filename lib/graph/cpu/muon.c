@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ELEMS = 1 << 16, FIRST_PRODUCT = 2, PRODUCTS = 3 };
+enum { ELEMS = 1 << 16, FIRST_PRODUCT = 2, PRODUCTS = 3, ENOUGH = 6 /* tiles of a product */ };
 
 typedef struct {      /* where things lie in the shared scratch */
 	double *sums; /* a tile of stage 0 */
@@ -63,11 +63,27 @@ static size_t shared_bytes(const ds_job *j)
 
 /* ---- the products of a Newton-Schulz step: 0: gram, 1: poly, 2: the next x ---- */
 
-static ds_tiling tiling(const ds_job *j, int which)
+/* gram and poly are symmetric: square tiles of their lower half are made, and written twice. */
+static int64_t side(const ds_job *j)
 {
-	ds_dtype type = j->node->attr.muon.type;
-	return which == 2 ? ds_cpu_tiling(j->in[0].rows, j->in[0].cols, 8, type)
-			  : ds_cpu_tiling(low(j), low(j), 8, type);
+	int64_t s = 256;
+	for (;; s /= 2) {
+		int64_t n = ceil_div(low(j), s);
+		if (s <= 64 || n * (n + 1) / 2 >= ENOUGH)
+			return s;
+	}
+}
+
+static ds_tiling tiling(const ds_job *j)
+{
+	return ds_cpu_tiling(j->in[0].rows, j->in[0].cols, ENOUGH, j->node->attr.muon.type);
+}
+
+static int64_t product_tiles(const ds_job *j, int which)
+{
+	int64_t n = ceil_div(low(j), side(j));
+	ds_tiling t = tiling(j);
+	return which == 2 ? t.n_m * t.n_n : n * (n + 1) / 2;
 }
 
 typedef struct {
@@ -76,12 +92,19 @@ typedef struct {
 
 static part part_of(const ds_job *j, int which, int64_t tile)
 {
-	ds_tiling t = tiling(j, which);
-	int64_t rows = which == 2 ? j->in[0].rows : low(j);
-	int64_t cols = which == 2 ? j->in[0].cols : low(j);
-	part p = { .i = tile / t.n_n * t.tm, .j = tile % t.n_n * t.tn };
-	p.m = min_i64(t.tm, rows - p.i);
-	p.n = min_i64(t.tn, cols - p.j);
+	if (which == 2) {
+		ds_tiling t = tiling(j);
+		part p = { .i = tile / t.n_n * t.tm, .j = tile % t.n_n * t.tn };
+		p.m = min_i64(t.tm, j->in[0].rows - p.i);
+		p.n = min_i64(t.tn, j->in[0].cols - p.j);
+		return p;
+	}
+	int64_t s = side(j), row = 0;
+	for (; tile > row; row++)
+		tile -= row + 1;
+	part p = { .i = row * s, .j = tile * s };
+	p.m = min_i64(s, low(j) - p.i);
+	p.n = min_i64(s, low(j) - p.j);
 	return p;
 }
 
@@ -126,8 +149,7 @@ static size_t worker_bytes(const ds_job *j)
 	layout l = layout_of(j);
 	size_t most = 0;
 	for (int which = 0; which < PRODUCTS; which++) {
-		ds_tiling t = tiling(j, which);
-		for (int64_t tile = 0; tile < t.n_m * t.n_n; tile++) {
+		for (int64_t tile = 0; tile < product_tiles(j, which); tile++) {
 			part p = part_of(j, which, tile);
 			ds_gemm g = product(j, &l, 0, which, &p);
 			g.a = g.b = NULL;
@@ -148,6 +170,14 @@ static void combine(const ds_gemm *g, float by, const float *from, float plus)
 				by * g->c[i * g->ldc + k] + plus * from[i * g->ldc + k];
 }
 
+/* The tile of a symmetric matrix on the other side of its diagonal. */
+static void mirror(const ds_gemm *g, const part *p, float *matrix)
+{
+	for (int64_t i = 0; p->i != p->j && i < g->m; i++)
+		for (int64_t k = 0; k < g->n; k++)
+			matrix[(p->j + k) * g->ldc + p->i + i] = g->c[i * g->ldc + k];
+}
+
 static void multiply(const ds_job *j, int64_t s, int which, int64_t tile, unsigned worker)
 {
 	layout l = layout_of(j);
@@ -160,6 +190,8 @@ static void multiply(const ds_job *j, int64_t s, int which, int64_t tile, unsign
 		combine(&g, (float)DS_MUON_C, l.gram + at, (float)DS_MUON_B);
 	else if (which == 2)
 		combine(&g, 1, l.x[s % 2] + at, (float)DS_MUON_A);
+	if (which < 2)
+		mirror(&g, &p, which == 0 ? l.gram : l.poly);
 }
 
 /* ---- element by element ---- */
@@ -213,8 +245,7 @@ static int64_t tiles(const ds_job *j, int64_t stage)
 {
 	if (stage < FIRST_PRODUCT || stage == stages(j) - 1)
 		return ceil_div(count(j), ELEMS);
-	ds_tiling t = tiling(j, (int)((stage - FIRST_PRODUCT) % PRODUCTS));
-	return t.n_m * t.n_n;
+	return product_tiles(j, (int)((stage - FIRST_PRODUCT) % PRODUCTS));
 }
 
 static void muon(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)

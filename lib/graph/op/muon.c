@@ -29,12 +29,12 @@ ds_rc sh_muon(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_
 	return DS_OK;
 }
 
-/* Three products a step, two of them with the whole matrix. */
+/* Three products a step, two of which are symmetric: half of those. */
 double fl_muon(const ds_graph *g, const ds_node *n)
 {
 	double rows = (double)ds_t_rows(in_of(g, n, 0)), cols = (double)ds_t_cols(in_of(g, n, 0));
 	double low = fmin(rows, cols), high = fmax(rows, cols);
-	return n->attr.muon.steps * (4 * low * low * high + 2 * low * low * low) + 8 * low * high;
+	return n->attr.muon.steps * (3 * low * low * high + low * low * low) + 8 * low * high;
 }
 
 typedef struct {
