@@ -195,3 +195,32 @@ edit() {
 	fails 1 "negative.jsonl:1: field 'tokens' is json, wanted whole numbers from 0" \
 		dstrain "${tiny[@]}" --max-steps 1 --out e negative.jsonl
 }
+
+@test "--explain memory is what the process takes, within what libraries need" {
+	peak() { # of a run with -j 1, in kB
+		python3 - "$@" <<-'P'
+			import os, subprocess, sys
+			child = subprocess.Popen(["dstrain", *sys.argv[1:], "-j", "1", "-q", "--max-steps", "2", "--save-every", "0", "--out", "peak", "text.txt"])
+			_, status, used = os.wait4(child.pid, 0)
+			print(used.ru_maxrss)
+			sys.exit(status != 0)
+		P
+		rm -rf peak
+	}
+	planned() { # kB
+		dstrain "$@" -j 1 --explain memory text.txt | awk '/^total/ { n = $2 }
+			/^evaluation takes/ { gsub(/[()]/, "", $NF); n += $NF } END { printf "%d\n", n / 1024 }'
+	}
+	least=$(peak "${tiny[@]:0:2}" --set n_layer=1,n_embd=8,n_head=1,seq=8,batch_tokens=8)
+	mid=(--model gpt2 --set n_layer=4,n_embd=256,n_head=4,seq=128,batch_tokens=2048)
+	for more in "" gradient_checkpointing=true precision=bf16 eval_data=text.txt,eval_every=1,eval_batches=1; do
+		set -- "${mid[@]}" ${more:+--set "$more"}
+		plan=$(planned "$@")
+		took=$(peak "$@")
+		echo "$more: planned $plan kB, took $took, the least is $least" >&2
+		[ "$took" -ge "$plan" ] && [ "$took" -le $((plan + least + plan / 20 + 16384)) ]
+	done
+	dstrain "${mid[@]}" --gradient-checkpointing true --explain memory text.txt >said
+	grep -q 'gradient checkpointing saves .* % of the activations, .* % of all' said
+	grep -q 'beside it the process holds' said
+}

@@ -10,6 +10,7 @@ typedef struct { /* a change of the run; 0 leaves a thing as it is */
 	int recompute;
 	int64_t parts; /* gradient accumulation */
 	bool bf16;
+	bool keep; /* compute nothing again */
 } change;
 
 /* By cost: the first ones cost least time. */
@@ -31,27 +32,47 @@ static size_t changes_of(const train_run *r, change *out)
 	return n;
 }
 
-static ds_rc bytes_with(const train_run *r, const change *c, uint64_t *bytes, ds_err *e)
+/* What a graph takes; one of evaluation beside the weights, which it shares. */
+static ds_rc plan_bytes(train_run *r, bool train, uint64_t *bytes, ds_err *e)
 {
-	train_run other = *r;
 	train_engine t = { 0 };
+	ds_compile c = r->compile;
 	ds_plan p;
-	if (c->recompute)
-		other.compile.recompute = (ds_recompute)c->recompute;
-	if (c->bf16)
-		other.compile.product = DS_BF16;
-	if (c->parts)
-		other.micro_rows = r->step_rows / c->parts;
-	ds_rc rc = train_build(&other, &t, e);
+	c.train = train;
+	ds_rc rc = train_build(r, &t, e);
 	if (rc == DS_OK)
-		rc = ds_graph_compile(t.g, &other.compile, e);
+		rc = ds_graph_compile(t.g, &c, e);
 	if (rc == DS_OK) {
 		ds_plan_make(&p, t.g, ds_backend_cpu(), (unsigned)r->c->jobs);
-		*bytes = p.total_bytes;
+		*bytes = p.total_bytes - (train ? 0 : p.bytes[DS_CLASS_PARAM]);
 		ds_plan_release(&p);
 	}
 	ds_graph_free(t.g);
 	return rc;
+}
+
+ds_rc train_eval_bytes(train_run *r, uint64_t *bytes, ds_err *e)
+{
+	*bytes = 0;
+	return r->o->keys.eval_data ? plan_bytes(r, false, bytes, e) : DS_OK;
+}
+
+static ds_rc bytes_with(const train_run *r, const change *c, uint64_t *bytes, ds_err *e)
+{
+	train_run other = *r;
+	uint64_t eval;
+	if (c->recompute)
+		other.compile.recompute = (ds_recompute)c->recompute;
+	if (c->keep)
+		other.compile.recompute = DS_RECOMPUTE_NONE;
+	if (c->bf16)
+		other.compile.product = DS_BF16;
+	if (c->parts)
+		other.micro_rows = r->step_rows / c->parts;
+	DS_TRY(plan_bytes(&other, true, bytes, e));
+	DS_TRY(train_eval_bytes(&other, &eval, e));
+	*bytes += eval;
+	return DS_OK;
 }
 
 static void print_change(const change *c, ds_buf *b)
@@ -66,12 +87,22 @@ static void print_change(const change *c, ds_buf *b)
 			(long long)c->parts);
 }
 
-ds_rc train_explain_ways(train_run *r, ds_buf *b, ds_err *e)
+ds_rc train_explain_ways(train_run *r, uint64_t activations, ds_buf *b, ds_err *e)
 {
 	change all[MAX_CHANGES];
 	size_t n = changes_of(r, all);
 	uint64_t now, then;
 	DS_TRY(bytes_with(r, &(change){ 0 }, &now, e));
+	if (r->compile.recompute != DS_RECOMPUTE_NONE) {
+		char human[16];
+		DS_TRY(bytes_with(r, &(change){ .keep = true }, &then, e));
+		double saved = (double)then - (double)now;
+		ds_buf_fmt(b,
+			"gradient checkpointing saves %s: %.0f %% of the activations, %.0f %% of "
+			"all\n",
+			ds_human_bytes(human, saved), 100 * saved / (saved + (double)activations),
+			100 * saved / (double)then);
+	}
 	ds_buf_add_c(b, "would save, the cheapest first:\n");
 	for (size_t i = 0; i < n; i++) {
 		char human[16];

@@ -45,6 +45,21 @@ static double limited_by_groups(double most, const char *dir, ds_str group, cons
 	return most;
 }
 
+double train_process_bytes(void)
+{
+	ds_buf text = { 0 };
+	ds_err e;
+	int64_t pages = 0;
+	if (ds_file_read("/proc/self/statm", FILE_BYTES, &text, &e) == DS_OK) {
+		ds_str rest = ds_buf_view(&text);
+		ds_str_cut(rest, ' ', &rest); /* the address space; then what of it is resident */
+		if (!ds_str_i64(ds_str_cut(rest, ' ', &rest), &pages))
+			pages = 0;
+	}
+	ds_buf_free(&text);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
 double train_machine_bytes(void)
 {
 	double most = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);

@@ -116,9 +116,12 @@ void train_report_close(train_run *r);
 double train_outlier(train_run *r, int64_t step, double loss);
 /* fit.c */
 DS_MUST ds_rc train_fit(train_run *r, ds_err *e); /* into --memory or the machine's, or says how */
-DS_MUST ds_rc train_explain_ways(train_run *r, ds_buf *b, ds_err *e);
+DS_MUST ds_rc train_explain_ways(train_run *r, uint64_t activations, ds_buf *b, ds_err *e);
+/* What evaluation takes beside the weights, 0 without eval_data. */
+DS_MUST ds_rc train_eval_bytes(train_run *r, uint64_t *bytes, ds_err *e);
 /* machine.c */
 double train_machine_bytes(void); /* what this process may have */
+double train_process_bytes(void); /* what it holds now */
 /* scale.c */
 double train_scale(train_run *r); /* what the loss is multiplied by */
 /* The scale for the next step; false where this one is not finite, and that is no overflow. */

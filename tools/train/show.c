@@ -61,6 +61,22 @@ static ds_rc explain_time(train_run *r, ds_buf *b, ds_err *e)
 	return DS_OK;
 }
 
+/* The plan's bytes, evaluation's, and what the process holds beside them. */
+static ds_rc explain_memory(train_run *r, const ds_plan *p, ds_buf *b, ds_err *e)
+{
+	char human[16];
+	uint64_t eval;
+	double beside = train_process_bytes();
+	ds_plan_explain(p, r->train.g, b);
+	DS_TRY(train_eval_bytes(r, &eval, e));
+	if (eval)
+		ds_buf_fmt(b, "evaluation takes %s more (%llu)\n",
+			ds_human_bytes(human, (double)eval), (unsigned long long)eval);
+	ds_buf_fmt(b, "beside it the process holds %s now: program, libraries, data\n",
+		ds_human_bytes(human, beside));
+	return train_explain_ways(r, p->bytes[DS_CLASS_ACT], b, e);
+}
+
 ds_rc train_show(train_run *r, ds_err *e)
 {
 	train_engine *t = &r->train;
@@ -76,8 +92,7 @@ ds_rc train_show(train_run *r, ds_err *e)
 	if (r->o->explain && strcmp(r->o->explain, "time") == 0) {
 		rc = explain_time(r, &b, e);
 	} else if (r->o->explain) {
-		ds_plan_explain(&p, t->g, &b);
-		rc = train_explain_ways(r, &b, e);
+		rc = explain_memory(r, &p, &b, e);
 	} else if (!r->o->dump)
 		summary(r, &p, &b);
 	else if (strcmp(r->o->dump, "graph") == 0)
