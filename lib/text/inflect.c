@@ -144,8 +144,8 @@ static bool inflect_word(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_
 		if (!found++)
 			one = exc->at[i].form;
 	}
-	/* Wrote and written are both past: which one is meant is not known. */
-	if (found > 1 && form == DS_FORM_PAST)
+	/* Wrote and written are both past, and so are ran and run: which one is meant is not known. */
+	if (form == DS_FORM_PAST && (found > 1 || ends(lemma, "run") || ends(lemma, "come")))
 		return false;
 	*out = found ? one : plain;
 	return found || has_plain;

@@ -9,6 +9,7 @@
 
 typedef struct {
 	size_t first, n; /* in members */
+	bool cilin;
 } group;
 
 typedef struct {
@@ -82,10 +83,10 @@ static void add_member(ds_synonyms *s, uint32_t w)
 	s->groups[s->n_groups - 1].n++;
 }
 
-static void begin_group(ds_synonyms *s)
+static void begin_group(ds_synonyms *s, bool cilin)
 {
 	s->groups = room_for_one(s->groups, s->n_groups, &s->room_groups, sizeof(*s->groups));
-	s->groups[s->n_groups++] = (group){ s->n_members, 0 };
+	s->groups[s->n_groups++] = (group){ s->n_members, 0, cilin };
 }
 
 /* The last group becomes one that the word draws from. */
@@ -118,7 +119,7 @@ static void cilin_line(ds_synonyms *s, ds_str line)
 	if (!is_code(line) || line.at[7] != '=')
 		return;
 	ds_str rest = { line.at + 8, line.n - 8 };
-	begin_group(s);
+	begin_group(s, true);
 	while (rest.at) {
 		ds_str name = ds_str_trim(ds_str_cut(rest, ' ', &rest));
 		if (name.n)
@@ -138,7 +139,7 @@ static ds_rc tsv_line(ds_synonyms *s, ds_str line, size_t number, ds_arena *mem,
 		return ds_fail(
 			e, DS_USAGE, "line %zu: it is a word, a tab and its synonyms", number);
 	uint32_t w = number_of(s, ds_utf8_lower(name, mem));
-	begin_group(s);
+	begin_group(s, false);
 	while (rest.at) {
 		ds_str other = ds_str_trim(ds_str_cut(rest, '\t', &rest));
 		if (other.n)
@@ -180,9 +181,52 @@ ds_rc ds_synonyms_add(ds_synonyms *s, ds_str bytes, ds_err *e)
 	return DS_OK;
 }
 
+static bool is_start(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static size_t chars(ds_str s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s.n; i++)
+		n += is_start(s.at[i]);
+	return n;
+}
+
+static bool share_char(ds_str a, ds_str b)
+{
+	for (size_t i = 0, to; i < a.n; i = to) {
+		for (to = i + 1; to < a.n && !is_start(a.at[to]);)
+			to++;
+		if (memmem(b.at, b.n, a.at + i, to - i))
+			return true;
+	}
+	return false;
+}
+
+enum { CHOSEN, UNFIT = 4 };
+
+/*
+ * How well a word of Cilin stands for another, from 1, the best. Its groups do not tell meanings apart, so a
+ * Chinese word of one character, nearly always part of a longer one or of a name, stands for nothing and
+ * nothing for it; of the others those are nearest that are as long and share a character.
+ */
+static unsigned fit(ds_str a, ds_str b)
+{
+	size_t n = chars(a), m = chars(b);
+	if (!a.n || (unsigned char)a.at[0] < 0x80)
+		return 1;
+	if (n < 2 || m < 2 || n > m + 1 || m > n + 1)
+		return UNFIT;
+	return n != m ? 3 : share_char(a, b) ? 1 : 2;
+}
+
 ds_str *ds_synonyms_find(const ds_synonyms *s, ds_str name, ds_arena *mem, size_t *n)
 {
 	const uint64_t *v = ds_map_find(s->names, name);
+	unsigned fits[DS_SYNONYMS_MOST], best = UNFIT;
+	size_t n_all = 0;
 	*n = 0;
 	if (!v || !s->words[*v - 1].first)
 		return NULL;
@@ -190,9 +234,18 @@ ds_str *ds_synonyms_find(const ds_synonyms *s, ds_str name, ds_arena *mem, size_
 	ds_str *out = ds_arena_get(mem, DS_SYNONYMS_MOST * sizeof(*out));
 	for (uint32_t at = s->words[self].first; at; at = s->links[at - 1].next) {
 		const group *g = &s->groups[s->links[at - 1].group];
-		for (size_t i = 0; i < g->n && *n < DS_SYNONYMS_MOST; i++)
-			if (s->members[g->first + i] != self)
-				out[(*n)++] = ds_map_key(s->names, s->members[g->first + i]);
+		for (size_t i = 0; i < g->n && n_all < DS_SYNONYMS_MOST; i++) {
+			if (s->members[g->first + i] == self)
+				continue;
+			out[n_all] = ds_map_key(s->names, s->members[g->first + i]);
+			fits[n_all] = g->cilin ? fit(name, out[n_all]) : CHOSEN;
+			if (g->cilin && fits[n_all] < best)
+				best = fits[n_all];
+			n_all++;
+		}
 	}
+	for (size_t i = 0; i < n_all; i++)
+		if (fits[i] == CHOSEN || (fits[i] == best && best != UNFIT))
+			out[(*n)++] = out[i];
 	return out;
 }

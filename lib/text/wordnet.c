@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { MOST = 256, LONGEST = 64, N_FILES = 3 * DS_POS_N + 1 };
+enum { MOST = 256, LONGEST = 64, SENSES = 80, N_FILES = 3 * DS_POS_N + 1 };
 
 static const char *const pos_name[DS_POS_N] = { "noun", "verb", "adj", "adv" };
 static const char pos_digits[DS_POS_N][3] = { "1", "2", "35",
@@ -27,6 +27,12 @@ typedef struct { /* what a word may be */
 	ds_str lemma, line; /* its line of index.POS */
 	uint64_t count;
 } reading;
+
+typedef struct {
+	ds_str at[MOST];
+	uint8_t rank[MOST]; /* 0: the best */
+	size_t n;
+} found;
 
 static ds_str line_at(ds_str text, size_t from)
 {
@@ -85,8 +91,9 @@ static uint64_t number(ds_str s, unsigned base)
 	return v;
 }
 
-/* How often the lemma was met as that part of speech, in the texts WordNet was counted on. */
-static uint64_t count_of(const ds_wordnet *w, ds_str lemma, ds_pos pos)
+/* How often the lemma was met as that part of speech, in the texts WordNet was counted on; by_sense: each
+ * of the first SENSES. */
+static uint64_t count_of(const ds_wordnet *w, ds_str lemma, ds_pos pos, uint64_t *by_sense)
 {
 	char key[LONGEST + 1];
 	uint64_t sum = 0;
@@ -97,11 +104,14 @@ static uint64_t count_of(const ds_wordnet *w, ds_str lemma, ds_pos pos)
 		ds_str line = line_at(w->f.counts, at);
 		if (!ds_str_starts(line, (ds_str){ key, lemma.n + 1 }))
 			break;
-		const char *last = memrchr(line.at, ' ', line.n);
-		if (line.n > lemma.n + 1 && last && strchr(pos_digits[pos], line.at[lemma.n + 1]))
-			sum += number(
-				(ds_str){ last + 1, (size_t)(line.at + line.n - last) - 1 }, 10);
 		at += line.n + 1;
+		if (line.n == lemma.n + 1 || !strchr(pos_digits[pos], line.at[lemma.n + 1]))
+			continue;
+		next_word(&line);
+		uint64_t sense = number(next_word(&line), 10), count = number(next_word(&line), 10);
+		sum += count;
+		if (by_sense && sense - 1 < SENSES)
+			by_sense[sense - 1] += count;
 	}
 	return sum;
 }
@@ -121,7 +131,7 @@ static void consider(const ds_wordnet *w, reading *best, ds_pos pos, ds_form for
 	ds_str line;
 	if (!in_index(w, pos, lemma, &line))
 		return;
-	uint64_t count = 1 + count_of(w, lemma, pos);
+	uint64_t count = 1 + count_of(w, lemma, pos, NULL);
 	if (count > best->count)
 		*best = (reading){ pos, form, lemma, line, count };
 }
@@ -158,7 +168,8 @@ static void consider_forms(
 	}
 }
 
-/* A synonym as it is written: no name, no number, blanks for underscores, no (p) behind an adjective. */
+/* A synonym as it is written: no name, number or abbreviation (yr), blanks for underscores, no (p) behind an
+ * adjective. */
 static bool spelled(ds_str s, ds_arena *mem, ds_str *out)
 {
 	const char *mark = memchr(s.at, '(', s.n);
@@ -171,19 +182,48 @@ static bool spelled(ds_str s, ds_arena *mem, ds_str *out)
 		to[i] = s.at[i] == '_' ? ' ' : s.at[i];
 	}
 	*out = (ds_str){ to, s.n };
-	return s.n > 0;
+	return s.n > 2;
 }
 
-static bool among(const ds_str *list, size_t n, ds_str s)
+static bool has(const found *f, ds_str s)
 {
-	for (size_t i = 0; i < n; i++)
-		if (ds_str_eq(list[i], s))
+	for (size_t i = 0; i < f->n; i++)
+		if (ds_str_eq(f->at[i], s))
 			return true;
 	return false;
 }
 
+/* A line of index.POS up to its offsets: lemma pos senses pointers symbols… senses tagged (wndb(5)) */
+static void head_of(ds_str *line, uint64_t *senses, uint64_t *tagged)
+{
+	next_word(line);
+	next_word(line);
+	*senses = number(next_word(line), 10);
+	uint64_t pointers = number(next_word(line), 10);
+	for (uint64_t i = 0; i < pointers && line->n; i++)
+		next_word(line);
+	next_word(line);
+	*tagged = number(next_word(line), 10);
+}
+
+/* How plainly a lemma says what the synset means: 0 as one of its two chief senses, 1 as one that was met
+ * in texts, 2 as one that was not, 3 that and in several words. */
+static uint8_t rank_of(const ds_wordnet *w, ds_pos pos, ds_str lemma, ds_str offset)
+{
+	uint8_t rare = memchr(lemma.at, '_', lemma.n) ? 3 : 2;
+	uint64_t senses, tagged;
+	ds_str line;
+	if (!in_index(w, pos, lemma, &line))
+		return rare;
+	head_of(&line, &senses, &tagged);
+	for (uint64_t i = 0; i < tagged && line.n; i++)
+		if (ds_str_eq(next_word(&line), offset))
+			return i < 2 ? 0 : 1;
+	return rare;
+}
+
 static ds_rc synset(const ds_wordnet *w, const reading *r, ds_str word, ds_str offset,
-	ds_arena *mem, ds_str *out, size_t *n, ds_err *e)
+	ds_arena *mem, found *out, ds_err *e)
 {
 	ds_str data = w->f.data[r->pos];
 	uint64_t at = number(offset, 10);
@@ -194,14 +234,56 @@ static ds_rc synset(const ds_wordnet *w, const reading *r, ds_str word, ds_str o
 	next_word(&line); /* file of lexicographers */
 	next_word(&line); /* part of speech */
 	uint64_t words = number(next_word(&line), 16);
-	for (uint64_t i = 0; i < words && line.n && *n < MOST; i++) {
+	for (uint64_t i = 0; i < words && line.n && out->n < MOST; i++) {
 		ds_str plain, form, lemma = next_word(&line);
 		next_word(&line);
 		if (!spelled(lemma, mem, &plain) || ds_str_eq(plain, r->lemma) ||
 			!ds_inflect(&w->exc[r->pos], r->pos, plain, r->form, mem, &form))
 			continue;
-		if (!ds_str_eq(form, word) && !among(out, *n, form))
-			out[(*n)++] = form;
+		if (ds_str_eq(form, word) || has(out, form))
+			continue;
+		lemma.n = plain.n; /* without what stands in brackets */
+		out->rank[out->n] = rank_of(w, r->pos, lemma, offset);
+		out->at[out->n++] = form;
+	}
+	return DS_OK;
+}
+
+/* A noun that is written with a capital in one of its senses: john is the toilet, in texts he is not. */
+static bool is_name(const ds_wordnet *w, ds_str word)
+{
+	uint64_t senses, tagged;
+	ds_str line;
+	if (!in_index(w, DS_POS_NOUN, word, &line))
+		return false;
+	head_of(&line, &senses, &tagged);
+	for (uint64_t i = 0; i < senses && line.n; i++) {
+		uint64_t at = number(next_word(&line), 10);
+		if (at >= w->f.data[DS_POS_NOUN].n)
+			continue;
+		ds_str data = line_at(w->f.data[DS_POS_NOUN], at);
+		for (ds_str x; (x = next_word(&data)).n && x.at[0] != '|';)
+			if (x.n == word.n && x.at[0] == word.at[0] - 32 &&
+				memcmp(x.at + 1, word.at + 1, x.n - 1) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* The senses that texts mean: those met a quarter as often as the most frequent one, or the first. */
+static ds_rc senses_of(
+	const ds_wordnet *w, const reading *best, ds_str word, ds_arena *mem, found *out, ds_err *e)
+{
+	uint64_t met[SENSES] = { 0 }, most = 0, senses, tagged;
+	ds_str line = best->line;
+	head_of(&line, &senses, &tagged);
+	count_of(w, best->lemma, best->pos, met);
+	for (unsigned i = 0; i < SENSES; i++)
+		most = met[i] > most ? met[i] : most;
+	for (uint64_t i = 0; i < senses && i < SENSES; i++) {
+		ds_str offset = next_word(&line);
+		if (most ? 4 * met[i] >= most : i == 0)
+			DS_TRY(synset(w, best, word, offset, mem, out, e));
 	}
 	return DS_OK;
 }
@@ -210,26 +292,24 @@ ds_rc ds_wordnet_find(const ds_wordnet *w, ds_str word, unsigned allowed, ds_are
 	ds_str **out, size_t *n, ds_err *e)
 {
 	reading best = { .count = 0 };
-	*n = 0;
+	found all;
+	*n = all.n = 0;
 	if (!word.n || word.n > LONGEST)
 		return DS_OK;
 	for (unsigned pos = 0; pos < DS_POS_N; pos++)
 		if (allowed & 1u << pos)
 			consider_forms(w, &best, pos, word, mem);
-	if (!best.count)
+	if (!best.count || is_name(w, word))
 		return DS_OK;
-	/* lemma pos senses pointers symbols… senses tagged offsets… (wndb(5)) */
-	ds_str line = best.line;
-	next_word(&line);
-	next_word(&line);
-	uint64_t senses = number(next_word(&line), 10), pointers = number(next_word(&line), 10);
-	for (uint64_t i = 0; i < pointers && line.n; i++)
-		next_word(&line);
-	next_word(&line);
-	uint64_t tagged = number(next_word(&line), 10);
-	*out = ds_arena_get(mem, MOST * sizeof(**out));
-	for (uint64_t i = 0; i < senses && i < (tagged ? tagged : 1); i++)
-		DS_TRY(synset(w, &best, word, next_word(&line), mem, *out, n, e));
+	DS_TRY(senses_of(w, &best, word, mem, &all, e));
+	/* La is no lanthanum: what is short must be known well. */
+	uint8_t rank = word.n < 3 ? 1 : 3;
+	for (size_t i = 0; i < all.n; i++)
+		rank = all.rank[i] < rank ? all.rank[i] : rank;
+	*out = ds_arena_get(mem, (all.n + 1) * sizeof(**out));
+	for (size_t i = 0; i < all.n; i++)
+		if (all.rank[i] == rank)
+			(*out)[(*n)++] = all.at[i];
 	return DS_OK;
 }
 

@@ -4,7 +4,8 @@
  * The files index.POS, data.POS, POS.exc and cntlist.rev are looked up where they lie, by binary
  * search, so that opening costs nothing. A word may be several parts of speech and forms of several
  * lemmas: the one that WordNet's counts say is most frequent, among those allowed, is taken. Its
- * synonyms come from the senses that those counts have seen (the first sense at least) and get the form
+ * synonyms come from the senses that those counts have seen a quarter as often as the chief one (the first
+ * sense at least): those of which it is one of the two chief senses, else those seen in it, else all. They get the form
  * of the word: plural, third person, past, -ing, comparative, superlative. Those whose form is
  * not certain are left out, and so are names. Any thread may ask.
  */

@@ -46,6 +46,23 @@ static void cilin_takes_equals_signs_only(void **state)
 	list_is(s, "d", "");
 }
 
+static void of_chinese_words_those_that_fit_best_are_taken(void **state)
+{
+	DS_AUTO(ds_synonyms) s = ds_synonyms_new();
+	const char *text =
+		"Aa01A01= 收藏 保藏 储存 藏 束之高阁\nAa01A02= 后 遗族 后来\nAa01A03= 说 道\n"
+		"Aa01A04= 一切 满贯 全部 尽数\nAa01A05= 清楚 一清二楚 明白无误\n"
+		"Aa01A06= 东西 物事儿\n";
+	assert_int_equal(ds_synonyms_add(s, ds_str_of(text), &e), DS_OK);
+	assert_int_equal(ds_synonyms_add(s, DS_S("说\t讲\n"), &e), DS_OK);
+	list_is(s, "收藏", "保藏");           /* as long, one character in common */
+	list_is(s, "一切", "满贯 全部 尽数"); /* as long */
+	list_is(s, "东西", "物事儿");         /* nearly */
+	list_is(s, "清楚", "");
+	list_is(s, "后", "");
+	list_is(s, "说", "讲"); /* a list of one's own is taken as it is */
+}
+
 static void a_line_without_a_tab_is_named(void **state)
 {
 	DS_AUTO(ds_synonyms) s = ds_synonyms_new();
@@ -96,6 +113,55 @@ static void synonyms_take_the_form_of_the_word(void **state)
 	verb_is(w, "stopped", "");
 	verb_is(w, "stopping", "writing");
 	verb_is(w, "unknown", "");
+}
+
+/* Each line of data has 56 bytes. */
+static const char nouns[] = "celluloid n 1 0 1 0 00000000\n"
+			    "film n 2 0 2 2 00000056 00000000\n"
+			    "flick n 4 0 4 3 00000112 00000056 00000112 00000000\n"
+			    "john n 1 0 1 1 00000168\n"
+			    "la n 1 0 1 0 00000224\n"
+			    "movie n 1 0 1 1 00000000\n"
+			    "reel n 1 0 1 0 00000056\n";
+static const char noun_data[] = "00000000 10 n 04 film 0 movie 0 flick 0 celluloid 0 000\n"
+				"00000056 10 n 02 film 0 reel 0                         \n"
+				"00000112 10 n 01 flick 0                               \n"
+				"00000168 10 n 02 toilet 0 John 0                       \n"
+				"00000224 10 n 02 la 0 lanthanum 0                      \n";
+
+static void noun_is(const ds_wordnet *w, const char *word, const char *wanted)
+{
+	ds_str *out;
+	size_t n;
+	assert_int_equal(ds_wordnet_find(w, ds_str_of(word), DS_POS_ALL, mem, &out, &n, &e), DS_OK);
+	char got[128] = "";
+	for (size_t i = 0; i < n; i++) {
+		strcat(got, i ? " " : "");
+		strncat(got, out[i].at, out[i].n);
+	}
+	assert_string_equal(got, wanted);
+}
+
+static void plain_words_for_the_usual_meaning_are_taken(void **state)
+{
+	ds_wordnet_files f = { 0 };
+	for (unsigned i = 0; i < DS_POS_N; i++)
+		f.index[i] = f.data[i] = f.exc[i] = (ds_str){ "", 0 };
+	f.index[DS_POS_NOUN] = ds_str_of(nouns);
+	f.data[DS_POS_NOUN] = ds_str_of(noun_data);
+	/* Film is a reel in one text of a hundred. */
+	f.counts = DS_S("film%1:06:00:: 1 1\nfilm%1:10:00:: 2 99\n");
+	DS_AUTO(ds_wordnet) w = ds_wordnet_from_mem(&f);
+	noun_is(w, "film", "movie"); /* not flick, which is chiefly else, nor celluloid */
+	noun_is(w, "films", "movies");
+	noun_is(w, "celluloid", "film movie");
+	noun_is(w, "reel", "film");
+	noun_is(w, "john", "");
+	noun_is(w, "la", "");
+	f.counts = DS_S("film%1:06:00:: 1 40\nfilm%1:10:00:: 2 60\n");
+	DS_AUTO(ds_wordnet) often = ds_wordnet_from_mem(&f);
+	noun_is(often, "film", "movie"); /* reel is rare */
+	noun_is(often, "movie", "film");
 }
 
 static void files_that_contradict_are_an_error(void **state)
@@ -249,7 +315,8 @@ static int end(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 TESTS(TEST(tsv_goes_one_way), TEST(cilin_takes_equals_signs_only),
-	TEST(a_line_without_a_tab_is_named), TEST(synonyms_take_the_form_of_the_word),
-	TEST(files_that_contradict_are_an_error), TEST(what_is_no_word_is_found),
-	TEST(ascii_is_cut_as_icu_cuts_it), TEST(chrf_is_sacrebleus),
+	TEST(of_chinese_words_those_that_fit_best_are_taken),
+	TEST(plain_words_for_the_usual_meaning_are_taken), TEST(a_line_without_a_tab_is_named),
+	TEST(synonyms_take_the_form_of_the_word), TEST(files_that_contradict_are_an_error),
+	TEST(what_is_no_word_is_found), TEST(ascii_is_cut_as_icu_cuts_it), TEST(chrf_is_sacrebleus),
 	TEST(a_journal_keeps_what_was_whole))

@@ -106,11 +106,6 @@ static ds_rc look_up(choices *c, ds_str lower, unsigned pos, list *out, ds_err *
 	return DS_OK;
 }
 
-static bool vowel(ds_str s)
-{
-	return s.n && strchr("aeiou", s.at[0]);
-}
-
 ds_rc choices_find(choices *c, const words *w, size_t i, const ds_str **out, size_t *n, ds_err *e)
 {
 	const word *x = &w->at[i], *b = before(w, i);
@@ -137,7 +132,7 @@ ds_rc choices_find(choices *c, const words *w, size_t i, const ds_str **out, siz
 		return DS_OK;
 	*n = 0; /* a stays a, an stays an */
 	for (size_t k = 0; k < l->n && *n < DS_SYNONYMS_MOST; k++)
-		if (vowel(l->at[k]) == vowel(x->lower))
+		if (words_vowel(l->at[k]) == words_vowel(x->lower))
 			c->fit[(*n)++] = l->at[k];
 	*out = c->fit;
 	return DS_OK;

@@ -227,8 +227,44 @@ static void drop_blank_before(ds_grow *out, ds_str gap)
 		out->n--;
 }
 
+typedef struct { /* of a text being written */
+	ds_grow out;
+	bool capital; /* the word that began the sentence is gone */
+	size_t article,
+		end; /* 1 + the place of the a or an just written, and where it ends; 0: none */
+} pen;
+
+/* A becomes an, or an a, where another word than in the source comes behind it. */
+static void fit_article(pen *p, ds_str next)
+{
+	ds_grow *out = &p->out;
+	bool an = strchr("nN", out->at[p->end - 1]) != NULL;
+	if (out->n != p->end + 1 || out->at[p->end] != ' ' || an == words_vowel(next))
+		return;
+	out->n -= an ? 2 : 1;
+	ds_grow_add(out, "n ", an ? 0 : 1);
+	ds_grow_byte(out, ' ');
+}
+
+static void write_word(eda *x, pen *p, size_t i, ds_str text)
+{
+	const word *w = &x->words.at[i];
+	bool own = text.at == w->text.at; /* not moved here or put here */
+	if (p->capital)
+		text = words_cased(text, CASE_FIRST, x->tried);
+	p->capital = false;
+	if (p->article && !(own && p->article == i))
+		fit_article(p, text);
+	ds_grow_add(&p->out, text.at, text.n);
+	bool article = ds_str_is(text, "a") || ds_str_is(text, "an");
+	if (w->first)
+		article |= ds_str_is(text, "A") || ds_str_is(text, "An");
+	p->article = !article ? 0 : own ? i + 1 : SIZE_MAX;
+	p->end = p->out.n;
+}
+
 /* The word, unless it is gone, and what was inserted behind it; false: nothing is there. */
-static bool render_place(eda *x, ds_grow *out, size_t i, bool *capital)
+static bool write_place(eda *x, pen *p, size_t i)
 {
 	const word *w = &x->words.at[i];
 	uint32_t k = x->n_more ? x->more_at[i] : 0;
@@ -239,11 +275,8 @@ static bool render_place(eda *x, ds_grow *out, size_t i, bool *capital)
 	for (;;) {
 		if (text.n) {
 			if (any && !(ideo && w->ideo))
-				ds_grow_byte(out, ' ');
-			if (*capital)
-				text = words_cased(text, CASE_FIRST, x->tried);
-			*capital = false;
-			ds_grow_add(out, text.at, text.n);
+				ds_grow_byte(&p->out, ' ');
+			write_word(x, p, i, text);
 			any = true;
 		}
 		if (!k)
@@ -257,20 +290,19 @@ static bool render_place(eda *x, ds_grow *out, size_t i, bool *capital)
 static ds_str render(eda *x, ds_arena *mem)
 {
 	const words *w = &x->words;
-	ds_grow out = { .mem = mem };
-	bool capital = false; /* the word that began the sentence is gone */
-	ds_grow_add(&out, w->head.at, w->head.n);
+	pen p = { .out.mem = mem };
+	ds_grow_add(&p.out, w->head.at, w->head.n);
 	for (size_t i = 0; i < w->n; i++) {
 		ds_str gap = w->at[i].gap;
 		if (w->at[i].first)
-			capital = !x->now[i].n && w->at[i].letters == CASE_FIRST;
-		if (!render_place(x, &out, i, &capital)) {
-			drop_blank_before(&out, gap);
-			gap = gap_after(gap, &out);
+			p.capital = !x->now[i].n && w->at[i].letters == CASE_FIRST;
+		if (!write_place(x, &p, i)) {
+			drop_blank_before(&p.out, gap);
+			gap = gap_after(gap, &p.out);
 		}
-		ds_grow_add(&out, gap.at, gap.n);
+		ds_grow_add(&p.out, gap.at, gap.n);
 	}
-	return ds_grow_view(&out);
+	return ds_grow_view(&p.out);
 }
 
 static ds_rc try_once(eda *x, uint64_t attempt, ds_arena *mem, ds_str *text, ds_err *e)

@@ -44,9 +44,31 @@ ds_str words_cased(ds_str lower, word_case letters, ds_arena *mem)
 
 ds_str words_uncapped(const word *w, ds_arena *mem)
 {
-	if (w->letters != CASE_FIRST || w->lower.n < 2 || w->lower.at[1] == '\'')
+	bool i = w->lower.at[0] == 'i' && (w->lower.n < 2 || w->lower.at[1] == '\'');
+	if (w->letters != CASE_FIRST || i)
 		return w->text; /* I, I'm and NATO stay */
 	return w->lower;
+}
+
+/* By its letters: h is silent in five words, and u, eu and one often begin with the sound of you and won. */
+bool words_vowel(ds_str s)
+{
+	static const char *const vowels[] = { "hour", "honest", "honor", "honour", "heir", NULL };
+	static const char *const others[] = { "eu", "ewe", "one-", "once", "uni", "use", "usu",
+		"usa", "ute", "uti", "uto", "ubi", "ura", NULL };
+	char low[8] = "";
+	for (size_t i = 0; i < s.n && i < sizeof(low) - 1; i++)
+		low[i] = s.at[i] | (s.at[i] >= 'A' && s.at[i] <= 'Z' ? 32 : 0);
+	for (unsigned i = 0; vowels[i]; i++)
+		if (strncmp(low, vowels[i], strlen(vowels[i])) == 0)
+			return true;
+	if (strcmp(low, "one") == 0)
+		return false;
+	for (unsigned i = 0; others[i]; i++)
+		if (strncmp(low, others[i], strlen(others[i])) == 0)
+			return low[0] == 'u' && low[1] == 'n' &&
+			       strchr("dmn", low[3]); /* un-identified, but uni-t */
+	return low[0] && strchr("aeiou", low[0]);
 }
 
 /* A sentence ends in a gap with one of these. */
@@ -62,11 +84,21 @@ static bool ends_sentence(ds_str gap)
 	return false;
 }
 
-/* well-known is one word. */
+/* Well-known is one word, and so is and/or. */
 static bool joins(const ds_piece *p, size_t i, size_t n)
 {
-	return i + 1 < n && p[i].text.n == 1 && p[i].text.at[0] == '-' &&
+	return i + 1 < n && p[i].text.n == 1 &&
+	       (p[i].text.at[0] == '-' || p[i].text.at[0] == '/') &&
 	       p[i + 1].kind == DS_PIECE_LETTER;
+}
+
+/* XIV is a number. */
+static bool is_roman(ds_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!strchr("IVXLCM", s.at[i]))
+			return false;
+	return s.n > 1;
 }
 
 typedef struct {
@@ -95,7 +127,8 @@ void words_of(words *out, ds_cutter *c, ds_str text, const stopwords *stop, ds_a
 		bool ideo = p[i].kind == DS_PIECE_IDEO;
 		for (; !ideo && joins(p, i + 1, n); i += 2)
 			to = (size_t)(p[i + 2].text.at - text.at) + p[i + 2].text.n;
-		if (is_protected(&keep, from, to))
+		if (is_protected(&keep, from, to) ||
+			is_roman((ds_str){ text.at + from, to - from }))
 			continue;
 		ds_str gap = { text.at + last, from - last };
 		if (out->n)

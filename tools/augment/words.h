@@ -28,6 +28,7 @@ typedef struct {
 void words_of(words *out, ds_cutter *c, ds_str text, const stopwords *stop, ds_arena *mem);
 /* A word of a list in the letters of a place. */
 ds_str words_cased(ds_str lower, word_case letters, ds_arena *mem);
+bool words_vowel(ds_str s); /* it is said with a vowel first: an hour, a unit */
 /* A word that leaves the beginning of a sentence. */
 ds_str words_uncapped(const word *w, ds_arena *mem);
 
