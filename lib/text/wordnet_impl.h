@@ -38,4 +38,16 @@ bool ds_form_of(ds_pos pos, ds_str form, ds_form *out);
 bool ds_inflect(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_form form, ds_arena *mem,
 	ds_str *out);
 
+/* The lines of index.POS, POS.exc and cntlist.rev by the word that they begin with. */
+enum { DS_LINES_INDEX, DS_LINES_EXC = DS_POS_N, DS_LINES_COUNTS = 2 * DS_POS_N, DS_LINES_FILES };
+typedef struct ds_line_slot ds_line_slot;
+typedef struct {
+	ds_str text[DS_LINES_FILES];
+	ds_line_slot *slots; /* freed by ds_mem_free */
+	size_t mask;
+} ds_lines;
+void ds_lines_build(ds_lines *l);
+/* Where the first line begins that has this word. */
+bool ds_lines_find(const ds_lines *l, unsigned file, ds_str word, size_t *at);
+
 #endif

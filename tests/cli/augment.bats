@@ -63,10 +63,22 @@ aug() {
 	fails 4 "it printed 1 line for 3" aug --translator 'head -n 1'
 	fails 4 "it printed 6 lines for 3" aug --translator 'sed p'
 	fails 4 "it printed over" aug --translator yes
+	fails 4 "it printed 0 lines for 3" aug --translator 'cat >/dev/null'
+	fails 4 "it printed 0 lines for 3" aug --translator true
+	fails 4 "no sign of life for 1 s" aug --timeout 1 --translator 'tr a-z A-Z; sleep 60'
+	fails 4 "no sign of life for 1 s" aug --timeout 1 --persistent --translator 'tr a-z A-Z'
+	fails 4 "not found" aug --translator no-such-translator
 	fails 4 "no sign of life for 1 s" aug --timeout 1 --translator 'sleep 60'
 	fails 4 "ended by signal 9" aug --translator 'kill -9 $$'
 	fails 4 "it ended before it had answered" aug --persistent --translator 'head -n 1'
 	fails 4 "--back: failed 3 times" aug --translator cat --back false
+}
+
+@test "a translator that closes its input before all is written, and answers, is believed" {
+	seq 1 40000 | sed 's/$/ words of a line/' >in
+	dsaug -q --backtranslate --min-chrf 0 --max-chrf 100 --any-language --batch 40000 --back cat --to text \
+		--translator 'exec <&-; seq 1 40000 | sed "s/$/ answers to a line/"' in >out
+	[ "$(wc -l <out)" = 40000 ] && [ "$(tail -n 1 out)" = "40000 answers to a line" ]
 }
 
 @test "one that fails twice is no failure" {

@@ -49,6 +49,20 @@ typedef struct {
 } id_value;
 
 /* What a row is called: its id, else its number. */
+/* id#copy; by hand, for printf was a tenth of the time of a copy. */
+static ds_str numbered(ds_arena *mem, ds_str id, uint32_t copy)
+{
+	char digits[12], *p = digits + sizeof(digits);
+	for (; copy; copy /= 10)
+		*--p = (char)('0' + copy % 10);
+	*--p = '#';
+	size_t n = (size_t)(digits + sizeof(digits) - p);
+	char *to = ds_arena_bytes(mem, id.n + n);
+	memcpy(to, id.at, id.n);
+	memcpy(to + id.n, p, n);
+	return (ds_str){ to, id.n + n };
+}
+
 static ds_rc id_of(ds_block *b, const ds_col *col, uint32_t row, id_value *id, ds_err *e)
 {
 	int64_t v;
@@ -148,9 +162,8 @@ static ds_rc make_part(
 		if (v[i].copy) {
 			of.at[i] = id.at[i];
 			aug.at[i] = (id_value){ v[i].how, false, true };
-			id.at[i] = (id_value){ ds_arena_fmt(mem, "%.*s#%u", (int)id.at[i].text.n,
-						       id.at[i].text.at, v[i].copy),
-				false, true };
+			id.at[i] =
+				(id_value){ numbered(mem, id.at[i].text, v[i].copy), false, true };
 		} else { /* of an earlier run */
 			DS_TRY(old_value(b, "aug", v[i].row, &aug.at[i], e));
 			DS_TRY(old_value(b, "aug_of", v[i].row, &of.at[i], e));

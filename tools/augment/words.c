@@ -74,11 +74,15 @@ bool words_vowel(ds_str s)
 /* A sentence ends in a gap with one of these. */
 static bool ends_sentence(ds_str gap)
 {
-	static const char *const marks[] = { ".", "!", "?", "\n", "。", "！", "？", "…", ":",
-		NULL };
-	if (gap.n == 1 && gap.at[0] == ' ') /* nearly all */
-		return false;
-	for (unsigned i = 0; marks[i]; i++)
+	static const char *const marks[] = { "。", "！", "？", "…", NULL };
+	bool ascii = true;
+	for (size_t i = 0; i < gap.n; i++) {
+		char c = gap.at[i];
+		if (c == '.' || c == '!' || c == '?' || c == '\n' || c == ':')
+			return true;
+		ascii &= (unsigned char)c < 0x80;
+	}
+	for (unsigned i = 0; !ascii && marks[i]; i++)
 		if (memmem(gap.at, gap.n, marks[i], strlen(marks[i])))
 			return true;
 	return false;
