@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IN, OUT, ERR, PIECE = 1 << 16, KEPT = 400, PER_BYTE = 64, SPARE = 1 << 20 };
+enum { IN, OUT, ERR, PIECE = 1 << 16, KEPT = 400, PER_BYTE = 64, SPARE = 1 << 20, LATE_MS = 5 };
 
 struct child {
 	child_plan plan;
@@ -235,6 +235,14 @@ static ds_rc converse(child *c, size_t n, ds_err *e)
 	return DS_OK;
 }
 
+/* One that goes on may say more than it was asked for, which would be the answers of the next lines. */
+static void linger(child *c)
+{
+	struct pollfd p = { c->fd[OUT], POLLIN, 0 };
+	if (c->fd[OUT] >= 0 && poll(&p, 1, LATE_MS) > 0)
+		collect(c);
+}
+
 /* Its output has ended: what did it exit with? */
 static ds_rc reap(child *c, ds_err *e)
 {
@@ -294,6 +302,7 @@ ds_rc child_run(child *c, const ds_str *lines, size_t n, ds_arena *mem, ds_str *
 	else
 		collect(c); /* what nobody asked for makes too many lines below */
 	DS_TRY(converse(c, n, e));
+	linger(c);
 	if (c->fd[OUT] < 0) { /* a batch is at its end, or one that should have gone on is gone */
 		DS_TRY(reap(c, e));
 		if (c->plan.persistent && c->n_lines < n)
