@@ -67,7 +67,7 @@ aug() {
 	fails 4 "it printed 0 lines for 3" aug --translator true
 	fails 4 "no sign of life for 1 s" aug --timeout 1 --translator 'tr a-z A-Z; sleep 60'
 	fails 4 "no sign of life for 1 s" aug --timeout 1 --persistent --translator 'tr a-z A-Z'
-	fails 4 "it printed 6 lines for 3" aug --persistent --translator 'sed -u p'
+	fails 4 "lines for 3" aug --persistent --translator 'while read -r l; do printf "%s\n%s\n" "$l" "$l"; done'
 	fails 4 "not found" aug --translator no-such-translator
 	fails 4 "no sign of life for 1 s" aug --timeout 1 --translator 'sleep 60'
 	fails 4 "ended by signal 9" aug --translator 'kill -9 $$'
