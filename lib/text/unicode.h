@@ -45,6 +45,8 @@ ds_str ds_normal_form(ds_str text, ds_form form, ds_arena *mem);
 size_t ds_graphemes(ds_str text, uint32_t *ends, ds_arena *mem);
 /* The simple lower case of a character, itself where there is none. */
 uint32_t ds_char_lower(uint32_t c);
+/* The Unicode version, without what follows the point, that first has the character; 0: none has. */
+unsigned ds_char_age(uint32_t c);
 
 bool ds_char_is_letter(uint32_t c); /* Unicode's L categories */
 bool ds_char_is_number(uint32_t c); /* the N categories */

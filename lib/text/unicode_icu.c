@@ -233,6 +233,13 @@ size_t ds_graphemes(ds_str text, uint32_t *ends, ds_arena *mem)
 	return k;
 }
 
+unsigned ds_char_age(uint32_t c)
+{
+	UVersionInfo version;
+	u_charAge((UChar32)c, version);
+	return version[0];
+}
+
 uint32_t ds_char_lower(uint32_t c)
 {
 	return (uint32_t)u_tolower((UChar32)c);

@@ -349,6 +349,42 @@ static void a_model_of_sentencepiece_that_is_cut_is_refused(void **state)
 	}
 }
 
+/* As the reference: what came later is a letter to it, and some characters were something else then. */
+static void bert_cleans_and_cuts_by_unicode_8(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} cases[] = { { "a\xe1\xad\xbd"
+			"b",
+			      1 }, /* U+1B7D, punctuation since 14.0 */
+		{ "a\xe1\x99\xad"
+		  "b",
+			3 }, /* U+166D, punctuation until 12.0 */
+		{ "a\xe1\xaa\xbf"
+		  "b",
+			1 }, /* U+1ABF, a mark since 13.0 */
+		{ "a\xcc\x81"
+		  "b",
+			2 },
+		{ "a\xe3\x80\x81"
+		  "b",
+			3 } };
+	static const char vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n##b\n";
+	DS_AUTO(ds_tok) t = NULL;
+	ds_err e = { { 0 } };
+	ds_tok_options o = { .pattern = "bert" };
+	assert_int_equal(ds_tok_parse(&t, ds_str_of(vocab), &o, &e), DS_OK);
+	DS_AUTO(ds_tok_scratch) s = ds_tok_scratch_new(t);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const uint32_t *ids;
+		size_t n;
+		assert_int_equal(
+			ds_tok_encode(t, s, ds_str_of(cases[i].text), 0, &ids, &n, &e), DS_OK);
+		assert_int_equal(n, cases[i].n);
+	}
+}
+
 static void an_unknown_id_is_refused(void **state)
 {
 	DS_AUTO(ds_tok) t = NULL;
@@ -384,5 +420,6 @@ TESTS(cmocka_unit_test(encoding_equals_the_definition_and_decodes_back),
 	cmocka_unit_test(files_and_streams_give_the_same_tokenizer_back),
 	cmocka_unit_test(what_is_wrong_in_a_file_is_named_by_its_path),
 	cmocka_unit_test(a_model_of_sentencepiece_that_is_cut_is_refused),
+	cmocka_unit_test(bert_cleans_and_cuts_by_unicode_8),
 	cmocka_unit_test(an_unknown_id_is_refused),
 	cmocka_unit_test(special_names_are_text_unless_asked_for))

@@ -8,6 +8,25 @@
 static const char prefix[] = "##";
 enum { PREFIX = 2 };
 
+ds_cat wp_cat_before(uint32_t c, ds_cat now)
+{
+	switch (c) {
+	case 0x166d:  /* Canadian syllabics' chi sign, a symbol now */
+	case 0x111c9: /* Sharada's sandhi mark */
+		return DS_CAT_P;
+	case 0x1734: /* Hanunoo's pamudpod */
+		return DS_CAT_MN;
+	case 0x1885: /* Mongolian letters, marks now */
+	case 0x1886:
+		return DS_CAT_LO;
+	case 0xa9bd: /* Javanese's keret */
+		return DS_CAT_MC;
+	}
+	if (now != DS_CAT_P && now != DS_CAT_MN && now != DS_CAT_CF)
+		return now;
+	return ds_char_age(c) > 8 ? DS_CAT_NONE : now;
+}
+
 /* Tokens of one word: text has PREFIX bytes to spare before it, which may be overwritten. */
 static size_t word(const ds_tok *t, char *text, size_t n, uint32_t *out)
 {
@@ -94,7 +113,7 @@ static ds_str clean(const tok_bert *b, ds_arena *mem, const uint8_t *p, size_t n
 		uint32_t c = ds_utf8_at(p + at, n - at, &len);
 		if (c >= 0x110000)
 			continue; /* a text for the reference has U+FFFD there, and it takes that away */
-		ds_cat k = ds_cat_of(c);
+		ds_cat k = wp_cat(c);
 		bool white = c == '\t' || c == '\n' || c == '\r';
 		if (b->clean && !white &&
 			(c == 0 || c == 0xfffd || k == DS_CAT_CC || k == DS_CAT_CF ||
@@ -120,8 +139,8 @@ static ds_str strip(ds_arena *mem, ds_str s)
 	char *out = ds_arena_bytes(mem, d.n + 1), *w = out;
 	unsigned len;
 	for (size_t at = 0; at < d.n; at += len) {
-		ds_cat k = ds_utf8_cat((const uint8_t *)d.at + at, d.n - at, &len);
-		if (k == DS_CAT_MN)
+		uint32_t c = ds_utf8_at((const uint8_t *)d.at + at, d.n - at, &len);
+		if (c < 0x110000 && wp_cat(c) == DS_CAT_MN)
 			continue;
 		memcpy(w, d.at + at, len);
 		w += len;

@@ -10,6 +10,22 @@
 
 #include "text/tok/tok_impl.h"
 
+/*
+ * The category by Unicode 8.0, which is what the reference cleans and cuts by; of those that matter here: marks
+ * to strip, punctuation, controls. The ranges of wp_may_differ hold all that is newer or was something else.
+ */
+ds_cat wp_cat_before(uint32_t c, ds_cat now);
+static inline bool wp_may_differ(uint32_t c)
+{
+	return c >= 0x61d && !(c >= 0x1e00 && c < 0x2e43) && !(c >= 0x2e5e && c < 0xa82c) &&
+	       !(c >= 0xaa00 && c < 0x10000);
+}
+static inline ds_cat wp_cat(uint32_t c)
+{
+	ds_cat k = ds_cat_of(c);
+	return wp_may_differ(c) ? wp_cat_before(c, k) : k;
+}
+
 /* White space that splits words: what is a control character as well has been taken away before. */
 static inline bool wp_is_white(uint32_t c)
 {
@@ -21,7 +37,7 @@ static inline bool wp_is_mark(uint32_t c)
 	if (c < 128)
 		return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
 		       (c >= 123 && c <= 126);
-	return ds_cat_of(c) == DS_CAT_P;
+	return wp_cat(c) == DS_CAT_P;
 }
 /* The ranges that the reference has; it begins one of them at U+2B920, not U+2B820. */
 static inline bool wp_is_chinese(uint32_t c)
