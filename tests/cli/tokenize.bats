@@ -205,6 +205,14 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	says 2 "--truncate needs --seq" dstok -q --truncate first p.jsonl --to jsonl
 }
 
+@test "of a Unigram's paths whose sums are the same float the first one stays, as sentencepiece has it" {
+	local model=${DS_TEST_DATA:-}/tokenizers/sentencepiece/chinese_sp_20k.model
+	[ -f "$model" ] || skip "no test data"
+	printf '\xf0\x9f\x92\xbb\t\xcc\x81AAA\n' >u.txt
+	run dstok -q -t "$model" --to jsonl u.txt
+	[ "$output" = '{"tokens":[4,0,4,14078,211,8013]}' ]
+}
+
 @test "offsets are where in the text a token comes from" {
 	printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' the fox '##es' line cafe >vocab.txt
 	printf 'The  FOXES, caf\xc3\xa9 line\n' >o.txt

@@ -193,11 +193,11 @@ static void extend(const ds_tok *t, best *path, ds_str text, size_t at)
 		uint32_t id = sp->trie[node].id;
 		if (id == DS_TOK_NONE)
 			continue;
-		/* In double, then rounded where it is kept: so the reference's types have it. */
-		double score = (double)sp->score[id] + (double)here;
+		/* In float, sums compared as they are kept: of equal ones the first stays. */
+		float score = sp->score[id] + here;
 		best *b = &path[i + 1];
-		if (b->from < 0 || score > (double)b->score)
-			*b = (best){ (float)score, id, (int64_t)at };
+		if (b->from < 0 || score > b->score)
+			*b = (best){ score, id, (int64_t)at };
 		single |= i + 1 - at == len;
 	}
 	best *b = &path[at + len];
