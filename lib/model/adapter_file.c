@@ -54,19 +54,29 @@ ds_rc ds_lora_find(const ds_lora *l, const ds_st *s, const char *prefix, const d
 	return DS_OK;
 }
 
-/* W[o][i] += scale * sum over r of B[o][r] A[r][i]; W is [in, out] where its rows are A's columns. */
+/*
+ * W[o][i] += scale * sum over r of B[o][r] A[r][i], a row of W at a time, so that everything is read as it
+ * lies; W is [in, out] where its rows are A's columns.
+ */
 static void add_product(float *w, int64_t ld, const float *a, const float *b, const int64_t size[3],
 	double scale, bool in_out)
 {
 	int64_t r = size[0], in = size[1], out = size[2];
-	for (int64_t o = 0; o < out; o++) {
-		for (int64_t i = 0; i < in; i++) {
-			double sum = 0;
-			for (int64_t k = 0; k < r; k++)
-				sum += (double)b[o * r + k] * (double)a[k * in + i];
-			w[in_out ? i * ld + o : o * ld + i] += (float)(scale * sum);
+	int64_t rows = in_out ? in : out, cols = in_out ? out : in;
+	double *sums = DS_NEW(double, (size_t)cols);
+	for (int64_t row = 0; row < rows; row++) {
+		memset(sums, 0, (size_t)cols * sizeof(double));
+		for (int64_t k = 0; k < r; k++) {
+			double by = (double)(in_out ? a[k * in + row] : b[row * r + k]);
+			const float *other = in_out ? b + k : a + k * in;
+			int64_t step = in_out ? r : 1;
+			for (int64_t c = 0; c < cols; c++)
+				sums[c] += by * (double)other[c * step];
 		}
+		for (int64_t c = 0; c < cols; c++)
+			w[row * ld + c] += (float)(scale * sums[c]);
 	}
+	ds_mem_free(sums);
 }
 
 ds_rc ds_lora_add(const ds_lora_pair *p, int64_t ld, bool in_out, float *w, ds_err *e)
