@@ -163,18 +163,24 @@ void ds_lora_print(const ds_lora *l, const char *base_model, bool in_out, bool d
 		one ? "" : "]", in_out ? "true" : "false", l->rslora ? "true" : "false");
 }
 
+/* Can it be a C string, and is it one that says something? */
+static bool is_text(ds_str s)
+{
+	return ds_str_trim(s).n && !memchr(s.at, 0, s.n);
+}
+
 static ds_rc read_targets(ds_lora *l, const ds_json *v, ds_arena *mem, ds_err *e)
 {
 	ds_buf list = { 0 };
 	ds_rc rc = DS_OK;
-	if (v && v->kind == DS_J_STR) {
+	if (v && v->kind == DS_J_STR && is_text(v->s)) {
 		l->targets = ds_arena_str(mem, v->s).at;
 		return DS_OK;
 	}
 	if (!v || v->kind != DS_J_ARR || !v->n)
 		return ds_fail(e, DS_USAGE, "target_modules is not a list of names");
 	for (size_t i = 0; i < v->n && rc == DS_OK; i++) {
-		if (v->items[i]->kind != DS_J_STR ||
+		if (v->items[i]->kind != DS_J_STR || !is_text(v->items[i]->s) ||
 			memchr(v->items[i]->s.at, ',', v->items[i]->s.n))
 			rc = ds_fail(e, DS_USAGE, "target_modules is not a list of names");
 		ds_buf_add_c(&list, i ? "," : "");
@@ -248,10 +254,12 @@ ds_rc ds_lora_parse(ds_lora *l, ds_str json, const char **base_model, ds_arena *
 		.dropout = ds_json_num(v, "lora_dropout", 0) };
 	if (l->r < 1 || l->r > 1 << 16)
 		return ds_fail(e, DS_USAGE, "r=%lld is not between 1 and 65536", (long long)l->r);
+	if (!isfinite(l->alpha) || !isfinite(l->dropout) || l->dropout < 0 || l->dropout >= 1)
+		return ds_fail(e, DS_USAGE, "lora_alpha=%g, lora_dropout=%g", l->alpha, l->dropout);
 	DS_TRY(read_patterns(v, "rank_pattern", true, &l->ranks, e));
 	DS_TRY(read_patterns(v, "alpha_pattern", false, &l->alphas, e));
 	ds_str base = ds_json_text(v, "base_model_name_or_path", "");
-	if (!base.n)
+	if (!is_text(base))
 		return ds_fail(e, DS_USAGE, "no base_model_name_or_path");
 	*base_model = ds_arena_str(mem, base).at;
 	return read_targets(l, ds_json_get(v, "target_modules"), mem, e);

@@ -54,7 +54,9 @@ ds_rc ds_soft_parse(ds_soft *s, ds_str json, const char **base_model, ds_arena *
 			e, DS_USAGE, "an adapter of an encoder and decoder is not supported");
 	ds_str base = ds_json_text(v, "base_model_name_or_path", "");
 	*base_model = ds_arena_str(mem, base).at;
-	return base.n ? DS_OK : ds_fail(e, DS_USAGE, "no base_model_name_or_path");
+	return base.n && !memchr(base.at, 0, base.n)
+		       ? DS_OK
+		       : ds_fail(e, DS_USAGE, "no base_model_name_or_path");
 }
 
 typedef int32_t index_fn(const ds_graph *g, int64_t tokens, int64_t i);
