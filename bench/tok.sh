@@ -1,14 +1,15 @@
-#!/bin/sh
-# tok.sh - encoding and training beside tokenizers: same bytes, same tokenizer, one core each
+#!/bin/bash
+# tok.sh - encoding beside gigatoken, fastokens, tiktoken, tokenizers and sentencepiece, and training beside tokenizers
 #
-# The peer comes from PyPI into build/bench/venv. Text: $DS_TEST_DATA's English, Chinese and code; without it
-# the handbook's pages and the system's headers. The tokenizer is the built-in one, as tokenizer.json.
-# dstok is measured as a program, start and all, in a fresh process (so cold: no word is known yet);
-# the peer only while it encodes text that is in memory. Times are of the processor, the best of three;
-# ids are compared; a ratio over 1 is in our favour. With $DS_TEST_DATA the published vocabularies of GPT-2, cl100k,
-# o200k and Qwen are run beside gigatoken, fastokens and tiktoken as well (tok_peers.py).
-# What flatters us there: a peer's time has the making of its Python list of ids in it, and gigatoken's is that
-# of all its threads and far below the rate it publishes, so its column is no measure of gigatoken.
+# Peers come from PyPI into build/bench/venv. Texts are of up to 64 MB without a long line that is there twice, so that
+# nobody's caches are warmed by copies: English is $DS_TEST_DATA's books and articles and the system's manual pages without their
+# markup, Chinese its news, poems (half of them in traditional characters) and headlines, code the system's Python files and
+# C headers. All encode in memory, on one core, in a process of their own, which has loaded text and tokenizer before the
+# clock starts: dstok by its library (tok_encode.c), peers by their fastest call for a single thread. Numbers are MB/s of
+# wall time: the first time the text is seen / the same text again; in brackets dstok over the peer, both ways. Texts for
+# tiktoken, tokenizers and sentencepiece are the first 16, 4 and 8 MB, where dstok is measured again. GPT-2 to Qwen 2 get one
+# document, the others each line as one. Ids are hashed and compared ("other ids" where they are not the same).
+# ONLY="gpt2 t5" runs some. Without $DS_TEST_DATA the built-in tokenizer is run beside tokenizers alone (tok.py), with it as well.
 set -eu
 cd "$(dirname "$0")/.."
 make -s all
@@ -17,21 +18,38 @@ bin=${BUILD:-build}/bin
 mkdir -p "$out"
 data=${DS_TEST_DATA:-../shared/data}
 book=/usr/share/doc/debian-handbook/html
-utf8() { iconv -c -f utf-8 -t utf-8 || true; } # the peer takes nothing else
+utf8() { iconv -c -f utf-8 -t utf-8 || true; } # peers take nothing else
+once() { LC_ALL=C awk 'length($0) < 20 || !seen[$0]++' | head -c 64000000 | utf8; }
+roff() { sed -E "/^[.']\\\\\"/d; s/^\\.[A-Za-z]+ ?//; s/\\\\f[A-Z]//g; s/\\\\-/-/g"; }
+unzst() { zstd -dqc "$@"; }
+python=$out/venv/bin/python
+[ -x "$python" ] || python3 -m venv "$out/venv"
+# gigatoken and fastokens are not there for every machine: who is missing is named in the line.
+"$python" -c 'import tokenizers' 2>/dev/null || "$out/venv/bin/pip" -q install tokenizers
 if [ -d "$data/en" ] && [ -d "$data/zh" ]; then
-	zstd -dqc "$data"/en/*utf8*.zst "$data"/en/*ascii*.zst | utf8 >"$out/tok-english.txt"
-	zstd -dqc "$data"/zh/*.txt.zst | utf8 >"$out/tok-chinese.txt"
+	"$python" -c 'import gigatoken, fastokens, tiktoken, sentencepiece' 2>/dev/null ||
+		for p in numpy tiktoken gigatoken fastokens sentencepiece; do "$out/venv/bin/pip" -q install $p || true; done
+	[ -f "$out/tok-english.txt" ] || {
+		unzst "$data"/en/*utf8*.zst "$data"/en/*ascii*.zst "$data"/en/wikitext2*.zst
+		find /usr/share/man/man[1-9]* -name '*.gz' ! -name 'gcloud*' | LC_ALL=C sort | xargs zcat -f | roff
+	} | once >"$out/tok-english.txt"
+	[ -f "$out/tok-chinese.txt" ] || {
+		unzst "$data"/zh/*.txt.zst "$data"/zh/*.tsv.zst
+		unzst "$data"/zh/tang*.jsonl.zst | "$python" -c 'import json, sys
+for line in sys.stdin:
+    print(*json.loads(line)["paragraphs"], sep="\n")'
+	} | once >"$out/tok-chinese.txt"
 else
 	"$bin/dsclean" -q "$book"/en-US/*.html --to text >"$out/tok-english.txt"
 	"$bin/dsclean" -q "$book"/zh-CN/*.html --to text >"$out/tok-chinese.txt"
 fi
-find /usr/include -name '*.h' -type f | sort | head -n 1200 | xargs cat | utf8 >"$out/tok-code.txt"
-if [ ! -x "$out/venv/bin/python" ]; then
-	python3 -m venv "$out/venv"
-fi
-"$out/venv/bin/python" -c 'import tokenizers' 2>/dev/null || "$out/venv/bin/pip" -q install tokenizers
-"$out/venv/bin/python" bench/tok.py "$bin/dstok" "$out"
+[ -f "$out/tok-code.txt" ] || {
+	find /usr/lib/python3* -name '*.py' -type f | LC_ALL=C sort | xargs cat
+	find /usr/include -name '*.h' -type f | LC_ALL=C sort | xargs cat
+} | once >"$out/tok-code.txt"
+"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Ilib bench/tok_encode.c "${BUILD:-build}/libds.a" -Wl,--as-needed \
+	-licui18n -licuuc -lpcre2-8 -lxxhash -lzstd -lz -lsimdjson -lpthread -lm -lstdc++ -o "$out/tok_encode"
+[ -n "${ONLY:-}" ] || "$python" bench/tok.py "$bin/dstok" "$out"
 [ -d "$data/tokenizers" ] || exit 0
-# gigatoken and fastokens are not there for every machine: who is missing is named in the line.
-"$out/venv/bin/pip" -q install tiktoken gigatoken fastokens || true
-exec "$out/venv/bin/python" bench/tok_peers.py "$bin/dstok" "$out" "$data/tokenizers"
+# shellcheck disable=SC2086 # names
+exec "$python" bench/tok_peers.py "$bin/dstok" "$out/tok_encode" "$out" "$data/tokenizers" ${ONLY:-}

@@ -226,7 +226,9 @@ ds_rc ds_tok_builtin(ds_tok **t, ds_err *e)
 	DS_AUTO(ds_arena) mem = ds_arena_new(tok_builtin_raw + 64);
 	char *raw = ds_arena_get(mem, tok_builtin_raw);
 	DS_TRY(ds_unpack(p, tok_builtin, tok_builtin_bytes, raw, tok_builtin_raw, e));
-	return make(t, "built-in", TOK_FILE_COMPACT, (ds_str){ raw, tok_builtin_raw }, NULL, e);
+	DS_TRY(make(t, "built-in", TOK_FILE_COMPACT, (ds_str){ raw, tok_builtin_raw }, NULL, e));
+	(*t)->packed = (ds_str){ (const char *)tok_builtin, tok_builtin_bytes };
+	return DS_OK;
 }
 
 static void add_number(ds_buf *out, uint64_t v, unsigned bytes)
@@ -251,6 +253,10 @@ ds_rc ds_tok_pack(const ds_tok *t, ds_buf *out, ds_err *e)
 	for (int k = 0; k < DS_TOK_N_SPECIAL; k++)
 		add_number(out, t->special[k], 4);
 	add_number(out, t->file.n, 8);
+	if (t->packed.n) {
+		ds_buf_add_str(out, t->packed);
+		return DS_OK;
+	}
 	ds_buf_reserve(out, ds_pack_bound(t->file.n));
 	DS_TRY(ds_pack(p, t->file.at, t->file.n, out->at + out->n, out->cap - out->n, &got, e));
 	out->n += got;

@@ -492,7 +492,7 @@ void tok_merges_begin(ds_tok *t, size_t n_merges)
 void tok_merges_add(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank)
 {
 	uint64_t key = (uint64_t)left << 32 | right, hash = tok_hash_pair(key);
-	size_t at = hash >> 16 & t->merge_mask;
+	size_t at = hash >> 32 & t->merge_mask;
 	while (t->merges[at].not_key != 0 && t->merges[at].not_key != ~key)
 		at = (at + 1) & t->merge_mask;
 	t->merges[at] = (tok_merge){ ~key, rank, id };

@@ -66,7 +66,8 @@ struct ds_tok {
 	const char *name;
 	tok_kind kind;
 	tok_format format;
-	ds_str file;              /* as given; empty for the built-in one */
+	ds_str file;              /* as given */
+	ds_str packed;            /* the same as ds_tok_pack makes it, for the built-in one */
 	const char *pattern_name; /* the option, for rank files */
 	ds_str regex;             /* the same where it is not a known pattern, or of training */
 
@@ -127,19 +128,19 @@ void tok_identify(ds_tok *t); /* anew, when special ids were set after that */
 
 static inline uint64_t tok_hash_pair(uint64_t key)
 {
-	return key * 0x9e3779b97f4a7c15u;
+	return (key ^ key >> 29) * 0x9e3779b97f4a7c15u; /* the upper half is good */
 }
 
 /* Where the search for a pair begins. */
 static inline const tok_merge *tok_merge_at(const ds_tok *t, uint32_t left, uint32_t right)
 {
-	return &t->merges[tok_hash_pair((uint64_t)left << 32 | right) >> 16 & t->merge_mask];
+	return &t->merges[tok_hash_pair((uint64_t)left << 32 | right) >> 32 & t->merge_mask];
 }
 
 static inline const tok_merge *tok_merge_of(const ds_tok *t, uint32_t left, uint32_t right)
 {
 	uint64_t key = (uint64_t)left << 32 | right, hash = tok_hash_pair(key);
-	size_t bit = hash >> t->merge_shift, at = hash >> 16 & t->merge_mask;
+	size_t bit = hash >> t->merge_shift, at = hash >> 32 & t->merge_mask;
 	if (!(t->merge_bits[bit >> 6] >> (bit & 63) & 1))
 		return NULL;
 	while (t->merges[at].not_key != ~key) {
