@@ -12,6 +12,16 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers  # noq
 
 program, folder = sys.argv[1:3]
 ROUNDS = 3
+SIZE = 6_000_000  # bytes of each text: tokenizers takes seconds for them
+
+
+def cut(kind):
+    path = os.path.join(folder, f"tok-{kind}-first.txt")
+    with open(os.path.join(folder, f"tok-{kind}.txt"), "rb") as f:
+        text = f.read(SIZE)
+    with open(path, "wb") as f:
+        f.write(text[:text.rfind(b"\n") + 1])
+    return path
 
 
 def run(args, stdout=subprocess.DEVNULL):
@@ -38,12 +48,11 @@ def lines_of(path):
 
 
 tokenizer = os.path.join(folder, "tok.json")
-subprocess.run([program, "train", "-q", "-V", "32768", os.path.join(folder, "tok-english.txt"),
-                os.path.join(folder, "tok-chinese.txt"), os.path.join(folder, "tok-code.txt"), "-o", tokenizer],
+subprocess.run([program, "train", "-q", "-V", "32768", *map(cut, ("english", "chinese", "code")), "-o", tokenizer],
                check=True)
 peer = Tokenizer.from_file(tokenizer)
 for kind in ("english", "chinese", "code"):
-    path = os.path.join(folder, f"tok-{kind}.txt")
+    path = cut(kind)
     size = os.path.getsize(path)
     ours = best(lambda: run(["-q", "-j", "1", "-t", tokenizer, "--from", "text", path]))
     lines = lines_of(path)
@@ -57,7 +66,7 @@ for kind in ("english", "chinese", "code"):
 
 pattern = json.load(open(tokenizer))["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
 for kind in ("english", "chinese"):
-    path = os.path.join(folder, f"tok-{kind}.txt")
+    path = cut(kind)
     result = os.path.join(folder, "tok-trained.json")
     ours = best(lambda: run(["train", "-q", "-j", "1", "-V", "16384", "--from", "text", path, "-o", result]))
     t = Tokenizer(models.BPE())

@@ -34,7 +34,7 @@ def load(name, files, by_lines):
     array = lambda ids: np.asarray(getattr(ids, "ids", ids), dtype=np.uint32)
     if name == "gigatoken":
         import gigatoken
-        t = gigatoken.Tokenizer(files["json"])
+        t = gigatoken.Tokenizer.from_tiktoken(files["ranks"], files["pattern"], {})
         return (lambda data: t.encode(data.encode())), array
     if name == "fastokens":
         import fastokens
