@@ -6,6 +6,7 @@
  */
 #include "model/config.h"
 
+#include "base/hash.h"
 #include "model/arch.h"
 #include "text/unicode.h"
 
@@ -339,6 +340,7 @@ static ds_rc read_labels(ds_config *c, const ds_json *v, ds_arena *mem, ds_err *
 {
 	if (!v || v->kind != DS_J_OBJ || !v->n)
 		return DS_OK;
+	DS_AUTO(ds_map) seen = ds_map_new(16);
 	c->labels = ds_arena_zero(mem, (v->n + 1) * sizeof(char *));
 	for (const ds_json *m = v->first; m; m = m->next) {
 		int64_t id;
@@ -349,9 +351,30 @@ static ds_rc read_labels(ds_config *c, const ds_json *v, ds_arena *mem, ds_err *
 				"once, with a name",
 				DS_FMT(m->key), v->n);
 		c->labels[id] = ds_arena_str(mem, m->s).at;
+		bool is_new;
+		ds_map_put(seen, m->s, &is_new);
+		if (!is_new)
+			return ds_fail(e, DS_USAGE, "id2label: two are called '%s'", c->labels[id]);
 	}
 	c->n_labels = (int64_t)v->n;
 	return DS_OK;
+}
+
+/* Names with halves of surrogate pairs in them would be repaired in writing, and could become one. */
+static bool is_unicode(const ds_json *v)
+{
+	if (ds_utf8_valid(v->key) != v->key.n)
+		return false;
+	if (v->kind == DS_J_STR)
+		return ds_utf8_valid(v->s) == v->s.n;
+	if (v->kind == DS_J_OBJ)
+		for (const ds_json *m = v->first; m; m = m->next)
+			if (!is_unicode(m))
+				return false;
+	for (size_t i = 0; v->kind == DS_J_ARR && i < v->n; i++)
+		if (!is_unicode(v->items[i]))
+			return false;
+	return true;
 }
 
 ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e)
@@ -365,6 +388,8 @@ ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e)
 		return rc == DS_BAD ? DS_USAGE : rc;
 	if (root->kind != DS_J_OBJ)
 		return ds_fail(e, DS_USAGE, "not a JSON object");
+	if (!is_unicode(root))
+		return ds_fail(e, DS_USAGE, "half of a surrogate pair in a name or text");
 	ds_str type = ds_json_text(root, "model_type", "");
 	const ds_json *names = ds_json_get(root, "architectures");
 	if (!type.n && names && names->kind == DS_J_ARR && names->n)

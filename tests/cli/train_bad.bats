@@ -224,3 +224,37 @@ edit() {
 	grep -q 'gradient checkpointing saves .* % of the activations, .* % of all' said
 	grep -q 'beside it the process holds' said
 }
+
+@test "an adapter that cannot be read whole is refused" {
+	base
+	dstrain --model base --tune lora --set $sizes,lora_r=4 --max-steps 1 --out good -q text.txt
+	cp -r good bad
+	local pair
+	for pair in '"modules_to_save": ["lm_head"]' '"bias": "all"' '"use_dora": true'; do
+		sed "s/^{/{ $pair,/; s/\"bias\": \"none\",//; s/\"modules_to_save\": null,//" good/adapter_config.json >bad/adapter_config.json
+		fails 2 "bad/adapter_config.json: " dsgen -m bad --max-tokens 1 -q text.txt
+		[[ $stderr == *"supported"* ]]
+	done
+	sed 's/"r": 4/"r": 5/' good/adapter_config.json >bad/adapter_config.json
+	fails 1 "bad: the adapter of 'transformer.h.0.attn.c_attn.weight' does not fit it" dsgen -m bad --max-tokens 1 -q text.txt
+}
+
+@test "a full disk costs the checkpoints it has no room for, loudly, and none before" {
+	unshare -rm true 2>/dev/null || skip "needs user namespaces"
+	set -- --model gpt2 --set "n_layer=2,n_embd=32,n_head=4,$sizes,save_every=5,save_total_limit=0,max_steps=20,scheduler=constant"
+	dstrain "$@" --out whole -q text.txt
+	mkdir small
+	PATH=$PATH unshare -rm bash -s -- "$@" <<-'S'
+		mount -t tmpfs -o size=30m none small
+		dstrain "$@" --out small/run text.txt 2>said
+		echo "$?" >code
+		(cd small/run && echo checkpoint-*) >left
+		mount -o remount,size=300m small
+		dstrain --resume --out small/run -q && cp small/run/model.safetensors resumed
+	S
+	[ "$(cat code)" -eq 4 ]
+	[ "$(cat left)" = "checkpoint-10 checkpoint-5" ]
+	grep -q "^dstrain: warning: checkpoint-15 could not be written, training goes on: .*No space left" said
+	[ "$(grep -vc warning said)" -eq 1 ] && grep -q "^dstrain: cannot write small/run/checkpoint-20.*No space left" said
+	cmp resumed whole/model.safetensors
+}

@@ -27,9 +27,10 @@ def linear(n, i):
 
 
 def norm(n, i):
-    x, size = i[0] if i[1] is None else i[0] + i[1], (i[0].shape[1],)
-    y = F.rms_norm(x, size, i[2], n["eps"]) if n["rms"] else F.layer_norm(x, size, i[2], i[3], n["eps"])
-    return [y, x]
+    x, size = i[0] if i[1] is None else i[0] + i[1], i[2].shape
+    parts = x.view(x.shape[0], -1, size[0])  # the weight may be as wide as a head
+    y = F.rms_norm(parts, size, i[2], n["eps"]) if n["rms"] else F.layer_norm(parts, size, i[2], i[3], n["eps"])
+    return [y.view(x.shape), x]
 
 
 def attention(n, i):
