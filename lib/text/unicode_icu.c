@@ -218,9 +218,26 @@ static size_t add_graphemes(ds_str s, size_t base, uint32_t *ends, ds_arena *mem
 	return k;
 }
 
+/*
+ * ASCII characters stand alone, but for CR with LF; one before another character is left to ICU with that,
+ * which may be a mark.
+ */
+static size_t add_ascii(ds_str s, uint32_t *ends, size_t *n)
+{
+	size_t run = ds_utf8_ascii(s), at = 0;
+	if (run && run < s.n)
+		run -= run > 1 && s.at[run - 2] == '\r' && s.at[run - 1] == '\n' ? 2 : 1;
+	*n = 0;
+	while (at < run) {
+		at += s.at[at] == '\r' && at + 1 < run && s.at[at + 1] == '\n' ? 2 : 1;
+		ends[(*n)++] = (uint32_t)at;
+	}
+	return run;
+}
+
 size_t ds_graphemes(ds_str text, uint32_t *ends, ds_arena *mem)
 {
-	size_t k = 0, at = 0;
+	size_t k, at = add_ascii(text, ends, &k);
 	while (at < text.n) {
 		ds_str left = { text.at + at, text.n - at };
 		size_t valid = ds_utf8_valid(left);

@@ -164,8 +164,28 @@ static void a_byte_of_a_set_is_found_wherever_it_is(void **state)
 	}
 }
 
+/* After a Han character ICU sees all; what comes then has the same clusters as by itself. */
+static void graphemes_of_ascii_are_those_of_the_standard(void **state)
+{
+	static const char *const parts[] = { "a", "\r", "\n", " ", "\xcc\x81", "\xe4\xb8\xad",
+		"~" };
+	for (uint64_t round = 0; round < 3000; round++) {
+		ds_rng rng = ds_rng_of(7, round);
+		char text[64] = "\xe4\xb8\xad"
+				"b";
+		uint32_t whole[64], part[64];
+		for (uint64_t k = ds_rng_below(rng, 0, 9); k > 0; k--)
+			strcat(text, parts[ds_rng_below(rng, k, sizeof parts / sizeof *parts)]);
+		size_t n = ds_graphemes(ds_str_of(text), whole, mem);
+		assert_int_equal(ds_graphemes(ds_str_of(text + 3), part, mem), n - 1);
+		for (size_t i = 1; i < n; i++)
+			assert_int_equal(part[i - 1], whole[i] - 3);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 TESTS(T(ill_formed_parts_become_one_mark_each), T(valid_text_comes_back_as_the_same_view),
 	T(vectors_and_single_steps_find_the_same_end), T(nfc_joins_letters_and_marks),
 	T(nfc_takes_linear_time_over_a_million_marks), T(case_follows_the_language_of_the_text),
-	T(charsets_are_decoded), T(a_byte_of_a_set_is_found_wherever_it_is))
+	T(charsets_are_decoded), T(a_byte_of_a_set_is_found_wherever_it_is),
+	T(graphemes_of_ascii_are_those_of_the_standard))
