@@ -76,9 +76,8 @@ void *ds_mem_zero(size_t bytes)
 }
 
 /*
- * Walking through arrays side by side, down a column or from slot to slot misses the table of pages else:
- * AdamW's step over 124 M weights takes 52 ms instead of 67. They must be asked for before the first touch,
- * and begin at a multiple of their size.
+ * Walking through arrays side by side, down a column or from slot to slot misses the table of pages else.
+ * They must be asked for before the first touch, and begin at a multiple of their size.
  */
 void *ds_mem_huge(size_t bytes)
 {
