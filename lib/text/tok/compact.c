@@ -43,7 +43,7 @@ ds_rc tok_put_special(ds_tok *t, ds_str name, ds_err *e)
 static ds_rc join(ds_tok *t, uint32_t left, uint32_t right, ds_err *e)
 {
 	ds_str a = t->bytes[left], b = t->bytes[right];
-	char *at = ds_arena_bytes(t->mem, a.n + b.n);
+	char few[64], *at = a.n + b.n > sizeof(few) ? ds_arena_bytes(t->mem, a.n + b.n) : few;
 	memcpy(at, a.at, a.n);
 	memcpy(at + a.n, b.at, b.n);
 	tok_put_merge(t, left, right, t->n_ids);
@@ -69,6 +69,7 @@ ds_rc compact_read(ds_tok *t, ds_str bytes, ds_err *e)
 	uint32_t n = ds_cur_u32(&c);
 	if (!ds_cur_ok(&c) || n > MAX_MERGES || ds_cur_left(&c) != (size_t)n * 8)
 		return ds_fail(e, DS_BAD, "the tokenizer is cut short");
+	tok_reserve(t, t->n_ids + (size_t)n, n);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t left = ds_cur_u32(&c), right = ds_cur_u32(&c);
 		if (left < n_special || right < n_special || left >= t->n_ids || right >= t->n_ids)

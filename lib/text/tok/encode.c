@@ -286,7 +286,7 @@ static __attribute__((noinline)) size_t miss_short(
 	if (n <= SHORT_IDS) {
 		put_short(s, key, hash, out, n, 0);
 	} else if (n <= LONG_IDS) {
-		put_short(s, key, hash, NULL, 0, OVER);
+		put_short(s, key, hash, out, 0, OVER);
 		put_wide(s, bytes, len, part, out, n);
 	}
 	return n;

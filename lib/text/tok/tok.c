@@ -5,6 +5,8 @@
 #include "text/tok/sentencepiece.h"
 #include "text/tok/wordpiece.h"
 
+enum { HASHED_AT_ONCE = 1 << 15 };
+
 /* GPT-2: printable bytes stand for themselves, the others, in order, for U+0100 and up. */
 const uint16_t tok_char_of_byte[256] = {
 	256,
@@ -350,19 +352,38 @@ static void *grown(void *p, size_t old, size_t *cap, size_t need, size_t size)
 	return p;
 }
 
+static void room_for_ids(ds_tok *t, size_t n)
+{
+	size_t cap = t->cap_ids;
+	if (n <= cap)
+		return;
+	t->bytes = grown(t->bytes, t->cap_ids, &cap, n, sizeof(*t->bytes));
+	t->flags = ds_mem_grow(t->flags, t->cap_ids, cap);
+	memset(t->flags + t->cap_ids, 0, cap - t->cap_ids);
+	t->cap_ids = (uint32_t)cap;
+}
+
+static void room_for_pairs(ds_tok *t, size_t n)
+{
+	size_t cap = t->cap_pairs;
+	if (n <= cap)
+		return;
+	t->pairs = grown(t->pairs, t->n_pairs, &cap, n, sizeof(*t->pairs));
+	t->pair_id = grown(t->pair_id, t->n_pairs, &t->cap_pairs, n, sizeof(*t->pair_id));
+}
+
+void tok_reserve(ds_tok *t, size_t n_ids, size_t n_pairs)
+{
+	room_for_ids(t, n_ids);
+	room_for_pairs(t, n_pairs);
+}
+
 ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e)
 {
 	if (id >= DS_TOK_MAX_IDS)
 		return ds_fail(e, DS_BAD, "id %u, the limit is %d", id, DS_TOK_MAX_IDS - 1);
 	if (id >= t->n_ids) {
-		size_t cap = t->cap_ids;
-		if (id >= cap) {
-			t->bytes = grown(
-				t->bytes, t->cap_ids, &cap, id + (size_t)1, sizeof(*t->bytes));
-			t->flags = ds_mem_grow(t->flags, t->cap_ids, cap);
-			memset(t->flags + t->cap_ids, 0, cap - t->cap_ids);
-			t->cap_ids = (uint32_t)cap;
-		}
+		room_for_ids(t, id + (size_t)1);
 		t->n_ids = id + 1;
 	}
 	if (t->flags[id])
@@ -387,12 +408,7 @@ void tok_put_added(ds_tok *t, const tok_added *a)
 
 void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id)
 {
-	if (t->n_pairs == t->cap_pairs) {
-		size_t cap = t->cap_pairs;
-		t->pairs = grown(t->pairs, t->n_pairs, &cap, t->n_pairs + 1, sizeof(*t->pairs));
-		t->pair_id = grown(
-			t->pair_id, t->n_pairs, &t->cap_pairs, t->n_pairs + 1, sizeof(uint32_t));
-	}
+	room_for_pairs(t, t->n_pairs + 1);
 	t->pairs[t->n_pairs][0] = left;
 	t->pairs[t->n_pairs][1] = right;
 	t->pair_id[t->n_pairs++] = id;
@@ -530,6 +546,23 @@ static void add_text(ds_hasher *h, ds_str s)
 	ds_hasher_add(h, s.at, s.n);
 }
 
+/* Each id's flags, length and bytes; in parts, since the hasher takes its time for every call. */
+static void add_tokens(ds_hasher *h, const ds_tok *t)
+{
+	ds_buf part = { 0 };
+	for (uint32_t id = 0; id < t->n_ids; id++) {
+		uint64_t head[2] = { t->flags[id], t->bytes[id].n };
+		ds_buf_add(&part, head, sizeof(head));
+		ds_buf_add_str(&part, t->bytes[id]);
+		if (part.n > HASHED_AT_ONCE) {
+			ds_hasher_add(h, part.at, part.n);
+			ds_buf_clear(&part);
+		}
+	}
+	ds_hasher_add(h, part.at, part.n);
+	ds_buf_free(&part);
+}
+
 /* Of what the tokenizer does. Numbers go in as they lie in memory: little-endian. */
 void tok_identify(ds_tok *t)
 {
@@ -540,10 +573,7 @@ void tok_identify(ds_tok *t)
 			      t->bert.chinese << 4 | t->bert.strip << 5 | t->bert.lower << 6 |
 			      t->max_chars << 8);
 	add_number(h, t->n_ids);
-	for (uint32_t id = 0; id < t->n_ids; id++) {
-		add_number(h, t->flags[id]);
-		add_text(h, t->bytes[id]);
-	}
+	add_tokens(h, t);
 	add_number(h, t->n_pairs);
 	ds_hasher_add(h, t->pairs, t->n_pairs * sizeof(*t->pairs));
 	ds_hasher_add(h, t->pair_id, t->n_pairs * sizeof(*t->pair_id));

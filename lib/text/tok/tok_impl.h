@@ -111,7 +111,9 @@ struct ds_tok {
 };
 
 ds_tok *tok_new(const char *name);
-/* Bytes are copied unless `keep`. A second use of an id is DS_BAD; so is an id over the limit. */
+/* Room for so many, where it is known beforehand: growing costs copies. */
+void tok_reserve(ds_tok *t, size_t n_ids, size_t n_pairs);
+/* Bytes are copied. A second use of an id is DS_BAD; so is an id over the limit. */
 DS_MUST ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e);
 void tok_put_added(ds_tok *t, const tok_added *a); /* content is copied */
 void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id);
