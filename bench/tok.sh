@@ -9,9 +9,8 @@
 # wall time: the first time the text is seen / the same text again; in brackets dstok over the peer, both ways. Texts for
 # tiktoken, tokenizers and sentencepiece are the first 16, 4 and 8 MB, where dstok is measured again. GPT-2 to Qwen 2 get one
 # document, the others each line as one. Ids are hashed and compared ("other ids" where they are not the same).
-# ONLY="gpt2 t5" runs some. What flatters us: half of the English is manual pages, which repeat words; the program over lines is
-# beside gigatoken's call alone, which makes an array of arrays. Other ids: where two paths are equally good, sentencepiece
-# since 0.2.3 rounds their sums to float; dstok does what 0.2.0 does.
+# ONLY="gpt2 t5" runs some. What flatters us: about two thirds of the English is manual pages, which repeat words; the program over
+# lines is beside gigatoken's call alone, which makes an array of arrays.
 # First of all (tok.py) a tokenizer trained here is run beside tokenizers, dstok as a program, start and all, on 6 MB.
 set -eu
 cd "$(dirname "$0")/.."
