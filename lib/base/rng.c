@@ -44,12 +44,22 @@ uint64_t ds_rng_below(ds_rng r, uint64_t counter, uint64_t n)
 	return (uint64_t)((unsigned __int128)ds_rng_u64(r, counter) * n >> 64);
 }
 
-double ds_rng_normal(ds_rng r, uint64_t counter)
+void ds_rng_normals(ds_rng r, uint64_t counter, double out[2])
 {
 	uint32_t v[4];
 	ds_rng_block(r, counter, v);
 	uint64_t a = v[0] | (uint64_t)v[1] << 32, b = v[2] | (uint64_t)v[3] << 32;
 	/* (0, 1], so that the logarithm exists */
 	double u = ((double)(a >> 11) + 1) * 0x1p-53, w = (double)(b >> 11) * 0x1p-53;
-	return sqrt(-2 * log(u)) * cos(6.283185307179586477 * w);
+	double length = sqrt(-2 * log(u)), angle = 6.283185307179586477 * w;
+	sincos(angle, &out[1], &out[0]);
+	out[0] *= length;
+	out[1] *= length;
+}
+
+double ds_rng_normal(ds_rng r, uint64_t counter)
+{
+	double both[2];
+	ds_rng_normals(r, counter, both);
+	return both[0];
 }

@@ -23,5 +23,7 @@ uint64_t ds_rng_u64(ds_rng r, uint64_t counter);
 double ds_rng_unit(ds_rng r, uint64_t counter);                /* [0, 1), 53 bits */
 uint64_t ds_rng_below(ds_rng r, uint64_t counter, uint64_t n); /* [0, n), n > 0; bias < 2^-64 n */
 double ds_rng_normal(ds_rng r, uint64_t counter); /* mean 0, deviation 1 (Box-Muller) */
+/* Two of them for the price of one: independent, the first is ds_rng_normal's. */
+void ds_rng_normals(ds_rng r, uint64_t counter, double out[2]);
 
 #endif

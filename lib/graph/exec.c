@@ -192,18 +192,17 @@ void ds_exec_free(ds_exec *x)
 
 /* ---- weights and other data ---- */
 
-static float drawn(const ds_init *init, ds_rng rng, uint64_t i)
+/* Elements 2k and 2k + 1, in pairs since normal numbers come so. */
+static void draw(const ds_init *init, ds_rng rng, uint64_t k, double out[2])
 {
-	switch (init->kind) {
-	case DS_INIT_ONE:
-		return 1;
-	case DS_INIT_NORMAL:
-		return (float)(ds_rng_normal(rng, i) * init->scale);
-	case DS_INIT_UNIFORM:
-		return (float)((2 * ds_rng_unit(rng, i) - 1) * init->scale);
-	default:
-		return 0;
-	}
+	out[0] = out[1] = init->kind == DS_INIT_ONE;
+	if (init->kind == DS_INIT_NORMAL)
+		ds_rng_normals(rng, k, out);
+	for (unsigned i = 0; i < 2 && init->kind == DS_INIT_UNIFORM; i++)
+		out[i] = 2 * ds_rng_unit(rng, 2 * k + i) - 1;
+	if (init->kind == DS_INIT_NORMAL || init->kind == DS_INIT_UNIFORM)
+		for (unsigned i = 0; i < 2; i++)
+			out[i] *= init->scale;
 }
 
 typedef struct {
@@ -212,19 +211,21 @@ typedef struct {
 	ds_rng rng;
 } filling;
 
-enum { FILL_TILE = 1 << 14 };
+enum { FILL_TILE = 1 << 14 }; /* even */
 
 static void fill(void *context, size_t task, unsigned worker)
 {
 	const filling *f = context;
 	int64_t n = ds_t_count(f->t), from = (int64_t)task * FILL_TILE;
 	int64_t to = from + FILL_TILE < n ? from + FILL_TILE : n;
+	double v[2] = { 0, 0 };
 	for (int64_t i = from; i < to; i++) {
-		float v = drawn(&f->t->init, f->rng, (uint64_t)i);
+		if (i % 2 == 0)
+			draw(&f->t->init, f->rng, (uint64_t)i / 2, v);
 		if (f->t->dtype == DS_F64)
-			((double *)f->data)[i] = v;
+			((double *)f->data)[i] = (float)v[i % 2];
 		else
-			((float *)f->data)[i] = v;
+			((float *)f->data)[i] = (float)v[i % 2];
 	}
 }
 
