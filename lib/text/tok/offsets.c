@@ -132,26 +132,14 @@ static ds_rc walk_words(walker *w, ds_str text, size_t base, ds_err *e)
 {
 	stream s = { .mem = w->mem };
 	unsigned len;
-	size_t from = 0;
 	for (size_t at = 0; at < text.n; at += len) {
 		ds_utf8_at((const uint8_t *)text.at + at, text.n - at, &len);
 		ds_str c = wp_normalize(&w->t->bert, w->mem, (ds_str){ text.at + at, len });
 		add(&s, c, base + at, base + at + len);
 	}
-	for (size_t at = 0; at <= s.n; at += len) {
-		uint32_t c = ' ';
-		len = 1;
-		if (at < s.n)
-			c = ds_utf8_at((const uint8_t *)s.at + at, s.n - at, &len);
-		bool white = ds_cat_white(ds_cat_of(c)), mark = wp_is_mark(c);
-		if (!white && !mark)
-			continue;
-		if (at > from)
-			DS_TRY(walk_word(w, &s, from, at, e));
-		if (mark)
-			DS_TRY(walk_word(w, &s, at, at + len, e));
-		from = at + len;
-	}
+	size_t next = 0;
+	for (ds_str word; wp_next_word((ds_str){ s.at, s.n }, &next, &word);)
+		DS_TRY(walk_word(w, &s, next - word.n, next, e));
 	return DS_OK;
 }
 

@@ -26,22 +26,9 @@ static ds_rc add_piece(void *context, ds_str piece, uint64_t count, ds_err *e)
 	cleaning *x = context;
 	ds_arena_reset(x->mem);
 	ds_str s = wp_normalize(x->bert, x->mem, piece);
-	size_t from = 0;
-	unsigned len;
-	for (size_t at = 0; at <= s.n; at += len) {
-		uint32_t c = ' ';
-		len = 1;
-		if (at < s.n)
-			c = ds_utf8_at((const uint8_t *)s.at + at, s.n - at, &len);
-		bool white = ds_cat_white(ds_cat_of(c)), mark = wp_is_mark(c);
-		if (!white && !mark)
-			continue;
-		if (at > from)
-			DS_TRY(counter_put(x->words, (ds_str){ s.at + from, at - from }, count, e));
-		if (mark)
-			DS_TRY(counter_put(x->words, (ds_str){ s.at + at, len }, count, e));
-		from = at + len;
-	}
+	size_t at = 0;
+	for (ds_str w; wp_next_word(s, &at, &w);)
+		DS_TRY(counter_put(x->words, w, count, e));
 	return DS_OK;
 }
 

@@ -61,25 +61,34 @@ static size_t word(const ds_tok *t, char *text, size_t n, uint32_t *out)
 	return k;
 }
 
+bool wp_next_word(ds_str s, size_t *at, ds_str *w)
+{
+	size_t from = *at;
+	unsigned len;
+	for (size_t i = from; i < s.n; i += len) {
+		uint32_t c = ds_utf8_at((const uint8_t *)s.at + i, s.n - i, &len);
+		bool white = c < 0x110000 && ds_cat_white(ds_cat_of(c));
+		bool mark = !white && c < 0x110000 && wp_is_mark(c);
+		if (!white && !mark)
+			continue;
+		if (i > from || mark) { /* what ends a word is looked at again */
+			*at = i > from ? i : i + len;
+			*w = (ds_str){ s.at + from, *at - from };
+			return true;
+		}
+		from = i + len;
+	}
+	*at = s.n;
+	*w = (ds_str){ s.at + from, s.n - from };
+	return w->n > 0;
+}
+
 /* Cleaned text into words; text has PREFIX bytes to spare before it. */
 static size_t words(const ds_tok *t, char *text, size_t n, uint32_t *out)
 {
-	size_t k = 0, from = 0;
-	unsigned len;
-	for (size_t at = 0; at <= n; at += len) {
-		uint32_t c = ' ';
-		len = 1;
-		if (at < n)
-			c = ds_utf8_at((const uint8_t *)text + at, n - at, &len);
-		bool white = c < 0x110000 && ds_cat_white(ds_cat_of(c));
-		if (!white && !(c < 0x110000 && wp_is_mark(c)))
-			continue;
-		if (at > from)
-			k += word(t, text + from, at - from, out + k);
-		if (!white && at < n)
-			k += word(t, text + at, len, out + k);
-		from = at + len;
-	}
+	size_t k = 0, at = 0;
+	for (ds_str w; wp_next_word((ds_str){ text, n }, &at, &w);)
+		k += word(t, text + (w.at - text), w.n, out + k);
 	return k;
 }
 

@@ -53,6 +53,8 @@ ds_str wp_normalize(const tok_bert *b, ds_arena *mem, ds_str text);
 ds_str wp_lower(ds_arena *mem, ds_str text);
 /* What the WordPiece decoder's clean-up takes out of a token. */
 bool wp_clings(ds_str s);
+/* The next word of cleaned text from *at on, which moves behind it; punctuation is words of one character. */
+bool wp_next_word(ds_str s, size_t *at, ds_str *w);
 /* The ids of one piece; at most one for each of its bytes. */
 size_t wp_piece(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n, uint32_t *out);
 DS_MUST ds_rc wp_decode(
