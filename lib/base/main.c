@@ -79,6 +79,28 @@ static ds_rc read_on_error(ds_common *c, ds_err *e)
 	return DS_OK;
 }
 
+/* A report's form by the name that it is written under; names that say nothing are left alone. */
+static ds_rc read_report_name(ds_common *c, ds_err *e)
+{
+	static const char *const forms[] = { ".json", "json", ".tsv", "tsv" };
+	static const char *const others[] = { ".dsr", ".jsonl", ".csv", ".parquet", ".arrow", ".gz",
+		".zst", ".bz2", ".xz", ".tar" };
+	ds_str name = ds_str_of(c->out_path ? c->out_path : "");
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (ds_str_ends(name, ds_str_of(others[i])))
+			return ds_fail(e, DS_USAGE, "-o %s: a report is not written as %s",
+				c->out_path, others[i]);
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i += 2) {
+		if (!ds_str_ends(name, ds_str_of(forms[i])))
+			continue;
+		if (c->to && strcmp(c->to, forms[i + 1]) != 0)
+			return ds_fail(e, DS_USAGE, "-o %s and --to %s contradict one another",
+				c->out_path, c->to);
+		c->to = forms[i + 1];
+	}
+	return DS_OK;
+}
+
 static ds_rc read_common(ds_args *a, ds_common *c, ds_err *e)
 {
 	c->program = a->tool->name;
@@ -97,6 +119,8 @@ static ds_rc read_common(ds_args *a, ds_common *c, ds_err *e)
 				e, DS_USAGE, "'--json' and '--to %s' exclude each other", c->to);
 		c->to = "json";
 	}
+	if (a->takes & DS_TAKES_REPORT)
+		DS_TRY(read_report_name(c, e));
 	c->json = c->to && strcmp(c->to, "json") == 0;
 	const ds_opt_state *field = ds_args_find(a, "field", 5);
 	c->field_given = field && field->given;

@@ -11,6 +11,10 @@
 
 typedef struct ds_exporter {
 	const char *name, *what;
+	const char *
+		suffixes; /* of names that ask for it, ".csv": one list, as an importer's; may be NULL */
+	/* Around and between what encode gives; NULL: nothing. */
+	const char *head, *between, *tail;
 	/* The block as bytes, in its arena. */
 	ds_rc (*encode)(const ds_common *c, ds_block *b, ds_sink_part *out, ds_err *e);
 	bool own_files; /* out is NULL: the exporter opens what it names after -o itself */

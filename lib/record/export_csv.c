@@ -166,6 +166,7 @@ static ds_rc write_block(void *state, ds_block *b, ds_err *e)
 const ds_exporter ds_export_csv = {
 	.name = "csv",
 	.what = "CSV with a row of names (RFC 4180)",
+	.suffixes = ".csv",
 	.open = open_csv,
 	.write = write_block,
 	.close = close_table,
@@ -173,6 +174,7 @@ const ds_exporter ds_export_csv = {
 const ds_exporter ds_export_tsv = {
 	.name = "tsv",
 	.what = "tab-separated with a row of names, \\t \\n \\r \\\\ escaped",
+	.suffixes = ".tsv .tab",
 	.open = open_tsv,
 	.write = write_block,
 	.close = close_table,

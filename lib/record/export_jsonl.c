@@ -1,5 +1,5 @@
 /*
- * export_jsonl.c - JSON Lines: an object a line, fields in the order of the block's columns
+ * export_jsonl.c - JSON Lines: an object a line, fields in the order of the block's columns; or one array
  *
  * Absent fields are not printed, null is. Bound by copying: names are escaped once a block, text is
  * looked at and copied in the same step.
@@ -51,14 +51,17 @@ static void add_members(ds_text *t, const column *c, uint32_t row, uint64_t *rep
 	}
 }
 
-static ds_rc encode(const ds_common *common, ds_block *b, ds_sink_part *out, ds_err *e)
+/* array: each object stands on a line of its own, with a comma before the line end where one was before it. */
+static ds_rc encode_block(ds_block *b, bool array, ds_sink_part *out, ds_err *e)
 {
-	size_t bytes = 4u * b->n_rows;
+	size_t bytes = 4u * b->n_rows + 1;
 	for (uint32_t i = 0; i < b->n_cols; i++)
 		DS_TRY(ds_col_decode(b, &b->cols[i], e));
 	column *cols = columns_of(b, &bytes, &out->n_replaced);
 	ds_text t = ds_text_new(b->mem, bytes);
 	for (uint32_t row = 0; row < b->n_rows; row++) {
+		if (array)
+			ds_text_add(&t, row ? ",\n" : "\n", row ? 2 : 1);
 		size_t first = t.n;
 		for (uint32_t i = 0; i < b->n_cols; i++) {
 			const column *c = &cols[i];
@@ -76,15 +79,36 @@ static ds_rc encode(const ds_common *common, ds_block *b, ds_sink_part *out, ds_
 		else
 			t.at[first] = '{'; /* in the place of the first comma */
 		ds_text_byte(&t, '}');
-		ds_text_byte(&t, '\n');
+		if (!array)
+			ds_text_byte(&t, '\n');
 	}
 	out->text = (ds_str){ t.at, t.n };
 	out->n_rows = b->n_rows;
 	return DS_OK;
 }
 
+static ds_rc encode(const ds_common *common, ds_block *b, ds_sink_part *out, ds_err *e)
+{
+	return encode_block(b, false, out, e);
+}
+
+static ds_rc encode_array(const ds_common *common, ds_block *b, ds_sink_part *out, ds_err *e)
+{
+	return encode_block(b, true, out, e);
+}
+
 const ds_exporter ds_export_jsonl = {
 	.name = "jsonl",
 	.what = "JSON Lines, an object a line",
+	.suffixes = ".jsonl .ndjson .jsonlines",
 	.encode = encode,
+};
+const ds_exporter ds_export_json = {
+	.name = "json",
+	.what = "one JSON array of objects",
+	.suffixes = ".json",
+	.head = "[",
+	.between = ",",
+	.tail = "\n]\n",
+	.encode = encode_array,
 };

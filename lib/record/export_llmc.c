@@ -54,6 +54,7 @@ static ds_rc finish(void *state, ds_err *e)
 
 const ds_exporter ds_export_llmc = {
 	.name = "llmc",
+	.suffixes = ".llmc",
 	.what = "llm.c's .bin of tokens",
 	.open = open_writer,
 	.write = write_block,

@@ -95,6 +95,7 @@ static ds_rc finish(void *state, ds_err *e)
 
 const ds_exporter ds_export_megatron = {
 	.name = "megatron",
+	.suffixes = ".megatron",
 	.what = "Megatron-LM's indexed dataset, NAME.bin and NAME.idx",
 	.own_files = true,
 	.open = open_writer,

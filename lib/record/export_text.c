@@ -26,5 +26,6 @@ static ds_rc encode(const ds_common *common, ds_block *b, ds_sink_part *out, ds_
 const ds_exporter ds_export_text = {
 	.name = "text",
 	.what = "the field's bytes (--field) and a line end",
+	.suffixes = ".txt .text",
 	.encode = encode,
 };

@@ -159,6 +159,7 @@ static ds_rc finish(void *state, ds_err *e)
 const ds_exporter ds_export_wds = {
 	.name = "wds",
 	.what = "WebDataset, a tar with a few files a record",
+	.suffixes = ".tar .wds",
 	.open = open_archive,
 	.write = write_block,
 	.finish = finish,

@@ -349,8 +349,8 @@ ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e)
 {
 	ds_pipe p;
 	open_pipe(&p, c, s);
-	ds_rc rc = DS_OK;
-	if (c->on_error == DS_ON_REJECT)
+	ds_rc rc = ds_sink_check(c, e);
+	if (rc == DS_OK && c->on_error == DS_ON_REJECT)
 		rc = ds_out_open(&p.rejects, c->reject_path, e);
 	if (rc == DS_OK)
 		rc = ds_source_open(&p.source, c, e);

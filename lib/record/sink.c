@@ -7,18 +7,6 @@
 #include "record/export.h"
 #include "record/preview.h"
 
-#define IMPORT(name)
-#define EXPORT(name) extern const ds_exporter ds_export_##name;
-#include "record/formats.def"
-#undef EXPORT
-#define EXPORT(name) &ds_export_##name,
-const ds_exporter *const ds_exporters[] = {
-#include "record/formats.def"
-	NULL
-};
-#undef EXPORT
-#undef IMPORT
-
 struct ds_sink {
 	const ds_common *common;
 	const ds_exporter *exporter; /* NULL: dsr */
@@ -28,54 +16,31 @@ struct ds_sink {
 	uint64_t n_rows, n_values, n_replaced;
 };
 
-const ds_exporter *ds_exporter_find(const char *name)
+static ds_rc open_out(ds_sink *s, ds_wrap wrap, ds_err *e)
 {
-	for (size_t i = 0; ds_exporters[i]; i++)
-		if (strcmp(ds_exporters[i]->name, name) == 0)
-			return ds_exporters[i];
-	return NULL;
-}
-
-static ds_rc find_exporter(ds_sink *s, ds_err *e)
-{
-	const char *to = s->common->to;
-	ds_buf names = { 0 };
-	if (!to || strcmp(to, "dsr") == 0)
-		return DS_OK;
-	s->exporter = ds_exporter_find(to);
-	if (s->exporter)
-		return DS_OK;
-	for (size_t i = 0; ds_exporters[i]; i++)
-		ds_buf_fmt(&names, ", %s", ds_exporters[i]->name);
-	ds_fail(e, DS_USAGE, "--to '%s' is none of dsr%s", to, ds_buf_text(&names));
-	ds_buf_free(&names);
-	return DS_USAGE;
-}
-
-static ds_rc open_out(ds_sink *s, ds_err *e)
-{
-	ds_str name = s->common->out_path ? ds_str_of(s->common->out_path) : (ds_str){ "", 0 };
 	DS_TRY(ds_out_open(&s->out, s->common->out_path, e));
-	if (ds_str_ends(name, DS_S(".gz")))
-		return ds_out_wrap(s->out, DS_GZIP, 0, e);
-	if (ds_str_ends(name, DS_S(".zst")) || (s->exporter && s->common->level))
-		return ds_out_wrap(s->out, DS_ZSTD, s->common->level, e);
-	return DS_OK;
+	if (wrap == DS_RAW && s->exporter && s->common->level)
+		wrap = DS_ZSTD;
+	return ds_out_wrap(s->out, wrap, wrap == DS_ZSTD ? s->common->level : 0, e);
 }
 
 ds_rc ds_sink_open(ds_sink **out, const ds_common *c, const ds_chain *chain, ds_err *e)
 {
 	DS_AUTO(ds_sink) s = DS_NEW(ds_sink, 1);
 	s->common = c;
-	DS_TRY(find_exporter(s, e));
+	ds_sink_form form;
+	DS_TRY(ds_sink_format(&form, c->to, c->out_path, NULL, e));
+	s->exporter = form.exporter;
 	if (!s->exporter || !s->exporter->own_files)
-		DS_TRY(open_out(s, e));
+		DS_TRY(open_out(s, form.wrap, e));
 	if (!s->exporter && ds_out_is_terminal(s->out) && !c->to)
 		s->exporter = &ds_preview;
 	if (!s->exporter)
 		DS_TRY(ds_writer_open(&s->writer, s->out, chain, e));
 	else if (s->exporter->open)
 		DS_TRY(s->exporter->open(&s->state, c, s->out, e));
+	if (s->exporter && s->exporter->head)
+		DS_TRY(ds_out_write(s->out, s->exporter->head, strlen(s->exporter->head), e));
 	*out = s;
 	s = NULL;
 	return DS_OK;
@@ -107,9 +72,11 @@ ds_rc ds_sink_write(ds_sink *s, ds_sink_part *part, ds_err *e)
 	s->n_replaced += part->n_replaced;
 	if (!s->exporter)
 		return ds_writer_frame(s->writer, &part->frame, e);
-	if (s->exporter->encode)
-		return ds_out_write(s->out, part->text.at, part->text.n, e);
-	return s->exporter->write(s->state, part->block, e);
+	if (!s->exporter->encode)
+		return s->exporter->write(s->state, part->block, e);
+	if (s->exporter->between && part->n_rows && s->n_rows > part->n_rows)
+		DS_TRY(ds_out_write(s->out, s->exporter->between, strlen(s->exporter->between), e));
+	return ds_out_write(s->out, part->text.at, part->text.n, e);
 }
 
 ds_rc ds_sink_opt(ds_sink *s, ds_opt opt, ds_err *e)
@@ -124,6 +91,8 @@ ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e)
 		DS_TRY(ds_writer_finish(s->writer, final_chain, e));
 	else if (s->exporter->finish)
 		DS_TRY(s->exporter->finish(s->state, e));
+	if (s->exporter && s->exporter->tail)
+		DS_TRY(ds_out_write(s->out, s->exporter->tail, strlen(s->exporter->tail), e));
 	if (s->exporter == &ds_export_text && s->n_rows && !s->n_values)
 		return ds_fail(e, DS_BAD, "no record has the field '%s' (--field names another)",
 			s->common->field);

@@ -1,8 +1,8 @@
 /*
  * sink.h - where records go: any format of formats.def on stdout or -o FILE, in two halves like the source
  *
- * c->to names the format; programs offer dsr, jsonl, text, tsv and csv, `dsrec export` all. A name that
- * ends with .gz or .zst is written so. -z compresses blocks in dsr and the whole elsewhere.
+ * c->to names the format, else the output's name does by its suffix (sink_format.c), else it is dsr; a name
+ * that ends with .gz or .zst is written so. -z compresses blocks in dsr and the whole elsewhere.
  * ds_sink_encode (any thread) turns a block into bytes, ds_sink_write (in order) writes them.
  */
 #ifndef DS_RECORD_SINK_H
@@ -23,6 +23,20 @@ typedef struct ds_sink_part { /* an encoded block; lives in the block's arena */
 	uint64_t n_replaced; /* invalid UTF-8 replaced by U+FFFD in JSON */
 } ds_sink_part;
 
+struct ds_exporter;
+typedef struct {
+	const struct ds_exporter *exporter; /* NULL: dsr */
+	ds_wrap wrap;
+} ds_sink_form;
+/*
+ * What to (NULL: not said) and a name (NULL: stdout) ask for together; otherwise: the format where neither says
+ * one, NULL for dsr. DS_USAGE where they contradict one another, or where what the name's suffix stands for
+ * cannot be written.
+ */
+DS_MUST ds_rc ds_sink_format(
+	ds_sink_form *out, const char *to, const char *path, const char *otherwise, ds_err *e);
+/* The same asked before there is anything to write. */
+DS_MUST ds_rc ds_sink_check(const ds_common *c, ds_err *e);
 /* DSR to a terminal becomes a readable preview. chain: with this run's stage pushed. */
 DS_MUST ds_rc ds_sink_open(ds_sink **s, const ds_common *c, const ds_chain *chain, ds_err *e);
 void ds_sink_close(ds_sink *s);

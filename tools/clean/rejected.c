@@ -4,6 +4,7 @@
 #include "rejected.h"
 
 #include "base/mem.h"
+#include "record/export.h"
 
 struct rejected {
 	ds_common common; /* the run's, but for where and how to write */
@@ -26,7 +27,10 @@ ds_rc rejected_open(rejected **out, const ds_common *c, const char *path, ds_err
 	DS_AUTO(rejected) r = DS_NEW(rejected, 1);
 	r->common = *c;
 	r->common.out_path = path;
-	r->common.to = ds_str_ends(ds_str_of(path), DS_S(".dsr")) ? "dsr" : "jsonl";
+	/* The name says it, else JSON Lines: what was dropped is for people to look at. */
+	ds_sink_form form;
+	DS_TRY_AT(ds_sink_format(&form, NULL, path, "jsonl", e), e, "--rejected");
+	r->common.to = form.exporter ? form.exporter->name : "dsr";
 	r->common.level = 0;
 	r->mem = ds_arena_new(4096);
 	r->chain = ds_chain_new(r->mem);

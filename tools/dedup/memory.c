@@ -101,8 +101,14 @@ static ds_rc prepare(limited *l, const ds_common *c, ds_err *e)
 		opt.against = path;
 	}
 	l->held = !c->out_path || once_only(c->out_path);
-	if (l->held)
-		l->c.out_path = ds_temp_dir_file(l->dir, "output");
+	if (l->held) {
+		/* With the name's end, which says what is written there. */
+		const char *base = c->out_path ? strrchr(c->out_path, '/') : NULL;
+		ds_buf held = { 0 };
+		ds_buf_fmt(&held, "output-%s", base ? base + 1 : c->out_path ? c->out_path : "");
+		l->c.out_path = ds_temp_dir_file(l->dir, ds_buf_text(&held));
+		ds_buf_free(&held);
+	}
 	return DS_OK;
 }
 

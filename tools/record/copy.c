@@ -17,6 +17,7 @@ ds_rc copy_open(copy_run **out, const ds_common *c, const char *const *paths, si
 	for (size_t i = 0; i < n; i++) {
 		r->outs[i].common = *c;
 		r->outs[i].common.out_path = paths[i];
+		DS_TRY(ds_sink_check(&r->outs[i].common, e));
 		r->outs[i].packer = ds_packer_new(c->level);
 		r->outs[i].mem = ds_arena_new(1 << 20);
 	}

@@ -28,15 +28,9 @@ static ds_rc run_cat(const ds_common *c, ds_err *e)
 static ds_rc run_export(const ds_common *c, ds_err *e)
 {
 	ds_common with = *c;
-	with.to = opt.to;
-	for (size_t i = 0; !with.to && c->out_path && ds_exporters[i]; i++) {
-		ds_str name = ds_str_of(c->out_path), kind = ds_str_of(ds_exporters[i]->name);
-		if (name.n > kind.n && ds_str_ends(name, kind) &&
-			name.at[name.n - kind.n - 1] == '.')
-			with.to = ds_exporters[i]->name;
-	}
-	if (!with.to)
-		with.to = "jsonl";
+	ds_sink_form form;
+	DS_TRY(ds_sink_format(&form, opt.to, c->out_path, "jsonl", e));
+	with.to = form.exporter ? form.exporter->name : "dsr";
 	return ds_pipe_run(&with, &(ds_stage){ .name = "export" }, e);
 }
 
