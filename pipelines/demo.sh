@@ -23,10 +23,10 @@ if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 step() {
 	n=$((n + 1))
 	if [ -e "$1" ]; then
-		printf '%s[%d/9] %s%s: done before\n' "$bold" $n "$2" "$plain"
+		printf '%s[%d/10] %s%s: done before\n' "$bold" $n "$2" "$plain"
 		return 1
 	fi
-	printf '%s[%d/9] %s%s\n' "$bold" $n "$2" "$plain"
+	printf '%s[%d/10] %s%s\n' "$bold" $n "$2" "$plain"
 }
 show() { printf '  $ %s\n' "$*"; }
 
@@ -58,11 +58,41 @@ if step held.tok.dsr "encode and pack"; then
 	dstok -t tokenizer.json --seq 256 held.dsr -o held.tok.dsr
 fi
 model=(--model gpt2 --set "n_layer=4,n_embd=192,n_head=6,dropout=0.1,seq=256,batch_tokens=2048"
-	--set "lr=2e-3,scheduler=cosine,warmup_steps=50,weight_decay=0.1,save_every=100"
-	--set "max_steps=${DEMO_STEPS:-900},eval_data=held.tok.dsr,eval_every=100,log_every=1,seed=1")
+	--set "lr=2e-3,scheduler=cosine,warmup_steps=50,weight_decay=0.1,log_every=1,seed=1")
+
+# steps: what two and a half minutes allow at the speed of 20 steps, between 300 and 900
+steps() {
+	dstrain "${model[@]}" --max-steps 20 --save-every 0 -q --out measure train.tok.dsr
+	sed -n '$s/.*"tokens_per_second":\([0-9.e+]*\).*/\1/p' measure/log.jsonl |
+		awk '{ n = int(150 * $1 / 2048 / 50) * 50; print n < 300 ? 300 : n > 900 ? 900 : n }'
+	rm -r measure
+}
+# halfway STEP: shows what the model writes when the checkpoint of that step is there
+halfway() {
+	while [ ! -e "run/checkpoint-$1" ]; do sleep 1; done
+	sample=$(echo 'The Debian project' |
+		dsgen -m run --max-tokens 24 --ignore-eos --temperature 0.7 --seed 7 --to jsonl --from text -j 1 -q |
+		sed 's/.*"pred":"\(.*\)".*/\1/')
+	printf '\n  half trained, it writes: The Debian project%s\n' "$sample"
+}
+if step steps.txt "see how fast this machine trains, for the number of steps"; then
+	rm -rf measure
+	{ [ -n "${DEMO_STEPS-}" ] && echo "$DEMO_STEPS" || steps; } >steps.part
+	mv steps.part steps.txt
+	printf '  %s steps\n' "$(cat steps.txt)"
+fi
+steps=$(cat steps.txt)
+half=$((steps / 2))
 if step run/done "train a small GPT; stop it with Ctrl-C, the same command goes on"; then
+	model+=(--set "max_steps=$steps,save_every=$half,eval_data=held.tok.dsr,eval_every=$half")
 	show "dstrain ${model[*]} --out run train.tok.dsr --resume"
+	halfway "$half" &
+	watcher=$!
+	trap 'kill $watcher 2>/dev/null || true' EXIT
 	dstrain "${model[@]}" --out run train.tok.dsr --resume
+	[ ! -e "run/checkpoint-$half" ] || wait $watcher || true
+	kill $watcher 2>/dev/null || true
+	trap - EXIT
 	touch run/done
 fi
 if step perplexity.txt "measure it on the paragraphs it never saw"; then
