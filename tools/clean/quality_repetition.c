@@ -75,11 +75,11 @@ static void split(quality_run *x, ds_str text, size_t least)
 
 static bool pieces_fail(quality_run *x, quality_id share, quality_id chars)
 {
-	size_t n, n_chars;
+	size_t n, n_chars, n_lines = x->lines.n / sizeof(ds_str);
 	if (!x->q->on[share] && !x->q->on[chars])
 		return false;
 	quality_duplicates(x, &n, &n_chars);
-	return quality_fails(x, share, (double)n / (double)(x->lines.n / sizeof(ds_str))) ||
+	return quality_fails(x, share, (double)n / (double)n_lines) ||
 	       quality_fails(x, chars, (double)n_chars / x->chars);
 }
 
