@@ -1,13 +1,15 @@
 /*
- * codec.c - the door to zstd and zlib
+ * codec.c - the door to zstd and zlib, and to the doors of the others
  */
-#include "base/codec.h"
+#include "base/codec_impl.h"
 
 #include "base/mem.h"
 
 #include <limits.h>
+#include <strings.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 struct ds_packer {
 	ZSTD_CCtx *pack;
@@ -15,8 +17,7 @@ struct ds_packer {
 	int level;
 };
 
-/* The contexts come from the libraries' own malloc; without memory there is nothing to go on with. */
-static void *have(void *p)
+void *ds_codec_have(void *p)
 {
 	if (!p)
 		ds_mem_free(ds_mem_get(SIZE_MAX)); /* says so and ends */
@@ -48,7 +49,7 @@ ds_rc ds_pack(
 	ds_packer *p, const void *in, size_t n, void *out, size_t room, size_t *got, ds_err *e)
 {
 	if (!p->pack)
-		p->pack = have(ZSTD_createCCtx());
+		p->pack = ds_codec_have(ZSTD_createCCtx());
 	*got = ZSTD_compressCCtx(p->pack, out, room, in, n, p->level);
 	if (ZSTD_isError(*got))
 		return ds_fail(e, DS_BAD, "zstd: %s", ZSTD_getErrorName(*got));
@@ -58,7 +59,7 @@ ds_rc ds_pack(
 ds_rc ds_unpack(ds_packer *p, const void *in, size_t in_n, void *out, size_t n, ds_err *e)
 {
 	if (!p->unpack)
-		p->unpack = have(ZSTD_createDCtx());
+		p->unpack = ds_codec_have(ZSTD_createDCtx());
 	size_t got = ZSTD_decompressDCtx(p->unpack, out, n, in, in_n);
 	if (ZSTD_isError(got))
 		return ds_fail(e, DS_SHORT, "zstd: %s", ZSTD_getErrorName(got));
@@ -67,67 +68,7 @@ ds_rc ds_unpack(ds_packer *p, const void *in, size_t in_n, void *out, size_t n, 
 	return DS_OK;
 }
 
-struct ds_codec {
-	ds_wrap wrap;
-	bool compress;
-	ZSTD_CCtx *zc;
-	ZSTD_DCtx *zd;
-	z_stream gz;
-};
-
-enum { GZIP_BITS = 15 + 16 };
-
-ds_codec *ds_codec_open(ds_wrap wrap, bool compress, int level)
-{
-	ds_codec *c = DS_NEW(ds_codec, 1);
-	c->wrap = wrap;
-	c->compress = compress;
-	if (wrap == DS_ZSTD && compress) {
-		c->zc = have(ZSTD_createCCtx());
-		ZSTD_CCtx_setParameter(c->zc, ZSTD_c_compressionLevel, level < 1 ? 3 : level);
-		ZSTD_CCtx_setParameter(c->zc, ZSTD_c_checksumFlag, 1);
-	} else if (wrap == DS_ZSTD) {
-		c->zd = have(ZSTD_createDCtx());
-		/* As the zstd program: a window over 128 MiB is refused, so memory is bounded. */
-		ZSTD_DCtx_setParameter(c->zd, ZSTD_d_windowLogMax, 27);
-	} else {
-		int rc = compress ? deflateInit2(&c->gz,
-					    level < 1   ? 6
-					    : level > 9 ? 9
-							: level,
-					    Z_DEFLATED, GZIP_BITS, 8, Z_DEFAULT_STRATEGY)
-				  : inflateInit2(&c->gz, GZIP_BITS);
-		have(rc == Z_OK ? c : NULL);
-	}
-	return c;
-}
-
-void ds_codec_close(ds_codec *c)
-{
-	if (!c)
-		return;
-	ZSTD_freeCCtx(c->zc);
-	ZSTD_freeDCtx(c->zd);
-	if (c->wrap == DS_GZIP && c->compress)
-		deflateEnd(&c->gz);
-	else if (c->wrap == DS_GZIP)
-		inflateEnd(&c->gz);
-	ds_mem_free(c);
-}
-
-void ds_codec_reset(ds_codec *c)
-{
-	if (c->zc)
-		ZSTD_CCtx_reset(c->zc, ZSTD_reset_session_only);
-	if (c->zd)
-		ZSTD_DCtx_reset(c->zd, ZSTD_reset_session_only);
-	if (c->wrap == DS_GZIP && c->compress)
-		deflateReset(&c->gz);
-	else if (c->wrap == DS_GZIP)
-		inflateReset(&c->gz);
-}
-
-static void move_on(ds_str *in, size_t taken, char **out, size_t *room, size_t given)
+void ds_codec_move(ds_str *in, size_t taken, char **out, size_t *room, size_t given)
 {
 	in->at += taken;
 	in->n -= taken;
@@ -135,49 +76,227 @@ static void move_on(ds_str *in, size_t taken, char **out, size_t *room, size_t g
 	*room -= given;
 }
 
-static ds_rc step_zstd(
-	ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+/* Of the two one is NULL. */
+typedef struct {
+	ZSTD_CCtx *pack;
+	ZSTD_DCtx *unpack;
+} zstd_coder;
+
+static void *zstd_open(bool compress, int level)
 {
+	zstd_coder *c = DS_NEW(zstd_coder, 1);
+	if (compress) {
+		c->pack = ds_codec_have(ZSTD_createCCtx());
+		ZSTD_CCtx_setParameter(c->pack, ZSTD_c_compressionLevel, level < 1 ? 3 : level);
+		ZSTD_CCtx_setParameter(c->pack, ZSTD_c_checksumFlag, 1);
+	} else {
+		c->unpack = ds_codec_have(ZSTD_createDCtx());
+		/* 2 GiB, as zstd --long=31 writes; taken only by a frame that says that it needs it. */
+		ZSTD_DCtx_setParameter(
+			c->unpack, ZSTD_d_windowLogMax, sizeof(size_t) > 4 ? 31 : 27);
+	}
+	return c;
+}
+
+static void zstd_close(void *state)
+{
+	zstd_coder *c = state;
+	ZSTD_freeCCtx(c->pack);
+	ZSTD_freeDCtx(c->unpack);
+	ds_mem_free(c);
+}
+
+static void zstd_reset(void *state)
+{
+	zstd_coder *c = state;
+	if (c->pack)
+		ZSTD_CCtx_reset(c->pack, ZSTD_reset_session_only);
+	else
+		ZSTD_DCtx_reset(c->unpack, ZSTD_reset_session_only);
+}
+
+static ds_rc zstd_step(
+	void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+{
+	zstd_coder *c = state;
 	ZSTD_inBuffer from = { in->at, in->n, 0 };
 	ZSTD_outBuffer to = { *out, *room, 0 };
 	size_t rc;
-	if (c->compress) {
-		rc = ZSTD_compressStream2(c->zc, &to, &from, finish ? ZSTD_e_end : ZSTD_e_continue);
+	if (c->pack) {
+		rc = ZSTD_compressStream2(
+			c->pack, &to, &from, finish ? ZSTD_e_end : ZSTD_e_continue);
 		*ended = finish && rc == 0;
 	} else {
-		rc = ZSTD_decompressStream(c->zd, &to, &from);
+		rc = ZSTD_decompressStream(c->unpack, &to, &from);
 		*ended = rc == 0;
 	}
-	if (ZSTD_isError(rc))
-		return ds_fail(
-			e, c->compress ? DS_BAD : DS_SHORT, "zstd: %s", ZSTD_getErrorName(rc));
-	move_on(in, from.pos, out, room, to.pos);
-	return DS_OK;
+	ds_codec_move(in, from.pos, out, room, to.pos);
+	if (!ZSTD_isError(rc))
+		return DS_OK;
+	return ds_fail(e,
+		c->pack                                                 ? DS_BAD
+		: ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation ? DS_IO
+									: DS_SHORT,
+		"zstd: %s", ZSTD_getErrorName(rc));
 }
 
-static ds_rc step_gzip(
-	ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+/* zlib's three: they differ in what is around the deflated bytes. */
+typedef struct {
+	z_stream z;
+	bool compress;
+} zlib_coder;
+
+static void *zlib_begin(int window_bits, bool compress, int level)
 {
+	zlib_coder *c = DS_NEW(zlib_coder, 1);
+	level = level < 1 ? 6 : level > 9 ? 9 : level;
+	c->compress = compress;
+	int rc = compress ? deflateInit2(
+				    &c->z, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY)
+			  : inflateInit2(&c->z, window_bits);
+	ds_codec_have(rc == Z_OK ? c : NULL);
+	return c;
+}
+
+static void *gzip_open(bool compress, int level)
+{
+	return zlib_begin(15 + 16, compress, level);
+}
+
+static void *zlib_open(bool compress, int level)
+{
+	return zlib_begin(15, compress, level);
+}
+
+static void *deflate_open(bool compress, int level)
+{
+	return zlib_begin(-15, compress, level);
+}
+
+static void zlib_close(void *state)
+{
+	zlib_coder *c = state;
+	if (c->compress)
+		deflateEnd(&c->z);
+	else
+		inflateEnd(&c->z);
+	ds_mem_free(c);
+}
+
+static void zlib_reset(void *state)
+{
+	zlib_coder *c = state;
+	if (c->compress)
+		deflateReset(&c->z);
+	else
+		inflateReset(&c->z);
+}
+
+static ds_rc zlib_step(
+	void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+{
+	zlib_coder *c = state;
 	uInt in_n = in->n > UINT_MAX ? UINT_MAX : (uInt)in->n;
 	uInt out_n = *room > UINT_MAX ? UINT_MAX : (uInt)*room;
-	c->gz.next_in = (Bytef *)in->at;
-	c->gz.avail_in = in_n;
-	c->gz.next_out = (Bytef *)*out;
-	c->gz.avail_out = out_n;
-	int rc = c->compress ? deflate(&c->gz, finish && in_n == in->n ? Z_FINISH : Z_NO_FLUSH)
-			     : inflate(&c->gz, Z_NO_FLUSH);
-	move_on(in, in_n - c->gz.avail_in, out, room, out_n - c->gz.avail_out);
+	c->z.next_in = (Bytef *)in->at;
+	c->z.avail_in = in_n;
+	c->z.next_out = (Bytef *)*out;
+	c->z.avail_out = out_n;
+	int rc = c->compress ? deflate(&c->z, finish && in_n == in->n ? Z_FINISH : Z_NO_FLUSH)
+			     : inflate(&c->z, Z_NO_FLUSH);
+	ds_codec_move(in, in_n - c->z.avail_in, out, room, out_n - c->z.avail_out);
 	*ended = rc == Z_STREAM_END;
 	/* Z_BUF_ERROR: nothing could be done now, more input or room is needed */
-	if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
-		return ds_fail(e, c->compress ? DS_BAD : DS_SHORT, "gzip: %s",
-			c->gz.msg ? c->gz.msg : "damaged");
-	return DS_OK;
+	if (rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR)
+		return DS_OK;
+	return ds_fail(e,
+		c->compress         ? DS_BAD
+		: rc == Z_MEM_ERROR ? DS_IO
+				    : DS_SHORT,
+		"gzip: %s",
+		c->z.msg            ? c->z.msg
+		: rc == Z_MEM_ERROR ? "no memory"
+				    : "damaged");
+}
+
+static const ds_coder coder_gzip = { "gzip", gzip_open, zlib_close, zlib_reset, zlib_step };
+static const ds_coder coder_zlib = { "zlib", zlib_open, zlib_close, zlib_reset, zlib_step };
+static const ds_coder coder_deflate = { "deflate", deflate_open, zlib_close, zlib_reset,
+	zlib_step };
+static const ds_coder coder_zstd = { "zstd", zstd_open, zstd_close, zstd_reset, zstd_step };
+static const ds_coder *const coders[] = {
+	[DS_GZIP] = &coder_gzip,
+	[DS_ZSTD] = &coder_zstd,
+	[DS_BZIP2] = &ds_coder_bzip2,
+	[DS_XZ] = &ds_coder_xz,
+	[DS_ZLIB] = &coder_zlib,
+	[DS_DEFLATE] = &coder_deflate,
+	[DS_BROTLI] = &ds_coder_brotli,
+};
+
+struct ds_codec {
+	const ds_coder *coder;
+	void *state;
+};
+
+ds_codec *ds_codec_open(ds_wrap wrap, bool compress, int level)
+{
+	ds_codec *c = DS_NEW(ds_codec, 1);
+	c->coder = coders[wrap];
+	c->state = c->coder->open(compress, level);
+	return c;
+}
+
+void ds_codec_close(ds_codec *c)
+{
+	if (!c)
+		return;
+	c->coder->close(c->state);
+	ds_mem_free(c);
+}
+
+void ds_codec_reset(ds_codec *c)
+{
+	c->coder->reset(c->state);
 }
 
 ds_rc ds_codec_step(
 	ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
 {
-	return c->wrap == DS_ZSTD ? step_zstd(c, in, out, room, finish, ended, e)
-				  : step_gzip(c, in, out, room, finish, ended, e);
+	return c->coder->step(c->state, in, out, room, finish, ended, e);
+}
+
+const char *ds_wrap_name(ds_wrap wrap)
+{
+	return wrap == DS_RAW ? "plain" : coders[wrap]->name;
+}
+
+static const struct {
+	const char *suffix;
+	ds_wrap wrap;
+} suffixes[] = { { ".gz", DS_GZIP }, { ".zst", DS_ZSTD }, { ".bz2", DS_BZIP2 }, { ".xz", DS_XZ } };
+
+static size_t suffix_of(ds_str name, ds_wrap *wrap)
+{
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		size_t n = strlen(suffixes[i].suffix);
+		*wrap = suffixes[i].wrap;
+		if (name.n > n && strncasecmp(name.at + name.n - n, suffixes[i].suffix, n) == 0)
+			return n;
+	}
+	*wrap = DS_RAW;
+	return 0;
+}
+
+ds_wrap ds_wrap_of_name(ds_str name)
+{
+	ds_wrap wrap;
+	suffix_of(name, &wrap);
+	return wrap;
+}
+
+ds_str ds_name_unwrapped(ds_str name)
+{
+	ds_wrap wrap;
+	return (ds_str){ name.at, name.n - suffix_of(name, &wrap) };
 }

@@ -1,7 +1,7 @@
 /*
- * codec.h - zstd on blocks of memory (the door to zstd and zlib, with io.c's streams in codec.c)
+ * codec.h - compressed bytes: zstd on blocks of memory, streams of every kind in parts
  *
- * A ds_packer keeps its working memory between calls; one thread at a time per object.
+ * Each library has one door: zlib and zstd codec.c, the others codec_NAME.c. A ds_packer keeps its working memory between calls; one thread at a time per object.
  */
 #ifndef DS_BASE_CODEC_H
 #define DS_BASE_CODEC_H
@@ -19,9 +19,13 @@ DS_MUST ds_rc ds_pack(
 DS_MUST ds_rc ds_unpack(ds_packer *p, const void *in, size_t in_n, void *out, size_t n, ds_err *e);
 DS_AUTO_WITH(ds_packer, ds_packer_free)
 
-/* One stream to undo or make, fed in parts; see io.c. in/out move forward over what was used. */
+/*
+ * One stream to undo or make, fed in parts; see in.c and out.c. in/out move forward over what was used,
+ * also where it fails. zlib, raw deflate and brotli are for undoing alone. Damage is DS_SHORT.
+ */
 typedef struct ds_codec ds_codec;
 ds_codec *ds_codec_open(ds_wrap wrap, bool compress, int level);
+const char *ds_wrap_name(ds_wrap wrap); /* for messages */
 void ds_codec_close(ds_codec *c);
 /* *ended: a whole member has been read (decoding), or all is written (encoding with finish). */
 DS_MUST ds_rc ds_codec_step(

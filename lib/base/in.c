@@ -1,5 +1,5 @@
 /*
- * in.c - input: a descriptor or memory, through gzip or zstd where its magic says so
+ * in.c - input: a descriptor or memory, unpacked where its magic says so
  *
  * Two buffers: `raw` holds bytes of the file, `plain` what came out of them. Without compression
  * `raw` serves both, and requests of a buffer or more go to read(2) without a copy.
@@ -35,6 +35,7 @@ struct ds_in {
 	ds_wrap wrap;
 	ds_codec *codec;
 	bool in_member; /* between the first byte of a member and its end */
+	char *damage;   /* what is wrong behind all that was unpacked, or NULL */
 	uint64_t offset, file_offset;
 	uint64_t start; /* where the descriptor stood */
 	int64_t size;
@@ -45,14 +46,16 @@ struct ds_in {
 	size_t mem_bytes;
 };
 
-static bool has_suffix(const char *name, const char *suffix)
-{
-	return ds_str_ends(ds_str_of(name), ds_str_of(suffix));
-}
+/* The longest magic, and how much of it tells that it may be one. */
+enum { MAGIC_BYTES = 10, MAGIC_HINT = 4 };
 
 static ds_wrap wrap_of(const char *p, size_t n)
 {
 	static const unsigned char zstd[4] = { 0x28, 0xb5, 0x2f, 0xfd };
+	static const unsigned char xz[6] = { 0xfd, '7', 'z', 'X', 'Z', 0 };
+	/* "BZh", a digit, then a block (pi) or at once the end (its root) */
+	static const unsigned char block[6] = { 0x31, 0x41, 0x59, 0x26, 0x53, 0x59 };
+	static const unsigned char none[6] = { 0x17, 0x72, 0x45, 0x38, 0x50, 0x90 };
 	const unsigned char *u = (const unsigned char *)p;
 	if (n >= 4 && memcmp(p, zstd, 4) == 0)
 		return DS_ZSTD;
@@ -61,6 +64,11 @@ static ds_wrap wrap_of(const char *p, size_t n)
 		return DS_ZSTD;
 	if (n >= 2 && u[0] == 0x1f && u[1] == 0x8b)
 		return DS_GZIP;
+	if (n >= 10 && memcmp(p, "BZh", 3) == 0 && u[3] >= '1' && u[3] <= '9' &&
+		(memcmp(p + 4, block, 6) == 0 || memcmp(p + 4, none, 6) == 0))
+		return DS_BZIP2;
+	if (n >= 6 && memcmp(p, xz, 6) == 0)
+		return DS_XZ;
 	return DS_RAW;
 }
 
@@ -115,21 +123,32 @@ static ds_rc fill_raw(ds_in *in, size_t want, ds_err *e)
 	return DS_OK;
 }
 
-/* Looks for gzip and zstd once, before the first byte is given out. */
+/* As many bytes as tell what is around them: few, so that a pipe which begins slowly is not waited for. */
+static ds_rc look(ds_in *in, ds_wrap *wrap, ds_err *e)
+{
+	DS_TRY(fill_raw(in, MAGIC_HINT, e));
+	const char *p = in->raw.bytes + in->raw.at;
+	if (there(&in->raw) >= MAGIC_HINT && (memcmp(p, "BZh", 3) == 0 || *p == '\xfd'))
+		DS_TRY(fill_raw(in, MAGIC_BYTES, e));
+	*wrap = wrap_of(in->raw.bytes + in->raw.at, there(&in->raw));
+	return DS_OK;
+}
+
+/* Looks for what is around it once, before the first byte is given out. */
 static ds_rc detect(ds_in *in, ds_err *e)
 {
+	ds_str name = ds_str_of(in->name);
+	ds_wrap said = ds_wrap_of_name(name);
 	if (in->known)
 		return DS_OK;
 	in->known = true;
-	DS_TRY(fill_raw(in, 4, e));
-	in->wrap = wrap_of(in->raw.bytes + in->raw.at, there(&in->raw));
+	DS_TRY(look(in, &in->wrap, e));
 	DS_LOG(DS_LOG_IO, "%s: wrap %d", in->name, (int)in->wrap);
-	if (has_suffix(in->name, ".zst") && in->wrap != DS_ZSTD)
-		return ds_fail(
-			e, DS_SHORT, "%s: named .zst, but does not begin as zstd does", in->name);
-	if (has_suffix(in->name, ".gz") && in->wrap != DS_GZIP)
-		return ds_fail(
-			e, DS_SHORT, "%s: named .gz, but does not begin as gzip does", in->name);
+	if (said != DS_RAW && in->wrap != said) {
+		size_t n = ds_name_unwrapped(name).n;
+		return ds_fail(e, DS_SHORT, "%s: named %s, but does not begin as %s does", in->name,
+			in->name + n, ds_wrap_name(said));
+	}
 	if (in->wrap != DS_RAW) {
 		in->codec = ds_codec_open(in->wrap, false, 0);
 		in->in_member = true;
@@ -137,28 +156,34 @@ static ds_rc detect(ds_in *in, ds_err *e)
 	return DS_OK;
 }
 
-/* After a member: another one, or the end. */
+/* After a member: another one, or the end. gzip and xz allow NULs between and behind them. */
 static ds_rc next_member(ds_in *in, ds_err *e)
 {
-	DS_TRY(fill_raw(in, 4, e));
-	if (there(&in->raw) == 0) {
+	ds_wrap wrap = DS_RAW;
+	buffer *b = &in->raw;
+	DS_TRY(look(in, &wrap, e));
+	while (there(b) && !b->bytes[b->at] && (in->wrap == DS_GZIP || in->wrap == DS_XZ)) {
+		while (b->at < b->end && !b->bytes[b->at])
+			b->at++;
+		DS_TRY(look(in, &wrap, e));
+	}
+	if (there(b) == 0) {
 		in->ended = true;
 		return DS_OK;
 	}
-	if (wrap_of(in->raw.bytes + in->raw.at, there(&in->raw)) != in->wrap)
-		return ds_fail(e, DS_SHORT, "%s: %s is followed by something else", in->name,
-			in->wrap == DS_GZIP ? "gzip data" : "a zstd frame");
+	if (wrap != in->wrap)
+		return ds_fail(e, DS_SHORT, "%s: %s data is followed by something else", in->name,
+			ds_wrap_name(in->wrap));
 	ds_codec_reset(in->codec);
 	in->in_member = true;
 	return DS_OK;
 }
 
-/* Unpacks into out until at least one byte came out or the input ended. */
-static ds_rc unpack_some(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
+/* Unpacks into *w until at least one byte came out or the input ended. */
+static ds_rc unpack_on(ds_in *in, char **w, size_t *room, ds_err *e)
 {
-	char *w = out;
-	size_t room = n;
-	while (w == out && !in->ended) {
+	const char *out = *w;
+	while (*w == out && !in->ended) {
 		if (!in->in_member) {
 			DS_TRY(next_member(in, e));
 			continue;
@@ -168,17 +193,29 @@ static ds_rc unpack_some(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
 		ds_str from = { in->raw.bytes + in->raw.at, there(&in->raw) };
 		bool member_ended = false;
 		size_t before = from.n;
-		DS_TRY_AT(ds_codec_step(in->codec, &from, &w, &room, false, &member_ended, e), e,
+		DS_TRY_AT(ds_codec_step(in->codec, &from, w, room, false, &member_ended, e), e,
 			"%s", in->name);
 		in->raw.at += before - from.n;
 		if (member_ended)
 			in->in_member = false;
-		else if (w == out && from.n == before && in->raw_ended)
-			return ds_fail(e, DS_SHORT, "%s: input ended early, within %s", in->name,
-				in->wrap == DS_GZIP ? "gzip data" : "a zstd frame");
+		else if (*w == out && from.n == before && in->raw_ended)
+			return ds_fail(e, DS_SHORT, "%s: input ended early, within %s data",
+				in->name, ds_wrap_name(in->wrap));
 	}
-	*got = (size_t)(w - out);
 	return DS_OK;
+}
+
+/* The same; what came out before damage is given first, and the next call says what is wrong. */
+static ds_rc unpack_some(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
+{
+	char *w = out;
+	if (in->damage)
+		return ds_fail(e, DS_SHORT, "%s", in->damage);
+	ds_rc rc = unpack_on(in, &w, &n, e);
+	*got = (size_t)(w - out);
+	if (rc == DS_SHORT)
+		in->damage = ds_mem_text(e->msg);
+	return rc == DS_SHORT && *got ? DS_OK : rc;
 }
 
 /* Some bytes straight into out, past the buffers, which are empty. *got 0: the end. */
@@ -224,23 +261,24 @@ static ds_rc refill(ds_in *in, ds_err *e)
 ds_rc ds_in_read(ds_in *in, void *out, size_t n, size_t *got, ds_err *e)
 {
 	char *w = out;
+	ds_rc rc = DS_OK;
 	*got = 0;
 	DS_TRY(detect(in, e));
 	while (*got < n) {
 		size_t k = from_buffer(in, w + *got, n - *got);
 		if (k == 0 && n - *got >= BUF_BYTES) {
-			DS_TRY(pull(in, w + *got, n - *got, &k, e));
-			if (k == 0)
+			rc = pull(in, w + *got, n - *got, &k, e);
+			if (rc != DS_OK || k == 0)
 				break;
 		} else if (k == 0) {
-			DS_TRY(refill(in, e));
-			if (there(front(in)) == 0)
+			rc = refill(in, e);
+			if (rc != DS_OK || there(front(in)) == 0)
 				break;
 		}
 		*got += k;
 	}
 	in->offset += *got;
-	return DS_OK;
+	return rc;
 }
 
 ds_rc ds_in_some(ds_in *in, void *out, size_t n, size_t *got, ds_err *e)
@@ -272,7 +310,10 @@ ds_rc ds_in_peek(ds_in *in, size_t n, ds_str *view, ds_err *e)
 			b->at = 0;
 		}
 		size_t got;
-		DS_TRY(pull(in, b->bytes + b->end, BUF_BYTES - b->end, &got, e));
+		ds_rc rc = pull(in, b->bytes + b->end, BUF_BYTES - b->end, &got, e);
+		if (rc == DS_SHORT && there(b))
+			break; /* said again by the read that comes to it */
+		DS_TRY(rc);
 		if (got == 0)
 			break;
 		b->end += got;
@@ -401,6 +442,7 @@ void ds_in_close(ds_in *in)
 	ds_codec_close(in->codec);
 	ds_mem_free(in->raw.bytes);
 	ds_mem_free(in->plain.bytes);
+	ds_mem_free(in->damage);
 	ds_mem_free(in->name);
 	ds_mem_free(in);
 }

@@ -1,8 +1,8 @@
 /*
  * io.h - files in and out
  *
- * Input: any file or stdin, with gzip and zstd (also several members after one another) undone on
- * the way, known by their magic. Output: stdout, a device, or a file written beside its final place
+ * Input: any file or stdin, with gzip, zstd, bzip2 and xz (also several members after one another)
+ * undone on the way, known by their magic. Output: stdout, a device, or a file written beside its final place
  * and renamed by ds_out_finish; ds_out_close without finish leaves nothing behind. SIGPIPE is
  * ignored by ds_main: a reader that went away is DS_PIPE here. One thread at a time per object.
  */
@@ -12,7 +12,20 @@
 #include "base/err.h"
 #include "base/str.h"
 
-typedef enum { DS_RAW, DS_GZIP, DS_ZSTD } ds_wrap;
+/* What may be around bytes. Those behind DS_XZ have no magic: they come where a header names them. */
+typedef enum {
+	DS_RAW,
+	DS_GZIP,
+	DS_ZSTD,
+	DS_BZIP2,
+	DS_XZ,
+	DS_ZLIB,
+	DS_DEFLATE, /* without a header */
+	DS_BROTLI,
+} ds_wrap;
+/* The wrap that a name's end says (.gz .zst .bz2 .xz, letters' case does not matter), else DS_RAW. */
+ds_wrap ds_wrap_of_name(ds_str name);
+ds_str ds_name_unwrapped(ds_str name); /* without that end */
 
 typedef struct ds_in ds_in;
 /* path "-" is stdin. DS_IO where it cannot be opened; a directory is DS_IO and says so. */
@@ -22,7 +35,7 @@ DS_MUST ds_rc ds_in_from_fd(ds_in **in, int fd, const char *name, ds_err *e);
 /* Bytes that the caller keeps alive; unwrapped like a file. For tests, fuzzing and archives. */
 ds_in *ds_in_from_mem(const void *p, size_t n, const char *name);
 void ds_in_close(ds_in *in);
-/* Fills out up to n; *got < n only at the end of the input. Damaged or cut gzip/zstd: DS_SHORT. */
+/* Fills out up to n; *got < n only at the end of the input. Damaged or cut: DS_SHORT, once all before it was read. */
 DS_MUST ds_rc ds_in_read(ds_in *in, void *out, size_t n, size_t *got, ds_err *e);
 /* What is there, at least one byte unless at the end: for pipes, where waiting would hurt. */
 DS_MUST ds_rc ds_in_some(ds_in *in, void *out, size_t n, size_t *got, ds_err *e);
@@ -49,7 +62,7 @@ DS_MUST ds_rc ds_out_open(ds_out **out, const char *path, ds_err *e);
 ds_out *ds_out_from_fd(int fd, const char *name);
 /* Gathers everything in a buffer instead; view until close. For tests and archives. */
 ds_out *ds_out_to_mem(ds_buf *into);
-/* Compresses what follows as one zstd or gzip file; call before the first write. level 0: default. */
+/* Compresses what follows as one file of that kind; call before the first write. level 0: default. */
 DS_MUST ds_rc ds_out_wrap(ds_out *out, ds_wrap wrap, int level, ds_err *e);
 /* Large writes go straight through; small ones are gathered. */
 DS_MUST ds_rc ds_out_write(ds_out *out, const void *p, size_t n, ds_err *e);

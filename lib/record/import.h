@@ -50,7 +50,7 @@ struct ds_chunk {
 
 struct ds_importer {
 	const char *name, *what;    /* what: one line for --help and the manual */
-	const char *suffixes;       /* ".jsonl .ndjson", with .gz and .zst taken away before */
+	const char *suffixes;       /* ".jsonl .ndjson", with .gz and the like taken away before */
 	bool (*magic)(ds_str head); /* the first bytes alone say so; NULL: never */
 	bool a_file_a_record;       /* chunk->names instead of cut */
 	bool keeps_bytes; /* parse changes no byte of a chunk, so it may be a mapped file */

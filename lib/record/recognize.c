@@ -2,7 +2,7 @@
  * recognize.c - which format an input has: by name, by magic, else by its first line
  *
  * A name decides before content does, except that a DSR stream, damaged or not, is always known by
- * its magic, and that content which contradicts a .dsr, .gz or .zst name is damage.
+ * its magic, and that content which contradicts a .dsr, .gz, .zst, .bz2 or .xz name is damage.
  */
 #include "record/import.h"
 
@@ -49,15 +49,6 @@ static ds_str base_name(ds_str name)
 	return (ds_str){ slash + 1, (size_t)(name.at + name.n - slash - 1) };
 }
 
-static ds_str without_wrap(ds_str name)
-{
-	if (name.n > 3 && strncasecmp(name.at + name.n - 3, ".gz", 3) == 0)
-		return (ds_str){ name.at, name.n - 3 };
-	if (name.n > 4 && strncasecmp(name.at + name.n - 4, ".zst", 4) == 0)
-		return (ds_str){ name.at, name.n - 4 };
-	return name;
-}
-
 /* word stands in the list between blanks; letters' case does not matter */
 static bool in_list(const char *list, ds_str word)
 {
@@ -73,7 +64,7 @@ static bool in_list(const char *list, ds_str word)
 
 static bool suffix_in(ds_str name, const char *list)
 {
-	ds_str base = base_name(without_wrap(name));
+	ds_str base = base_name(ds_name_unwrapped(name));
 	const char *dot = base.n ? memrchr(base.at, '.', base.n) : NULL;
 	return dot && in_list(list, (ds_str){ dot, (size_t)(base.at + base.n - dot) });
 }

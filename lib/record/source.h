@@ -1,7 +1,7 @@
 /*
  * source.h - the inputs of a run, whatever their format, as blocks in order
  *
- * Recognises each file (name, magic, content; --from overrides), unwraps gzip and zstd, walks folders.
+ * Recognises each file (name, magic, content; --from overrides), unwraps gzip, zstd, bzip2 and xz, walks folders.
  * Reading is in two halves so that parsing runs on many threads: ds_source_chunk takes the next piece
  * of raw input (serial, cheap, about DS_BLOCK_BYTES, cut at a record's end by bytes alone), and
  * ds_chunk_parse makes a block of it (any thread).
@@ -48,7 +48,7 @@ int64_t ds_source_total_bytes(const ds_source *s); /* -1 unknown */
 bool ds_source_saw(const ds_source *s, const char *format);
 /* Lone surrogates in JSON strings so far, each kept as three bytes. */
 uint64_t ds_source_lone_surrogates(const ds_source *s);
-/* Program text or Markdown, HTML, by the file's name (with .gz or .zst behind it or not). */
+/* Program text or Markdown, HTML, by the file's name (with .gz and the like behind it or not). */
 bool ds_source_is_code(ds_str name);
 bool ds_source_is_html(ds_str name);
 uint64_t ds_source_bad(const ds_source *s);           /* records that ds_source_next left out */

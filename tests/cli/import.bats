@@ -168,6 +168,25 @@ seams() {
 	fails 3 "p.dsr" dsrec cat p.dsr
 }
 
+@test "bzip2 and xz, one after another too, and zstd with a window of 2 GiB are undone" {
+	local pack
+	numbered 3000 >a.jsonl
+	for pack in "bzip2 -c" "xz -c" "zstd -q --long=31 -c"; do
+		{ $pack <a.jsonl; $pack <a.jsonl; } >p
+		jl a.jsonl a.jsonl | cmp - <(jl p)
+		head -c -5 p >cut
+		fails 3 "input ended early, within" dsrec cat -q cut -o x
+		{ $pack <a.jsonl; echo more; } >tail
+		fails 3 "is followed by something else" dsrec cat -q tail -o x
+	done
+	{ xz -c a.jsonl; head -c 8 /dev/zero; xz -c a.jsonl; } >padded.jsonl.xz
+	[ "$(jl padded.jsonl.xz | wc -l)" = 6000 ]
+	cp a.jsonl a.bz2
+	fails 3 "a.bz2: named .bz2, but does not begin as bzip2 does" dsrec cat a.bz2
+	printf 'BZh9 is how it begins\n' >text
+	same "$(cat text)\n" dsrec cat -q --to text text
+}
+
 @test "a name after -o that ends with .gz or .zst is written so" {
 	jl -o o.jsonl.gz <<<'{"a":1}'
 	same '{"a":1}\n' gzip -dc o.jsonl.gz

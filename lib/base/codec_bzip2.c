@@ -1,0 +1,86 @@
+/*
+ * codec_bzip2.c - the door to bzip2
+ */
+#include "base/codec_impl.h"
+
+#include "base/mem.h"
+
+#include <bzlib.h>
+#include <limits.h>
+
+typedef struct {
+	bz_stream s;
+	bool compress;
+	int level;
+} coder;
+
+static void begin(coder *c)
+{
+	c->s = (bz_stream){ 0 };
+	int rc = c->compress ? BZ2_bzCompressInit(&c->s, c->level, 0, 0)
+			     : BZ2_bzDecompressInit(&c->s, 0, 0);
+	ds_codec_have(rc == BZ_OK ? c : NULL);
+}
+
+static void end(coder *c)
+{
+	if (c->compress)
+		BZ2_bzCompressEnd(&c->s);
+	else
+		BZ2_bzDecompressEnd(&c->s);
+}
+
+static void *open_coder(bool compress, int level)
+{
+	coder *c = DS_NEW(coder, 1);
+	c->compress = compress;
+	c->level = level < 1 || level > 9 ? 9 : level;
+	begin(c);
+	return c;
+}
+
+static void close_coder(void *state)
+{
+	end(state);
+	ds_mem_free(state);
+}
+
+static void reset(void *state)
+{
+	end(state);
+	begin(state);
+}
+
+static ds_rc step(
+	void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+{
+	coder *c = state;
+	unsigned in_n = in->n > UINT_MAX ? UINT_MAX : (unsigned)in->n;
+	unsigned out_n = *room > UINT_MAX ? UINT_MAX : (unsigned)*room;
+	c->s.next_in = (char *)(uintptr_t)in->at;
+	c->s.avail_in = in_n;
+	c->s.next_out = *out;
+	c->s.avail_out = out_n;
+	int rc;
+	if (!c->compress)
+		rc = BZ2_bzDecompress(&c->s);
+	else if (finish && in_n == in->n)
+		rc = BZ2_bzCompress(&c->s, BZ_FINISH);
+	else /* the library calls it an error that there is nothing to do */
+		rc = in_n ? BZ2_bzCompress(&c->s, BZ_RUN) : BZ_OK;
+	ds_codec_move(in, in_n - c->s.avail_in, out, room, out_n - c->s.avail_out);
+	*ended = rc == BZ_STREAM_END;
+	if (rc == BZ_MEM_ERROR)
+		return ds_fail(e, DS_IO, "bzip2: no memory");
+	if (rc < 0)
+		return ds_fail(e, c->compress ? DS_BAD : DS_SHORT, "bzip2: damaged");
+	return DS_OK;
+}
+
+const ds_coder ds_coder_bzip2 = {
+	.name = "bzip2",
+	.open = open_coder,
+	.close = close_coder,
+	.reset = reset,
+	.step = step,
+};

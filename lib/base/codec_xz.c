@@ -1,0 +1,79 @@
+/*
+ * codec_xz.c - the door to liblzma
+ */
+#include "base/codec_impl.h"
+
+#include "base/mem.h"
+
+#include <lzma.h>
+
+/* A dictionary may be 4 GiB; over this, as with zstd's windows, it is refused before it is taken. */
+static const uint64_t most_bytes = (2ull << 30) + (64 << 20);
+
+typedef struct {
+	lzma_stream s;
+	bool compress;
+	uint32_t level;
+} coder;
+
+static void begin(coder *c)
+{
+	lzma_ret rc = c->compress ? lzma_easy_encoder(&c->s, c->level, LZMA_CHECK_CRC64)
+				  : lzma_stream_decoder(&c->s, most_bytes, 0);
+	ds_codec_have(rc == LZMA_OK ? c : NULL);
+}
+
+static void *open_coder(bool compress, int level)
+{
+	coder *c = DS_NEW(coder, 1);
+	c->s = (lzma_stream)LZMA_STREAM_INIT;
+	c->compress = compress;
+	c->level = level < 1 || level > 9 ? LZMA_PRESET_DEFAULT : (uint32_t)level;
+	begin(c);
+	return c;
+}
+
+static void close_coder(void *state)
+{
+	coder *c = state;
+	lzma_end(&c->s);
+	ds_mem_free(c);
+}
+
+static void reset(void *state)
+{
+	begin(state); /* the library takes its own memory up again */
+}
+
+static ds_rc step(
+	void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+{
+	coder *c = state;
+	c->s.next_in = (const uint8_t *)in->at;
+	c->s.avail_in = in->n;
+	c->s.next_out = (uint8_t *)*out;
+	c->s.avail_out = *room;
+	lzma_ret rc = lzma_code(&c->s, c->compress && finish ? LZMA_FINISH : LZMA_RUN);
+	ds_codec_move(in, in->n - c->s.avail_in, out, room, *room - c->s.avail_out);
+	*ended = rc == LZMA_STREAM_END;
+	/* LZMA_BUF_ERROR: nothing could be done now, more input or room is needed */
+	if (rc == LZMA_OK || rc == LZMA_STREAM_END || rc == LZMA_BUF_ERROR)
+		return DS_OK;
+	if (rc == LZMA_MEM_ERROR)
+		return ds_fail(e, DS_IO, "xz: no memory");
+	if (rc == LZMA_MEMLIMIT_ERROR)
+		return ds_fail(e, DS_BAD, "xz: a dictionary of %llu MiB, the limit is 2 GiB",
+			(unsigned long long)(lzma_memusage(&c->s) >> 20));
+	return ds_fail(e, c->compress ? DS_BAD : DS_SHORT, "xz: %s",
+		rc == LZMA_OPTIONS_ERROR  ? "made with options that the library does not know"
+		: rc == LZMA_FORMAT_ERROR ? "not xz"
+					  : "damaged");
+}
+
+const ds_coder ds_coder_xz = {
+	.name = "xz",
+	.open = open_coder,
+	.close = close_coder,
+	.reset = reset,
+	.step = step,
+};
