@@ -119,7 +119,7 @@ ds_rc ds_reader_index(ds_reader *r, const ds_index_entry **entries, size_t *n, d
 	if (!r->feed.mapped)
 		return ds_fail(e, DS_BAD,
 			"%s: blocks are sought in a plain file only, not in a pipe and not "
-			"through gzip or zstd",
+			"within compressed data",
 			ds_in_name(r->feed.in));
 	if (!r->indexed)
 		DS_TRY_AT(load(r, e), e, "%s", ds_in_name(r->feed.in));

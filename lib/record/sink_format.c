@@ -31,12 +31,16 @@ typedef struct {
 static const wrapping wrappings[] = {
 	{ ".gz", DS_GZIP, NULL },
 	{ ".zst", DS_ZSTD, NULL },
+	{ ".bz2", DS_BZIP2, NULL },
+	{ ".xz", DS_XZ, NULL },
 	{ ".tgz", DS_GZIP, ".tar" },
+	{ ".tbz2", DS_BZIP2, ".tar" },
+	{ ".txz", DS_XZ, ".tar" },
 };
 
 /* Names under which nobody expects a record stream, and that nothing here can write. */
 static const char unwritten[] =
-	".bz2 .xz .lz4 .br .zip .7z .rar .parquet .arrow .feather .orc .avro .xlsx .xls .ods .pdf "
+	".lz4 .br .zip .7z .rar .parquet .arrow .feather .orc .avro .xlsx .xls .ods .pdf "
 	".doc "
 	".docx .epub .npy .npz .pkl .h5 .hdf5 .safetensors .gguf .onnx .sqlite .db .yaml .yml .xml";
 

@@ -187,7 +187,12 @@ seams() {
 	same "$(cat text)\n" dsrec cat -q --to text text
 }
 
-@test "a name after -o that ends with .gz or .zst is written so" {
+@test "a name after -o that ends with .gz, .zst, .bz2 or .xz is written so" {
+	jl -o o.jsonl.bz2 <<<'{"a":1}'
+	same '{"a":1}\n' bzip2 -dc o.jsonl.bz2
+	numbered 5000 | dsrec import -q -o o.dsr.xz
+	xz -t o.dsr.xz
+	[ "$(jl o.dsr.xz | wc -l)" = 5000 ]
 	jl -o o.jsonl.gz <<<'{"a":1}'
 	same '{"a":1}\n' gzip -dc o.jsonl.gz
 	dsrec export -q --to csv -o o.csv.zst <<<'{"a":1}'
