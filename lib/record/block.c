@@ -137,23 +137,6 @@ ds_rc ds_block_row_bytes(ds_block *b, uint32_t row, uint64_t *bytes, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc ds_block_limit(ds_block *b, uint64_t max_bytes, ds_err *e)
-{
-	if (ds_block_raw_bytes(b) <= max_bytes)
-		return DS_OK;
-	for (uint32_t i = 0; i < b->n_rows; i++) {
-		uint64_t n;
-		DS_TRY(ds_block_row_bytes(b, i, &n, e));
-		unsigned long long record = b->origin_record + (b->row_of ? b->row_of[i] : i);
-		if (n > max_bytes)
-			return ds_fail(e, DS_BAD,
-				"%s:%llu: a record of %llu bytes, --max-record is %llu",
-				b->origin ? b->origin : "", record, (unsigned long long)n,
-				(unsigned long long)max_bytes);
-	}
-	return DS_OK;
-}
-
 static const char *json_kind(ds_str v)
 {
 	switch (v.n ? v.at[0] : 0) {

@@ -81,8 +81,6 @@ DS_MUST ds_rc ds_col_decode(ds_block *b, ds_col *c, ds_err *e);
 DS_MUST ds_rc ds_block_check(ds_block *b, ds_err *e);
 /* The same and the structure of every column, as decoding checks it. Decodes. */
 DS_MUST ds_rc ds_block_verify(ds_block *b, ds_err *e);
-/* DS_BAD where a record has more than max_bytes. Decodes only a block that could hold one. */
-DS_MUST ds_rc ds_block_limit(ds_block *b, uint64_t max_bytes, ds_err *e);
 uint64_t ds_block_raw_bytes(const ds_block *b);      /* of all columns as stored without a codec */
 void ds_block_remove(ds_block *b, const char *name); /* fine where there is none */
 void ds_block_rename(ds_block *b, const char *name, const char *to);

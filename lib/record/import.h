@@ -46,6 +46,7 @@ struct ds_chunk {
 	size_t n_names;
 	ds_in *opened; /* what names[0] is read from, where it was opened already */
 	ds_bad *bad, **last_bad;
+	ds_spill *spill; /* of the record that ds_reject will be told of next */
 };
 
 struct ds_importer {
@@ -75,15 +76,24 @@ DS_MUST ds_rc ds_check_text(ds_str head, ds_err *e);
 
 /* lines.c */
 /*
- * Finds where a record ends: the position behind it, or 0 where there is no end yet. last: bytes begins
- * with a record, and the last end in it is wanted; else the look goes on at from, and the first end
- * is. What is known of the bytes before is the importer's to keep, in state.
+ * Where records end, by bytes alone. `state` is the importer's.
+ * last: bytes begins with a record; the position behind the last end in it, or 0 where there is none.
+ * walk: over one record's bytes piece by piece, `first` at its beginning. Gives how many belong to it;
+ * where it is not *ended behind them it wants what follows, with the bytes that it left in front.
  */
-typedef size_t ds_record_end(void *state, ds_str bytes, size_t from, bool last);
-/* Fills ch->bytes with whole records, about a block of them; larger ones up to --max-record. */
+typedef struct {
+	size_t (*last)(void *state, ds_str bytes);
+	size_t (*walk)(void *state, ds_str bytes, bool first, bool *ended);
+	bool counts_lines; /* a record has as many numbers as lines */
+} ds_ends;
+/*
+ * Fills ch->bytes with whole records, about a block of them; one that is far over --max-record becomes
+ * a bad record instead, and is walked over to its end.
+ */
 DS_MUST ds_rc ds_cut(
-	ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, bool *more, ds_err *e);
-size_t ds_line_end(void *state, ds_str bytes, size_t from, bool last);
+	ds_input *in, ds_chunk *ch, const ds_ends *ends, void *state, bool *more, ds_err *e);
+size_t ds_last_line_end(void *state, ds_str bytes);
+size_t ds_line_walk(void *state, ds_str bytes, bool first, bool *ended);
 size_t ds_count_byte(ds_str s, char c);
 /* ds_cut by lines, and counts them. */
 DS_MUST ds_rc ds_cut_lines(ds_input *in, ds_chunk *ch, bool *more, ds_err *e);
@@ -112,6 +122,8 @@ DS_MUST ds_rc ds_fill_column(ds_block *b, const ds_col *from, ds_err *e);
 DS_MUST ds_rc ds_reject(ds_chunk *ch, uint64_t record, ds_str raw, ds_err *e);
 DS_MUST ds_rc ds_reject_named(
 	ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e);
+/* Rows over --max-record leave the block, as ds_reject says. */
+DS_MUST ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e);
 /* Over --max-record? Then as ds_reject, with *fits false. */
 DS_MUST ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e);
 /* Rows that are left after some were refused: row_of is what the block's will be. Start with { 0 }. */
@@ -120,6 +132,12 @@ typedef struct {
 	size_t n, cap;
 } ds_rows;
 void ds_rows_add(ds_rows *r, ds_arena *mem, uint64_t offset); /* a good row, and its offset */
+
+/* spill.c */
+/* Bytes of a refused record behind its raw ones, in a temporary file: it is kept whole, but not in memory. */
+DS_MUST ds_rc ds_spill_add(ds_chunk *ch, ds_str bytes, ds_err *e);
+void ds_spill_free(ds_spill *s);
+void ds_source_hold_spill(ds_source *s, ds_spill *spill); /* closed with the source at the latest */
 
 /* Shared memory for parsing, taken from and given back to the source; any thread. */
 ds_json_index *ds_source_take_index(ds_source *s);

@@ -45,33 +45,49 @@ static ds_rc open_tsv(ds_input *in, ds_err *e)
 	return open_table(in, true);
 }
 
-static size_t row_end(void *state, ds_str bytes, size_t from, bool last)
+/* Over bytes in a row of which look is known; behind its end, or where the bytes end. */
+static size_t row_walk(void *state, ds_str bytes, bool first, bool *ended)
 {
 	table *t = state;
-	size_t end = 0;
-	int look = last ? CELL_START : (int)t->look;
-	for (size_t i = last ? 0 : from; i < bytes.n; i++) {
+	int look = first ? CELL_START : (int)t->look;
+	size_t i = 0;
+	*ended = false;
+	while (i < bytes.n && !*ended) {
 		char c = bytes.at[i];
 		if (look == QUOTED) {
 			const char *quote = memchr(bytes.at + i, '"', bytes.n - i);
-			if (!quote)
-				break;
-			i = (size_t)(quote - bytes.at);
-			look = QUOTE_SEEN;
-		} else if (c == '"' && look != PLAIN) {
-			look = QUOTED; /* opens, or is the second of two */
-		} else if (c == '\n') {
-			look = CELL_START;
-			end = i + 1;
-			if (!last)
-				break;
-		} else {
-			look = c == ',' ? CELL_START : PLAIN;
+			i = quote ? (size_t)(quote + 1 - bytes.at) : bytes.n;
+			look = quote ? QUOTE_SEEN : QUOTED;
+			continue;
 		}
+		i++;
+		if (c == '"' && look != PLAIN)
+			look = QUOTED; /* opens, or is the second of two */
+		else if (c == '\n')
+			*ended = true;
+		else
+			look = c == ',' ? CELL_START : PLAIN;
 	}
 	t->look = look;
+	return i;
+}
+
+static size_t last_row(void *state, ds_str bytes)
+{
+	table here = { 0 };
+	size_t end = 0;
+	for (bool ended = true; end < bytes.n;) {
+		size_t n = row_walk(&here, (ds_str){ bytes.at + end, bytes.n - end }, true, &ended);
+		if (!ended)
+			break;
+		end += n;
+	}
 	return end;
 }
+
+/* Numbers in messages are those of lines, as an editor shows them. */
+static const ds_ends csv_ends = { last_row, row_walk, true },
+		     tsv_ends = { ds_last_line_end, ds_line_walk, true };
 
 static char unescape_tsv(char c)
 {
@@ -196,11 +212,10 @@ static uint64_t n_lines(ds_str s)
 	return ds_count_byte(s, '\n') + (s.n && s.at[s.n - 1] != '\n');
 }
 
-/* Numbers in messages are those of lines, as an editor shows them. */
 static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 {
 	table *t = in->state;
-	DS_TRY(ds_cut(in, ch, t->tsv ? ds_line_end : row_end, t, more, e));
+	DS_TRY(ds_cut(in, ch, t->tsv ? &tsv_ends : &csv_ends, t, more, e));
 	if (*more && !t->begun) {
 		const char *first = ch->bytes.at;
 		if (ch->bad)
@@ -290,9 +305,9 @@ static ds_rc add_rows(work *w, ds_err *e)
 	uint64_t number = w->ch->first_record, record = 0;
 	for (ds_str rest = w->ch->bytes; rest.n;) {
 		table fresh = { .tsv = w->t->tsv };
-		size_t n = fresh.tsv ? ds_line_end(NULL, rest, 0, false)
-				     : row_end(&fresh, rest, 0, false);
-		ds_str row = { rest.at, n ? n : rest.n };
+		bool ended;
+		ds_str row = { rest.at,
+			(fresh.tsv ? ds_line_walk : row_walk)(&fresh, rest, true, &ended) };
 		uint64_t lines = n_lines(row);
 		if (!is_blank(w->t, row))
 			DS_TRY(add_row(w, row, number, record++, e));

@@ -6,11 +6,33 @@
  */
 #include "record/import.h"
 
+#include "base/mem.h"
+
 #include <strings.h>
 
-enum { PIECE = 256 << 10 };
+enum { PIECE = 256 << 10, STOP_COUNTING = 64 << 20 };
 
 extern const ds_importer ds_import_textfile;
+
+/* The file goes on behind what is in `into`: counts the rest, and keeps it where records are rejected. */
+static ds_rc read_rest(ds_chunk *ch, ds_in *in, uint64_t limit, uint64_t n, ds_err *e)
+{
+	const ds_common *c = ch->input->common;
+	bool over = false;
+	char *piece = ds_mem_get(PIECE);
+	ds_rc rc = DS_OK;
+	for (size_t got = PIECE; rc == DS_OK && got == PIECE && !over; n += got) {
+		rc = ds_in_read(in, piece, PIECE, &got, e);
+		if (rc == DS_OK && c->on_error == DS_ON_REJECT)
+			rc = ds_spill_add(ch, (ds_str){ piece, got }, e);
+		over = c->on_error == DS_ON_STOP && got == PIECE && n > 2 * limit + STOP_COUNTING;
+	}
+	ds_mem_free(piece);
+	DS_TRY(rc);
+	ds_fail(e, DS_BAD, "%s%llu bytes, the limit is %llu (--max-record)", over ? "over " : "",
+		(unsigned long long)n, (unsigned long long)limit);
+	return DS_OK;
+}
 
 static ds_rc read_in(ds_chunk *ch, ds_in *in, ds_buf *into, bool *fits, ds_err *e)
 {
@@ -25,16 +47,12 @@ static ds_rc read_in(ds_chunk *ch, ds_in *in, ds_buf *into, bool *fits, ds_err *
 		size_t room = into->cap - into->n;
 		DS_TRY(ds_in_read(in, into->at + into->n, room, &got, e));
 		into->n += got;
-		if (into->n - start > limit) {
-			ds_fail(e, DS_BAD, "the file is larger than --max-record, %llu bytes",
-				(unsigned long long)limit);
-			*fits = false;
-			return DS_OK;
-		}
+		*fits = into->n - start <= limit;
+		if (!*fits)
+			return read_rest(ch, in, limit, into->n - start, e);
 		if (got < room)
 			break;
 	} while (true);
-	*fits = true;
 	return DS_OK;
 }
 

@@ -8,12 +8,16 @@
 #include "record/json_columns.h"
 
 typedef struct {
-	bool in_array;     /* where the chunk begins */
 	bool now_in_array; /* where the look is */
 	bool in_string, escape;
 	unsigned depth; /* within the element */
 	bool begun;     /* something of the element was seen */
 } lexer;
+
+typedef struct {
+	bool in_array; /* where the next chunk begins */
+	lexer walk;
+} file;
 
 static bool is_blank(char c)
 {
@@ -52,36 +56,50 @@ static bool advance(lexer *x, char c)
 	return true; /* an object that stands alone */
 }
 
-static size_t element_end(void *state, ds_str bytes, size_t from, bool last)
+/* Behind the element, or the array, that ends first; where the bytes end if none does. */
+static size_t element_walk(lexer *x, ds_str bytes, bool *ended)
 {
-	lexer *x = state, at_end = *x;
-	size_t end = 0;
-	if (last) {
-		at_end = *x = (lexer){ .in_array = x->in_array, .now_in_array = x->in_array };
-		from = 0;
-	}
-	for (size_t i = from; i < bytes.n; i++) {
+	size_t i = 0;
+	*ended = false;
+	while (i < bytes.n && !*ended) {
 		if (x->in_string && !x->escape) { /* strings are most of the bytes */
 			while (i < bytes.n && bytes.at[i] != '"' && bytes.at[i] != '\\')
 				i++;
 			if (i == bytes.n)
 				break;
 		}
-		if (!advance(x, bytes.at[i]))
-			continue;
-		end = i + 1;
-		at_end = *x;
-		if (!last)
-			break;
+		*ended = advance(x, bytes.at[i++]);
 	}
-	if (end)
-		*x = at_end;
+	return i;
+}
+
+static size_t walk_on(void *state, ds_str bytes, bool first, bool *ended)
+{
+	file *f = state;
+	if (first)
+		f->walk = (lexer){ .now_in_array = f->in_array };
+	return element_walk(&f->walk, bytes, ended);
+}
+
+static size_t last_element(void *state, ds_str bytes)
+{
+	const file *f = state;
+	lexer x = { .now_in_array = f->in_array };
+	size_t end = 0, at = 0;
+	while (at < bytes.n) {
+		bool ended;
+		at += element_walk(&x, (ds_str){ bytes.at + at, bytes.n - at }, &ended);
+		if (ended)
+			end = at;
+	}
 	return end;
 }
 
+static const ds_ends ends = { last_element, walk_on, false };
+
 static ds_rc open_file(ds_input *in, ds_err *e)
 {
-	in->state = ds_arena_zero(ds_source_mem(in->source), sizeof(lexer));
+	in->state = ds_arena_zero(ds_source_mem(in->source), sizeof(file));
 	return DS_OK;
 }
 
@@ -115,20 +133,21 @@ static bool next_element(ds_str *rest, lexer *x, ds_str *element)
 
 static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 {
-	lexer *x = in->state;
+	file *f = in->state;
 	ds_str rest, element;
-	bool was = x->in_array;
-	DS_TRY(ds_cut(in, ch, element_end, x, more, e));
+	bool was = f->in_array;
+	DS_TRY(ds_cut(in, ch, &ends, f, more, e));
 	if (!*more)
-		return x->in_array && !in->broken
+		return f->in_array && !in->broken
 			       ? ds_fail(e, DS_SHORT, "%s: input ended early, within its array",
 					 in->name)
 			       : DS_OK;
-	lexer walk = { .in_array = was, .now_in_array = was };
+	lexer walk = { .now_in_array = was };
 	ch->flags = was;
 	for (rest = ch->bytes; next_element(&rest, &walk, &element);)
 		ch->n_records++;
-	x->in_array = walk.now_in_array;
+	/* A chunk without bytes is an element that was walked over. */
+	f->in_array = ch->bytes.n ? walk.now_in_array : f->walk.now_in_array;
 	in->n_records += ch->n_records;
 	return DS_OK;
 }
@@ -161,7 +180,7 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	DS_AUTO(ds_json_columns)
 	columns = ds_json_columns_new(ch->mem, ch->bytes.at, ch->n_records);
-	lexer x = { .in_array = ch->flags, .now_in_array = ch->flags };
+	lexer x = { .now_in_array = ch->flags };
 	ds_str rest = ch->bytes, element;
 	ds_rows rows = { 0 };
 	uint64_t lone = 0, i = 0;

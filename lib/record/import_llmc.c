@@ -13,7 +13,8 @@ enum { LLMC_HEAD = 1024, LLMC_U16 = 20240520, LLMC_U32 = 20240801, LLMC_LONGEST 
 typedef struct {
 	unsigned width;
 	uint32_t first_of_document;
-	uint64_t left; /* tokens that are not cut yet */
+	uint64_t left;   /* tokens that are not cut yet */
+	uint64_t walked; /* of a large record */
 } llmc;
 
 static bool llmc_looks(ds_str head)
@@ -42,7 +43,7 @@ static ds_rc llmc_open(ds_input *in, ds_err *e)
 			head[1]);
 	if (head[2] < 0)
 		return ds_fail(e, DS_BAD, "%s: %d tokens", in->name, head[2]);
-	*x = (llmc){ narrow ? 2 : 4, narrow ? 50256 : 128000, (uint64_t)head[2] };
+	*x = (llmc){ narrow ? 2 : 4, narrow ? 50256 : 128000, (uint64_t)head[2], 0 };
 	return DS_OK;
 }
 
@@ -62,7 +63,7 @@ static size_t llmc_record(const llmc *x, const char *p, size_t n, bool ended)
 	return ended || n == LLMC_LONGEST ? n : 0;
 }
 
-static size_t llmc_end(void *state, ds_str bytes, size_t from, bool last)
+static size_t llmc_last(void *state, ds_str bytes)
 {
 	const llmc *x = state;
 	size_t n = bytes.n / x->width, at = 0;
@@ -72,11 +73,30 @@ static size_t llmc_end(void *state, ds_str bytes, size_t from, bool last)
 	while (at < n) {
 		size_t k = llmc_record(x, bytes.at + at * x->width, n - at, ended);
 		at += k;
-		if (!k || !last)
+		if (!k)
 			break;
 	}
 	return at * x->width;
 }
+
+static size_t llmc_walk(void *state, ds_str bytes, bool first, bool *ended)
+{
+	llmc *x = state;
+	size_t n = bytes.n / x->width, i = 0;
+	if (first)
+		x->walked = 0;
+	*ended = false;
+	for (; i < n; i++, x->walked++) {
+		uint32_t id = id_at(bytes.at + i * x->width, x->width);
+		*ended = x->walked == LLMC_LONGEST || (x->walked && id == x->first_of_document);
+		if (*ended || x->walked == x->left)
+			break;
+	}
+	*ended = *ended || x->walked == x->left;
+	return i * x->width;
+}
+
+static const ds_ends llmc_ends = { llmc_last, llmc_walk, false };
 
 static ds_rc llmc_cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 {
@@ -91,12 +111,12 @@ static ds_rc llmc_cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 				     in->name)
 			   : DS_OK;
 	}
-	DS_TRY(ds_cut(in, ch, llmc_end, x, more, e));
+	DS_TRY(ds_cut(in, ch, &llmc_ends, x, more, e));
 	if (!*more)
 		return ds_fail(e, DS_SHORT, "%s: input ended early, %llu tokens are missing",
 			in->name, (unsigned long long)x->left);
 	size_t n = ch->bytes.n / x->width;
-	x->left -= n;
+	x->left -= n ? n : x->walked;
 	for (size_t at = 0; at < n; ch->n_records++)
 		at += llmc_record(x, ch->bytes.at + at * x->width, n - at, true);
 	in->n_records += ch->n_records;

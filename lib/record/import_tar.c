@@ -8,6 +8,7 @@
 #include "record/import.h"
 #include "record/json_columns.h"
 
+#include "base/hash.h"
 #include "record/block_impl.h"
 #include "record/export.h"
 #include "record/json.h"
@@ -15,7 +16,9 @@
 
 typedef struct {
 	bool done;      /* the archive's end was seen */
-	size_t missing; /* of an entry that is being dropped */
+	size_t missing; /* of an entry of a large record that is walked over */
+	bool has_key;
+	ds_h128 key; /* hash of its key */
 } cutter;
 
 static ds_str key_of(ds_str name)
@@ -33,25 +36,17 @@ static ds_str suffix_of(ds_str name, ds_str key)
 }
 
 /* A record ends where an entry of another key begins. */
-static size_t record_end(void *state, ds_str bytes, size_t from, bool last)
+static size_t last_record(void *state, ds_str bytes)
 {
 	cutter *x = state;
 	ds_tar_entry entry;
 	char key_room[sizeof entry.small];
 	ds_str key = { NULL, 0 };
 	size_t end = 0, at = 0;
-	if (!last && from == 0 && x->missing) {
-		size_t n = x->missing < bytes.n ? x->missing : bytes.n;
-		x->missing -= n;
-		return x->missing ? 0 : n;
-	}
 	for (;; at += entry.total) {
 		ds_tar_next((ds_str){ bytes.at + at, bytes.n - at }, &entry);
-		if (entry.kind == DS_TAR_PART) {
-			if (!end && entry.total)
-				x->missing = at + entry.total - bytes.n;
+		if (entry.kind == DS_TAR_PART)
 			return end;
-		}
 		if (entry.kind == DS_TAR_END || entry.kind == DS_TAR_BROKEN) {
 			x->done = entry.kind == DS_TAR_END;
 			return x->done || at ? at + (x->done ? DS_TAR_BLOCK : 0) : bytes.n;
@@ -59,11 +54,8 @@ static size_t record_end(void *state, ds_str bytes, size_t from, bool last)
 		if (entry.kind != DS_TAR_FILE)
 			continue;
 		ds_str now = key_of(entry.name);
-		if (key.at && !ds_str_eq(now, key)) {
+		if (key.at && !ds_str_eq(now, key))
 			end = at;
-			if (!last)
-				return end;
-		}
 		if (entry.name.at == entry.small) {
 			memcpy(key_room, now.at, now.n);
 			now.at = key_room;
@@ -71,6 +63,55 @@ static size_t record_end(void *state, ds_str bytes, size_t from, bool last)
 		key = now;
 	}
 }
+
+/* Whether the entry is of the record that is walked over; the first file gives its key. */
+static bool belongs(cutter *x, const ds_tar_entry *entry)
+{
+	ds_str key = key_of(entry->name);
+	ds_h128 hash = ds_hash128(key.at, key.n);
+	bool same = !x->has_key || memcmp(&hash, &x->key, sizeof hash) == 0;
+	x->key = x->has_key ? x->key : hash;
+	x->has_key = true;
+	return same;
+}
+
+static size_t walk(void *state, ds_str bytes, bool first, bool *ended)
+{
+	cutter *x = state;
+	ds_tar_entry entry;
+	size_t at;
+	*ended = false;
+	if (first) {
+		x->missing = 0;
+		x->has_key = false;
+	}
+	at = x->missing < bytes.n ? x->missing : bytes.n;
+	x->missing -= at;
+	while (at < bytes.n) {
+		ds_tar_next((ds_str){ bytes.at + at, bytes.n - at }, &entry);
+		if (entry.kind == DS_TAR_PART && !entry.named)
+			return at;
+		if (entry.kind == DS_TAR_END || entry.kind == DS_TAR_BROKEN) {
+			*ended = true;
+			if (x->has_key)
+				return at;
+			x->done = entry.kind == DS_TAR_END;
+			return x->done ? at + DS_TAR_BLOCK : bytes.n;
+		}
+		if (entry.is_file && !belongs(x, &entry)) {
+			*ended = true;
+			return at;
+		}
+		if (entry.total > bytes.n - at) {
+			x->missing = entry.total - (bytes.n - at);
+			return bytes.n;
+		}
+		at += entry.total;
+	}
+	return at;
+}
+
+static const ds_ends ends = { last_record, walk, false };
 
 static ds_rc open_file(ds_input *in, ds_err *e)
 {
@@ -121,7 +162,7 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	*more = false;
 	if (x->done)
 		return drain(in, ch, e);
-	DS_TRY(ds_cut(in, ch, record_end, x, more, e));
+	DS_TRY(ds_cut(in, ch, &ends, x, more, e));
 	if (!*more)
 		return ds_fail(
 			e, DS_SHORT, "%s: input ended early, the archive has no end", in->name);

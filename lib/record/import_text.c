@@ -13,36 +13,53 @@ static bool by_paragraph(const ds_input *in)
 	return in->common->split && strcmp(in->common->split, "para") == 0;
 }
 
-/* Behind the line end of a blank line. Before `from` there was none. */
-static size_t para_end(void *state, ds_str bytes, size_t from, bool last)
+/* Behind the line end of the last blank line. */
+static size_t last_para(void *state, ds_str bytes)
 {
-	size_t end = last ? bytes.n : from;
-	while (last) {
-		const char *lf = memrchr(bytes.at, '\n', end);
+	for (size_t end = bytes.n;;) {
+		const char *lf = end ? memrchr(bytes.at, '\n', end) : NULL;
 		if (!lf)
 			return 0;
 		size_t line_end = (size_t)(lf - bytes.at);
-		const char *before = memrchr(bytes.at, '\n', line_end);
+		const char *before = line_end ? memrchr(bytes.at, '\n', line_end) : NULL;
 		size_t first = before ? (size_t)(before - bytes.at) + 1 : 0;
 		if (ds_is_blank((ds_str){ bytes.at + first, line_end - first }))
 			return line_end + 1;
 		end = line_end;
 	}
-	/* The line that was cut by the last look is looked at again. */
-	const char *before = from ? memrchr(bytes.at, '\n', from) : NULL;
-	size_t at = before ? (size_t)(before - bytes.at) + 1 : 0;
-	ds_str rest = { bytes.at + at, bytes.n - at }, line;
-	while (memchr(rest.at, '\n', rest.n) && ds_next_line(&rest, &line))
-		if (ds_is_blank(line))
-			return (size_t)(rest.at - bytes.at);
-	return 0;
+}
+
+/* To behind the first blank line. state: whether the line that goes on in bytes has text already. */
+static size_t para_walk(void *state, ds_str bytes, bool first, bool *ended)
+{
+	bool *text = state;
+	ds_str rest = bytes, line;
+	*ended = false;
+	if (first)
+		*text = false;
+	while (!*ended && ds_next_line(&rest, &line)) {
+		bool whole = line.at + line.n < bytes.at + bytes.n;
+		*text = *text || !ds_is_blank(line);
+		*ended = whole && !*text;
+		if (whole)
+			*text = false;
+	}
+	return (size_t)(rest.at - bytes.at);
+}
+
+static const ds_ends para_ends = { last_para, para_walk, false };
+
+static ds_rc open_text(ds_input *in, ds_err *e)
+{
+	in->state = ds_arena_zero(ds_source_mem(in->source), sizeof(bool));
+	return DS_OK;
 }
 
 static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 {
 	if (!by_paragraph(in))
 		return ds_cut_lines(in, ch, more, e);
-	DS_TRY(ds_cut(in, ch, para_end, NULL, more, e));
+	DS_TRY(ds_cut(in, ch, &para_ends, in->state, more, e));
 	ds_str rest = ch->bytes, para;
 	while (ds_next_para(&rest, &para))
 		ch->n_records++;
@@ -54,12 +71,15 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	bool (*next)(ds_str *, ds_str *) = by_paragraph(ch->input) ? ds_next_para : ds_next_line;
 	uint32_t *off = ds_arena_get(ch->mem, sizeof *off * (ch->n_records + 1));
+	bool rejects = ch->input->common->on_error == DS_ON_REJECT;
 	ds_rows rows = { 0 };
 	ds_str rest = ch->bytes, record;
 	/* The chunk's own memory becomes the column: records move together over the line ends. */
 	char *data = (char *)(uintptr_t)ch->bytes.at, *w = data;
 	for (uint64_t i = 0; next(&rest, &record); i++) {
 		bool fits;
+		if (rejects && record.n > ch->input->common->max_record)
+			record = ds_arena_str(ch->mem, record); /* later ones move over it */
 		DS_TRY(ds_check_size(ch, ch->first_record + i, record, &fits, e));
 		if (!fits)
 			continue;
@@ -85,6 +105,7 @@ const ds_importer ds_import_text = {
 	.name = "text",
 	.what = "a record a line (--split line|para|file)",
 	.suffixes = ".txt .text",
+	.open = open_text,
 	.cut = cut,
 	.parse = parse,
 };

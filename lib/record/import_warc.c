@@ -14,7 +14,7 @@
 enum { HEADER_LIMIT = 1 << 20 };
 
 typedef struct {
-	size_t missing; /* of a record that is being dropped */
+	size_t missing; /* of a large record that is walked over */
 } cutter;
 
 /* Behind the empty line that ends a header, or 0. Lines may end in LF alone. */
@@ -96,28 +96,37 @@ static bool one_record(ds_str s, ds_str *header, ds_str *content, size_t *total)
 	return true;
 }
 
-static size_t record_end(void *state, ds_str bytes, size_t from, bool last)
+static size_t last_record(void *state, ds_str bytes)
+{
+	ds_str header, content;
+	size_t end = 0, total;
+	while (end < bytes.n &&
+		one_record((ds_str){ bytes.at + end, bytes.n - end }, &header, &content, &total))
+		end += total;
+	return end;
+}
+
+static size_t walk(void *state, ds_str bytes, bool first, bool *ended)
 {
 	cutter *x = state;
 	ds_str header, content;
-	size_t end = 0, total;
-	if (!last && from == 0 && x->missing) { /* within a record that is dropped */
-		size_t n = x->missing < bytes.n ? x->missing : bytes.n;
+	size_t n;
+	if (first)
+		x->missing = 0;
+	if (x->missing) {
+		n = x->missing < bytes.n ? x->missing : bytes.n;
 		x->missing -= n;
-		return x->missing ? 0 : n;
+		*ended = !x->missing;
+		return n;
 	}
-	do {
-		ds_str rest = { bytes.at + end, bytes.n - end };
-		bool whole = one_record(rest, &header, &content, &total);
-		if (!whole) {
-			if (!end && total)
-				x->missing = total - bytes.n;
-			break;
-		}
-		end += total;
-	} while (last && end < bytes.n);
-	return end;
+	*ended = one_record(bytes, &header, &content, &n);
+	if (*ended || !n)
+		return n;
+	x->missing = n - bytes.n;
+	return bytes.n;
 }
+
+static const ds_ends warc_ends = { last_record, walk, false };
 
 static ds_rc open_file(ds_input *in, ds_err *e)
 {
@@ -127,7 +136,7 @@ static ds_rc open_file(ds_input *in, ds_err *e)
 
 static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 {
-	DS_TRY(ds_cut(in, ch, record_end, in->state, more, e));
+	DS_TRY(ds_cut(in, ch, &warc_ends, in->state, more, e));
 	ds_str rest = ch->bytes, header, content;
 	size_t total;
 	while (rest.n && one_record(rest, &header, &content, &total)) {

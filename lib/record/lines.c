@@ -11,12 +11,20 @@ enum { PAD = 64, MAP_FROM = 4 << 20 };
 /* Offsets within a chunk are 32 bits. */
 static const uint64_t most_bytes = 0xFFFF0000u;
 
-size_t ds_line_end(void *state, ds_str bytes, size_t from, bool last)
+size_t ds_last_line_end(void *state, ds_str bytes)
 {
-	const char *lf = last ? memrchr(bytes.at, '\n', bytes.n)
-			      : memchr(bytes.at + from, '\n', bytes.n - from);
+	const char *lf = bytes.n ? memrchr(bytes.at, '\n', bytes.n) : NULL;
 	return lf ? (size_t)(lf - bytes.at) + 1 : 0;
 }
+
+size_t ds_line_walk(void *state, ds_str bytes, bool first, bool *ended)
+{
+	const char *lf = bytes.n ? memchr(bytes.at, '\n', bytes.n) : NULL;
+	*ended = lf != NULL;
+	return lf ? (size_t)(lf - bytes.at) + 1 : bytes.n;
+}
+
+static const ds_ends line_ends = { ds_last_line_end, ds_line_walk, false };
 
 size_t ds_count_byte(ds_str s, char c)
 {
@@ -39,10 +47,14 @@ size_t ds_count_byte(ds_str s, char c)
 	return n;
 }
 
-static uint64_t limit_of(const ds_input *in)
+/*
+ * What is read of a record before it is dropped unparsed. Up to here it goes to parse, which knows where
+ * a record begins and ends exactly, and so judges, names and rejects it as it does a small one.
+ */
+static size_t most_of(const ds_input *in)
 {
-	uint64_t limit = in->common->max_record;
-	return !limit || limit > most_bytes ? most_bytes : limit;
+	uint64_t limit = in->common->max_record, slack = 64 * (uint64_t)ds_block_target();
+	return !limit || limit > most_bytes - slack ? most_bytes : (size_t)(limit + slack);
 }
 
 /* Reads n bytes to `to`, fewer only at the end. Damage is remembered: what is whole goes on first. */
@@ -92,7 +104,7 @@ static void drop_front(ds_input *in, size_t n)
  * only what is behind the last end goes through carry. *end 0: none ended, all is in carry.
  */
 static ds_rc cut_block(
-	ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, size_t *end, ds_err *e)
+	ds_input *in, ds_chunk *ch, const ds_ends *ends, void *state, size_t *end, ds_err *e)
 {
 	size_t block = ds_block_target(), got, have = in->carry.n < block ? in->carry.n : block;
 	bool all = in->carry.n <= block;
@@ -107,7 +119,7 @@ static ds_rc cut_block(
 	if (all && in->ended && !in->broken && !in->importer->ends_itself)
 		*end = have;
 	else
-		*end = find(state, (ds_str){ at, have }, 0, true);
+		*end = ends->last(state, (ds_str){ at, have });
 	if (all)
 		ds_buf_add(&in->carry, at + *end, have - *end);
 	else
@@ -117,60 +129,130 @@ static ds_rc cut_block(
 	return DS_OK;
 }
 
-/* The record at the start of carry is too large: drops it up to its end. */
-static ds_rc drop_large(
-	ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, size_t limit, ds_err *e)
+typedef struct { /* a record that is being dropped */
+	ds_chunk *ch;
+	ds_buf *raw; /* its first bytes, where it is kept */
+	uint64_t bytes, lines;
+	char last; /* of the bytes: not kept yet, for a line's end does not belong to it */
+} dropped;
+
+static ds_rc keep(dropped *d, ds_str s, size_t most, ds_err *e)
 {
-	ds_str raw = { "", 0 };
-	size_t end, from = limit + 1;
-	if (in->common->on_error == DS_ON_REJECT)
-		raw = ds_arena_str(ch->mem, (ds_str){ in->carry.at, limit });
-	ds_fail(e, DS_BAD, "the record is larger than --max-record, %zu bytes", limit);
-	DS_TRY(ds_reject(ch, in->n_records + 1, raw, e));
-	while (!(end = find(state, ds_buf_view(&in->carry), from, false)) && !in->ended) {
-		in->carry.n = from = 0;
-		DS_TRY(fill(in, DS_BLOCK_BYTES, e));
+	size_t room = d->raw->n < most ? most - d->raw->n : 0;
+	if (room > s.n)
+		room = s.n;
+	ds_buf_add(d->raw, s.at, room);
+	if (room == s.n)
+		return DS_OK;
+	return ds_spill_add(d->ch, (ds_str){ s.at + room, s.n - room }, e);
+}
+
+static ds_rc drop_piece(dropped *d, ds_str s, size_t most, ds_err *e)
+{
+	if (!s.n)
+		return DS_OK;
+	if (d->raw && d->bytes)
+		DS_TRY(keep(d, (ds_str){ &d->last, 1 }, most, e));
+	if (d->raw)
+		DS_TRY(keep(d, (ds_str){ s.at, s.n - 1 }, most, e));
+	d->last = s.at[s.n - 1];
+	d->bytes += s.n;
+	d->lines += ds_count_byte(s, '\n');
+	return DS_OK;
+}
+
+/* Walks to the record's end and no further, so that its neighbours stay what they were. */
+static ds_rc walk_large(
+	ds_input *in, dropped *d, const ds_ends *ends, void *state, bool *over, ds_err *e)
+{
+	bool first = true, ended = false, stops = in->common->on_error == DS_ON_STOP;
+	size_t most = most_of(in);
+	*over = false;
+	for (;;) {
+		size_t n = ends->walk(state, ds_buf_view(&in->carry), first, &ended);
+		first = false;
+		DS_TRY(drop_piece(d, (ds_str){ in->carry.at, n }, most, e));
+		drop_front(in, n);
+		/* Nothing comes after it, so that its size need not be known: it may have no end. */
+		*over = stops && !ended && d->bytes > 2 * (uint64_t)most;
+		if (ended || *over)
+			return DS_OK;
+		if (in->ended)
+			break;
+		DS_TRY(fill(in, in->carry.n + DS_BLOCK_BYTES, e));
 	}
-	drop_front(in, end ? end : in->carry.n);
-	in->n_records++;
+	DS_TRY(drop_piece(d, ds_buf_view(&in->carry), most, e));
+	in->carry.n = 0;
+	if (in->importer->ends_itself && !in->broken) {
+		in->broken = DS_SHORT;
+		in->why = ds_arena_fmt(ds_source_mem(in->source),
+			"%s: input ended early, within record %llu", in->name,
+			(unsigned long long)in->n_records + 1)
+				  .at;
+	}
+	return DS_OK;
+}
+
+/* The record at the start of carry is far too large to be parsed. */
+static ds_rc drop_large(ds_input *in, ds_chunk *ch, const ds_ends *ends, void *state, ds_err *e)
+{
+	ds_buf raw = { 0 };
+	dropped d = { .ch = ch, .raw = in->common->on_error == DS_ON_REJECT ? &raw : NULL };
+	bool over;
+	ds_rc rc = walk_large(in, &d, ends, state, &over, e);
+	bool by_line = ends->last == ds_last_line_end && d.last == '\n';
+	if (rc == DS_OK && d.raw && !by_line)
+		rc = keep(&d, (ds_str){ &d.last, 1 }, most_of(in), e);
+	ds_str kept = ds_arena_str(ch->mem, ds_buf_view(&raw));
+	ds_buf_free(&raw);
+	DS_TRY(rc);
+	ds_fail(e, DS_BAD, "%s%llu bytes, the limit is %llu (--max-record)", over ? "over " : "",
+		(unsigned long long)(d.bytes - by_line),
+		(unsigned long long)in->common->max_record);
+	DS_TRY(ds_reject(ch, in->n_records + 1, kept, e));
+	in->n_records += !ends->counts_lines ? 1 : d.lines + (d.last != '\n');
 	ch->first_record = in->n_records + 1;
 	return DS_OK;
 }
 
 /* A record larger than a block: carry grows until its end is there. */
 static ds_rc cut_large(
-	ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, size_t *end, ds_err *e)
+	ds_input *in, ds_chunk *ch, const ds_ends *ends, void *state, size_t *end, ds_err *e)
 {
-	uint64_t limit = limit_of(in);
-	size_t looked = ds_block_target(), want = 2 * looked;
-	for (;; want *= 2) {
-		if (want > limit + 2)
-			want = limit + 2;
-		DS_TRY(fill(in, want, e));
-		size_t have = in->carry.n < want ? in->carry.n : want;
-		*end = find(state, (ds_str){ in->carry.at, have }, looked, false);
-		if (*end || have < want || (in->ended && have == in->carry.n))
+	size_t most = most_of(in), walked = 0;
+	bool ended = false;
+	for (bool first = true; !ended; first = false) {
+		size_t have = in->carry.n;
+		walked += ends->walk(
+			state, (ds_str){ in->carry.at + walked, have - walked }, first, &ended);
+		if (ended || in->ended)
 			break;
-		looked = have;
-		if (have > limit + 1)
-			return drop_large(in, ch, find, state, limit, e);
+		if (have > most)
+			return drop_large(in, ch, ends, state, e);
+		size_t want = have > DS_BLOCK_BYTES ? 2 * have : have + DS_BLOCK_BYTES;
+		DS_TRY(fill(in, want > most ? most + 1 : want, e));
 	}
-	if (!*end && !in->broken && !in->importer->ends_itself)
+	if (ended)
+		*end = walked;
+	else if (!in->broken && !in->importer->ends_itself)
 		*end = in->carry.n;
+	if (*end > most_bytes) /* more than a chunk can hold */
+		return *end = 0, drop_large(in, ch, ends, state, e);
 	char *at = ds_arena_get(ch->mem, *end + PAD);
-	memcpy(at, in->carry.at, *end);
+	if (*end)
+		memcpy(at, in->carry.at, *end);
 	memset(at + *end, 0, PAD);
 	ch->bytes = (ds_str){ at, *end };
 	drop_front(in, *end);
 	return DS_OK;
 }
 
-ds_rc ds_cut(ds_input *in, ds_chunk *ch, ds_record_end *find, void *state, bool *more, ds_err *e)
+ds_rc ds_cut(ds_input *in, ds_chunk *ch, const ds_ends *ends, void *state, bool *more, ds_err *e)
 {
 	size_t end = 0;
-	DS_TRY(cut_block(in, ch, find, state, &end, e));
+	DS_TRY(cut_block(in, ch, ends, state, &end, e));
 	if (!end && in->carry.n && !(in->ended && in->carry.n <= ds_block_target()))
-		DS_TRY(cut_large(in, ch, find, state, &end, e));
+		DS_TRY(cut_large(in, ch, ends, state, &end, e));
 	*more = end || ch->bad;
 	if (*more)
 		return DS_OK;
@@ -192,16 +274,16 @@ static ds_rc cut_map(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	ds_str rest = { in->map.at + in->map_at, in->map.n - in->map_at };
 	size_t block = ds_block_target(), n = rest.n;
 	if (n > block) {
-		n = ds_line_end(NULL, (ds_str){ rest.at, block }, 0, true);
+		bool ended;
+		n = ds_last_line_end(NULL, (ds_str){ rest.at, block });
 		if (!n)
-			n = ds_line_end(NULL, rest, block, false);
-		if (!n)
-			n = rest.n;
+			n = block + ds_line_walk(NULL, (ds_str){ rest.at + block, rest.n - block },
+					    false, &ended);
 	}
-	if (n > limit_of(in) + 1 && n > block) {
-		ds_fail(e, DS_BAD, "the record is larger than --max-record, %llu bytes",
-			(unsigned long long)limit_of(in));
-		DS_TRY(ds_reject(ch, in->n_records + 1, (ds_str){ rest.at, limit_of(in) }, e));
+	if (n > most_bytes) { /* more than a chunk can hold */
+		size_t bare = n - (rest.at[n - 1] == '\n');
+		ds_fail(e, DS_BAD, "%zu bytes, the limit is %zu", bare, (size_t)most_bytes);
+		DS_TRY(ds_reject(ch, in->n_records + 1, (ds_str){ rest.at, bare }, e));
 		in->n_records++;
 		ch->first_record = in->n_records + 1;
 	} else {
@@ -226,7 +308,7 @@ ds_rc ds_cut_lines(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	if (in->map.at)
 		DS_TRY(cut_map(in, ch, more, e));
 	else
-		DS_TRY(ds_cut(in, ch, ds_line_end, NULL, more, e));
+		DS_TRY(ds_cut(in, ch, &line_ends, NULL, more, e));
 	ch->n_records = ds_count_byte(ch->bytes, '\n');
 	if (ch->bytes.n && ch->bytes.at[ch->bytes.n - 1] != '\n')
 		ch->n_records++;

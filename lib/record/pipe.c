@@ -87,7 +87,6 @@ static ds_rc parse(ds_pipe *p, ds_work *w, ds_err *e)
 	DS_TRY(ds_chunk_parse(w->chunk, &w->block, &bad, e));
 	w->block->packer = w->packer;
 	DS_TRY(ds_block_check(w->block, e));
-	DS_TRY(ds_block_limit(w->block, p->c->max_record, e));
 	w->n_records = w->block->n_rows;
 	w->bad = bad;
 	for (w->last_bad = &w->bad; *w->last_bad; w->last_bad = &(*w->last_bad)->next)
@@ -122,10 +121,8 @@ static ds_rc write_bad(ds_pipe *p, ds_work *w, ds_err *e)
 {
 	for (const ds_bad *b = w->bad; b; b = b->next) {
 		p->counts[p->n_counters]++;
-		if (!p->rejects)
-			continue;
-		DS_TRY(ds_out_write(p->rejects, b->raw.at, b->raw.n, e));
-		DS_TRY(ds_out_write(p->rejects, "\n", 1, e));
+		if (p->rejects)
+			DS_TRY(ds_bad_write(b, p->rejects, e));
 	}
 	return DS_OK;
 }

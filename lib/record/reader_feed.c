@@ -81,6 +81,28 @@ ds_rc ds_feed_look(ds_feed *f, uint64_t n, ds_str *view, ds_err *e)
 	return DS_OK;
 }
 
+/* Grows as bytes come: a length alone takes no memory. */
+static ds_rc take_large(
+	ds_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out, uint64_t *got, ds_err *e)
+{
+	ds_buf b = { 0 };
+	ds_rc rc = DS_OK;
+	for (size_t k = 1, step; rc == DS_OK && k && b.n < n; b.n += k) {
+		step = b.n < 64 * STEP_BYTES ? 64 * STEP_BYTES : b.n;
+		step = n - b.n < step ? (size_t)(n - b.n) : step;
+		ds_buf_reserve(&b, step);
+		k = 0;
+		rc = ds_in_read(f->in, b.at + b.n, step, &k, e);
+	}
+	uint8_t *room = ds_arena_get(mem, b.n);
+	if (b.n)
+		memcpy(room, b.at, b.n);
+	*got = b.n;
+	*out = room;
+	ds_buf_free(&b);
+	return rc;
+}
+
 ds_rc ds_feed_take(
 	ds_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out, uint64_t *got, ds_err *e)
 {
@@ -95,6 +117,8 @@ ds_rc ds_feed_take(
 				memcpy(copy, view.at, view.n);
 			*out = copy;
 		}
+	} else if (n > 64 * (uint64_t)STEP_BYTES) {
+		DS_TRY(take_large(f, mem, n, out, got, e));
 	} else {
 		uint8_t *room = ds_arena_get(mem, n);
 		size_t k;

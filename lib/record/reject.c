@@ -3,13 +3,18 @@
  */
 #include "record/import.h"
 
+#include "record/export.h"
+
 ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e)
 {
 	ds_at(e, DS_BAD, "%s:%llu", name, (unsigned long long)record);
 	if (ch->input->common->on_error == DS_ON_STOP)
 		return DS_BAD;
 	ds_bad *bad = ds_arena_get(ch->mem, sizeof *bad);
-	*bad = (ds_bad){ .raw = raw, .why = ds_arena_str(ch->mem, ds_str_of(e->msg)) };
+	*bad = (ds_bad){
+		.raw = raw, .rest = ch->spill, .why = ds_arena_str(ch->mem, ds_str_of(e->msg))
+	};
+	ch->spill = NULL;
 	*ch->last_bad = bad;
 	ch->last_bad = &bad->next;
 	return DS_OK;
@@ -29,6 +34,48 @@ ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_er
 	ds_fail(e, DS_BAD, "%zu bytes, the limit is %llu (--max-record)", raw.n,
 		(unsigned long long)limit);
 	return ds_reject(ch, record, raw, e);
+}
+
+/* The record as one line of JSON: of a block there are no bytes as they came. */
+static ds_rc as_line(ds_chunk *ch, ds_block *b, uint32_t row, ds_str *out, ds_err *e)
+{
+	ds_block *one;
+	ds_sink_part part = { 0 };
+	*out = (ds_str){ "", 0 };
+	if (ch->input->common->on_error != DS_ON_REJECT)
+		return DS_OK;
+	DS_TRY(ds_block_copy(&one, ch->mem, b, &row, 1, e));
+	DS_TRY(ds_exporter_find("jsonl")->encode(ch->input->common, one, &part, e));
+	*out = part.text;
+	out->n -= out->n && out->at[out->n - 1] == '\n';
+	return DS_OK;
+}
+
+ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e)
+{
+	uint64_t limit = ch->input->common->max_record, bytes;
+	uint32_t n = 0;
+	if (!limit || ds_block_raw_bytes(b) <= limit)
+		return DS_OK;
+	uint32_t *kept = ds_arena_get(ch->mem, b->n_rows * sizeof(*kept));
+	for (uint32_t i = 0; i < b->n_rows; i++) {
+		ds_str raw;
+		DS_TRY(ds_block_row_bytes(b, i, &bytes, e));
+		if (bytes <= limit) {
+			kept[n++] = i;
+			continue;
+		}
+		DS_TRY(as_line(ch, b, i, &raw, e));
+		ds_fail(e, DS_BAD, "%llu bytes, the limit is %llu (--max-record)",
+			(unsigned long long)bytes, (unsigned long long)limit);
+		uint64_t record = b->origin_record + (b->row_of ? b->row_of[i] : i);
+		if (b->origin)
+			DS_TRY(ds_reject_named(ch, b->origin, record, raw, e));
+		else
+			DS_TRY(ds_reject_named(
+				ch, ch->names[b->row_of ? b->row_of[i] : i], 1, raw, e));
+	}
+	return n == b->n_rows ? DS_OK : ds_block_select(b, kept, n, e);
 }
 
 void ds_rows_add(ds_rows *r, ds_arena *mem, uint64_t offset)

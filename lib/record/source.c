@@ -37,6 +37,8 @@ struct ds_source {
 	pthread_mutex_t lock;
 	ds_json_index **free_indexes;
 	size_t n_free, cap_free;
+	ds_spill **spills;
+	size_t n_spills, cap_spills;
 	uint64_t lone;
 	ds_opt *opts; /* of all readers; a new list where it has changed, old ones stay */
 	size_t n_opts, n_reader_opts;
@@ -149,6 +151,8 @@ void ds_source_close(ds_source *s)
 		ds_reader_close(s->readers[i]);
 	for (size_t i = 0; i < s->n_free; i++)
 		ds_json_index_free(s->free_indexes[i]);
+	for (size_t i = 0; i < s->n_spills; i++)
+		ds_spill_free(s->spills[i]);
 	ds_exec_close(s->exec);
 	ds_in_close(s->given);
 	ds_out_close(s->rejects);
@@ -158,6 +162,7 @@ void ds_source_close(ds_source *s)
 	ds_mem_free(s->inputs);
 	ds_mem_free(s->readers);
 	ds_mem_free(s->free_indexes);
+	ds_mem_free(s->spills);
 	ds_mem_free(s->path);
 	ds_mem_free(s);
 }
@@ -320,11 +325,12 @@ ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e)
 		DS_TRY(ch->input->importer->parse(ch, out, e));
 	else
 		*out = ds_block_new(ch->mem, 0);
+	(*out)->origin = ch->n_names > 1 ? NULL : ch->input->name;
+	(*out)->origin_record = ch->first_record;
+	DS_TRY(ds_reject_large(ch, *out, e));
 	const char *split = ch->input->common->split;
 	if (split && strcmp(split, "file") != 0 && strcmp(ch->input->importer->name, "text") != 0)
 		DS_TRY(ds_parts_cut(out, ch->input->common->field, strcmp(split, "para") == 0, e));
-	(*out)->origin = ch->n_names > 1 ? NULL : ch->input->name;
-	(*out)->origin_record = ch->first_record;
 	(*out)->input_bytes = ch->input_bytes;
 	*bad = ch->bad;
 	return DS_OK;
@@ -342,10 +348,8 @@ static ds_rc write_rejects(ds_source *s, const ds_bad *bad, ds_err *e)
 		return DS_OK;
 	if (!s->rejects)
 		DS_TRY(ds_out_open(&s->rejects, s->common->reject_path, e));
-	for (; bad; bad = bad->next) {
-		DS_TRY(ds_out_write(s->rejects, bad->raw.at, bad->raw.n, e));
-		DS_TRY(ds_out_write(s->rejects, "\n", 1, e));
-	}
+	for (; bad; bad = bad->next)
+		DS_TRY(ds_bad_write(bad, s->rejects, e));
 	return DS_OK;
 }
 
@@ -386,6 +390,14 @@ void ds_source_give_index(ds_source *s, ds_json_index *x)
 	pthread_mutex_lock(&s->lock);
 	s->free_indexes = grown(s->free_indexes, s->n_free, &s->cap_free, sizeof *s->free_indexes);
 	s->free_indexes[s->n_free++] = x;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void ds_source_hold_spill(ds_source *s, ds_spill *spill)
+{
+	pthread_mutex_lock(&s->lock);
+	s->spills = grown(s->spills, s->n_spills, &s->cap_spills, sizeof *s->spills);
+	s->spills[s->n_spills++] = spill;
 	pthread_mutex_unlock(&s->lock);
 }
 

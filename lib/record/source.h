@@ -29,11 +29,15 @@ DS_MUST ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_er
  * says: DS_BAD with "file:record: what", or skipped and put into *bad for the ordered part to count
  * and write away.
  */
+typedef struct ds_spill ds_spill; /* bytes in a temporary file (spill.c) */
 typedef struct ds_bad {
-	ds_str raw; /* the offender's bytes, for reject=FILE */
-	ds_str why; /* "file:record: what is wrong" */
+	ds_str raw;     /* the offender's bytes, for reject=FILE */
+	ds_spill *rest; /* those behind raw, or NULL */
+	ds_str why;     /* "file:record: what is wrong" */
 	struct ds_bad *next;
 } ds_bad;
+/* Its bytes and a line end; once. */
+DS_MUST ds_rc ds_bad_write(const ds_bad *bad, struct ds_out *out, ds_err *e);
 DS_MUST ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e);
 /* Numbers records: call in order, once a chunk, with the rows that came of it (bad ones included). */
 void ds_source_number(ds_source *s, ds_chunk *ch, ds_block *b, uint64_t n_records);

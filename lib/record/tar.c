@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 /* Field offsets and sizes of the ustar header. */
+/* Names and attributes of an entry, over which they are no header. */
+enum { MOST_NAMES = 16 << 20 };
 enum { NAME = 0, SIZE = 124, SUM = 148, TYPE = 156, MAGIC = 257, PREFIX = 345 };
 
 static unsigned sum_of(const uint8_t *h)
@@ -110,12 +112,18 @@ void ds_tar_next(ds_str s, ds_tar_entry *out)
 {
 	ds_str long_name = { NULL, 0 }, content = { "", 0 };
 	const uint8_t *h = NULL;
+	bool names;
 	*out = (ds_tar_entry){ .name = { "", 0 }, .bytes = { "", 0 } };
 	for (size_t at = 0, total;; at += total) {
 		out->kind = one((ds_str){ s.at + at, s.n - at }, &h, &content, &total);
 		out->total = total ? at + total : 0;
 		if (out->kind == DS_TAR_END && at) /* names for nothing */
 			out->kind = DS_TAR_BROKEN;
+		names = total && memchr("LKxg", h[TYPE], 4);
+		if (names && total > MOST_NAMES)
+			out->kind = DS_TAR_BROKEN;
+		if (out->kind == DS_TAR_PART && total && !names)
+			break;
 		if (out->kind != DS_TAR_FILE)
 			return;
 		if (h[TYPE] == 'L') {
@@ -123,12 +131,16 @@ void ds_tar_next(ds_str s, ds_tar_entry *out)
 		} else if (h[TYPE] == 'x') {
 			ds_str path = pax_path(content);
 			long_name = path.at ? path : long_name;
-		} else if (h[TYPE] != 'g' && h[TYPE] != 'K') {
+		} else if (!names) {
 			break;
 		}
 	}
-	out->kind = h[TYPE] == '0' || h[TYPE] == 0 || h[TYPE] == '7' ? DS_TAR_FILE : DS_TAR_OTHER;
-	out->bytes = content;
+	out->named = true;
+	out->is_file = h[TYPE] == '0' || h[TYPE] == 0 || h[TYPE] == '7';
+	if (out->kind == DS_TAR_FILE) {
+		out->kind = out->is_file ? DS_TAR_FILE : DS_TAR_OTHER;
+		out->bytes = content;
+	}
 	if (long_name.at)
 		out->name = long_name;
 	else

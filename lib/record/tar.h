@@ -23,6 +23,8 @@ typedef struct {
 	ds_str name; /* a view into the archive, or of small */
 	ds_str bytes;
 	size_t total; /* with headers and padding */
+	bool named;   /* also where only a part is there */
+	bool is_file;
 	char small[256];
 } ds_tar_entry;
 

@@ -343,3 +343,27 @@ seams() {
 	same '{"a":1}\n' dsrec import -q --to jsonl --exec 'echo "{\"a\":1}" | dsrec cat -q'
 }
 
+
+@test "a record over --max-record: all formats leave it out, name it, and reject it whole" {
+	{ echo '{"text":"one"}'; printf '{"text":"%0300000d"}\n' 7; echo '{"text":"two"}'; } >a.jsonl
+	dsrec import a.jsonl -q -o a.dsr
+	dsrec import a.jsonl -q -z -o z.dsr
+	dsrec cat a.jsonl -q --to text -o a.txt
+	local f
+	for f in a.jsonl a.dsr z.dsr a.txt; do
+		seams 'one\ntwo\n' dsrec cat -q --max-record 1000 --on-error skip --to text $f
+		same 'one\ntwo\n' dsrec cat -q --max-record 1000 --on-error reject=bad.$f --to text $f
+		[ "$(tr -cd 07 <bad.$f | wc -c)" -eq 300000 ]
+		fails 1 "$f:2: 300" dsrec cat -q --max-record 1000 $f -o out
+	done
+	same 'one\ntwo\n' dsrec cat -q --max-record 1000 --on-error skip --to text <a.dsr
+	[ "$(cat bad.a.dsr)" = "$(sed -n 2p a.jsonl)" ]
+	# Far over it, so that it is not held in memory.
+	DS_BLOCK=512 dsrec cat -q --max-record 1000 --on-error reject=bad2 --to text a.txt >out.txt
+	same 'one\ntwo\n' cat out.txt
+	cmp bad2 bad.a.txt
+	head -c 300000 /dev/zero | tr '\0' a >a.html
+	fails 1 "a.html:1: 300000 bytes, the limit is 1000" dsrec cat --max-record 1000 a.html -o out
+	dsrec cat -q --max-record 1000 --on-error reject=bad.html a.html -o out
+	[ "$(wc -c <bad.html)" -eq 300001 ]
+}

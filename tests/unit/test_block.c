@@ -239,27 +239,9 @@ static void names_are_replaced_removed_and_renamed(void **state)
 	assert_str(id, "26");
 }
 
-static void a_record_over_the_limit_is_named(void **state)
-{
-	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
-	ds_err e;
-	ds_block *b = ds_block_new(mem, 3);
-	ds_colb *c = ds_colb_new(b, "text", DS_T_UTF8);
-	ds_colb_bytes(c, DS_S("short"));
-	ds_colb_bytes(c, DS_S("a record of thirty-three bytes...."));
-	ds_colb_bytes(c, DS_S(""));
-	try(ds_colb_put(c, &e), &e);
-	b->origin = "a.dsr";
-	b->origin_record = 11;
-	try(ds_block_limit(b, 34, &e), &e);
-	assert_int_equal(ds_block_limit(b, 33, &e), DS_BAD);
-	assert_string_equal(e.msg, "a.dsr:12: a record of 34 bytes, --max-record is 33");
-}
-
 TESTS(cmocka_unit_test(selected_and_copied_rows_are_those_asked_for),
 	cmocka_unit_test(joined_blocks_keep_every_row),
 	cmocka_unit_test(columns_of_different_types_become_json),
 	cmocka_unit_test(lists_of_ids_of_both_widths_join),
 	cmocka_unit_test(a_column_that_nobody_has_is_none),
-	cmocka_unit_test(names_are_replaced_removed_and_renamed),
-	cmocka_unit_test(a_record_over_the_limit_is_named))
+	cmocka_unit_test(names_are_replaced_removed_and_renamed))
