@@ -89,6 +89,21 @@ void ds_block_remove_str(ds_block *b, ds_str name)
 	b->n_cols--;
 }
 
+ds_block *ds_block_lend(const ds_block *b, ds_arena *mem)
+{
+	ds_block *lent = ds_block_new(mem, b->n_rows);
+	ds_col *cols;
+	ds_block_room(lent, b->n_cols);
+	cols = lent->cols;
+	if (b->n_cols)
+		memcpy(cols, b->cols, b->n_cols * sizeof(*cols));
+	*lent = *b;
+	lent->cols = cols;
+	lent->mem = mem;
+	lent->packer = NULL;
+	return lent;
+}
+
 void ds_block_rename(ds_block *b, const char *name, const char *to)
 {
 	if (strcmp(name, to) == 0 || !ds_block_find(b, name))

@@ -81,6 +81,11 @@ DS_MUST ds_rc ds_col_decode(ds_block *b, ds_col *c, ds_err *e);
 DS_MUST ds_rc ds_block_check(ds_block *b, ds_err *e);
 /* The same and the structure of every column, as decoding checks it. Decodes. */
 DS_MUST ds_rc ds_block_verify(ds_block *b, ds_err *e);
+/*
+ * The same rows for another thread, which may decode and ask as it likes: what that makes goes into mem.
+ * b must not change, and must live, meanwhile.
+ */
+ds_block *ds_block_lend(const ds_block *b, ds_arena *mem);
 uint64_t ds_block_raw_bytes(const ds_block *b);      /* of all columns as stored without a codec */
 void ds_block_remove(ds_block *b, const char *name); /* fine where there is none */
 void ds_block_rename(ds_block *b, const char *name, const char *to);

@@ -60,6 +60,7 @@ static ds_rc begin(ds_pipe *p, ds_work *w, ds_err *e)
 	w->seen = ds_source_opts(p->source, &w->n_seen);
 	if (p->s->begin)
 		DS_TRY(p->s->begin(p->s->state, w, e));
+	p->ready = true;
 	return ds_sink_open(&p->sink, p->c, ds_report_chain(p, false), e);
 }
 

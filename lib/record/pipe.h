@@ -20,7 +20,8 @@ typedef struct ds_stage {
 	const char *name;
 	void *state;                 /* shared; order and end may change it, work may not */
 	const char *const *counters; /* names of counts beside in and out, NULL-ended; NULL: none */
-	void *(*scratch_new)(void *state); /* per thread, for work; may be NULL */
+	/* Per thread, when work first asks for it, so after begin; freed before the run returns. May be NULL. */
+	void *(*scratch_new)(void *state);
 	void (*scratch_free)(void *scratch);
 	/* Any thread, any order. Changes the block; drops rows with ds_work_drop or ds_block_select. */
 	ds_rc (*work)(void *state, ds_work *w, ds_block *b, ds_err *e);
@@ -28,7 +29,10 @@ typedef struct ds_stage {
 	ds_rc (*order)(void *state, ds_work *w, ds_block *b, ds_err *e);
 	/* Once, after the last block; b has no rows; ds_work_emit adds what is left. */
 	ds_rc (*end)(void *state, ds_work *w, ds_err *e);
-	/* Before the first block, when chain and optional blocks of the first input are known; may be NULL. */
+	/*
+	 * Before the first block, when chain and optional blocks of the first input are known; the last place
+	 * where state may be changed that work and scratches refer to. May be NULL.
+	 */
 	ds_rc (*begin)(void *state, ds_work *w, ds_err *e);
 	/* One more sentence for the summary line; may be NULL. */
 	void (*summary)(void *state, ds_buf *out);
@@ -38,7 +42,7 @@ typedef struct ds_stage {
 
 DS_MUST ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e);
 
-void *ds_work_scratch(ds_work *w);
+void *ds_work_scratch(ds_work *w); /* not in begin */
 ds_arena *ds_work_mem(ds_work *w); /* the block's arena */
 const ds_common *ds_work_common(const ds_work *w);
 void ds_work_count(ds_work *w, unsigned counter, uint64_t n); /* index into counters */

@@ -36,7 +36,6 @@ void ds_work_open(ds_work *w, ds_pipe *p)
 	w->mem = ds_arena_new(FIRST_BYTES);
 	w->packer = ds_packer_new(p->c->level);
 	w->counts = DS_NEW(uint64_t, p->n_counters + 1);
-	w->scratch = p->s->scratch_new ? p->s->scratch_new(p->s->state) : NULL;
 	forget(w);
 }
 
@@ -50,7 +49,7 @@ void ds_work_close(ds_work *w)
 {
 	free_list(&w->emitted);
 	free_list(&w->out);
-	if (w->pipe->s->scratch_free)
+	if (w->scratch && w->pipe->s->scratch_free)
 		w->pipe->s->scratch_free(w->scratch);
 	ds_mem_free(w->counts);
 	ds_packer_free(w->packer);
@@ -65,8 +64,13 @@ void ds_work_reset(ds_work *w)
 	forget(w);
 }
 
+/* Made at its first use: what it refers to may be what begin put there. */
 void *ds_work_scratch(ds_work *w)
 {
+	const ds_stage *s = w->pipe->s;
+	assert(w->pipe->ready);
+	if (!w->scratch && s->scratch_new)
+		w->scratch = s->scratch_new(s->state);
 	return w->scratch;
 }
 

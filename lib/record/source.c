@@ -353,6 +353,16 @@ static ds_rc write_rejects(ds_source *s, const ds_bad *bad, ds_err *e)
 	return DS_OK;
 }
 
+/* Once: the end may be asked for again, by several threads in turn. */
+static ds_rc finish_rejects(ds_source *s, ds_err *e)
+{
+	ds_out *rejects = s->rejects;
+	s->rejects = NULL;
+	ds_rc rc = rejects ? ds_out_finish(rejects, e) : DS_OK;
+	ds_out_close(rejects);
+	return rc;
+}
+
 ds_rc ds_source_next(ds_source *s, ds_arena *mem, ds_block **out, ds_err *e)
 {
 	ds_chunk *ch;
@@ -361,7 +371,7 @@ ds_rc ds_source_next(ds_source *s, ds_arena *mem, ds_block **out, ds_err *e)
 	*out = NULL;
 	DS_TRY(ds_source_chunk(s, mem, &ch, e));
 	if (!ch)
-		return s->rejects ? ds_out_finish(s->rejects, e) : DS_OK;
+		return finish_rejects(s, e);
 	DS_TRY(ds_chunk_parse(ch, out, &bad, e));
 	for (const ds_bad *b = bad; b; b = b->next)
 		n++;

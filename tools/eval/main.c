@@ -126,9 +126,10 @@ static void run_slice(void *context, size_t i, unsigned worker)
 	uint32_t from = (uint32_t)i * SLICE_ROWS, to = from + SLICE_ROWS;
 	to = to < s->b->n_rows ? to : s->b->n_rows;
 	s->parts[i] = s->w->m->part_new(s->w->state);
-	ds_arena_reset(s->mems[worker]);
+	ds_arena *mem = s->mems[worker];
+	ds_arena_reset(mem);
 	s->rcs[i] = s->w->m->update(
-		s->w->state, s->parts[i], s->b, from, to, s->mems[worker], &s->errs[i]);
+		s->w->state, s->parts[i], ds_block_lend(s->b, mem), from, to, mem, &s->errs[i]);
 }
 
 static ds_rc update_sliced(wanted *w, ds_block *b, ds_pool *pool, ds_arena **mems, ds_err *e)

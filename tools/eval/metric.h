@@ -34,7 +34,7 @@ typedef struct metric {
 	void (*close)(void *state);
 	void *(*part_new)(void *state);
 	void (*part_free)(void *part);
-	/* Rows [from, to) of a block; mem is this thread's and reset by the caller. */
+	/* Rows [from, to) of a block; it and mem are this thread's, and mem is reset by the caller. */
 	ds_rc (*update)(void *state, void *part, ds_block *b, uint32_t from, uint32_t to,
 		ds_arena *mem, ds_err *e);
 	ds_rc (*merge)(void *state, void *into, void *part, ds_err *e);

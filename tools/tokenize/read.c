@@ -101,7 +101,8 @@ static ds_rc texts_of(reading *r, ds_block *b, unsigned worker, ds_err *e)
 			rc = DS_OK;
 		if (rc != DS_OK)
 			return ds_at(e, rc, "%s:%llu", b->origin ? b->origin : "record",
-				(unsigned long long)(b->origin_record + row));
+				(unsigned long long)(b->origin_record +
+						     (b->row_of ? b->row_of[row] : row)));
 		without += !has;
 	}
 	__atomic_fetch_add(&r->n_without, without, __ATOMIC_RELAXED);

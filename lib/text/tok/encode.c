@@ -15,6 +15,8 @@
 #include "text/tok/wordpiece.h"
 #include "text/unicode.h"
 
+#include <assert.h>
+
 enum {
 	SLOT_BITS = 15,     /* pairs of 32-byte slots at first: 2 MiB, one huge page */
 	SLOT_BITS_MAX = 19, /* 32 MiB */
@@ -100,6 +102,8 @@ ds_tok_scratch *ds_tok_scratch_new(const ds_tok *t)
 {
 	ds_tok_scratch *s = DS_NEW(ds_tok_scratch, 1);
 	s->of = t;
+	/* The one thing that a reader changes. */
+	atomic_fetch_add(&((ds_tok *)(uintptr_t)t)->n_scratches, 1);
 	s->slots = ds_mem_huge(sizeof(slot) << (SLOT_BITS + 1));
 	s->wide = ds_mem_zero(sizeof(wide_slot) << (WIDE_BITS + 1));
 	s->shift = 32 - SLOT_BITS;
@@ -118,6 +122,7 @@ void ds_tok_scratch_free(ds_tok_scratch *s)
 {
 	if (!s)
 		return;
+	atomic_fetch_sub(&((ds_tok *)(uintptr_t)s->of)->n_scratches, 1);
 	ds_mem_free(s->slots);
 	ds_mem_free(s->wide);
 	ds_mem_free(s->out);
@@ -627,6 +632,7 @@ static size_t put_all(ds_tok_scratch *s, size_t n_out, const uint32_t *ids, size
 ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned flags,
 	const uint32_t **ids, size_t *n, ds_err *e)
 {
+	assert(s->of == t); /* its cache holds that one's words */
 	bool specials = flags & DS_TOK_SPECIALS, add = flags & DS_TOK_ADD_SPECIAL, first = true;
 	size_t k = 0;
 	if (text.n > UINT32_MAX - 64)

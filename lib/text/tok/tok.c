@@ -5,6 +5,8 @@
 #include "text/tok/sentencepiece.h"
 #include "text/tok/wordpiece.h"
 
+#include <assert.h>
+
 enum { HASHED_AT_ONCE = 1 << 15 };
 
 /* GPT-2: printable bytes stand for themselves, the others, in order, for U+0100 and up. */
@@ -323,6 +325,7 @@ void ds_tok_close(ds_tok *t)
 {
 	if (!t)
 		return;
+	assert(atomic_load(&t->n_scratches) == 0);
 	ds_mem_free(t->added);
 	ds_mem_free(t->bytes);
 	ds_mem_free(t->flags);

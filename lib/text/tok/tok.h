@@ -70,8 +70,8 @@ enum {
 	DS_TOK_ADD_SPECIAL = 2, /* what the tokenizer's own post-processor adds (CLS, SEP, BOS) */
 };
 
-ds_tok_scratch *ds_tok_scratch_new(
-	const ds_tok *t); /* 2.5 MiB, up to 40 with the words of the text */
+/* 2.5 MiB, up to 40 with the words of the text. It refers to t and must be freed before it (asserted). */
+ds_tok_scratch *ds_tok_scratch_new(const ds_tok *t);
 void ds_tok_scratch_free(ds_tok_scratch *s);
 /* *ids lives until the next call with this scratch. */
 DS_MUST ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned flags,

@@ -12,6 +12,8 @@
 #include "text/tok/scan.h"
 #include "text/tok/tok.h"
 
+#include <stdatomic.h>
+
 typedef enum {
 	TOK_BPE,
 	TOK_WORDPIECE,
@@ -63,6 +65,7 @@ enum { TOK_HAS = 1, TOK_ADDED = 2, TOK_SPECIAL = 4, TOK_BYTE = 8 }; /* flags of 
 
 struct ds_tok {
 	ds_arena *mem;
+	atomic_uint n_scratches; /* that refer to it */
 	const char *name;
 	tok_kind kind;
 	tok_format format;
