@@ -68,6 +68,11 @@ ds_rc ds_unpack(ds_packer *p, const void *in, size_t in_n, void *out, size_t n, 
 	return DS_OK;
 }
 
+uint32_t ds_crc32(const void *p, size_t n)
+{
+	return (uint32_t)crc32_z(0, p, n);
+}
+
 void ds_codec_move(ds_str *in, size_t taken, char **out, size_t *room, size_t given)
 {
 	in->at += taken;

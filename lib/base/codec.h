@@ -19,6 +19,8 @@ DS_MUST ds_rc ds_pack(
 DS_MUST ds_rc ds_unpack(ds_packer *p, const void *in, size_t in_n, void *out, size_t n, ds_err *e);
 DS_AUTO_WITH(ds_packer, ds_packer_free)
 
+uint32_t ds_crc32(const void *p, size_t n); /* gzip's */
+
 /*
  * One stream to undo or make, fed in parts; see in.c and out.c. in/out move forward over what was used,
  * also where it fails. zlib, raw deflate and brotli are for undoing alone. Damage is DS_SHORT.

@@ -41,6 +41,7 @@ struct ds_chunk {
 	uint64_t n_records;    /* records or lines in bytes */
 	uint64_t input_bytes;
 	ds_block *block;    /* made already (dsr) */
+	void *own;          /* the importer's, where bytes are not what parse needs */
 	unsigned flags;     /* the importer's own */
 	const char **names; /* files of which each is a record */
 	size_t n_names;

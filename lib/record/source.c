@@ -321,7 +321,7 @@ ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 
 ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e)
 {
-	if (ch->bytes.n || ch->block || ch->n_names)
+	if (ch->bytes.n || ch->block || ch->own || ch->n_names)
 		DS_TRY(ch->input->importer->parse(ch, out, e));
 	else
 		*out = ds_block_new(ch->mem, 0);

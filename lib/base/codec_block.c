@@ -1,0 +1,116 @@
+/*
+ * codec_block.c - the door to snappy and lz4; the others are streams of one piece here
+ */
+#include "base/codec_block.h"
+
+#include <limits.h>
+#include <lz4.h>
+#include <lz4frame.h>
+#include <snappy-c.h>
+
+static ds_rc wrong(const char *codec, ds_err *e)
+{
+	return ds_fail(e, DS_SHORT, "%s: damaged, or of another size than was promised", codec);
+}
+
+static ds_rc snappy(ds_str in, void *out, size_t n, ds_err *e)
+{
+	size_t promised, got = n;
+	if (snappy_uncompressed_length(in.at, in.n, &promised) != SNAPPY_OK || promised != n)
+		return wrong("snappy", e);
+	if (snappy_uncompress(in.at, in.n, out, &got) != SNAPPY_OK || got != n)
+		return wrong("snappy", e);
+	return DS_OK;
+}
+
+static bool lz4(ds_str in, void *out, size_t n)
+{
+	return in.n <= INT_MAX && n <= INT_MAX &&
+	       LZ4_decompress_safe(in.at, out, (int)in.n, (int)n) == (int)n;
+}
+
+static uint32_t big_endian(const char *p)
+{
+	uint32_t v;
+	memcpy(&v, p, 4);
+	return __builtin_bswap32(v);
+}
+
+/* Sizes of what comes out and of what is there, then a block, again and again. */
+static bool hadoop(ds_str in, char *out, size_t n)
+{
+	while (in.n >= 8) {
+		size_t gives = big_endian(in.at), takes = big_endian(in.at + 4);
+		in = (ds_str){ in.at + 8, in.n - 8 };
+		if (takes > in.n || gives > n || !lz4((ds_str){ in.at, takes }, out, gives))
+			return false;
+		in = (ds_str){ in.at + takes, in.n - takes };
+		out += gives;
+		n -= gives;
+	}
+	return in.n == 0 && n == 0;
+}
+
+static ds_rc lz4_frame(ds_str in, char *out, size_t n, ds_err *e)
+{
+	LZ4F_dctx *d;
+	size_t more = 1;
+	if (LZ4F_isError(LZ4F_createDecompressionContext(&d, LZ4F_VERSION)))
+		return ds_fail(e, DS_IO, "lz4: out of memory");
+	while (more && in.n) {
+		size_t took = in.n, gave = n;
+		more = LZ4F_decompress(d, out, &gave, in.at, &took, NULL);
+		if (LZ4F_isError(more) || (!took && !gave))
+			break;
+		in = (ds_str){ in.at + took, in.n - took };
+		out += gave;
+		n -= gave;
+	}
+	LZ4F_freeDecompressionContext(d);
+	return more || in.n || n ? wrong("lz4", e) : DS_OK;
+}
+
+/* Also several members after one another. */
+static ds_rc stream(ds_wrap wrap, ds_str in, char *out, size_t n, ds_err *e)
+{
+	ds_codec *c = ds_codec_open(wrap, false, 0);
+	bool ended = false;
+	ds_rc rc = DS_OK;
+	while (rc == DS_OK && in.n) {
+		size_t before = in.n, room = n;
+		if (ended)
+			ds_codec_reset(c);
+		rc = ds_codec_step(c, &in, &out, &n, false, &ended, e);
+		if (rc == DS_OK && !ended && in.n == before && n == room)
+			break;
+	}
+	ds_codec_close(c);
+	DS_TRY(rc);
+	return !ended || in.n || n ? wrong(ds_wrap_name(wrap), e) : DS_OK;
+}
+
+ds_rc ds_block_unpack(
+	ds_block_codec codec, ds_packer *zstd, ds_str in, void *out, size_t n, ds_err *e)
+{
+	switch (codec) {
+	case DS_BLOCK_SNAPPY:
+		return snappy(in, out, n, e);
+	case DS_BLOCK_GZIP:
+		return stream(in.n && in.at[0] == 0x78 ? DS_ZLIB : DS_GZIP, in, out, n, e);
+	case DS_BLOCK_BROTLI:
+		return stream(DS_BROTLI, in, out, n, e);
+	case DS_BLOCK_LZ4:
+		return lz4(in, out, n) ? DS_OK : wrong("lz4", e);
+	case DS_BLOCK_LZ4_HADOOP: /* files have either under this name */
+		return hadoop(in, out, n) || lz4(in, out, n) ? DS_OK : wrong("lz4", e);
+	case DS_BLOCK_LZ4_FRAME:
+		return lz4_frame(in, out, n, e);
+	case DS_BLOCK_ZSTD:
+		return ds_unpack(zstd, in.at, in.n, out, n, e);
+	default:
+		if (in.n != n)
+			return ds_fail(e, DS_SHORT, "%zu bytes, %zu were promised", in.n, n);
+		memcpy(out, in.at, n);
+		return DS_OK;
+	}
+}
