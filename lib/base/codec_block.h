@@ -18,7 +18,7 @@ typedef enum {
 } ds_block_codec;
 
 /* Exactly n bytes must come out; anything else is DS_SHORT. zstd is the packer's own. */
-DS_MUST ds_rc ds_block_unpack(ds_block_codec codec, ds_packer *zstd, ds_str in, void *out, size_t n,
-	ds_err *e);
+DS_MUST ds_rc ds_block_unpack(
+	ds_block_codec codec, ds_packer *zstd, ds_str in, void *out, size_t n, ds_err *e);
 
 #endif

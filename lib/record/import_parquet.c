@@ -81,14 +81,13 @@ static ds_rc open_file(ds_input *in, ds_err *e)
 	x->f.most_entries = most / 16 + (1 << 20);
 	DS_TRY_AT(ds_whole_open(&x->whole, in->in, e), e, "%s", in->name);
 	in->map = x->whole.bytes; /* so that it stays open */
-	DS_TRY(ds_pq_read_meta(
-		&x->f.meta, x->whole.bytes, ds_str_of(in->name), x->f.mem, e));
+	DS_TRY(ds_pq_read_meta(&x->f.meta, x->whole.bytes, ds_str_of(in->name), x->f.mem, e));
 	return ds_pq_choose(&x->fields, &x->f, in->common, e);
 }
 
 /* What a row of a leaf takes in a block, about. */
-static double row_bytes(const ds_pq_node *leaf, const ds_pq_column *c, const ds_pq_dictionary *d,
-	uint64_t n_rows)
+static double row_bytes(
+	const ds_pq_node *leaf, const ds_pq_column *c, const ds_pq_dictionary *d, uint64_t n_rows)
 {
 	double each = (double)c->n_values / (double)n_rows;
 	double bytes = (double)c->raw_bytes / (double)n_rows;
@@ -104,8 +103,8 @@ static void choose_rows(file *x, group *g)
 		if (!g->chunks[i])
 			continue;
 		const ds_pq_dictionary *d = ds_pq_chunk_dictionary(g->chunks[i]);
-		bytes += row_bytes(x->f.meta.leaves[i], &g->meta.columns[i], d,
-			(uint64_t)g->meta.n_rows);
+		bytes += row_bytes(
+			x->f.meta.leaves[i], &g->meta.columns[i], d, (uint64_t)g->meta.n_rows);
 		looked_up += (double)d->longest;
 		g->bytes += (uint64_t)g->meta.columns[i].packed_bytes;
 	}

@@ -64,9 +64,8 @@ void ds_json_raw_str(ds_text *t, ds_str s); /* quoted and escaped, the same */
  * A column of b out of values: row i has one where valid is NULL or valid[i], the others are null. Bytes are
  * copied, numbers are used as they lie.
  */
-DS_MUST ds_rc ds_scalar_column(
-	ds_block *b, ds_str name, const ds_scalar *k, const ds_scalars *v, const uint8_t *valid,
-	ds_err *e);
+DS_MUST ds_rc ds_scalar_column(ds_block *b, ds_str name, const ds_scalar *k, const ds_scalars *v,
+	const uint8_t *valid, ds_err *e);
 
 /* One that is built already; off NULL: numbers. valid as above, n_values says how many it has. */
 void ds_ready_column(ds_block *b, ds_col col, const uint8_t *valid);

@@ -14,11 +14,11 @@ typedef struct page {
 	ds_pq_page p;
 	struct page *next;
 	page_state state;
-	bool counted;             /* n_rows is known */
-	bool inside;              /* its first entries go on with the row before first_row */
-	uint64_t first_row;       /* the first that begins here */
-	uint32_t n_rows;          /* that begin here */
-	uint32_t left;            /* entries that nobody has read yet */
+	bool counted;       /* n_rows is known */
+	bool inside;        /* its first entries go on with the row before first_row */
+	uint64_t first_row; /* the first that begins here */
+	uint32_t n_rows;    /* that begin here */
+	uint32_t left;      /* entries that nobody has read yet */
 } page;
 
 struct ds_pq_part {
@@ -227,7 +227,8 @@ static ds_rc find_rows(ds_pq_chunk *c, uint64_t to, ds_err *e)
 	}
 	if (c->rows_found < to ||
 		(c->n_entries == (uint64_t)c->column.n_values && c->rows_found != c->n_rows))
-		return ds_fail(e, DS_SHORT, "damaged: column '%.*s' has %llu rows, its row group %llu",
+		return ds_fail(e, DS_SHORT,
+			"damaged: column '%.*s' has %llu rows, its row group %llu",
 			DS_FMT(c->leaf->name), (unsigned long long)c->rows_found,
 			(unsigned long long)c->n_rows);
 	return DS_OK;
@@ -255,8 +256,8 @@ static struct ds_pq_part part_of(const ds_pq_chunk *c, page *p, uint64_t from, u
 }
 
 /* Behind the lock: the pages with these rows, all of them loaded. */
-static ds_rc take(ds_pq_chunk *c, uint64_t from, uint64_t to, ds_arena *mem, ds_pq_stretch *s,
-	ds_err *e)
+static ds_rc take(
+	ds_pq_chunk *c, uint64_t from, uint64_t to, ds_arena *mem, ds_pq_stretch *s, ds_err *e)
 {
 	size_t n = 0;
 	DS_TRY(find_rows(c, to, e));
@@ -311,8 +312,8 @@ static ds_rc read_levels(const ds_pq_chunk *c, ds_pq_stretch *s, ds_arena *mem, 
 }
 
 /* Where in a page's values those of a part begin and end. */
-static void value_range(const ds_pq_chunk *c, const struct ds_pq_part *part, uint32_t *from,
-	uint32_t *to)
+static void value_range(
+	const ds_pq_chunk *c, const struct ds_pq_part *part, uint32_t *from, uint32_t *to)
 {
 	const ds_pq_page *p = &part->from->p;
 	*from = part->first;
@@ -337,8 +338,9 @@ static ds_rc read_values(const ds_pq_chunk *c, ds_pq_stretch *s, ds_arena *mem, 
 		const ds_pq_page *p = &s->parts[i].from->p;
 		value_range(c, &s->parts[i], &from, &to);
 		if (!ds_pq_get(&p->values, c->leaf, &c->dictionary, from, to - from, w)) {
-			ds_fail(e, DS_SHORT, "damaged: a value is not in the dictionary or has "
-					     "another size than its type");
+			ds_fail(e, DS_SHORT,
+				"damaged: a value is not in the dictionary or has "
+				"another size than its type");
 			return at_page(c, &p->head, DS_SHORT, e);
 		}
 		w += (to - from) * size;
@@ -353,8 +355,8 @@ static ds_rc read_values(const ds_pq_chunk *c, ds_pq_stretch *s, ds_arena *mem, 
 	return DS_OK;
 }
 
-ds_rc ds_pq_chunk_read(ds_pq_chunk *c, uint64_t from, uint64_t to, ds_arena *mem,
-	ds_pq_stretch *out, ds_err *e)
+ds_rc ds_pq_chunk_read(
+	ds_pq_chunk *c, uint64_t from, uint64_t to, ds_arena *mem, ds_pq_stretch *out, ds_err *e)
 {
 	*out = (ds_pq_stretch){ 0 };
 	pthread_mutex_lock(&c->lock);
@@ -363,7 +365,8 @@ ds_rc ds_pq_chunk_read(ds_pq_chunk *c, uint64_t from, uint64_t to, ds_arena *mem
 	DS_TRY(rc);
 	if (out->n > c->file->most_entries)
 		return ds_fail(e, DS_BAD,
-			"column '%.*s': %zu values in %llu rows, with this --max-record the limit is "
+			"column '%.*s': %zu values in %llu rows, with this --max-record the limit "
+			"is "
 			"%llu",
 			DS_FMT(c->leaf->name), out->n, (unsigned long long)(to - from),
 			(unsigned long long)c->file->most_entries);

@@ -23,8 +23,8 @@ typedef struct { /* one file, all threads */
 
 typedef struct ds_pq_chunk ds_pq_chunk;
 
-typedef struct { /* a stretch of rows of one leaf */
-	size_t n;    /* entries: values and what stands for their absence */
+typedef struct {            /* a stretch of rows of one leaf */
+	size_t n;           /* entries: values and what stands for their absence */
 	uint8_t *rep, *def; /* NULL: all are 0, all are max_def */
 	ds_scalars values;
 	/* What must live until ds_pq_stretch_done: strings are views into pages. */
@@ -38,8 +38,8 @@ DS_MUST ds_rc ds_pq_chunk_open(ds_pq_chunk **c, ds_pq_file *f, const ds_pq_node 
 void ds_pq_chunk_close(ds_pq_chunk *c);
 const ds_pq_dictionary *ds_pq_chunk_dictionary(const ds_pq_chunk *c); /* n 0: none */
 /* Rows from..to; what is returned is in mem. */
-DS_MUST ds_rc ds_pq_chunk_read(ds_pq_chunk *c, uint64_t from, uint64_t to, ds_arena *mem,
-	ds_pq_stretch *out, ds_err *e);
+DS_MUST ds_rc ds_pq_chunk_read(
+	ds_pq_chunk *c, uint64_t from, uint64_t to, ds_arena *mem, ds_pq_stretch *out, ds_err *e);
 void ds_pq_stretch_done(ds_pq_chunk *c, ds_pq_stretch *s);
 
 ds_packer *ds_pq_take_packer(ds_pq_file *f);

@@ -54,8 +54,8 @@ bool ds_pq_delta(ds_str *bytes, uint32_t n, int64_t *out)
 	d.parts = ds_thrift_varint(&d.c);
 	all = ds_thrift_varint(&d.c);
 	d.value = (uint64_t)ds_thrift_zigzag(ds_thrift_varint(&d.c));
-	if (!ds_cur_ok(&d.c) || all != n || !d.parts || block > MOST_BLOCK ||
-		block % d.parts || block / d.parts % 8 || !block)
+	if (!ds_cur_ok(&d.c) || all != n || !d.parts || block > MOST_BLOCK || block % d.parts ||
+		block / d.parts % 8 || !block)
 		return false;
 	d.per_part = block / d.parts;
 	if (n)

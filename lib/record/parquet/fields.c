@@ -162,8 +162,8 @@ static ds_rc add_picture(work *w, const ds_pq_field *x, ds_err *e)
 		valid_of(w, bytes), e));
 	if (!path->s.values.n_values)
 		return DS_OK;
-	return ds_scalar_column(w->b, x->path_name, &path->leaf->scalar, &path->s.values,
-		valid_of(w, path), e);
+	return ds_scalar_column(
+		w->b, x->path_name, &path->leaf->scalar, &path->s.values, valid_of(w, path), e);
 }
 
 typedef struct {
@@ -203,8 +203,7 @@ static bool cut_lists(work *w, const ds_pq_node *n, lists *out)
 static void add_list(work *w, const ds_pq_node *n, const lists *at, ds_type type, const void *data)
 {
 	ds_ready_column(w->b,
-		(ds_col){ .name = n->name, .type = type, .off = at->off, .data = data },
-		at->valid);
+		(ds_col){ .name = n->name, .type = type, .off = at->off, .data = data }, at->valid);
 }
 
 static bool add_ids(work *w, const ds_pq_node *n)
@@ -245,7 +244,8 @@ static ds_rc not_assembled(
 	const work *w, const ds_pq_nest *a, const ds_pq_node *n, uint32_t row, ds_err *e)
 {
 	if (!a->over)
-		return ds_fail(e, DS_SHORT, "damaged: column '%.*s': %s", DS_FMT(n->name), a->wrong);
+		return ds_fail(
+			e, DS_SHORT, "damaged: column '%.*s': %s", DS_FMT(n->name), a->wrong);
 	return ds_fail(e, DS_BAD, "row %llu: column '%.*s': over %zu bytes as JSON",
 		(unsigned long long)(w->from + row) + 1, DS_FMT(n->name), a->limit);
 }

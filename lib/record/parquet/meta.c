@@ -76,8 +76,8 @@ ds_rc ds_pq_read_meta(ds_pq_meta *m, ds_str bytes, ds_str name, ds_arena *mem, d
 			bytes.n < MAGIC ? "input ended early" : "is not a Parquet file");
 	if (bytes.n < MAGIC + TAIL ||
 		(!ds_str_ends(bytes, DS_S("PAR1")) && !ds_str_ends(bytes, DS_S("PARE"))))
-		return ds_fail(e, DS_SHORT, "%.*s: input ended early: it has no footer",
-			DS_FMT(name));
+		return ds_fail(
+			e, DS_SHORT, "%.*s: input ended early: it has no footer", DS_FMT(name));
 	if (ds_str_ends(bytes, DS_S("PARE")))
 		return ds_fail(e, DS_BAD, "%.*s: is encrypted", DS_FMT(name));
 	memcpy(&n, bytes.at + bytes.n - TAIL, 4);

@@ -26,12 +26,12 @@ enum { DS_PQ_STRUCT, DS_PQ_LIST, DS_PQ_MAP }; /* what a group stands for */
 
 typedef struct ds_pq_node {
 	ds_str name, label; /* label: "name": as JSON has it */
-	ds_pq_type type;  /* of a leaf */
-	uint32_t width;   /* of DS_PQ_FIXED and INT96 and what has one; 0: BYTE_ARRAY, BOOLEAN */
-	ds_scalar scalar; /* of a leaf */
+	ds_pq_type type;    /* of a leaf */
+	uint32_t width;     /* of DS_PQ_FIXED and INT96 and what has one; 0: BYTE_ARRAY, BOOLEAN */
+	ds_scalar scalar;   /* of a leaf */
 	uint8_t repetition, group;
-	uint8_t max_def, max_rep; /* this one's own included */
-	uint32_t n_children;      /* 0: a leaf */
+	uint8_t max_def, max_rep;        /* this one's own included */
+	uint32_t n_children;             /* 0: a leaf */
 	struct ds_pq_node *first, *next; /* its first child, its parent's next one */
 	uint32_t first_leaf, n_leaves;
 	/* LIST, MAP: the repeated child; its element is that itself, or its only child. */

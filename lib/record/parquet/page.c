@@ -81,8 +81,7 @@ static void read_fields(ds_thrift *t, ds_pq_head *h)
 		}
 }
 
-ds_rc ds_pq_read_head(
-	ds_pq_head *h, const ds_pq_meta *m, uint64_t at, uint64_t *next, ds_err *e)
+ds_rc ds_pq_read_head(ds_pq_head *h, const ds_pq_meta *m, uint64_t at, uint64_t *next, ds_err *e)
 {
 	*h = (ds_pq_head){ .type = -1, .header_at = at, .def_encoding = RLE, .rep_encoding = RLE };
 	if (at > m->data_end)
@@ -141,8 +140,8 @@ static unsigned bits_for(unsigned most)
 }
 
 /* Levels of version 1 from the front of *rest. */
-static bool read_levels(ds_pq_runs *r, ds_str *rest, unsigned most, int64_t encoding, uint32_t n,
-	uint32_t match)
+static bool read_levels(
+	ds_pq_runs *r, ds_str *rest, unsigned most, int64_t encoding, uint32_t n, uint32_t match)
 {
 	ds_cur c = ds_cur_of(rest->at, rest->n);
 	unsigned bits = bits_for(most);
@@ -162,20 +161,18 @@ static bool read_levels(ds_pq_runs *r, ds_str *rest, unsigned most, int64_t enco
 	return right;
 }
 
-static ds_rc load_v1(
-	ds_pq_page *p, const ds_pq_loader *l, ds_str in, ds_str *values, ds_err *e)
+static ds_rc load_v1(ds_pq_page *p, const ds_pq_loader *l, ds_str in, ds_str *values, ds_err *e)
 {
 	const ds_pq_node *leaf = l->leaf;
 	DS_TRY(unpack(l, in, (size_t)p->head.raw_bytes, &p->raw, values, &p->counted, e));
 	if (!read_levels(&p->rep, values, leaf->max_rep, p->head.rep_encoding, p->n, 0) ||
-		!read_levels(&p->def, values, leaf->max_def, p->head.def_encoding, p->n,
-			leaf->max_def))
+		!read_levels(
+			&p->def, values, leaf->max_def, p->head.def_encoding, p->n, leaf->max_def))
 		return ds_fail(e, DS_SHORT, "damaged: levels");
 	return DS_OK;
 }
 
-static ds_rc load_v2(
-	ds_pq_page *p, const ds_pq_loader *l, ds_str in, ds_str *values, ds_err *e)
+static ds_rc load_v2(ds_pq_page *p, const ds_pq_loader *l, ds_str in, ds_str *values, ds_err *e)
 {
 	const ds_pq_node *leaf = l->leaf;
 	ds_cur c = ds_cur_of(in.at, in.n);
@@ -185,11 +182,9 @@ static ds_rc load_v2(
 	int64_t n = p->head.raw_bytes - p->head.rep_bytes - p->head.def_bytes;
 	if (!ds_cur_ok(&c) || n < 0)
 		return ds_fail(e, DS_SHORT, "damaged: levels");
-	if ((leaf->max_rep &&
-		    !ds_pq_runs_read(&p->rep, rep, bits_for(leaf->max_rep), p->n, 0)) ||
-		(leaf->max_def &&
-			!ds_pq_runs_read(
-				&p->def, def, bits_for(leaf->max_def), p->n, leaf->max_def)))
+	if ((leaf->max_rep && !ds_pq_runs_read(&p->rep, rep, bits_for(leaf->max_rep), p->n, 0)) ||
+		(leaf->max_def && !ds_pq_runs_read(&p->def, def, bits_for(leaf->max_def), p->n,
+					  leaf->max_def)))
 		return ds_fail(e, DS_SHORT, "damaged: levels");
 	*values = rest;
 	if (p->head.unpacked)
@@ -203,8 +198,8 @@ ds_rc ds_pq_load(ds_pq_page *p, const ds_pq_loader *l, ds_err *e)
 	DS_TRY(check_crc(&p->head, in, e));
 	DS_TRY(p->head.type == DS_PQ_DATA_V2 ? load_v2(p, l, in, &values, e)
 					     : load_v1(p, l, in, &values, e));
-	DS_TRY(ds_pq_count(l->budget,
-		(p->rep.cap + p->def.cap) * sizeof(ds_pq_run), &p->counted, e));
+	DS_TRY(ds_pq_count(
+		l->budget, (p->rep.cap + p->def.cap) * sizeof(ds_pq_run), &p->counted, e));
 	p->all_there = !l->leaf->max_def || p->def.n_match == p->n;
 	return ds_pq_read_values(&p->values, l, p->head.encoding, values,
 		l->leaf->max_def ? p->def.n_match : p->n, &p->counted, e);
@@ -222,8 +217,8 @@ void ds_pq_unload(ds_pq_page *p, ds_pq_budget *b)
 	p->counted = 0;
 }
 
-static ds_rc fill_dictionary(ds_pq_dictionary *d, const ds_pq_loader *l, ds_pq_values *v,
-	uint64_t *counted, ds_err *e)
+static ds_rc fill_dictionary(
+	ds_pq_dictionary *d, const ds_pq_loader *l, ds_pq_values *v, uint64_t *counted, ds_err *e)
 {
 	size_t size = l->leaf->scalar.form == DS_FORM_BYTES ? sizeof(ds_str) : 8;
 	void *all;

@@ -112,8 +112,8 @@ bool ds_pq_runs_read(ds_pq_runs *r, ds_str bytes, unsigned bits, uint32_t n, uin
 			ds_cur_copy(&c, &value, (bits + 7) / 8);
 			if (!ds_cur_ok(&c) || (value & ~mask_of(bits)))
 				return false;
-			add_run(r, (ds_pq_run){ .value = value },
-				k < left ? (uint32_t)k : left, match);
+			add_run(r, (ds_pq_run){ .value = value }, k < left ? (uint32_t)k : left,
+				match);
 		}
 	}
 	return true;
@@ -225,8 +225,9 @@ uint32_t ds_pq_runs_rank(const ds_pq_runs *r, uint32_t i, uint32_t match)
 		return r->n_match;
 	const ds_pq_run *run = &r->runs[run_of(r, i)];
 	uint32_t in = i - run->start;
-	return run->before +
-	       (run->packed ? count(r, run, in, match) : run->value == match ? in : 0);
+	return run->before + (run->packed                  ? count(r, run, in, match)
+				     : run->value == match ? in
+							   : 0);
 }
 
 uint32_t ds_pq_runs_find(const ds_pq_runs *r, uint32_t k, uint32_t match)

@@ -203,8 +203,8 @@ typedef struct {
 
 static ds_rc wrong(const builder *b, const element *x, ds_err *e, const char *what)
 {
-	return ds_fail(e, DS_BAD, "%.*s: column '%.*s' %s", DS_FMT(b->m->name), DS_FMT(x->name),
-		what);
+	return ds_fail(
+		e, DS_BAD, "%.*s: column '%.*s' %s", DS_FMT(b->m->name), DS_FMT(x->name), what);
 }
 
 static ds_rc add_leaf(builder *b, ds_pq_node *n, const element *x, ds_err *e)
@@ -254,11 +254,10 @@ static void find_map(ds_pq_node *n)
 	n->value = r->first->next;
 }
 
-static ds_rc build(builder *b, ds_pq_node **out, unsigned def, unsigned rep, unsigned depth,
-	ds_err *e);
+static ds_rc build(
+	builder *b, ds_pq_node **out, unsigned def, unsigned rep, unsigned depth, ds_err *e);
 
-static ds_rc add_children(
-	builder *b, ds_pq_node *n, const element *x, unsigned depth, ds_err *e)
+static ds_rc add_children(builder *b, ds_pq_node *n, const element *x, unsigned depth, ds_err *e)
 {
 	DS_AUTO(ds_map) names = ds_map_new(8);
 	ds_pq_node **last = &n->first;

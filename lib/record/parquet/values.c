@@ -49,9 +49,8 @@ static ds_rc get(job *j, unsigned which, uint64_t bytes, void **out, ds_err *e)
 
 static ds_rc plain(job *j, ds_err *e)
 {
-	uint64_t need = j->l->leaf->type == DS_PQ_BOOLEAN
-				? ((uint64_t)j->v->n + 7) / 8
-				: (uint64_t)j->v->n * j->l->leaf->width;
+	uint64_t need = j->l->leaf->type == DS_PQ_BOOLEAN ? ((uint64_t)j->v->n + 7) / 8
+							  : (uint64_t)j->v->n * j->l->leaf->width;
 	if (need > j->bytes.n)
 		return damaged(e, "a page has fewer values than it says");
 	j->v->how = j->l->leaf->type == DS_PQ_BOOLEAN ? DS_PQ_BITS : DS_PQ_PLAIN;
@@ -201,8 +200,7 @@ static ds_rc indices(job *j, ds_err *e)
 	if ((j->v->n && !j->bytes.n) ||
 		!ds_pq_runs_read(&j->v->runs, rest, bits, j->v->n, UINT32_MAX))
 		return damaged(e, "indices into a dictionary");
-	return ds_pq_count(
-		j->l->budget, j->v->runs.cap * sizeof *j->v->runs.runs, j->counted, e);
+	return ds_pq_count(j->l->budget, j->v->runs.cap * sizeof *j->v->runs.runs, j->counted, e);
 }
 
 static ds_rc bool_runs(job *j, ds_err *e)
@@ -214,8 +212,7 @@ static ds_rc bool_runs(job *j, ds_err *e)
 		!ds_pq_runs_read(&j->v->runs, (ds_str){ j->bytes.at + 4, n }, 1, j->v->n, 1))
 		return damaged(e, "runs of truth values");
 	j->v->how = DS_PQ_RUNS;
-	return ds_pq_count(
-		j->l->budget, j->v->runs.cap * sizeof *j->v->runs.runs, j->counted, e);
+	return ds_pq_count(j->l->budget, j->v->runs.cap * sizeof *j->v->runs.runs, j->counted, e);
 }
 
 ds_rc ds_pq_read_values(ds_pq_values *v, const ds_pq_loader *l, int64_t encoding, ds_str bytes,
@@ -259,8 +256,8 @@ void ds_pq_free_values(ds_pq_values *v)
 	v->own[0] = v->own[1] = NULL;
 }
 
-static void get_ints(const ds_pq_values *v, const ds_pq_node *leaf, uint32_t from, uint32_t n,
-	int64_t *out)
+static void get_ints(
+	const ds_pq_values *v, const ds_pq_node *leaf, uint32_t from, uint32_t n, int64_t *out)
 {
 	const uint8_t *p = v->base + (size_t)from * leaf->width;
 	bool no_sign = leaf->scalar.kind == DS_SC_U64;
@@ -279,8 +276,8 @@ static void get_ints(const ds_pq_values *v, const ds_pq_node *leaf, uint32_t fro
 	}
 }
 
-static void get_floats(const ds_pq_values *v, const ds_pq_node *leaf, uint32_t from, uint32_t n,
-	double *out)
+static void get_floats(
+	const ds_pq_values *v, const ds_pq_node *leaf, uint32_t from, uint32_t n, double *out)
 {
 	const uint8_t *p = v->base + (size_t)from * leaf->width;
 	if (leaf->width == 8)
@@ -310,8 +307,8 @@ static void get_truth(const ds_pq_values *v, uint32_t from, uint32_t n, int64_t 
 	}
 }
 
-static bool get_strings(const ds_pq_values *v, const ds_pq_node *leaf, uint32_t from, uint32_t n,
-	ds_str *out)
+static bool get_strings(
+	const ds_pq_values *v, const ds_pq_node *leaf, uint32_t from, uint32_t n, ds_str *out)
 {
 	bool fixed = leaf->type != DS_PQ_BYTE_ARRAY;
 	if (v->how == DS_PQ_PLAIN) {
@@ -322,8 +319,7 @@ static bool get_strings(const ds_pq_values *v, const ds_pq_node *leaf, uint32_t 
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t at = v->off[from + i];
-		out[i] = (ds_str){ (const char *)v->base + at,
-			v->off[from + i + 1] - at - v->gap };
+		out[i] = (ds_str){ (const char *)v->base + at, v->off[from + i + 1] - at - v->gap };
 		if ((fixed && out[i].n != leaf->width) ||
 			(leaf->scalar.kind == DS_SC_DECIMAL && out[i].n > DS_DECIMAL_BYTES))
 			return false;
