@@ -10,6 +10,7 @@
  */
 #include "infer/decode.h"
 
+#include "base/finite.h"
 #include "base/mem.h"
 
 enum { PIECE = 32 }; /* tokens of a prompt taken at once: 256 rows at a batch of 8 */
@@ -191,7 +192,16 @@ static ds_rc take_prompts(ds_decoder *d, const ds_sequence *s, size_t n, float *
 	return DS_OK;
 }
 
-/* Takes the next token of one sequence; false when it has ended. */
+static ds_rc check_logits(const ds_decoder *d, const ds_sequence *s, const float *logits, ds_err *e)
+{
+	size_t n = (size_t)d->vocab, bad = ds_f32_finite(logits, n);
+	return bad == n ? DS_OK
+			: ds_fail(e, DS_BAD,
+				  "the logits are not finite after token %zu: that of id %zu is %g",
+				  s->n_prompt + s->n_out, bad, (double)logits[bad]);
+}
+
+/* Takes the next token of one sequence; false when it has ended. Its logits have been checked. */
 static bool choose(ds_decoder *d, ds_sequence *s, const float *logits, const ds_sampling *how,
 	int64_t max_tokens, uint32_t eos)
 {
@@ -247,6 +257,7 @@ ds_rc ds_decoder_run(ds_decoder *d, ds_sequence *s, size_t n, const ds_sampling 
 	for (size_t i = 0; i < n; i++) {
 		const float *l = last + i * (size_t)d->vocab;
 		s[i].n_out = 0;
+		DS_TRY(check_logits(d, &s[i], l, e));
 		if (s[i].logits)
 			memcpy(s[i].logits, l, (size_t)d->vocab * sizeof(*l));
 		alive[i] = choose(d, &s[i], l, how, max_tokens, eos);
@@ -256,8 +267,11 @@ ds_rc ds_decoder_run(ds_decoder *d, ds_sequence *s, size_t n, const ds_sampling 
 		DS_TRY(advance(d, s, n, alive, e));
 		any = false;
 		for (size_t i = 0; i < n; i++) {
-			alive[i] = alive[i] && choose(d, &s[i], logits_of(d, &d->step, i), how,
-						       max_tokens, eos);
+			const float *l = logits_of(d, &d->step, i);
+			if (!alive[i])
+				continue;
+			DS_TRY(check_logits(d, &s[i], l, e));
+			alive[i] = choose(d, &s[i], l, how, max_tokens, eos);
 			any = any || alive[i];
 		}
 	}

@@ -3,6 +3,7 @@
  */
 #include "infer/embed.h"
 
+#include "base/finite.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -86,7 +87,10 @@ ds_rc ds_embedder_run(ds_embedder *d, ds_embedding *s, size_t n, ds_err *e)
 		set_row(d, i, used ? s[i].ids : &none, used ? (int64_t)s[i].n : 1);
 	}
 	DS_TRY(ds_exec_run(d->x, DS_PHASE_FWD, &(ds_run){ 0 }, e));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		pool_row(d, (int64_t)i, (int64_t)s[i].n, s[i].out);
+		if (ds_f32_finite(s[i].out, (size_t)d->width) < (size_t)d->width)
+			return ds_fail(e, DS_BAD, "the model's hidden states are not finite");
+	}
 	return DS_OK;
 }

@@ -22,7 +22,7 @@ typedef struct {
 	size_t n;            /* 1 … seq */
 	float *out;          /* hidden_size */
 } ds_embedding;
-/* n <= batch of them. */
+/* n <= batch of them. DS_BAD where what comes of it is not finite. */
 DS_MUST ds_rc ds_embedder_run(ds_embedder *d, ds_embedding *s, size_t n, ds_err *e);
 
 #endif

@@ -6,8 +6,10 @@
  */
 #include "infer/sample.h"
 
+#include "base/finite.h"
 #include "base/rng.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -79,6 +81,7 @@ static uint32_t draw(
 uint32_t ds_sample(const ds_sampling *s, const float *logits, size_t n, uint64_t key, uint64_t step,
 	ds_arena *mem, float *logprob)
 {
+	assert(ds_f32_finite(logits, n) == n);
 	uint32_t top = best(logits, n), id = top;
 	if (s->temperature > 0)
 		id = draw(

@@ -18,7 +18,7 @@ typedef struct {
 
 DS_MUST ds_rc ds_sampling_check(const ds_sampling *s, ds_err *e);
 /*
- * Sequence `key`'s step'th token out of n logits. *logprob (may be NULL): its natural log probability
+ * Sequence `key`'s step'th token out of n logits, at least 1 and all finite. *logprob (may be NULL): its natural log probability
  * at temperature 1, before any cut. Uses mem for working space.
  */
 uint32_t ds_sample(const ds_sampling *s, const float *logits, size_t n, uint64_t key, uint64_t step,

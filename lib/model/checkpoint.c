@@ -15,6 +15,10 @@
 
 enum { STATE_BYTES = 64 << 20 };
 static const char prefix[] = "checkpoint-", part[] = ".part"; /* part: being written */
+enum { WEIGHTS, STATES, STATE, N_FILES };
+static const char *const files[N_FILES] = { "model.safetensors", "optimizer.safetensors",
+	"state.json" };
+static const char sums_file[] = "xxh128sums";
 
 typedef struct { /* paths of one call */
 	ds_buf at;
@@ -45,8 +49,8 @@ static bool wanted(const ds_tensor *t, ds_class class)
 	return t->class == class && !(t->flags & (DS_T_VIEW | DS_T_FROZEN));
 }
 
-static ds_rc write_class(
-	const char *to, ds_exec *x, const ds_graph *g, ds_class class, ds_st_type type, ds_err *e)
+static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class class,
+	ds_st_type type, ds_h128 *hash, ds_err *e)
 {
 	ds_st_item *items = DS_NEW(ds_st_item, (size_t)g->n_tensors);
 	size_t n = 0;
@@ -60,7 +64,7 @@ static ds_rc write_class(
 			item->dims[d] = t->dims[d];
 		item->data = ds_exec_data(x, i);
 	}
-	ds_rc rc = ds_st_write(to, items, n, type, e);
+	ds_rc rc = ds_st_write_hashed(to, items, n, type, hash, e);
 	ds_mem_free(items);
 	return rc;
 }
@@ -83,18 +87,32 @@ static void print_state(ds_buf *b, const ds_ckpt *s)
 	ds_buf_fmt(b, " \"chain\": [%s]}\n", s->chain ? s->chain : "");
 }
 
+/* A line as xxh128sum writes it. */
+static void print_sum(ds_buf *b, ds_h128 h, const char *file)
+{
+	ds_buf_fmt(b, "%016llx%016llx  %s\n", (unsigned long long)h.hi, (unsigned long long)h.lo,
+		file);
+}
+
 static ds_rc write_parts(
 	path *p, const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e)
 {
-	ds_buf state = { 0 };
+	ds_buf state = { 0 }, sums = { 0 };
+	ds_h128 hashes[N_FILES];
 	DS_TRY(ds_dir_make(join(p, out, part, s->step, ""), e));
-	DS_TRY(write_class(join(p, out, part, s->step, "model.safetensors"), x, g, DS_CLASS_PARAM,
-		DS_ST_F32, e));
-	DS_TRY(write_class(join(p, out, part, s->step, "optimizer.safetensors"), x, g, DS_CLASS_OPT,
-		DS_ST_F32, e));
+	DS_TRY(write_class(join(p, out, part, s->step, files[WEIGHTS]), x, g, DS_CLASS_PARAM,
+		DS_ST_F32, &hashes[WEIGHTS], e));
+	DS_TRY(write_class(join(p, out, part, s->step, files[STATES]), x, g, DS_CLASS_OPT,
+		DS_ST_F32, &hashes[STATES], e));
 	print_state(&state, s);
-	ds_rc rc = ds_file_write(join(p, out, part, s->step, "state.json"), ds_buf_view(&state), e);
+	hashes[STATE] = ds_hash128(state.at, state.n);
+	ds_rc rc = ds_file_write(join(p, out, part, s->step, files[STATE]), ds_buf_view(&state), e);
+	for (int i = 0; i < N_FILES; i++)
+		print_sum(&sums, hashes[i], files[i]);
+	if (rc == DS_OK)
+		rc = ds_file_write(join(p, out, part, s->step, sums_file), ds_buf_view(&sums), e);
 	ds_buf_free(&state);
+	ds_buf_free(&sums);
 	DS_TRY(rc);
 	return sync_dir(join(p, out, part, s->step, ""), e);
 }
@@ -152,7 +170,8 @@ ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_gr
 	if (type != DS_ST_F32 || !publish_by_link(&p, out, s->step, file)) {
 		ds_buf_clear(&p.at);
 		ds_buf_fmt(&p.at, "%s/%s", out, file);
-		rc = write_class(ds_buf_text(&p.at), x, g, DS_CLASS_PARAM, type, e);
+		ds_h128 unused;
+		rc = write_class(ds_buf_text(&p.at), x, g, DS_CLASS_PARAM, type, &unused, e);
 	}
 	ds_buf_free(&p.at);
 	return rc;
@@ -212,14 +231,32 @@ static ds_rc read_state(const char *file, ds_ckpt *s, ds_err *e)
 	return rc == DS_OK ? rc : ds_at(e, rc, "%s", file);
 }
 
+/* Are a file's bytes those that were written? */
+static ds_rc check_sum(const char *file, const char *name, ds_str sums, ds_err *e)
+{
+	DS_AUTO(ds_in) in = NULL;
+	ds_buf line = { 0 };
+	ds_str bytes = { "", 0 };
+	DS_TRY(ds_in_open(&in, file, e));
+	if (ds_in_file_size(in) > 0 && !ds_in_map(in, &bytes))
+		return ds_fail(e, DS_IO, "%s: cannot be mapped into memory", file);
+	print_sum(&line, ds_hash128(bytes.at, bytes.n), name);
+	bool same = memmem(sums.at, sums.n, line.at, line.n) != NULL;
+	ds_buf_free(&line);
+	return same ? DS_OK
+		    : ds_fail(e, DS_SHORT, "%s: damaged: %s has another hash", file, sums_file);
+}
+
 static ds_rc check(path *p, const char *out, int64_t step, ds_err *e)
 {
-	DS_AUTO(ds_st) weights = NULL;
-	DS_AUTO(ds_st) states = NULL;
 	ds_ckpt s;
-	DS_TRY(read_state(join(p, out, "", step, "state.json"), &s, e));
-	DS_TRY(ds_st_open(&weights, join(p, out, "", step, "model.safetensors"), e));
-	DS_TRY(ds_st_open(&states, join(p, out, "", step, "optimizer.safetensors"), e));
+	ds_buf sums = { 0 };
+	ds_rc rc = ds_file_read(join(p, out, "", step, sums_file), STATE_BYTES, &sums, e);
+	for (int i = 0; i < N_FILES && rc == DS_OK; i++)
+		rc = check_sum(join(p, out, "", step, files[i]), files[i], ds_buf_view(&sums), e);
+	ds_buf_free(&sums);
+	DS_TRY(rc);
+	DS_TRY(read_state(join(p, out, "", step, files[STATE]), &s, e));
 	if (s.step != step)
 		return ds_fail(e, DS_BAD, "state.json says step %lld", (long long)s.step);
 	return DS_OK;
@@ -281,13 +318,11 @@ ds_rc ds_ckpt_load(
 	const char *out, int64_t step, ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e)
 {
 	path p = { 0 };
-	ds_rc rc = read_state(join(&p, out, "", step, "state.json"), s, e);
+	ds_rc rc = read_state(join(&p, out, "", step, files[STATE]), s, e);
 	if (rc == DS_OK)
-		rc = load_class(
-			join(&p, out, "", step, "model.safetensors"), x, g, DS_CLASS_PARAM, e);
+		rc = load_class(join(&p, out, "", step, files[WEIGHTS]), x, g, DS_CLASS_PARAM, e);
 	if (rc == DS_OK)
-		rc = load_class(
-			join(&p, out, "", step, "optimizer.safetensors"), x, g, DS_CLASS_OPT, e);
+		rc = load_class(join(&p, out, "", step, files[STATES]), x, g, DS_CLASS_OPT, e);
 	ds_buf_free(&p.at);
 	return rc;
 }

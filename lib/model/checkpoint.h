@@ -1,9 +1,11 @@
 /*
  * checkpoint.h - the state of a run on disk
  *
- * OUT/checkpoint-STEP/ holds model.safetensors, optimizer.safetensors ("NAME.m" and so on) and
- * state.json. Frozen weights are not in it. It is written as OUT/checkpoint-STEP.part and renamed when everything is on the disk, so a
- * checkpoint is whole or not there. Tensors go by their names: another layout can read them.
+ * OUT/checkpoint-STEP/ holds model.safetensors, optimizer.safetensors ("NAME.m" and so on), state.json
+ * and the hashes of these three, xxh128sums, as `xxh128sum -c` reads them. Frozen weights are not in
+ * it. It is written as OUT/checkpoint-STEP.part and renamed when everything is on the disk, so a
+ * checkpoint is whole or not there; what happened to it later, the hashes tell. Tensors go by their
+ * names: another layout can read them.
  */
 #ifndef DS_MODEL_CHECKPOINT_H
 #define DS_MODEL_CHECKPOINT_H
@@ -15,7 +17,7 @@ typedef struct {             /* everything that is not a tensor */
 	int64_t step;        /* steps done */
 	int64_t tokens;      /* trained on so far */
 	int64_t log_bytes;   /* length of log.jsonl */
-	uint64_t data;       /* ds_rows_identity */
+	uint64_t data;       /* identity of what it is trained on */
 	double best;         /* smallest eval loss; infinite: none yet */
 	int64_t best_step;   /* where that was; 0: none yet */
 	int64_t worse;       /* evaluations since */
@@ -34,8 +36,9 @@ DS_MUST ds_rc ds_ckpt_save(
 DS_MUST ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
 	ds_st_type type, ds_err *e);
 /*
- * The newest whole checkpoint's step, 0 where there is none. What is damaged is passed over and
- * named in *passed (may be NULL), which lives in mem.
+ * The newest whole checkpoint's step, 0 where there is none. All of its bytes are read and compared
+ * with its hashes. What is damaged is passed over and named in *passed (may be NULL), which lives in
+ * mem.
  */
 DS_MUST ds_rc ds_ckpt_newest(
 	const char *out, int64_t *step, ds_arena *mem, const char **passed, ds_err *e);

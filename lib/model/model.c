@@ -7,6 +7,7 @@
  */
 #include "model/model.h"
 
+#include "base/finite.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -141,6 +142,8 @@ static ds_rc open_tok(ds_model *m, ds_err *e)
 	return DS_OK;
 }
 
+static ds_rc check_stored(const ds_model *m, ds_err *e);
+
 ds_rc ds_model_open_soft(ds_model **out, const char *dir, ds_err *e)
 {
 	DS_AUTO(ds_model) m = DS_NEW(ds_model, 1);
@@ -151,6 +154,7 @@ ds_rc ds_model_open_soft(ds_model **out, const char *dir, ds_err *e)
 		DS_TRY(open_adapter(m, adapter, e));
 	DS_TRY(read_config(m, e));
 	DS_TRY(open_weights(m, e));
+	DS_TRY(check_stored(m, e));
 	DS_TRY(open_tok(m, e));
 	*out = m;
 	m = NULL;
@@ -312,7 +316,32 @@ static ds_rc merge(const ds_model *m, const ds_tensor *t, float *w, ds_err *e)
 	DS_TRY(find_pair(m, t, &p, e));
 	if (!p.a)
 		return DS_OK;
-	return ds_lora_add(&p, t->ld, m->config.arch->traits & DS_ARCH_IN_OUT, w, e);
+	DS_TRY_AT(ds_lora_add(&p, t->ld, m->config.arch->traits & DS_ARCH_IN_OUT, w, e), e, "%s",
+		m->dir);
+	for (int64_t row = 0; row < ds_t_rows(t); row++)
+		if (ds_f32_finite(w + row * t->ld, (size_t)ds_t_cols(t)) < (size_t)ds_t_cols(t))
+			return ds_fail(e, DS_BAD, "%s: the adapter makes '%s' not finite", m->dir,
+				t->name);
+	return DS_OK;
+}
+
+/*
+ * A tensor's values in rows of the graph's width. Those that are not finite are named here, where they
+ * enter: what is computed from them says nothing of where they came from.
+ */
+static ds_rc read_values(const ds_st_tensor *s, const ds_tensor *t, float *out, ds_err *e)
+{
+	int64_t cols = ds_t_cols(t);
+	for (int64_t row = 0; row < ds_t_rows(t); row++) {
+		float *to = out + row * t->ld;
+		DS_TRY(ds_st_floats(s, row * cols, cols, to, e));
+		size_t bad = ds_f32_finite(to, (size_t)cols);
+		if (bad < (size_t)cols)
+			return ds_fail(e, DS_BAD, "tensor '%.*s': value %lld is %g",
+				DS_FMT(s->name), (long long)(row * cols) + (long long)bad,
+				(double)to[bad]);
+	}
+	return DS_OK;
 }
 
 /* The adapter's own tensors, into parameters of the same names. */
@@ -326,8 +355,7 @@ static ds_rc load_apart(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err
 		if (!s || ds_st_count(s) != ds_t_count(t))
 			return ds_fail(e, DS_BAD, "%s: tensor '%s' is %s", m->dir, t->name,
 				s ? "of another size" : "missing");
-		DS_TRY_AT(
-			ds_st_floats(s, 0, ds_t_count(t), ds_exec_data(x, i), e), e, "%s", m->dir);
+		DS_TRY_AT(read_values(s, t, ds_exec_data(x, i), e), e, "%s", m->dir);
 	}
 	return DS_OK;
 }
@@ -357,6 +385,26 @@ static ds_rc check_one(const ds_model *m, const ds_tensor *t, ds_err *e)
 	return DS_OK;
 }
 
+/*
+ * What the files hold against what the config makes of it, from the header alone: a config may ask for
+ * more than any machine has, and nothing is allocated before both agree. A head may be missing: who
+ * builds one finds that out.
+ */
+static ds_rc check_stored(const ds_model *m, ds_err *e)
+{
+	for (int hidden = 1; hidden >= 0; hidden--) {
+		DS_AUTO(ds_graph) g = ds_graph_new(1, 1);
+		ds_build b = { .only_hidden = hidden };
+		ds_arch_build(g, &m->config, &b);
+		for (ds_tid i = 1; i < g->n_tensors; i++) {
+			const ds_tensor *t = &g->tensors[i];
+			if (is_param(t) && (hidden || ds_model_find(m, t->name, t->also)))
+				DS_TRY(check_one(m, t, e));
+		}
+	}
+	return DS_OK;
+}
+
 ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 {
 	for (ds_tid i = 1; i < g->n_tensors; i++)
@@ -372,9 +420,7 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 			continue;
 		const ds_st_tensor *s = ds_model_find(m, t->name, t->also);
 		float *out = ds_exec_data(x, i);
-		int64_t cols = ds_t_cols(t);
-		for (int64_t row = 0; row < ds_t_rows(t); row++)
-			DS_TRY(ds_st_floats(s, row * cols, cols, out + row * t->ld, e));
+		DS_TRY_AT(read_values(s, t, out, e), e, "%s", m->base);
 		if (!m->apart)
 			DS_TRY(merge(m, t, out, e));
 	}
@@ -415,7 +461,9 @@ ds_rc ds_model_soft_row(
 		return ds_fail(e, DS_BAD, "%s: tensor '" DS_SOFT_PARAM "' is %s", m->dir,
 			t ? "of another size" : "missing");
 	DS_TRY_AT(ds_st_floats(t, token * t->dims[1] + from, n, out, e), e, "%s", m->dir);
-	return DS_OK;
+	return ds_f32_finite(out, (size_t)n) == (size_t)n
+		       ? DS_OK
+		       : ds_fail(e, DS_BAD, "%s: tensor '" DS_SOFT_PARAM "' is not finite", m->dir);
 }
 
 const ds_lora *ds_model_keep_apart(ds_model *m)

@@ -37,7 +37,8 @@ typedef struct ds_model ds_model;
 
 /*
  * DS_IO: cannot be read. DS_USAGE: a config that is wrong. DS_BAD, DS_SHORT: weights or a tokenizer
- * that are. Messages begin with the file's name.
+ * that are: a tensor that is missing, or of another shape than the config makes it. Messages begin
+ * with the file's name.
  */
 DS_MUST ds_rc ds_model_open(ds_model **m, const char *dir, ds_err *e);
 /*

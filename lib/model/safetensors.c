@@ -335,47 +335,73 @@ static void print_header(ds_buf *b, const ds_st_item *items, size_t n, ds_st_typ
 		ds_buf_add_byte(b, ' ');
 }
 
-static ds_rc write_floats(ds_out *out, const float *v, int64_t n, ds_st_type type, ds_err *e)
+typedef struct { /* a file being written */
+	ds_out *out;
+	ds_hasher *hasher;
+	ds_st_type type;
+} writing;
+
+static ds_rc write_bytes(writing *w, const void *p, size_t n, ds_err *e)
+{
+	ds_hasher_add(w->hasher, p, n);
+	return ds_out_write(w->out, p, n, e);
+}
+
+static ds_rc write_floats(writing *w, const float *v, int64_t n, ds_err *e)
 {
 	uint16_t half[4096];
-	if (type == DS_ST_F32)
-		return ds_out_write(out, v, (size_t)n * 4, e);
+	if (w->type == DS_ST_F32)
+		return write_bytes(w, v, (size_t)n * 4, e);
 	for (int64_t from = 0; from < n; from += 4096) {
 		int64_t m = n - from < 4096 ? n - from : 4096;
 		for (int64_t i = 0; i < m; i++)
-			half[i] = type == DS_ST_F16 ? ds_f16_of_f32(v[from + i])
-						    : ds_bf16_of_f32(v[from + i]);
-		DS_TRY(ds_out_write(out, half, (size_t)m * 2, e));
+			half[i] = w->type == DS_ST_F16 ? ds_f16_of_f32(v[from + i])
+						       : ds_bf16_of_f32(v[from + i]);
+		DS_TRY(write_bytes(w, half, (size_t)m * 2, e));
 	}
 	return DS_OK;
 }
 
-static ds_rc write_item(ds_out *out, const ds_st_item *t, ds_st_type type, ds_err *e)
+static ds_rc write_item(writing *w, const ds_st_item *t, ds_err *e)
 {
 	int64_t n = item_count(t), cols = t->rank ? t->dims[t->rank - 1] : 1;
 	if (!t->ld || t->ld == cols)
-		return write_floats(out, t->data, n, type, e);
+		return write_floats(w, t->data, n, e);
 	for (int64_t row = 0; row < n / cols; row++)
-		DS_TRY(write_floats(out, t->data + row * t->ld, cols, type, e));
+		DS_TRY(write_floats(w, t->data + row * t->ld, cols, e));
 	return DS_OK;
+}
+
+static ds_rc write_head(writing *w, const ds_st_item *items, size_t n, ds_err *e)
+{
+	ds_buf head = { 0 };
+	uint64_t head_n = 0;
+	ds_buf_add(&head, &head_n, 8);
+	print_header(&head, items, n, w->type);
+	head_n = head.n - 8;
+	memcpy(head.at, &head_n, 8);
+	ds_rc rc = write_bytes(w, head.at, head.n, e);
+	ds_buf_free(&head);
+	return rc;
+}
+
+ds_rc ds_st_write_hashed(
+	const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_h128 *hash, ds_err *e)
+{
+	DS_AUTO(ds_out) out = NULL;
+	DS_AUTO(ds_hasher) hasher = ds_hasher_new();
+	qsort(items, n, sizeof(*items), by_name);
+	DS_TRY(ds_out_open(&out, path, e));
+	writing w = { out, hasher, type };
+	DS_TRY(write_head(&w, items, n, e));
+	for (size_t i = 0; i < n; i++)
+		DS_TRY(write_item(&w, &items[i], e));
+	*hash = ds_hasher_get128(hasher);
+	return ds_out_finish(out, e);
 }
 
 ds_rc ds_st_write(const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_err *e)
 {
-	DS_AUTO(ds_out) out = NULL;
-	ds_buf head = { 0 };
-	uint64_t head_n = 0;
-	qsort(items, n, sizeof(*items), by_name);
-	ds_buf_add(&head, &head_n, 8);
-	print_header(&head, items, n, type);
-	head_n = head.n - 8;
-	memcpy(head.at, &head_n, 8);
-	ds_rc rc = ds_out_open(&out, path, e);
-	if (rc == DS_OK)
-		rc = ds_out_write(out, head.at, head.n, e);
-	ds_buf_free(&head);
-	DS_TRY(rc);
-	for (size_t i = 0; i < n; i++)
-		DS_TRY(write_item(out, &items[i], type, e));
-	return ds_out_finish(out, e);
+	ds_h128 unused;
+	return ds_st_write_hashed(path, items, n, type, &unused, e);
 }

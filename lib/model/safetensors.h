@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/str.h"
 
@@ -70,5 +71,8 @@ typedef struct { /* one tensor to be written */
 /* f32 values stored as `type` (F32, BF16 or F16), sorted by name; metadata {"format":"pt"}. */
 DS_MUST ds_rc ds_st_write(
 	const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_err *e);
+/* The same, and the hash of the file's bytes as they were meant, not as they were stored. */
+DS_MUST ds_rc ds_st_write_hashed(
+	const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_h128 *hash, ds_err *e);
 
 #endif

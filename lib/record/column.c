@@ -21,8 +21,7 @@ static ds_rc damaged(const ds_block *b, const ds_col *c, ds_err *e, const char *
 }
 
 /* What an entry says about its column must be possible and leave no gap behind the one before. */
-static const char *entry_wrong(
-	const ds_entry *x, const ds_frame_head *h, uint64_t at, uint64_t limit)
+static const char *entry_wrong(const ds_entry *x, const ds_frame_head *h, uint64_t at)
 {
 	if (!ds_type_known(x->type))
 		return "has an unknown type";
@@ -38,8 +37,6 @@ static const char *entry_wrong(
 		return "has an impossible size";
 	if (x->raw_bytes / ZSTD_MOST_RATIO > x->bytes)
 		return "has an impossible size";
-	if (x->raw_bytes > limit)
-		return "is larger than the limit";
 	return NULL;
 }
 
@@ -52,7 +49,7 @@ static bool name_seen(const ds_block *b, uint32_t n, ds_str name)
 }
 
 ds_rc ds_table_read(ds_block *b, const ds_frame_head *h, const uint8_t *table, const uint8_t *data,
-	uint64_t limit, ds_err *e)
+	const ds_limits *limit, ds_err *e)
 {
 	uint64_t names_at = (uint64_t)h->n_cols * DS_ENTRY_BYTES, at = 0, name_end = 0, raw = 0;
 	if (names_at > h->body_bytes)
@@ -68,11 +65,18 @@ ds_rc ds_table_read(ds_block *b, const ds_frame_head *h, const uint8_t *table, c
 				e, DS_SHORT, "column %u: the name lies outside the table", i);
 		ds_str name = { (const char *)table + names_at + name_end, x.name_bytes };
 		name_end += x.name_bytes;
-		const char *wrong = entry_wrong(&x, h, at, limit - raw);
+		const char *wrong = entry_wrong(&x, h, at);
 		if (!wrong && name_seen(b, i, name))
 			wrong = "is there twice";
 		if (wrong)
 			return ds_fail(e, DS_SHORT, "column '%.*s' %s", DS_FMT(name), wrong);
+		/* A few bytes of zstd may stand for very many. */
+		if (x.raw_bytes > limit->column || x.raw_bytes > limit->all - raw)
+			return ds_fail(e, DS_BAD,
+				"column '%.*s' unpacks to %llu bytes, the limit for this "
+				"--max-record is %llu",
+				DS_FMT(name), (unsigned long long)x.raw_bytes,
+				(unsigned long long)limit->column);
 		b->cols[i] = (ds_col){ .name = name, .type = x.type };
 		b->cols[i].stored = (ds_stored){ .at = data + at,
 			.bytes = x.bytes,

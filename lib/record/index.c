@@ -153,7 +153,8 @@ static ds_rc block_at(
 	b->first_record = x->first_record;
 	b->origin_record = x->first_record + 1;
 	b->input_bytes = x->bytes;
-	DS_TRY(ds_table_read(b, &h, body, body + h.body_bytes, ds_reader_max_bytes(r), e));
+	ds_limits limit = ds_reader_limits(r);
+	DS_TRY(ds_table_read(b, &h, body, body + h.body_bytes, &limit, e));
 	*out = b;
 	return DS_OK;
 }

@@ -198,7 +198,8 @@ static ds_rc records(ds_reader *r, ds_arena *mem, const uint8_t *raw, const ds_f
 	b->origin = ds_in_name(r->feed.in);
 	b->origin_record = r->records + 1;
 	b->input_bytes = r->feed.at - at;
-	DS_TRY(ds_table_read(b, h, body, body + h->body_bytes, ds_reader_max_bytes(r), e));
+	ds_limits limit = ds_reader_limits(r);
+	DS_TRY(ds_table_read(b, h, body, body + h->body_bytes, &limit, e));
 	if (r->salvage)
 		DS_TRY(ds_block_verify(b, e));
 	enter(r, raw, h, at);

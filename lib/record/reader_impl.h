@@ -70,6 +70,13 @@ static inline uint64_t ds_reader_max_bytes(const ds_reader *r)
 	uint64_t most = UINT64_MAX / 8;
 	return (r->max_record < most ? 4 * r->max_record : 4 * most) + ((uint64_t)64 << 20);
 }
+/* A column's: a record and a block besides. */
+static inline ds_limits ds_reader_limits(const ds_reader *r)
+{
+	uint64_t room = (uint64_t)64 << 20, most = UINT64_MAX / 8;
+	return (ds_limits){ (r->max_record < most ? r->max_record : most) + room,
+		ds_reader_max_bytes(r) };
+}
 ds_rc ds_reader_short(ds_reader *r, ds_err *e); /* "input ended early, at byte N" */
 /* What is known of a frame before its bytes are taken. */
 DS_MUST ds_rc ds_frame_plausible(const ds_frame_head *h, uint64_t limit, ds_err *e);

@@ -89,8 +89,14 @@ static inline uint64_t ds_pad(uint64_t n)
 	return (n + DS_UNIT - 1) & ~(uint64_t)(DS_UNIT - 1);
 }
 bool ds_zeros(const void *p, size_t n);
-/* Makes a block's columns of a column table that was verified; data is where the columns are. */
+typedef struct { /* bytes that columns may unpack to */
+	uint64_t column, all;
+} ds_limits;
+/*
+ * Makes a block's columns of a column table that was verified; data is where the columns are. DS_BAD
+ * over the limits.
+ */
 DS_MUST ds_rc ds_table_read(ds_block *b, const ds_frame_head *h, const uint8_t *table,
-	const uint8_t *data, uint64_t limit, ds_err *e);
+	const uint8_t *data, const ds_limits *limit, ds_err *e);
 
 #endif

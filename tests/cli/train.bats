@@ -95,6 +95,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 @test "fp16: a step over the range is skipped, logged, and halves the loss scale" {
 	dstrain "${tiny[@]}" --precision fp16 --max-steps 2 --out run text.txt
 	sed -i 's/"loss_scale": [0-9]*/"loss_scale": 1099511627776/' run/checkpoint-2/state.json
+	(cd run/checkpoint-2 && xxh128sum ./*.safetensors state.json | sed 's, \./, ,' >xxh128sums)
 	dstrain "${tiny[@]}" --precision fp16 --max-steps 40 --resume --out run text.txt
 	sed -n 3p run/log.jsonl | grep -q '"loss_scale": 1.09951163e+12, "skipped": true'
 	sed -n 40p run/log.jsonl | grep -q '"grad_norm": [0-9.]*, "loss_scale": [0-9.e+]*, "tokens"'
@@ -153,6 +154,25 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	[ "$status" -eq 0 ]
 	[[ $stderr == *"passed over: run/checkpoint-20/optimizer.safetensors"* ]]
 	cmp run/model.safetensors good
+}
+
+@test "a checkpoint in which a bit changed is not gone on from, and where it is the only one nothing is touched" {
+	dstrain "${tiny[@]}" --max-steps 4 --out run text.txt
+	for file in model.safetensors optimizer.safetensors state.json xxh128sums; do
+		rm -rf bad && cp -r run bad
+		python3 - "bad/checkpoint-4/$file" <<-'P'
+			import sys
+			b = bytearray(open(sys.argv[1], "rb").read())
+			b[len(b) // 2] ^= 4
+			open(sys.argv[1], "wb").write(b)
+		P
+		find bad -type f -exec md5sum {} + | sort >before
+		says 3 "and there is no other checkpoint" dstrain --resume --max-steps 5 --out bad
+		find bad -type f -exec md5sum {} + | sort | cmp - before
+	done
+	rm -r bad/checkpoint-4
+	says 3 "bad/model.safetensors: no checkpoint to go on from, but a model" dstrain --resume --max-steps 5 --out bad
+	(cd run/checkpoint-4 && xxh128sum -c xxh128sums)
 }
 
 @test "a run goes on from its config.ini alone, and repeats from it" {
@@ -251,15 +271,6 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 			"num_hidden_layers=2,hidden_size=32,intermediate_size=64,num_attention_heads=4,num_key_value_heads=2,seq=32,batch_tokens=64" text.txt
 		[ "$(wc -l <"$m/log.jsonl")" -eq 3 ]
 	done
-}
-
-@test "weights that are not finite are found, by the first op that shows it" {
-	dstrain "${tiny[@]}" --max-steps 1 --out base text.txt
-	size=$(stat -c %s base/model.safetensors)
-	mkdir bad && cp base/config.json base/tokenizer.json bad
-	{ head -c $((size - 4)) base/model.safetensors; printf '\0\0\300\177'; } >bad/model.safetensors
-	says 1 "is not finite" dstrain --model bad --set seq=32,batch_tokens=64 --max-steps 1 --out out -q text.txt
-	[ ! -e out/model.safetensors ]
 }
 
 @test "what the user wrote wrong is exit 2 and named" {
@@ -423,6 +434,16 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	cmp a/model.safetensors b/model.safetensors
 	says 2 "exclude each other" dstrain "${tiny[@]}" --exec 'cat text.txt' --out no text.txt
 	says 4 "exited with 3" dstrain "${tiny[@]}" --exec 'cat text.txt; exit 3' --out no1
+	# of the command line alone: a folder that somebody sends runs nothing
+	sed 's/^exec = .*/exec = touch ran; cat text.txt/' b/config.ini >sent.ini
+	says 2 "sent.ini: it would run 'touch ran; cat text.txt' (exec)" dstrain --model sent.ini --out no2
+	says 2 "sent.ini: it would run 'touch ran; cat text.txt' (exec)" dstrain --model sent.ini --dry-run
+	cp sent.ini b/config.ini
+	says 2 "b/config.ini: it would run 'touch ran; cat text.txt' (exec)" dstrain --resume --max-steps 6 --out b
+	says 2 "but the run to resume has touch ran; cat text.txt" dstrain --resume --exec 'cat text.txt' --max-steps 6 --out b
+	[ ! -e ran ]
+	dstrain --resume --allow-exec --max-steps 6 --out b -q
+	[ -e ran ]
 }
 
 @test "a model grows by copying its layers" {

@@ -70,6 +70,20 @@ edit() {
 	bad 1 "tensor 'transformer.wte.weight' is [32768, 32], the config makes it [32768, 48]"
 }
 
+@test "a config that asks for more than any machine has is compared with the weights first" {
+	base
+	cp -r base bad
+	for config in '{"model_type":"llama","num_hidden_layers":4096}' '{"model_type":"gpt2","vocab_size":16777216,"n_embd":12582912}'; do
+		echo "$config" >bad/config.json
+		for run in "dsgen -m bad" "dsgen --embed -m bad" "dseval ppl -m bad"; do
+			fails 1 "bad: " bash -c "ulimit -v 2000000; $run -q text.txt"
+			[[ $stderr == *"no tensor 'model."* || $stderr == *"the config makes it [16777216, 12582912]"* ]]
+		done
+		fails 1 "bad: " dsexport onnx -m bad -o x.onnx -q
+		fails 1 "bad: " dstrain --model bad --set $sizes --max-steps 1 --out out -q text.txt
+	done
+}
+
 @test "a safetensors header that lies is refused before anything is read" {
 	base
 	cp -r base bad
@@ -90,14 +104,39 @@ edit() {
 	bad 1 "transformer.wte.weight"
 }
 
-@test "weights that are not finite are found by the first operation that shows it" {
+@test "weights that are not finite are named where they enter" {
 	base
 	cp -r base bad
 	# the last tensor's last element
 	truncate -s -4 bad/model.safetensors
 	printf '\0\0\300\177' >>bad/model.safetensors
-	bad 1 "step 1: head: linear_xent_grad: "
-	[[ $stderr == *"(the first op that made NaN or Inf)" ]]
+	bad 1 "bad: tensor 'transformer.wte.weight': value 1048575 is nan"
+	fails 1 "bad: tensor 'transformer.wte.weight': value 1048575 is nan" dsgen -m bad --max-tokens 1 -q text.txt
+	fails 1 "bad: tensor 'transformer.wte.weight': value 1048575 is nan" dseval ppl -m bad -q text.txt
+	fails 1 "bad: tensor 'transformer.wte.weight': value 1048575 is nan" dsgen -m bad --embed -q text.txt
+	fails 1 "bad: tensor 'transformer.wte.weight': value 1048575 is nan" dsexport safetensors -m bad -o x.safetensors -q
+	[ ! -e x.safetensors ]
+}
+
+@test "what comes out of finite weights and is not finite is an error, and never a number" {
+	base
+	cp -r base bad
+	python3 - <<-'P'
+		import json, struct
+		b = bytearray(open("bad/model.safetensors", "rb").read())
+		n = struct.unpack("<Q", b[:8])[0]
+		h = json.loads(b[8:8 + n])
+		for name in "transformer.ln_f.weight", "transformer.wte.weight":
+		    a, z = h[name]["data_offsets"]
+		    b[8 + n + a:8 + n + z] = struct.pack("<f", 3e38) * ((z - a) // 4)
+		open("bad/model.safetensors", "wb").write(b)
+	P
+	for t in 0 1; do
+		fails 1 "the logits are not finite" dsgen -m bad --temperature $t --max-tokens 2 -q text.txt
+	done
+	fails 1 "the logits are not finite" dsgen -m bad --max-tokens 0 --logits -q text.txt
+	fails 1 "bad: the loss is not finite" dseval ppl -m bad -q text.txt
+	bad 1 "(the first op that made NaN or Inf)"
 }
 
 @test "ids beyond the vocabulary are named with their record" {

@@ -64,10 +64,13 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	cc -shared -fPIC -I "$top/lib/model" -o sums.so "$top/docs/dataset_example.c"
 	dstrain "${tiny[@]}" --plugin ./sums.so --plugin-options 500 --max-steps 12 --save-every 4 --out run
 	grep -q '"program":"plugin".*xxh3-128:[0-9a-f]\{32\} 500","in":0,"out":500' run/checkpoint-12/state.json
-	dstrain --model run/config.ini --out again -q
+	says 2 "run/config.ini: it would run './sums.so' (plugin); --allow-exec lets it" \
+		dstrain --model run/config.ini --out again -q
+	dstrain --model run/config.ini --allow-exec --out again -q
 	cmp run/model.safetensors again/model.safetensors
 	rm -r again/checkpoint-12
-	dstrain --resume --out again -q
+	says 2 "again/config.ini: it would run './sums.so' (plugin)" dstrain --resume --out again -q
+	dstrain --resume --plugin ./sums.so --out again -q
 	cmp run/model.safetensors again/model.safetensors
 	# the same records as a file give the same rows
 	for i in $(seq 0 499); do
@@ -77,7 +80,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	dstrain "${tiny[@]}" --max-steps 12 --out file sums.jsonl
 	cmp run/model.safetensors file/model.safetensors
 	says 2 "the data is not that of checkpoint-8" \
-		bash -c "rm -r run/checkpoint-12; sed -i 's/^plugin_options = 500/plugin_options = 600/' run/config.ini; dstrain --resume --out run -q"
+		bash -c "rm -r run/checkpoint-12; sed -i 's/^plugin_options = 500/plugin_options = 600/' run/config.ini; dstrain --resume --allow-exec --out run -q"
 }
 
 @test "a library that is none, or that fails, is named" {

@@ -85,6 +85,36 @@ static void a_damaged_one_is_passed_over(void **state)
 	assert_non_null(strstr(passed, "checkpoint-3/optimizer.safetensors"));
 }
 
+static void a_bit_that_changed_anywhere_is_seen(void **state)
+{
+	static const char *const files[] = { "model.safetensors", "optimizer.safetensors",
+		"state.json", "xxh128sums" };
+	char path[128];
+	ds_err e;
+	DS_AUTO(ds_arena) mem = ds_arena_new(100);
+	save(4);
+	for (int f = 0; f < 4; f++) {
+		ds_buf b = { 0 };
+		snprintf(path, sizeof(path), "%s/checkpoint-4/%s", dir, files[f]);
+		assert_int_equal(ds_file_read(path, 1 << 26, &b, &e), DS_OK);
+		for (size_t at = 0; at < b.n; at += b.n / 7 + 1) {
+			int64_t newest;
+			const char *passed = NULL;
+			b.at[at] ^= 1;
+			assert_int_equal(ds_file_write(path, ds_buf_view(&b), &e), DS_OK);
+			assert_int_equal(ds_ckpt_newest(dir, &newest, mem, &passed, &e), DS_OK);
+			assert_int_equal(newest, 2);
+			assert_non_null(passed);
+			b.at[at] ^= 1;
+		}
+		assert_int_equal(ds_file_write(path, ds_buf_view(&b), &e), DS_OK);
+		ds_buf_free(&b);
+	}
+	int64_t newest;
+	assert_int_equal(ds_ckpt_newest(dir, &newest, mem, NULL, &e), DS_OK);
+	assert_int_equal(newest, 4);
+}
+
 static void old_ones_and_leftovers_go(void **state)
 {
 	char path[128];
@@ -168,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_saved_comes_back),
 		cmocka_unit_test(a_damaged_one_is_passed_over),
+		cmocka_unit_test(a_bit_that_changed_anywhere_is_seen),
 		cmocka_unit_test(old_ones_and_leftovers_go),
 		cmocka_unit_test(events_are_framed_as_tensorboard_reads_them),
 	};

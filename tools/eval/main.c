@@ -15,6 +15,7 @@
 #include "record/json.h"
 #include "record/source.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { SLICE_ROWS = 512, MAX_METRICS = 32 };
@@ -261,8 +262,12 @@ static ds_rc run(const ds_common *given, ds_err *e)
 	}
 	DS_TRY(open_all(l, &c, e));
 	DS_TRY(read_all(l, &c, &records, e));
-	for (size_t i = 0; i < l->n; i++)
-		DS_TRY(l->at[i].m->compute(l->at[i].state, l->at[i].total, &l->at[i].result, e));
+	for (size_t i = 0; i < l->n; i++) {
+		wanted *w = &l->at[i];
+		DS_TRY(w->m->compute(w->state, w->total, &w->result, e));
+		if (!isfinite(w->result.score))
+			return ds_fail(e, DS_BAD, "%s: the score is %g", w->name, w->result.score);
+	}
 	DS_TRY(report(l, &c, e));
 	ds_say(&c, "%llu records", (unsigned long long)records);
 	return DS_OK;

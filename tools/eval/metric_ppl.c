@@ -188,6 +188,9 @@ static ds_rc compute(void *state, void *p_, metric_result *out, ds_err *e)
 	if (p->targets == 0)
 		return ds_fail(e, DS_BAD, "ppl: there are no tokens to predict");
 	double mean = p->nats / (double)p->targets;
+	if (!isfinite(mean))
+		return ds_fail(
+			e, DS_BAD, "%s: the loss is not finite", ds_model_dir(((lm *)state)->m));
 	out->score = exp(mean);
 	ds_buf_fmt(&out->detail, "%llu tokens, %.4f nats a token", (unsigned long long)p->targets,
 		mean);

@@ -89,6 +89,7 @@ static ds_rc settle_options(train_run *r, ds_err *e)
 	bool named = r->c->n_files > 0;
 	r->data = named ? r->c->files : o->data;
 	r->n_data = named ? r->c->n_files : o->n_data;
+	DS_TRY(train_check_commands(o, e));
 	if (o->keys.exec && o->keys.plugin)
 		return ds_fail(e, DS_USAGE, "--exec and --plugin exclude each other");
 	if (r->n_data && made(r))
@@ -432,16 +433,29 @@ static ds_rc choose_steps(train_run *r, ds_err *e)
 	return ds_schedule_check(&r->schedule, e);
 }
 
+/* Where nothing whole is left of a run that got that far, beginning again would train over its model. */
+static ds_rc find_checkpoint(train_run *r, ds_err *e)
+{
+	static const char *const weights[] = { "model.safetensors", "adapter_model.safetensors" };
+	const char *passed = NULL;
+	DS_TRY(ds_ckpt_newest(r->out, &r->state.step, r->mem, &passed, e));
+	if (passed && !r->state.step)
+		return ds_fail(e, DS_SHORT, "%s, and there is no other checkpoint", passed);
+	if (passed)
+		ds_warn(r->c, "a checkpoint is not whole and passed over: %s", passed);
+	for (int i = 0; i < 2 && !r->state.step; i++)
+		if (is_file(in_out(r, weights[i])))
+			return ds_fail(e, DS_SHORT, "%s: no checkpoint to go on from, but a model",
+				in_out(r, weights[i]));
+	return DS_OK;
+}
+
 ds_rc train_choose(train_run *r, ds_err *e)
 {
 	bool fixed;
 	DS_TRY(settle_options(r, e));
-	if (r->o->resume && r->out) {
-		const char *passed = NULL;
-		DS_TRY(ds_ckpt_newest(r->out, &r->state.step, r->mem, &passed, e));
-		if (passed)
-			ds_warn(r->c, "a checkpoint is not whole and passed over: %s", passed);
-	}
+	if (r->o->resume && r->out)
+		DS_TRY(find_checkpoint(r, e));
 	DS_TRY(choose_model(r, &fixed, e));
 	DS_TRY(train_choose_task(r, e));
 	DS_TRY(open_data(r, fixed, e));

@@ -143,6 +143,8 @@ static const ds_arg own_args[] = {
 	DS_ARG(0, "set", &set_call, "K=V[,K=V]", "change keys of the run or the model"),
 	DS_ARG_F(0, "resume", &train_options.resume, NULL,
 		"go on from the newest checkpoint in --out", DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "allow-exec", &train_options.allow_exec, NULL,
+		"run the exec or plugin that a config.ini names", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "dry-run", &train_options.dry_run, NULL,
 		"print sizes, memory and steps, train nothing", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "dump", &train_options.dump, "graph|plan|sched", "print it, train nothing",
@@ -250,6 +252,7 @@ ds_rc train_read_ini(train_opts *o, const char *path, ds_err *e)
 {
 	ds_buf text = { 0 };
 	ds_rc rc = ds_file_read(path, INI_BYTES, &text, e);
+	o->ini = path;
 	if (rc == DS_OK) {
 		rc = ds_ini_each(ds_buf_view(&text), set_line, o, e);
 		if (rc != DS_OK)
@@ -328,6 +331,31 @@ ds_rc train_apply_resumed(train_opts *o, ds_err *e)
 		if (!is_free(k) && !ds_key_equal(k, &was, &o->keys))
 			return differs(k, &was, &o->keys, e);
 	return check_model_keys(o, e);
+}
+
+static bool is_given(const train_opts *o, const ds_key *k)
+{
+	for (size_t i = 0; i < o->n_given; i++)
+		if (ds_key_find(train_key_table, o->given[i].name) == k)
+			return true;
+	return false;
+}
+
+/* A folder that somebody gave away would otherwise run a program by being looked at. */
+ds_rc train_check_commands(const train_opts *o, ds_err *e)
+{
+	const struct {
+		const char *name, *value;
+	} commands[] = { { "exec", o->keys.exec }, { "plugin", o->keys.plugin } };
+	for (int i = 0; i < 2 && !o->allow_exec; i++) {
+		const ds_key *k = ds_key_find(train_key_table, ds_str_of(commands[i].name));
+		if (commands[i].value && !is_given(o, k))
+			return ds_fail(e, DS_USAGE,
+				"%s: it would run '%s' (%s); --allow-exec lets it, and so does "
+				"--%s with the same",
+				o->ini, commands[i].value, k->name, k->name);
+	}
+	return DS_OK;
 }
 
 void train_print_ini(const train_opts *o, const ds_config *c, const char *const *data,

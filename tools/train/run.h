@@ -87,6 +87,8 @@ DS_MUST ds_rc train_out_open(
 DS_MUST ds_rc train_out_begin(
 	train_run *r, ds_err *e); /* config.json, config.ini, tokenizer.json */
 DS_MUST ds_rc train_save(train_run *r, ds_err *e);
+uint64_t train_data_identity(
+	const train_run *r); /* of the rows and of what made and separates them */
 /* fetch.c: row i of what is kept for a step; number: of the row among all that are ever used */
 DS_MUST ds_rc train_fetch_row(train_run *r, ds_rows *rows, int64_t row, int64_t i, uint64_t number,
 	int64_t *n_targets, ds_err *e);

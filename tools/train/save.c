@@ -73,10 +73,18 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 	return DS_OK;
 }
 
+uint64_t train_data_identity(const train_run *r)
+{
+	const ds_tok *tok = ds_rows_tok(r->rows);
+	ds_h128 t = tok ? ds_tok_identity(tok) : (ds_h128){ 0 };
+	uint64_t all[] = { ds_rows_identity(r->rows), t.lo, t.hi };
+	return ds_hash64(all, sizeof(all));
+}
+
 ds_rc train_save(train_run *r, ds_err *e)
 {
 	r->state.log_bytes = r->report.log_bytes;
-	r->state.data = ds_rows_identity(r->rows);
+	r->state.data = train_data_identity(r);
 	ds_str chain = ds_rows_chain(r->rows);
 	r->state.chain = chain.n ? ds_arena_str(r->mem, chain).at : "";
 	if (fdatasync(fileno(r->report.log)) != 0 && errno != EINVAL)

@@ -80,9 +80,10 @@ static ds_rc load_checkpoint(train_run *r, ds_err *e)
 	const char *weights = r->state.weights;
 	DS_TRY(ds_ckpt_load(r->out, step, &r->state, r->train.x, r->train.g, e));
 	r->state.weights = weights;
-	if (r->state.data != ds_rows_identity(r->rows))
-		return ds_fail(e, DS_USAGE, "%s: the data is not that of checkpoint-%lld", r->out,
-			(long long)step);
+	if (r->state.data != train_data_identity(r))
+		return ds_fail(e, DS_USAGE,
+			"%s: the data is not that of checkpoint-%lld, or its tokenizer is not",
+			r->out, (long long)step);
 	return DS_OK;
 }
 
