@@ -112,6 +112,8 @@ typedef struct ds_common {
 	const char *split; /* line|para|file, NULL: by the kind of input */
 	const char *exec;  /* a command whose output is the input (dsrec import sets it), or NULL */
 	const char *columns; /* a,b,c for CSV/TSV without a header */
+	const char *media;   /* text|all, NULL: text; of WARC records */
+	const char *status;  /* 200,3xx: WARC responses that are wanted, NULL: all */
 	int level;           /* -z: zstd level, 0: none */
 	uint64_t seed;
 	const char *stats_path;

@@ -144,7 +144,8 @@ void ds_source_hold_spill(ds_source *s, ds_spill *spill); /* closed with the sou
 ds_json_index *ds_source_take_index(ds_source *s);
 void ds_source_give_index(ds_source *s, ds_json_index *x);
 void ds_source_count_lone(ds_source *s, uint64_t surrogates);
-ds_arena *ds_source_mem(ds_source *s); /* lives as the source; cut and open only */
+void ds_source_pass(ds_source *s, ds_passed kind); /* counts one that is no record of the run */
+ds_arena *ds_source_mem(ds_source *s);             /* lives as the source; cut and open only */
 /* A DSR stream's chain and optional blocks, when they may have changed. */
 struct ds_reader;
 void ds_source_add_reader(ds_source *s, struct ds_reader *r);

@@ -1,13 +1,14 @@
 /*
- * import_warc.c - WARC and WET as Common Crawl publishes them (ISO 28500)
+ * import_warc.c - WARC and WET as crawlers and archives write them (ISO 28500)
  *
  * conversion, response and resource records become records: `id`, `source` (the target URI), `meta`
- * (date and type) and `text`. Of an HTTP response the text is the body, its chunks joined and gzip
- * undone. The others (warcinfo, request, metadata, revisit) are passed over.
+ * (date, type, HTTP status, media type, charset) and `text`, or with --media all `body` where the media
+ * type is not of text. Everything else is passed over and counted by its kind.
  */
 #include "record/import.h"
 
 #include "record/export.h"
+#include "record/http.h"
 
 #include <strings.h>
 
@@ -16,20 +17,6 @@ enum { HEADER_LIMIT = 1 << 20 };
 typedef struct {
 	size_t missing; /* of a large record that is walked over */
 } cutter;
-
-/* Behind the empty line that ends a header, or 0. Lines may end in LF alone. */
-static size_t header_end(ds_str s)
-{
-	const char *p = s.at, *end = s.at + s.n;
-	while ((p = memchr(p, '\n', (size_t)(end - p)))) {
-		p++;
-		if (p < end && *p == '\n')
-			return (size_t)(p + 1 - s.at);
-		if (end - p > 1 && p[0] == '\r' && p[1] == '\n')
-			return (size_t)(p + 2 - s.at);
-	}
-	return 0;
-}
 
 /* The value of a header field by its name, n = 0 where there is none. */
 static ds_str field(ds_str header, const char *name)
@@ -73,7 +60,8 @@ static bool one_record(ds_str s, ds_str *header, ds_str *content, size_t *total)
 		*total = s.n;
 		return s.n > 0;
 	}
-	head = header_end((ds_str){ rest.at, rest.n < HEADER_LIMIT ? rest.n : HEADER_LIMIT });
+	head = ds_http_header_end(
+		(ds_str){ rest.at, rest.n < HEADER_LIMIT ? rest.n : HEADER_LIMIT });
 	bool is_warc = ds_str_starts(rest, DS_S("WARC/")) || (rest.n < 5 && !head);
 	if (!head && is_warc && rest.n < HEADER_LIMIT)
 		return false;
@@ -147,121 +135,187 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	return DS_OK;
 }
 
-/* Joins the chunks of a chunked body in place (RFC 9112, 7.1); false where it is not one. */
-static bool dechunk(ds_str *body)
+typedef struct {
+	ds_chunk *ch;
+	ds_colb *id, *source, *meta, *text, *body; /* body: NULL unless --media all */
+	ds_http_coders *coders;
+} work;
+
+typedef struct {
+	ds_str type, id, uri, date, content_type, payload_type, truncated;
+	ds_str content;
+} warc_record;
+
+static warc_record record_of(ds_str header, ds_str content)
 {
-	char *w = (char *)(uintptr_t)body->at;
-	ds_str rest = *body, line;
-	const char *first = w;
-	while (ds_next_line(&rest, &line)) {
-		size_t n = 0, i = 0;
-		for (; i < line.n; i++) {
-			char c = (char)(line.at[i] | 32);
-			int v = c >= '0' && c <= '9'   ? c - '0'
-				: c >= 'a' && c <= 'f' ? c - 'a' + 10
-						       : -1;
-			if (line.at[i] < '0' || v < 0)
-				break;
-			n = n * 16 + (size_t)v;
-			if (n > rest.n)
-				return false;
-		}
-		if (i == 0)
-			return false;
-		memmove(w, rest.at, n);
-		w += n;
-		rest = (ds_str){ rest.at + n, rest.n - n };
-		if (n == 0) {
-			*body = (ds_str){ first, (size_t)(w - first) };
+	static const char *const names[] = { "WARC-Type", "WARC-Record-ID", "WARC-Target-URI",
+		"WARC-Date", "Content-Type", "WARC-Identified-Payload-Type", "WARC-Truncated" };
+	ds_str v[7];
+	ds_http_fields(header, names, 7, v, NULL);
+	if (v[2].n > 1 && v[2].at[0] == '<' && v[2].at[v[2].n - 1] == '>') /* WARC 1.0 */
+		v[2] = (ds_str){ v[2].at + 1, v[2].n - 2 };
+	return (warc_record){ v[0], v[1], v[2], v[3], v[4], v[5], v[6], content };
+}
+
+static bool same(ds_str s, const char *word) /* letters' case does not matter */
+{
+	return s.n == strlen(word) && strncasecmp(s.at, word, s.n) == 0;
+}
+
+/* Of a kind that is no document: which, or DS_PASSED_KINDS. */
+static ds_passed passed_kind(const warc_record *r)
+{
+	static const struct {
+		const char *type;
+		ds_passed kind;
+	} kinds[] = {
+		{ "warcinfo", DS_PASSED_WARCINFO },
+		{ "request", DS_PASSED_REQUEST },
+		{ "metadata", DS_PASSED_METADATA },
+		{ "revisit", DS_PASSED_REVISIT },
+	};
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (same(r->type, kinds[i].type))
+			return kinds[i].kind;
+	if (!same(r->type, "response") && !same(r->type, "resource") &&
+		!same(r->type, "conversion"))
+		return DS_PASSED_TYPE;
+	if ((r->uri.n > 4 && strncasecmp(r->uri.at, "dns:", 4) == 0) ||
+		(r->content_type.n >= 8 && strncasecmp(r->content_type.at, "text/dns", 8) == 0))
+		return DS_PASSED_DNS;
+	return DS_PASSED_KINDS;
+}
+
+/* --status: "200,3xx"; a record that no server answered with is not concerned. */
+static bool status_wanted(const ds_common *c, unsigned status)
+{
+	if (!c->status || !status)
+		return true;
+	for (const char *p = c->status; *p; p += p[3] ? 4 : 3)
+		if ((p[0] == 'x' || (unsigned)(p[0] - '0') == status / 100) &&
+			(p[1] == 'x' || (unsigned)(p[1] - '0') == status / 10 % 10) &&
+			(p[2] == 'x' || (unsigned)(p[2] - '0') == status % 10))
 			return true;
-		}
-		size_t ends = line_ends(rest);
-		ends = ends < 2 ? ends : 2;
-		rest = (ds_str){ rest.at + ends, rest.n - ends };
-	}
 	return false;
 }
 
-static ds_rc gunzip(ds_chunk *ch, ds_str *body, ds_err *e)
+static bool is_text(ds_str media)
 {
-	uint64_t limit = ch->input->common->max_record;
-	DS_AUTO(ds_in) in = ds_in_from_mem(body->at, body->n, "body");
-	ds_text out = ds_text_new(ch->mem, 4 * body->n);
-	size_t got;
-	do {
-		ds_text_room(&out, 64 << 10);
-		if (ds_in_read(in, out.at + out.n, out.cap - out.n, &got, e) != DS_OK)
-			return DS_BAD;
-		out.n += got;
-		if (limit && out.n > limit)
-			return ds_fail(e, DS_BAD,
-				"the body is larger than --max-record, %llu bytes",
-				(unsigned long long)limit);
-	} while (got);
-	*body = (ds_str){ out.at, out.n };
-	return DS_OK;
+	return ds_str_starts(media, DS_S("text/")) || ds_str_is(media, "application/xhtml+xml") ||
+	       ds_str_is(media, "application/vnd.wap.xhtml+xml");
 }
 
-/* The body of an HTTP response, as it was before it was sent. */
-static ds_rc http_body(ds_chunk *ch, ds_str content, ds_str *body, ds_err *e)
+/* What the content is, by its own header or, as of a resource, the record's. */
+static ds_http open_content(const warc_record *r, ds_arena *mem)
 {
-	size_t head = header_end(content);
-	if (!ds_str_starts(content, DS_S("HTTP/")) || !head)
-		return ds_fail(e, DS_BAD, "a response that is not HTTP");
-	ds_str header = { content.at, head }, coding = field(header, "Content-Encoding");
-	*body = (ds_str){ content.at + head, content.n - head };
-	ds_str transfer = field(header, "Transfer-Encoding");
-	if (transfer.n == 7 && strncasecmp(transfer.at, "chunked", 7) == 0 && !dechunk(body))
-		return ds_fail(e, DS_BAD, "a chunked body that is not whole");
-	if (coding.n == 0 || (coding.n == 8 && strncasecmp(coding.at, "identity", 8) == 0))
-		return DS_OK;
-	bool gzip = (coding.n == 4 && strncasecmp(coding.at, "gzip", 4) == 0) ||
-		    (coding.n == 6 && strncasecmp(coding.at, "x-gzip", 6) == 0);
-	if (!gzip)
-		return ds_fail(e, DS_BAD, "content encoding '%.*s' is not known", DS_FMT(coding));
-	return gunzip(ch, body, e);
+	ds_http h = { .body = r->content };
+	if (same(r->type, "response"))
+		h = ds_http_open(r->content, mem);
+	if (!h.status && !ds_str_starts(r->content_type, DS_S("application/http")))
+		h.type = ds_http_type_of(r->content_type, mem);
+	if (!h.type.media.n && r->payload_type.n)
+		h.type.media = ds_http_type_of(r->payload_type, mem).media;
+	return h;
 }
 
-typedef struct {
-	ds_colb *id, *source, *meta, *text;
-} columns;
-
-static ds_str add_meta(ds_chunk *ch, ds_str header)
+static ds_str meta_of(ds_arena *mem, const warc_record *r, const ds_http *h)
 {
 	uint64_t unused = 0;
-	ds_text t = ds_text_new(ch->mem, 128);
-	ds_text_add(&t, "{\"date\":", 8);
-	ds_text_json_str(&t, field(header, "WARC-Date"), &unused);
-	ds_text_add(&t, ",\"type\":", 8);
-	ds_text_json_str(&t, field(header, "WARC-Type"), &unused);
+	const bool page = !same(r->type, "conversion");
+	ds_text t = ds_text_new(mem, 256);
+	const struct {
+		const char *key;
+		ds_str value;
+		bool shown;
+	} members[] = {
+		{ "{\"date\":", r->date, true },
+		{ ",\"type\":", r->type, true },
+		{ ",\"media\":", h->type.media, page && h->type.media.n },
+		{ ",\"charset\":", h->type.charset, page && h->type.charset.n },
+		{ ",\"truncated\":", r->truncated.n ? r->truncated : DS_S("unspecified"),
+			r->truncated.n || h->cut },
+	};
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+		if (i == 2 && h->status) {
+			ds_text_add(&t, ",\"status\":", 10);
+			ds_text_i64(&t, h->status);
+		}
+		if (!members[i].shown)
+			continue;
+		ds_text_add(&t, members[i].key, strlen(members[i].key));
+		ds_text_json_str(&t, members[i].value, &unused);
+	}
 	ds_text_byte(&t, '}');
 	return (ds_str){ t.at, t.n };
 }
 
-static ds_rc add_record(
-	ds_chunk *ch, columns *c, ds_str header, ds_str content, bool *taken, ds_err *e)
+static ds_rc pass(work *w, ds_passed kind)
 {
-	ds_str type = field(header, "WARC-Type"), body = content, uri;
+	ds_source_pass(w->ch->input->source, kind);
+	return DS_OK;
+}
+
+/* *known false: a coding that is not known here, over bytes that are not plain. */
+static ds_rc decode(work *w, const warc_record *r, ds_http *h, bool *known, ds_err *e)
+{
+	const ds_common *c = w->ch->input->common;
+	bool unknown;
+	ds_rc rc = ds_http_decode(h, w->coders, w->ch->mem, c->max_record, &unknown, e);
+	*known = !unknown;
+	if (rc == DS_SHORT && r->truncated.n) { /* said to be so: as far as it goes */
+		h->cut = true;
+		rc = DS_OK;
+	}
+	if (rc != DS_OK)
+		return ds_at(e, rc == DS_SHORT ? DS_BAD : rc, "the body cannot be decoded");
+	if (unknown && c->on_error != DS_ON_STOP)
+		return ds_fail(e, DS_BAD, "the body cannot be decoded: '%.*s' is not known",
+			DS_FMT(h->coding.n ? h->coding : h->transfer));
+	return DS_OK;
+}
+
+static ds_rc add_record(work *w, ds_str header, ds_str content, bool *taken, ds_err *e)
+{
+	const ds_common *c = w->ch->input->common;
+	bool known;
 	*taken = false;
 	if (!header.n)
 		return ds_fail(e, DS_BAD, "not a WARC record");
-	if (ds_str_is(type, "response"))
-		DS_TRY(http_body(ch, content, &body, e));
-	else if (!ds_str_is(type, "conversion") && !ds_str_is(type, "resource"))
-		return DS_OK;
-	uri = field(header, "WARC-Target-URI");
-	if (uri.n > 1 && uri.at[0] == '<' && uri.at[uri.n - 1] == '>') /* WARC 1.0 */
-		uri = (ds_str){ uri.at + 1, uri.n - 2 };
-	ds_colb_bytes(c->id, field(header, "WARC-Record-ID"));
-	ds_colb_bytes(c->source, uri);
-	ds_colb_bytes(c->meta, add_meta(ch, header));
-	ds_colb_bytes(c->text, body);
+	warc_record r = record_of(header, content);
+	ds_passed kind = passed_kind(&r);
+	if (kind != DS_PASSED_KINDS)
+		return pass(w, kind);
+	ds_http h = open_content(&r, w->ch->mem);
+	if (!status_wanted(c, h.status))
+		return pass(w, DS_PASSED_STATUS);
+	if (h.type.media.n && !is_text(h.type.media) && !w->body)
+		return pass(w, DS_PASSED_MEDIA);
+	DS_TRY(decode(w, &r, &h, &known, e));
+	if (!known)
+		return pass(w, DS_PASSED_CODING);
+	bool text = h.type.media.n ? is_text(h.type.media) : ds_http_is_plain(h.body);
+	if (!text && !w->body)
+		return pass(w, DS_PASSED_MEDIA);
+	if (h.cut || r.truncated.n)
+		ds_source_pass(w->ch->input->source, DS_PASSED_NOT_CUT);
+	ds_colb_bytes(w->id, r.id);
+	ds_colb_bytes(w->source, r.uri);
+	ds_colb_bytes(w->meta, meta_of(w->ch->mem, &r, &h));
+	if (text)
+		ds_colb_bytes(w->text, h.body);
+	else
+		ds_colb_absent(w->text);
+	if (w->body && text)
+		ds_colb_absent(w->body);
+	else if (w->body)
+		ds_colb_bytes(w->body, h.body);
 	*taken = true;
 	return DS_OK;
 }
 
-static ds_rc add_all(ds_chunk *ch, columns *c, ds_rows *rows, ds_err *e)
+static ds_rc add_all(work *w, ds_rows *rows, ds_err *e)
 {
+	ds_chunk *ch = w->ch;
 	ds_str rest = ch->bytes, header, content;
 	size_t total;
 	uint64_t number = ch->first_record, record = 0;
@@ -274,7 +328,9 @@ static ds_rc add_all(ds_chunk *ch, columns *c, ds_rows *rows, ds_err *e)
 		DS_TRY(ds_check_size(ch, number, raw, &fits, e));
 		if (fits && ch->input->common->on_error == DS_ON_REJECT)
 			raw = ds_arena_str(ch->mem, raw); /* bodies are decoded in place */
-		ds_rc rc = fits ? add_record(ch, c, header, content, &taken, e) : DS_OK;
+		ds_rc rc = fits ? add_record(w, header, content, &taken, e) : DS_OK;
+		if (rc == DS_IO)
+			return rc;
 		if (rc != DS_OK)
 			DS_TRY(ds_reject(ch, number, raw, e));
 		else if (fits && taken)
@@ -287,25 +343,31 @@ static ds_rc add_all(ds_chunk *ch, columns *c, ds_rows *rows, ds_err *e)
 
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
+	const ds_common *c = ch->input->common;
 	ds_block *b = ds_block_new(ch->mem, (uint32_t)ch->n_records);
-	columns c = { ds_colb_new(b, "id", DS_T_UTF8), ds_colb_new(b, "source", DS_T_UTF8),
-		ds_colb_new(b, "meta", DS_T_JSON),
-		ds_colb_new(b, ch->input->common->field, DS_T_UTF8) };
+	DS_AUTO(ds_http_coders) coders = ds_http_coders_new();
+	bool all = c->media && strcmp(c->media, "all") == 0;
+	work w = { ch, ds_colb_new(b, "id", DS_T_UTF8), ds_colb_new(b, "source", DS_T_UTF8),
+		ds_colb_new(b, "meta", DS_T_JSON), ds_colb_new(b, c->field, DS_T_UTF8),
+		all ? ds_colb_new(b, "body", DS_T_BYTES) : NULL, coders };
 	ds_rows rows = { 0 };
-	DS_TRY(add_all(ch, &c, &rows, e));
+	DS_TRY(add_all(&w, &rows, e));
 	b->n_rows = (uint32_t)rows.n;
 	b->row_of = rows.row_of;
-	DS_TRY(ds_colb_put(c.id, e));
-	DS_TRY(ds_colb_put(c.source, e));
-	DS_TRY(ds_colb_put(c.meta, e));
-	DS_TRY(ds_colb_put(c.text, e));
+	DS_TRY(ds_colb_put(w.id, e));
+	DS_TRY(ds_colb_put(w.source, e));
+	DS_TRY(ds_colb_put(w.meta, e));
+	DS_TRY(ds_colb_put(w.text, e));
+	if (w.body)
+		DS_TRY(ds_colb_put(w.body, e));
 	*out = b;
 	return DS_OK;
 }
 
 static bool looks(ds_str head)
 {
-	return ds_str_starts(head, DS_S("WARC/1."));
+	return head.n > 6 && ds_str_starts(head, DS_S("WARC/")) && head.at[6] == '.' &&
+	       (head.at[5] == '0' || head.at[5] == '1');
 }
 
 const ds_importer ds_import_warc = {

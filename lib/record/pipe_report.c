@@ -13,14 +13,14 @@ typedef struct {
 	bool if_any; /* not worth a word where it is zero */
 } tally;
 
-enum { TALLIES = 5 };
+enum { OWN_TALLIES = 5, TALLIES = OWN_TALLIES + DS_PASSED_KINDS };
 
 /* What the pipe itself counts beside the stage's counters. */
 static unsigned tallies(const ds_pipe *p, tally out[TALLIES])
 {
 	ds_reader_stats lost = ds_source_damage(p->source);
 	uint64_t replaced = p->sink ? ds_sink_replaced(p->sink) : 0;
-	tally all[TALLIES] = {
+	tally all[OWN_TALLIES] = {
 		{ "bad", p->counts[p->n_counters], true },
 		{ "lone surrogates", ds_source_lone_surrogates(p->source), true },
 		{ "invalid bytes replaced", replaced, true },
@@ -28,9 +28,15 @@ static unsigned tallies(const ds_pipe *p, tally out[TALLIES])
 		{ "bytes lost", lost.lost_bytes, true },
 	};
 	unsigned n = 0;
-	for (unsigned i = 0; i < TALLIES; i++)
+	for (unsigned i = 0; i < OWN_TALLIES; i++)
 		if (all[i].n)
 			out[n++] = all[i];
+	for (ds_passed kind = 0; kind < DS_PASSED_KINDS; kind++) {
+		tally t = { .if_any = true };
+		t.n = ds_source_passed(p->source, kind, &t.name);
+		if (t.n)
+			out[n++] = t;
+	}
 	return n;
 }
 

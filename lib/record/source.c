@@ -40,6 +40,7 @@ struct ds_source {
 	ds_spill **spills;
 	size_t n_spills, cap_spills;
 	uint64_t lone;
+	uint64_t passed[DS_PASSED_KINDS];
 	ds_opt *opts; /* of all readers; a new list where it has changed, old ones stay */
 	size_t n_opts, n_reader_opts;
 };
@@ -90,12 +91,29 @@ static void forget_path(ds_source *s)
 	s->path = NULL;
 }
 
+/* "200", "200,206", "2xx" */
+static ds_rc check_status(const char *list, ds_err *e)
+{
+	for (const char *p = list; p; p = *p ? p + 1 : NULL) {
+		for (int i = 0; i < 3; i++, p++)
+			if (!(*p == 'x' || (*p >= '0' && *p <= '9')))
+				return ds_fail(e, DS_USAGE,
+					"--status '%s': numbers of three digits with commas "
+					"between, x for any digit",
+					list);
+		if (*p && *p != ',')
+			return ds_fail(e, DS_USAGE, "--status '%s': '%s' is too much", list, p);
+	}
+	return DS_OK;
+}
+
 static ds_rc check_from(const ds_common *c, ds_err *e)
 {
 	ds_buf names = { 0 };
 	if (c->split && strcmp(c->split, "line") != 0 && strcmp(c->split, "para") != 0 &&
 		strcmp(c->split, "file") != 0)
 		return ds_fail(e, DS_USAGE, "--split '%s': line, para or file", c->split);
+	DS_TRY(check_status(c->status, e));
 	if (!c->from || ds_importer_find(c->from))
 		return DS_OK;
 	for (size_t i = 0; ds_importers[i]; i++)
@@ -420,6 +438,29 @@ void ds_source_count_lone(ds_source *s, uint64_t surrogates)
 uint64_t ds_source_lone_surrogates(const ds_source *s)
 {
 	return __atomic_load_n(&s->lone, __ATOMIC_RELAXED);
+}
+
+void ds_source_pass(ds_source *s, ds_passed kind)
+{
+	__atomic_fetch_add(&s->passed[kind], 1, __ATOMIC_RELAXED);
+}
+
+uint64_t ds_source_passed(const ds_source *s, ds_passed kind, const char **name)
+{
+	static const char *const names[] = {
+		[DS_PASSED_WARCINFO] = "warcinfo skipped",
+		[DS_PASSED_REQUEST] = "request skipped",
+		[DS_PASSED_METADATA] = "metadata skipped",
+		[DS_PASSED_REVISIT] = "revisit skipped",
+		[DS_PASSED_DNS] = "dns skipped",
+		[DS_PASSED_TYPE] = "other type skipped",
+		[DS_PASSED_STATUS] = "other status skipped",
+		[DS_PASSED_MEDIA] = "not text skipped",
+		[DS_PASSED_CODING] = "unknown encoding skipped",
+		[DS_PASSED_NOT_CUT] = "body cut short",
+	};
+	*name = names[kind];
+	return __atomic_load_n(&s->passed[kind], __ATOMIC_RELAXED);
 }
 
 ds_arena *ds_source_mem(ds_source *s)

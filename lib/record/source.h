@@ -52,6 +52,21 @@ int64_t ds_source_total_bytes(const ds_source *s); /* -1 unknown */
 bool ds_source_saw(const ds_source *s, const char *format);
 /* Lone surrogates in JSON strings so far, each kept as three bytes. */
 uint64_t ds_source_lone_surrogates(const ds_source *s);
+/* What importers leave out because of what it is, by kind; the last is taken, though not whole. */
+typedef enum {
+	DS_PASSED_WARCINFO,
+	DS_PASSED_REQUEST,
+	DS_PASSED_METADATA,
+	DS_PASSED_REVISIT,
+	DS_PASSED_DNS,
+	DS_PASSED_TYPE,
+	DS_PASSED_STATUS,
+	DS_PASSED_MEDIA,
+	DS_PASSED_CODING,
+	DS_PASSED_NOT_CUT,
+	DS_PASSED_KINDS,
+} ds_passed;
+uint64_t ds_source_passed(const ds_source *s, ds_passed kind, const char **name);
 /* Program text or Markdown, HTML, by the file's name (with .gz and the like behind it or not). */
 bool ds_source_is_code(ds_str name);
 bool ds_source_is_html(ds_str name);
