@@ -7,6 +7,7 @@
  * matmul wants them, and need not round or turn anything.
  */
 #include "base/mem.h"
+#include "graph/backend.h"
 #include "graph/exec.h"
 #include "graph/op.h"
 
@@ -215,10 +216,15 @@ static double run_products(const product *p, int n, const setup *s)
 	return seconds;
 }
 
+static void *input(ds_exec *x, const char *name)
+{
+	return ds_exec_input(x, ds_g_find(ds_exec_graph(x), name));
+}
+
 static void fill(ds_exec *x, const setup *s, int64_t step)
 {
-	int32_t *ids = ds_exec_find(x, "ids", NULL), *pos = ds_exec_find(x, "pos", NULL);
-	int32_t *targets = ds_exec_find(x, "targets", NULL);
+	int32_t *ids = input(x, "ids"), *pos = input(x, "pos");
+	int32_t *targets = input(x, "targets");
 	int64_t rows = (int64_t)s->batch * s->seq;
 	for (int64_t i = 0; i < rows; i++) {
 		ids[i] = (int32_t)ds_rng_below(
@@ -226,7 +232,7 @@ static void fill(ds_exec *x, const setup *s, int64_t step)
 		pos[i] = (int32_t)(i % s->seq);
 		targets[i] = ids[i] / 2;
 	}
-	*(float *)ds_exec_find(x, "inv", NULL) = 1.0f / (float)rows;
+	*(float *)input(x, "inv") = 1.0f / (float)rows;
 }
 
 static int compare(const void *a, const void *b)
@@ -255,16 +261,17 @@ int main(int argc, char **argv)
 		.beta1 = 0.9f,
 		.beta2 = 0.95f,
 		.eps = 1e-8f,
-		.max_norm = 1 };
-	if (ds_graph_compile(g, &c, &e) != DS_OK)
-		return fail(&e);
-	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)s.threads);
+		.max_norm = 1,
+		.traits = &ds_backend_find(NULL)->traits };
+	DS_AUTO(ds_device) d = NULL;
 	DS_AUTO(ds_exec) x = NULL;
 	bool profile = getenv("DS_PROFILE") != NULL;
-	if (ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ .profile = profile }, &e) !=
-		DS_OK)
+	float loss;
+	if (ds_graph_compile(g, &c, &e) != DS_OK ||
+		ds_device_open(&d, NULL, (unsigned)s.threads, &e) != DS_OK ||
+		ds_exec_new(&x, g, d, (ds_exec_opts){ .profile = profile }, &e) != DS_OK ||
+		ds_exec_init(x, 1, &e) != DS_OK)
 		return fail(&e);
-	ds_exec_init(x, 1);
 	product products[MAX_PRODUCTS];
 	int n_products = products_of(g, s.layers, products);
 	double flops = 0, product_flops = 0, *times = ds_mem_get((size_t)s.steps * sizeof(double));
@@ -277,7 +284,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < s.steps; i++) {
 		ds_run r = { .seed = 1, .step = i + 1 };
 		fill(x, &s, i);
-		ds_hyper(ds_exec_data(x, g->hyper), &c, i + 1, 1e-3);
+		ds_hyper(ds_exec_input(x, g->hyper), &c, i + 1, 1e-3);
 		double t = now();
 		for (int p = 0; p < DS_N_PHASES; p++)
 			if (ds_exec_run(x, (ds_phase)p, &r, &e) != DS_OK)
@@ -288,12 +295,13 @@ int main(int argc, char **argv)
 	qsort(times, (size_t)s.steps, sizeof(double), compare);
 	qsort(alone, (size_t)s.steps, sizeof(double), compare);
 	double median = times[s.steps / 2], rate = product_flops / alone[s.steps / 2];
+	if (ds_exec_read(x, g->loss, 0, 1, &loss, &e) != DS_OK)
+		return fail(&e);
 	printf("%d layers, width %d, vocabulary %d, %d x %d tokens, %s, %d threads: %.1f ms a "
 	       "step, "
 	       "%.0f tokens/s, loss %.3f\n",
 		s.layers, s.width, s.vocab, s.batch, s.seq, s.bf16 ? "bf16" : "fp32", s.threads,
-		1e3 * median, (double)s.batch * s.seq / median,
-		(double)*(float *)ds_exec_data(x, g->loss));
+		1e3 * median, (double)s.batch * s.seq / median, (double)loss);
 	printf("step %.1f Gflop/s; oneDNN on its products %.1f Gflop/s; ratio %.2f\n",
 		1e-9 * flops / median, 1e-9 * rate, flops / median / rate);
 	if (profile) {

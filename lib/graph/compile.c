@@ -26,11 +26,14 @@ static const struct {
 
 ds_rc ds_graph_compile(ds_graph *g, const ds_compile *c, ds_err *e)
 {
+	static const ds_traits plain = { 0 };
+	ds_compile with = *c;
+	with.traits = c->traits ? c->traits : &plain;
 	DS_TRY(ds_graph_check(g, e));
 	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes); i++) {
 		if (passes[i].train_only && !c->train)
 			continue;
-		DS_TRY(passes[i].run(g, c, e));
+		DS_TRY(passes[i].run(g, &with, e));
 		DS_TRY_AT(ds_graph_verify(g, e), e, "after pass %s", passes[i].name);
 		DS_LOG(DS_LOG_GRAPH, "pass %s: %d nodes, %d tensors", passes[i].name, g->n_nodes,
 			g->n_tensors - 1);

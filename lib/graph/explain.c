@@ -3,8 +3,8 @@
  */
 #include "base/mem.h"
 #include "base/progress.h"
+#include "graph/backend.h"
 #include "graph/op.h"
-#include "graph/plan.h"
 
 #include <stdlib.h>
 
@@ -61,6 +61,10 @@ void ds_plan_dump(const ds_plan *p, const ds_graph *g, ds_buf *out)
 			ds_buf_fmt(out, " waves %d-%d", p->from[t], p->to[t]);
 		ds_buf_fmt(out, " %s%s%s\n", x->name, *x->origin ? " of " : "", x->origin);
 	}
+	for (int32_t i = 0; i < g->n_nodes; i++)
+		if (!p->backend->has_kernel(p->backend, g, &g->nodes[i]))
+			ds_buf_fmt(out, "by reference %s%s%s\n", ds_op_of(g->nodes[i].op)->name,
+				*g->nodes[i].origin ? " of " : "", g->nodes[i].origin);
 }
 
 void ds_sched_dump(const ds_graph *g, ds_buf *out)

@@ -55,7 +55,7 @@ enum {                     /* ds_tensor.flags */
 	DS_T_FROZEN = 1,   /* a parameter that is not trained: no gradient, no optimizer bytes */
 	DS_T_NO_DECAY = 2, /* weight decay leaves it alone (norms, biases) */
 	DS_T_TIED = 4,     /* stands for a second name too; set by ds_g_tie */
-	DS_T_KEEP = 8,     /* an output of the run: alive until its end, for ds_exec_data */
+	DS_T_KEEP = 8,     /* an output of the run: alive until its end, for ds_exec_read */
 	DS_T_VIEW = 16,    /* columns of `base`, no memory of its own */
 };
 
@@ -326,9 +326,17 @@ typedef enum { /* what backward makes again instead of keeping; each includes th
 	DS_RECOMPUTE_LAYERS     /* the whole of the first recompute_layers layers */
 } ds_recompute;
 
+typedef struct
+{ /* what passes ask of the backend that will run the graph; all 0: nothing in particular */
+	/* Rows of a multiple of alias_bytes, which would all fall on the same cache sets, get pad_bytes more; 0: none. */
+	int32_t alias_bytes, pad_bytes;
+	bool rounds_weights; /* products round f32 weights while they pack them; else casts are nodes of the graph */
+} ds_traits;
+
 typedef struct {
 	bool train;
-	ds_dtype product; /* in which matrix products take their factors: f32, bf16, f16 */
+	const ds_traits *traits; /* NULL: nothing in particular */
+	ds_dtype product;        /* in which matrix products take their factors: f32, bf16, f16 */
 	ds_recompute recompute;
 	int32_t recompute_layers;
 	const char *optimizer; /* a name of opts.def; NULL: "adamw" */

@@ -10,7 +10,6 @@
 
 #include "base/mem.h"
 #include "graph/backend.h"
-#include "graph/job_impl.h"
 #include "graph/op.h"
 
 #include <stdlib.h>
@@ -157,27 +156,21 @@ static uint64_t place_acts(const ds_graph *g, life *lives, const ds_tid *place)
 	return top;
 }
 
-/* Scratch of a wave: what its nodes share, and the most that one tile's worker needs. */
+/* The most that a wave needs. */
 static uint64_t scratch(const ds_graph *g, const ds_backend *b, unsigned threads)
 {
-	uint64_t most = 0, shared = 0, worker = 0;
-	for (int32_t i = 0; i < g->n_nodes; i++) {
-		if (i == 0 || g->nodes[i].wave != g->nodes[i - 1].wave)
-			shared = worker = 0;
-		ds_job j;
-		const ds_kernel *k = ds_job_make(&j, g, b, &g->nodes[i]);
-		shared += k && k->shared_bytes ? aligned(k->shared_bytes(&j)) : 0;
-		uint64_t w = k && k->worker_bytes ? aligned(k->worker_bytes(&j)) : 0;
-		worker = w > worker ? w : worker;
-		uint64_t all = shared + worker * threads;
-		most = all > most ? all : most;
+	uint64_t most = 0;
+	for (int32_t i = 0, end; i < g->n_nodes; i = end) {
+		end = ds_wave_end(g, i, g->n_nodes);
+		uint64_t wave = b->scratch(b, g, i, end, threads);
+		most = wave > most ? wave : most;
 	}
 	return most;
 }
 
 void ds_plan_make(ds_plan *p, const ds_graph *g, const ds_backend *b, unsigned threads)
 {
-	*p = (ds_plan){ .mem = ds_arena_new(1 << 16) };
+	*p = (ds_plan){ .backend = b, .mem = ds_arena_new(1 << 16) };
 	size_t n = (size_t)g->n_tensors;
 	life *lives = ds_arena_zero(p->mem, n * sizeof(life));
 	ds_tid *place = ds_arena_zero(p->mem, n * sizeof(ds_tid));

@@ -8,9 +8,8 @@
 #ifndef DS_GRAPH_PLAN_H
 #define DS_GRAPH_PLAN_H
 
+#include "graph/device.h"
 #include "graph/graph.h"
-
-typedef struct ds_backend ds_backend;
 
 typedef struct {
 	uint64_t bytes[DS_N_CLASSES]; /* an arena each */
@@ -19,16 +18,18 @@ typedef struct {
 	uint64_t *offsets;  /* [n_tensors], bytes within the tensor's class; views: their own */
 	int32_t *from, *to; /* [n_tensors], waves of the tensor's memory; from > to: unused */
 	int32_t n_waves;
+	const ds_backend *backend;
 	ds_arena *mem;
 } ds_plan;
 
-/* Works out offsets. The plan is the caller's: ds_plan_release. */
+/* Works out offsets for a backend, which no device has to be opened for; threads: of the host. The plan is the
+ * caller's: ds_plan_release. */
 void ds_plan_make(ds_plan *p, const ds_graph *g, const ds_backend *b, unsigned threads);
 void ds_plan_release(ds_plan *p);
 
 /* Bytes by class and the largest tensors, for people (--explain memory). */
 void ds_plan_explain(const ds_plan *p, const ds_graph *g, ds_buf *out);
-/* Offsets and lifetimes (--dump plan), waves and nodes (--dump sched): text that diffs well. */
+/* Offsets and lifetimes, nodes without a kernel (--dump plan); waves and nodes (--dump sched): text that diffs well. */
 void ds_plan_dump(const ds_plan *p, const ds_graph *g, ds_buf *out);
 void ds_sched_dump(const ds_graph *g, ds_buf *out);
 

@@ -1,28 +1,36 @@
 /*
- * ref.c - the kernel of every op that has no other: its reference, in double
+ * ref.c - a node by its op's reference, in double: what every backend without a kernel of its own uses
  *
- * Tensors are unpacked to dense doubles in the node's scratch, computed, and packed again. One tile.
+ * Operands are unpacked to dense doubles in the room that is given, computed, and packed again.
  */
 #include "base/half.h"
-#include "graph/job_impl.h"
+#include "graph/backend.h"
 #include "graph/op.h"
 
-static size_t bytes_of(const ds_arg_t *a)
+ds_operand ds_operand_of(const ds_graph *g, ds_tid id)
+{
+	const ds_tensor *t = &g->tensors[id];
+	if (!id)
+		return (ds_operand){ 0 };
+	return (ds_operand){ NULL, t->dtype, ds_t_rows(t), ds_t_cols(t), t->ld };
+}
+
+static size_t bytes_of(const ds_operand *a)
 {
 	return ((size_t)(a->rows * a->cols) * sizeof(double) + 63) / 64 * 64;
 }
 
-static size_t shared_bytes(const ds_job *j)
+size_t ds_ref_bytes(const ds_operand in[DS_MAX_IN], const ds_operand out[DS_MAX_OUT])
 {
 	size_t n = 0;
 	for (int i = 0; i < DS_MAX_IN; i++)
-		n += j->node->in[i] ? bytes_of(&j->in[i]) : 0;
+		n += bytes_of(&in[i]);
 	for (int i = 0; i < DS_MAX_OUT; i++)
-		n += j->node->out[i] ? bytes_of(&j->out[i]) : 0;
+		n += bytes_of(&out[i]);
 	return n;
 }
 
-static double load(const ds_arg_t *a, int64_t i)
+static double load(const ds_operand *a, int64_t i)
 {
 	switch (a->dtype) {
 	case DS_F32:
@@ -42,7 +50,7 @@ static double load(const ds_arg_t *a, int64_t i)
 	}
 }
 
-static void store(const ds_arg_t *a, int64_t i, double v)
+static void store(const ds_operand *a, int64_t i, double v)
 {
 	switch (a->dtype) {
 	case DS_F32:
@@ -57,12 +65,18 @@ static void store(const ds_arg_t *a, int64_t i, double v)
 	case DS_F16:
 		((uint16_t *)a->data)[i] = ds_f16_of_f32((float)v);
 		break;
+	case DS_I32:
+		((int32_t *)a->data)[i] = (int32_t)v;
+		break;
+	case DS_U8:
+		((uint8_t *)a->data)[i] = (uint8_t)v;
+		break;
 	default:
 		break;
 	}
 }
 
-static ds_ref_arg unpack(const ds_arg_t *a, char **room)
+static ds_ref_arg unpack(const ds_operand *a, char **room)
 {
 	ds_ref_arg r = { (double *)*room, a->rows, a->cols };
 	*room += bytes_of(a);
@@ -72,39 +86,25 @@ static ds_ref_arg unpack(const ds_arg_t *a, char **room)
 	return r;
 }
 
-static void run(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+void ds_ref_run(const ds_node *n, const ds_operand in[DS_MAX_IN], const ds_operand out[DS_MAX_OUT],
+	const ds_run *run, char *room)
 {
-	ds_ref r = { .node = j->node, .run = j->run };
-	char *room = j->shared;
+	ds_ref r = { .node = n, .run = run };
 	for (int i = 0; i < DS_MAX_IN; i++)
-		if (j->node->in[i])
-			r.in[i] = unpack(&j->in[i], &room);
+		if (n->in[i])
+			r.in[i] = unpack(&in[i], &room);
 	for (int i = 0; i < DS_MAX_OUT; i++)
-		if (j->node->out[i]) {
-			r.out[i] = unpack(&j->out[i], &room);
-			r.beta[i] = j->beta[i];
+		if (n->out[i]) {
+			r.out[i] = unpack(&out[i], &room);
+			r.beta[i] = (double)ds_node_beta(n, i, run);
 			/* 0 times what was left there must not be NaN. */
-			for (int64_t k = 0; j->beta[i] == 0 && j->node->first & (1u << i) &&
-					    k < r.out[i].rows * r.out[i].cols;
+			for (int64_t k = 0; r.beta[i] == 0 && k < r.out[i].rows * r.out[i].cols;
 				k++)
 				r.out[i].at[k] = 0;
 		}
-	ds_op_of(j->node->op)->ref(&r);
+	ds_op_of(n->op)->ref(&r);
 	for (int i = 0; i < DS_MAX_OUT; i++)
-		for (int64_t k = 0; j->node->out[i] && k < r.out[i].rows * r.out[i].cols; k++)
-			store(&j->out[i], k / r.out[i].cols * j->out[i].ld + k % r.out[i].cols,
+		for (int64_t k = 0; n->out[i] && k < r.out[i].rows * r.out[i].cols; k++)
+			store(&out[i], k / r.out[i].cols * out[i].ld + k % r.out[i].cols,
 				r.out[i].at[k]);
-}
-
-const ds_kernel ds_kernel_ref = { .shared_bytes = shared_bytes, .tile = run };
-
-static const ds_kernel *find_ref(const ds_graph *g, const ds_node *n)
-{
-	return &ds_kernel_ref;
-}
-
-const ds_backend *ds_backend_ref(void)
-{
-	static const ds_backend b = { "ref", find_ref };
-	return &b;
 }

@@ -15,54 +15,30 @@
 
 enum { PIECE = 32 }; /* tokens of a prompt taken at once: 256 rows at a batch of 8 */
 
-typedef struct { /* a compiled graph and its memory */
-	ds_graph *g;
-	ds_exec *x;
-	ds_build b;
-	int64_t seq;
-} engine;
-
 struct ds_decoder {
-	engine soft;         /* runs a prompt's virtual tokens, once; g NULL: there is none */
-	engine prompt, step; /* they share the weights and caches of the first of these */
+	ds_engine *soft;          /* runs a prompt's virtual tokens, once; NULL: there is none */
+	ds_engine *prompt, *step; /* they share the weights and caches of the first of these */
 	int64_t batch, context, vocab, max_positions;
-	int64_t front; /* virtual tokens */
-	ds_arena *mem;
+	int64_t front;          /* virtual tokens */
+	ds_arena *mem, *logits; /* for a choice; for a run's logits */
 };
-
-static void engine_release(engine *n)
-{
-	ds_exec_free(n->x);
-	ds_graph_free(n->g);
-}
-
-static ds_rc engine_init(engine *n, const ds_model *m, ds_pool *pool, int64_t batch, int64_t seq,
-	int64_t kv_seq, ds_exec *share, ds_err *e)
-{
-	n->seq = seq;
-	n->g = ds_graph_new(batch, seq);
-	n->b.kv_seq = kv_seq;
-	n->b.n_logits = batch;
-	ds_arch_build(n->g, ds_model_config(m), &n->b);
-	DS_TRY(ds_graph_compile(n->g, &(ds_compile){ .train = false }, e));
-	DS_TRY(ds_exec_new(
-		&n->x, n->g, ds_backend_cpu(), pool, (ds_exec_opts){ .share = share }, e));
-	return share ? DS_OK : ds_model_load(m, n->x, n->g, e);
-}
 
 /* [token, layer, key or value]: into the caches of every sequence. */
 static ds_rc fill_prefix(ds_decoder *d, const ds_model *m, int64_t kv_seq, ds_err *e)
 {
 	const ds_config *c = ds_model_config(m);
 	int64_t width = c->n_kv_heads * c->head_dim;
+	float *row = ds_arena_get(d->mem, (size_t)width * sizeof(*row));
 	for (int64_t layer = 0; layer < c->n_layers; layer++)
 		for (int what = 0; what < 2; what++) {
 			DS_NAME(name, "cache.%lld.%c", (long long)layer, what ? 'v' : 'k');
-			float *cache = ds_exec_find(d->prompt.x, name, NULL);
+			ds_tid cache = ds_g_find(d->prompt->g, name);
 			for (int64_t i = 0; i < d->batch * d->front; i++) {
 				int64_t t = i % d->front, to = i / d->front * kv_seq + t;
-				DS_TRY(ds_model_soft_row(m, t, (2 * layer + what) * width, width,
-					cache + to * width, e));
+				DS_TRY(ds_model_soft_row(
+					m, t, (2 * layer + what) * width, width, row, e));
+				DS_TRY(ds_exec_write(
+					d->prompt->x, cache, to * width, width, row, e));
 			}
 		}
 	return DS_OK;
@@ -71,33 +47,44 @@ static ds_rc fill_prefix(ds_decoder *d, const ds_model *m, int64_t kv_seq, ds_er
 /* The virtual tokens alone, through the caches. */
 static ds_rc run_soft(ds_decoder *d, ds_err *e)
 {
-	engine *n = &d->soft;
-	int32_t *ids = ds_exec_data(n->x, n->b.ids);
+	ds_engine *n = d->soft;
+	int32_t *ids = ds_exec_input(n->x, n->b.ids);
 	for (int64_t i = 0; i < d->batch * d->front; i++)
 		ids[i] = -1;
 	ds_model_positions(n->x, n->g, &n->b);
 	for (int64_t i = 0; i < d->batch; i++) {
-		((int32_t *)ds_exec_data(n->x, n->b.past))[i] = 0;
-		((int32_t *)ds_exec_data(n->x, n->b.rows))[i] = (int32_t)(i * d->front);
+		((int32_t *)ds_exec_input(n->x, n->b.past))[i] = 0;
+		((int32_t *)ds_exec_input(n->x, n->b.rows))[i] = (int32_t)(i * d->front);
 	}
-	return ds_exec_run(n->x, DS_PHASE_FWD, &(ds_run){ .step = 1 }, e);
+	return ds_engine_run(n, e);
 }
 
-static ds_rc open_engines(ds_decoder *d, const ds_model *m, ds_pool *pool, ds_err *e)
+static ds_rc open_engines(ds_decoder *d, const ds_model *m, ds_device *device, ds_err *e)
 {
 	const ds_soft *soft = ds_model_soft(m);
 	int64_t kv_seq = d->front + d->context + PIECE;
+	ds_engine_opts o = { .config = ds_model_config(m),
+		.batch = d->batch,
+		.seq = d->front,
+		.build = { .kv_seq = kv_seq, .n_logits = d->batch, .soft = soft },
+		.weights = m };
 	if (soft && soft->kind == DS_SOFT_PROMPT) {
-		d->soft.b.soft = soft;
-		DS_TRY(engine_init(&d->soft, m, pool, d->batch, d->front, kv_seq, NULL, e));
+		DS_TRY(ds_engine_open(&d->soft, device, &o, e));
 		DS_TRY(run_soft(d, e));
+		o.exec.share = d->soft->x;
+		o.weights = NULL;
 	}
-	DS_TRY(engine_init(&d->prompt, m, pool, d->batch, PIECE, kv_seq, d->soft.x, e));
-	DS_TRY(engine_init(&d->step, m, pool, d->batch, 1, kv_seq, d->prompt.x, e));
+	o.build.soft = NULL;
+	o.seq = PIECE;
+	DS_TRY(ds_engine_open(&d->prompt, device, &o, e));
+	o.exec.share = d->prompt->x;
+	o.weights = NULL;
+	o.seq = 1;
+	DS_TRY(ds_engine_open(&d->step, device, &o, e));
 	return soft && soft->kind == DS_SOFT_PREFIX ? fill_prefix(d, m, kv_seq, e) : DS_OK;
 }
 
-ds_rc ds_decoder_open(ds_decoder **out, const ds_model *m, ds_pool *pool, int64_t batch,
+ds_rc ds_decoder_open(ds_decoder **out, const ds_model *m, ds_device *device, int64_t batch,
 	int64_t context, ds_err *e)
 {
 	const ds_config *c = ds_model_config(m);
@@ -114,7 +101,8 @@ ds_rc ds_decoder_open(ds_decoder **out, const ds_model *m, ds_pool *pool, int64_
 	d->vocab = c->vocab_size;
 	d->max_positions = c->max_positions;
 	d->mem = ds_arena_new(1 << 20);
-	DS_TRY(open_engines(d, m, pool, e));
+	d->logits = ds_arena_new(1 << 16);
+	DS_TRY(open_engines(d, m, device, e));
 	*out = d;
 	d = NULL;
 	return DS_OK;
@@ -124,10 +112,11 @@ void ds_decoder_close(ds_decoder *d)
 {
 	if (!d)
 		return;
-	engine_release(&d->step);
-	engine_release(&d->prompt);
-	engine_release(&d->soft);
+	ds_engine_close(d->step);
+	ds_engine_close(d->prompt);
+	ds_engine_close(d->soft);
 	ds_arena_free(d->mem);
+	ds_arena_free(d->logits);
 	ds_mem_free(d);
 }
 
@@ -136,16 +125,16 @@ int64_t ds_decoder_context(const ds_decoder *d)
 	return d->context;
 }
 
-static int32_t *input(const engine *n, ds_tid t)
+static int32_t *input(const ds_engine *n, ds_tid t)
 {
-	return t ? ds_exec_data(n->x, t) : NULL;
+	return ds_exec_input(n->x, t);
 }
 
 /* Row `row` of sequence i: token id at a position of the sequence. */
-static void put(
-	const ds_decoder *d, const engine *n, size_t i, int64_t row, uint32_t id, int64_t position)
+static void put(const ds_decoder *d, const ds_engine *n, size_t i, int64_t row, uint32_t id,
+	int64_t position)
 {
-	int64_t at = (int64_t)i * n->seq + row;
+	int64_t at = (int64_t)i * n->g->seq + row;
 	position += d->front;
 	input(n, n->b.ids)[at] = (int32_t)id;
 	if (n->b.positions)
@@ -153,21 +142,22 @@ static void put(
 			(int32_t)(position < d->max_positions ? position : d->max_positions - 1);
 }
 
-static ds_rc run(const engine *n, ds_err *e)
+/* logits[i * vocab]: of sequence i, until the next run. */
+static ds_rc run(ds_decoder *d, ds_engine *n, const float **logits, ds_err *e)
 {
-	return ds_exec_run(n->x, DS_PHASE_FWD, &(ds_run){ .step = 1 }, e);
-}
-
-static const float *logits_of(const ds_decoder *d, const engine *n, size_t i)
-{
-	const ds_tensor *t = ds_g_tensor(n->g, n->b.logits);
-	return (const float *)ds_exec_data(n->x, n->b.logits) + (int64_t)i * t->ld;
+	const void *at;
+	ds_arena_reset(d->logits);
+	DS_TRY(ds_engine_run(n, e));
+	DS_TRY(ds_exec_view(n->x, n->b.logits, d->logits, &at, e));
+	*logits = at;
+	return DS_OK;
 }
 
 /* All prompts through the caches; last[i * vocab] gets the logits after sequence i's last token. */
 static ds_rc take_prompts(ds_decoder *d, const ds_sequence *s, size_t n, float *last, ds_err *e)
 {
-	const engine *p = &d->prompt;
+	ds_engine *p = d->prompt;
+	const float *logits;
 	size_t longest = 0;
 	for (size_t i = 0; i < n; i++)
 		longest = s[i].n_prompt > longest ? s[i].n_prompt : longest;
@@ -183,10 +173,10 @@ static ds_rc take_prompts(ds_decoder *d, const ds_sequence *s, size_t n, float *
 			input(p, p->b.rows)[i] =
 				(int32_t)((int64_t)i * PIECE + (end < PIECE ? end : PIECE) - 1);
 		}
-		DS_TRY(run(p, e));
+		DS_TRY(run(d, p, &logits, e));
 		for (size_t i = 0; i < n; i++)
 			if (from < s[i].n_prompt && from + PIECE >= s[i].n_prompt)
-				memcpy(last + i * (size_t)d->vocab, logits_of(d, p, i),
+				memcpy(last + i * (size_t)d->vocab, logits + i * (size_t)d->vocab,
 					(size_t)d->vocab * sizeof(float));
 	}
 	return DS_OK;
@@ -232,9 +222,10 @@ static ds_rc check(const ds_decoder *d, const ds_sequence *s, size_t n, ds_err *
 	return DS_OK;
 }
 
-static ds_rc advance(ds_decoder *d, ds_sequence *s, size_t n, const bool *alive, ds_err *e)
+static ds_rc advance(
+	ds_decoder *d, ds_sequence *s, size_t n, const bool *alive, const float **logits, ds_err *e)
 {
-	const engine *t = &d->step;
+	ds_engine *t = d->step;
 	for (size_t i = 0; i < (size_t)d->batch; i++) {
 		bool on = i < n && alive[i];
 		/* One that ended stays where it is: its row writes over its own last place. */
@@ -243,7 +234,7 @@ static ds_rc advance(ds_decoder *d, ds_sequence *s, size_t n, const bool *alive,
 		input(t, t->b.past)[i] = (int32_t)(at + d->front);
 		input(t, t->b.rows)[i] = (int32_t)i;
 	}
-	return run(t, e);
+	return run(d, t, logits, e);
 }
 
 ds_rc ds_decoder_run(ds_decoder *d, ds_sequence *s, size_t n, const ds_sampling *how,
@@ -264,10 +255,11 @@ ds_rc ds_decoder_run(ds_decoder *d, ds_sequence *s, size_t n, const ds_sampling 
 		any = any || alive[i];
 	}
 	while (any) {
-		DS_TRY(advance(d, s, n, alive, e));
+		const float *logits;
+		DS_TRY(advance(d, s, n, alive, &logits, e));
 		any = false;
 		for (size_t i = 0; i < n; i++) {
-			const float *l = logits_of(d, &d->step, i);
+			const float *l = logits + i * (size_t)d->vocab;
 			if (!alive[i])
 				continue;
 			DS_TRY(check_logits(d, &s[i], l, e));

@@ -8,9 +8,8 @@
 #ifndef DS_INFER_DECODE_H
 #define DS_INFER_DECODE_H
 
-#include "base/thread.h"
 #include "infer/sample.h"
-#include "model/model.h"
+#include "model/engine.h"
 
 typedef struct ds_decoder ds_decoder;
 
@@ -26,9 +25,9 @@ typedef struct { /* one sequence; arrays are the caller's */
 
 /*
  * Room for `batch` sequences of up to `context` tokens, prompt and continuation together. The model and
- * the pool are borrowed. DS_USAGE where context is over the model's own.
+ * the device are borrowed. DS_USAGE where context is over the model's own.
  */
-DS_MUST ds_rc ds_decoder_open(ds_decoder **d, const ds_model *m, ds_pool *pool, int64_t batch,
+DS_MUST ds_rc ds_decoder_open(ds_decoder **d, const ds_model *m, ds_device *device, int64_t batch,
 	int64_t context, ds_err *e);
 void ds_decoder_close(ds_decoder *d); /* NULL is fine */
 DS_AUTO_WITH(ds_decoder, ds_decoder_close)

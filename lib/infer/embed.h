@@ -6,15 +6,15 @@
 #ifndef DS_INFER_EMBED_H
 #define DS_INFER_EMBED_H
 
-#include "base/thread.h"
-#include "model/model.h"
+#include "model/engine.h"
 
 typedef struct ds_embedder ds_embedder;
 
-/* Room for `batch` sequences of up to `seq` tokens. The model and the pool are borrowed. */
-DS_MUST ds_rc ds_embedder_open(
-	ds_embedder **d, const ds_model *m, ds_pool *pool, int64_t batch, int64_t seq, ds_err *e);
+/* Room for `batch` sequences of up to `seq` tokens. The model and the device are borrowed. */
+DS_MUST ds_rc ds_embedder_open(ds_embedder **d, const ds_model *m, ds_device *device, int64_t batch,
+	int64_t seq, ds_err *e);
 void ds_embedder_close(ds_embedder *d); /* NULL is fine */
+DS_AUTO_WITH(ds_embedder, ds_embedder_close)
 int64_t ds_embedder_seq(const ds_embedder *d);
 
 typedef struct {

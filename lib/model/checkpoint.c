@@ -52,21 +52,21 @@ static bool wanted(const ds_tensor *t, ds_class class)
 static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class class,
 	ds_st_type type, ds_h128 *hash, ds_err *e)
 {
-	ds_st_item *items = DS_NEW(ds_st_item, (size_t)g->n_tensors);
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
+	ds_st_item *items = ds_arena_zero(mem, (size_t)g->n_tensors * sizeof(*items));
 	size_t n = 0;
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
 		const ds_tensor *t = &g->tensors[i];
+		const void *values;
 		if (!wanted(t, class))
 			continue;
+		DS_TRY(ds_exec_view(x, i, mem, &values, e));
 		ds_st_item *item = &items[n++];
-		*item = (ds_st_item){ .name = t->name, .rank = t->rank, .ld = t->ld };
+		*item = (ds_st_item){ .name = t->name, .rank = t->rank, .data = values };
 		for (int d = 0; d < t->rank; d++)
 			item->dims[d] = t->dims[d];
-		item->data = ds_exec_data(x, i);
 	}
-	ds_rc rc = ds_st_write_hashed(to, items, n, type, hash, e);
-	ds_mem_free(items);
-	return rc;
+	return ds_st_write_hashed(to, items, n, type, hash, e);
 }
 
 static void print_state(ds_buf *b, const ds_ckpt *s)
@@ -291,16 +291,13 @@ ds_rc ds_ckpt_newest(const char *out, int64_t *step, ds_arena *mem, const char *
 	return DS_OK;
 }
 
-static ds_rc load_one(const ds_st *s, const ds_tensor *t, float *to, ds_err *e)
+static ds_rc load_one(void *context, const ds_tensor *t, void *to, ds_err *e)
 {
-	const ds_st_tensor *from = ds_st_find(s, ds_str_of(t->name));
-	int64_t cols = ds_t_cols(t);
+	const ds_st_tensor *from = ds_st_find(context, ds_str_of(t->name));
 	if (!from || ds_st_count(from) != ds_t_count(t))
 		return ds_fail(e, DS_BAD, "tensor '%s' is %s", t->name,
 			from ? "of another size" : "missing");
-	for (int64_t row = 0; row < ds_t_rows(t); row++)
-		DS_TRY(ds_st_floats(from, row * cols, cols, to + row * t->ld, e));
-	return DS_OK;
+	return ds_st_floats(from, 0, ds_t_count(t), to, e);
 }
 
 static ds_rc load_class(const char *from, ds_exec *x, const ds_graph *g, ds_class class, ds_err *e)
@@ -309,8 +306,7 @@ static ds_rc load_class(const char *from, ds_exec *x, const ds_graph *g, ds_clas
 	DS_TRY(ds_st_open(&s, from, e));
 	for (ds_tid i = 1; i < g->n_tensors; i++)
 		if (wanted(&g->tensors[i], class))
-			DS_TRY_AT(
-				load_one(s, &g->tensors[i], ds_exec_data(x, i), e), e, "%s", from);
+			DS_TRY_AT(ds_exec_fill(x, i, load_one, s, e), e, "%s", from);
 	return DS_OK;
 }
 

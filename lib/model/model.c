@@ -316,32 +316,46 @@ static ds_rc merge(const ds_model *m, const ds_tensor *t, float *w, ds_err *e)
 	DS_TRY(find_pair(m, t, &p, e));
 	if (!p.a)
 		return DS_OK;
-	DS_TRY_AT(ds_lora_add(&p, t->ld, m->config.arch->traits & DS_ARCH_IN_OUT, w, e), e, "%s",
+	int64_t cols = ds_t_cols(t), rows = ds_t_rows(t);
+	DS_TRY_AT(ds_lora_add(&p, cols, m->config.arch->traits & DS_ARCH_IN_OUT, w, e), e, "%s",
 		m->dir);
-	for (int64_t row = 0; row < ds_t_rows(t); row++)
-		if (ds_f32_finite(w + row * t->ld, (size_t)ds_t_cols(t)) < (size_t)ds_t_cols(t))
-			return ds_fail(e, DS_BAD, "%s: the adapter makes '%s' not finite", m->dir,
-				t->name);
+	if (ds_f32_finite(w, (size_t)(rows * cols)) < (size_t)(rows * cols))
+		return ds_fail(e, DS_BAD, "%s: the adapter makes '%s' not finite", m->dir, t->name);
 	return DS_OK;
 }
 
 /*
- * A tensor's values in rows of the graph's width. Those that are not finite are named here, where they
- * enter: what is computed from them says nothing of where they came from.
+ * A tensor's values. Those that are not finite are named here, where they enter: what is computed from them
+ * says nothing of where they came from.
  */
-static ds_rc read_values(const ds_st_tensor *s, const ds_tensor *t, float *out, ds_err *e)
+static ds_rc read_values(const ds_st_tensor *s, float *out, ds_err *e)
 {
-	int64_t cols = ds_t_cols(t);
-	for (int64_t row = 0; row < ds_t_rows(t); row++) {
-		float *to = out + row * t->ld;
-		DS_TRY(ds_st_floats(s, row * cols, cols, to, e));
-		size_t bad = ds_f32_finite(to, (size_t)cols);
-		if (bad < (size_t)cols)
+	enum { AT_ONCE = 1 << 14 }; /* looked at while it is in the cache */
+	for (int64_t from = 0, n; from < ds_st_count(s); from += n) {
+		n = ds_st_count(s) - from < AT_ONCE ? ds_st_count(s) - from : AT_ONCE;
+		DS_TRY(ds_st_floats(s, from, n, out + from, e));
+		int64_t bad = from + (int64_t)ds_f32_finite(out + from, (size_t)n);
+		if (bad < from + n)
 			return ds_fail(e, DS_BAD, "tensor '%.*s': value %lld is %g",
-				DS_FMT(s->name), (long long)(row * cols) + (long long)bad,
-				(double)to[bad]);
+				DS_FMT(s->name), (long long)bad, (double)out[bad]);
 	}
 	return DS_OK;
+}
+
+/* ---- filling an executor ---- */
+
+typedef struct {
+	const ds_model *m;
+	const char *dir; /* where it was stored */
+	const ds_st_tensor *from;
+	bool merged; /* with its low-rank product */
+} stored;
+
+static ds_rc copy_stored(void *context, const ds_tensor *t, void *to, ds_err *e)
+{
+	const stored *s = context;
+	DS_TRY_AT(read_values(s->from, to, e), e, "%s", s->dir);
+	return s->merged ? merge(s->m, t, to, e) : DS_OK;
 }
 
 /* The adapter's own tensors, into parameters of the same names. */
@@ -355,12 +369,11 @@ static ds_rc load_apart(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err
 		if (!s || ds_st_count(s) != ds_t_count(t))
 			return ds_fail(e, DS_BAD, "%s: tensor '%s' is %s", m->dir, t->name,
 				s ? "of another size" : "missing");
-		DS_TRY_AT(read_values(s, t, ds_exec_data(x, i), e), e, "%s", m->dir);
+		stored from = { m, m->dir, s, false };
+		DS_TRY(ds_exec_fill(x, i, copy_stored, &from, e));
 	}
 	return DS_OK;
 }
-
-/* ---- filling an executor ---- */
 
 static ds_rc check_one(const ds_model *m, const ds_tensor *t, ds_err *e)
 {
@@ -418,11 +431,8 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 		const ds_tensor *t = &g->tensors[i];
 		if (!is_param(t) || ds_model_is_new(m, t))
 			continue;
-		const ds_st_tensor *s = ds_model_find(m, t->name, t->also);
-		float *out = ds_exec_data(x, i);
-		DS_TRY_AT(read_values(s, t, out, e), e, "%s", m->base);
-		if (!m->apart)
-			DS_TRY(merge(m, t, out, e));
+		stored from = { m, m->base, ds_model_find(m, t->name, t->also), !m->apart };
+		DS_TRY(ds_exec_fill(x, i, copy_stored, &from, e));
 	}
 	return m->apart || m->soft.kind ? load_apart(m, x, g, e) : DS_OK;
 }
@@ -502,7 +512,7 @@ ds_str ds_model_unused(const ds_model *m, const ds_graph *g)
 
 void ds_model_positions(ds_exec *x, const ds_graph *g, const ds_build *b)
 {
-	int32_t *at = ds_exec_data(x, b->positions);
+	int32_t *at = ds_exec_input(x, b->positions);
 	int64_t before = b->soft && b->soft->kind == DS_SOFT_PREFIX ? b->soft->tokens : 0;
 	for (int64_t row = 0; row < g->batch; row++)
 		for (int64_t i = 0; i < g->seq; i++)

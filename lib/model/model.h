@@ -3,13 +3,7 @@
  *
  * Hugging Face's layout: config.json, model.safetensors (or its index and parts), tokenizer.json where
  * there is one. Opening reads the config and maps the weights; ds_model_load copies them, converted,
- * into an executor. The same functions serve training, evaluation, generation and export:
- *
- *	ds_model *m; ds_graph *g = ds_graph_new(batch, seq);
- *	ds_build b = { .n_logits = 0 };                       what is wanted: arch.h
- *	ds_arch_build(g, ds_model_config(m), &b);             fills b with the tensors' numbers
- *	ds_graph_compile(g, &(ds_compile){ 0 }, e); ds_exec_new(&x, g, …); ds_model_load(m, x, g, e);
- *	write input_ids and position_ids; ds_exec_run(x, DS_PHASE_FWD, …); ds_exec_data(x, b.logits)
+ * into an executor; engine.h puts it all together, for training, evaluation, generation and export.
  *
  * Inputs of a graph, by name (all i32, rows = batch * seq, the batch outermost):
  *	input_ids [rows]      always

@@ -1,6 +1,8 @@
 /* test_checkpoint.c - checkpoints whole or not there; TensorBoard's frames */
 #include "test.h"
 
+#include "on_device.h"
+
 #include "base/mem.h"
 #include "model/arch.h"
 #include "model/checkpoint.h"
@@ -14,7 +16,7 @@
 
 static char dir[] = "/tmp/ds-ckpt-XXXXXX";
 static ds_graph *g;
-static ds_pool *pool;
+static ds_device *ref;
 static ds_exec *x;
 
 static bool exists(const char *file)
@@ -42,7 +44,7 @@ static void save(int64_t step)
 
 static float *first_weights(void)
 {
-	return ds_exec_find(x, "transformer.wte.weight", NULL);
+	return named(x, "transformer.wte.weight");
 }
 
 static void what_is_saved_comes_back(void **state)
@@ -50,7 +52,7 @@ static void what_is_saved_comes_back(void **state)
 	ds_ckpt s;
 	ds_err e;
 	int64_t newest;
-	ds_exec_init(x, 1);
+	assert_int_equal(ds_exec_init(x, 1, &(ds_err){ 0 }), DS_OK);
 	float was = first_weights()[3];
 	save(1);
 	first_weights()[3] = 9;
@@ -175,11 +177,11 @@ static int set_up(void **state)
 	if (ds_config_finish(&c, &e) != DS_OK)
 		return -1;
 	g = ds_graph_new(1, 4);
-	pool = ds_pool_new(1);
+	ref = open_device("ref", 1);
 	ds_arch_build(g, &c, &b);
 	ds_compile how = { .train = true, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f };
-	return ds_graph_compile(g, &how, &e) == DS_OK && ds_exec_new(&x, g, ds_backend_ref(), pool,
-								 (ds_exec_opts){ 0 }, &e) == DS_OK
+	return ds_graph_compile(g, &how, &e) == DS_OK &&
+			       ds_exec_new(&x, g, ref, (ds_exec_opts){ 0 }, &e) == DS_OK
 		       ? 0
 		       : -1;
 }
@@ -189,7 +191,7 @@ static int tear_down(void **state)
 	ds_err e;
 	ds_exec_free(x);
 	ds_graph_free(g);
-	ds_pool_free(pool);
+	ds_device_close(ref);
 	return ds_dir_remove(dir, &e) == DS_OK ? 0 : -1;
 }
 

@@ -7,7 +7,7 @@
  */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "graph/exec.h"
+#include "on_device.h"
 #include "graph/op.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ static ds_graph *make(ds_op_kind k, uint64_t round)
 		.eps = 1e-8f,
 		.decay = 0.01f,
 		.max_norm = 1 };
-	if (ds_graph_compile(g, &c, &e) != DS_OK)
+	if (compile_for_cpu(g, &c, &e) != DS_OK)
 		fail_msg("%s: %s (DS_SEED=%llu)", op->name, e.msg, (unsigned long long)seed_now);
 	return g;
 }
@@ -65,13 +65,13 @@ static double get(ds_exec *x, const ds_graph *g, ds_tid t, int64_t i)
 {
 	const ds_tensor *d = ds_g_tensor(g, t);
 	int64_t at = i / ds_t_cols(d) * d->ld + i % ds_t_cols(d);
-	void *p = ds_exec_data(x, t);
+	void *p = ds_exec_map(x, t);
 	return d->dtype == DS_F64 ? ((double *)p)[at] : ((float *)p)[at];
 }
 
 static void set(ds_exec *x, const ds_graph *g, ds_tid t, int64_t i, double v)
 {
-	void *p = ds_exec_data(x, t);
+	void *p = ds_exec_map(x, t);
 	if (ds_g_tensor(g, t)->dtype == DS_F64)
 		((double *)p)[i] = v;
 	else
@@ -92,11 +92,11 @@ static void fill(ds_exec *x, const ds_graph *g)
 	}
 }
 
-static ds_exec *ready(const ds_graph *g, const ds_backend *b, ds_pool *pool)
+static ds_exec *ready(const ds_graph *g, ds_device *d)
 {
 	ds_exec *x;
 	ds_err e;
-	if (ds_exec_new(&x, g, b, pool, (ds_exec_opts){ .check = true }, &e) != DS_OK)
+	if (ds_exec_new(&x, g, d, (ds_exec_opts){ .check = true }, &e) != DS_OK)
 		fail_msg("%s", e.msg);
 	fill(x, g);
 	return x;
@@ -145,7 +145,7 @@ static void check_param(ds_exec *x, const ds_graph *g, ds_tid t, const char *op)
 
 static void gradients_are_finite_differences(void **state)
 {
-	DS_AUTO(ds_pool) pool = ds_pool_new(1);
+	DS_AUTO(ds_device) ref = open_device("ref", 1);
 	for (int k = 1; k < DS_N_OPS; k++) {
 		const ds_op *op = ds_op_of((ds_op_kind)k);
 		if (!ds_op_sampled(op) || !ds_op_differentiable(op))
@@ -153,7 +153,7 @@ static void gradients_are_finite_differences(void **state)
 		for (uint64_t round = 0; round < ROUNDS; round++) {
 			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
 			widen(g);
-			DS_AUTO(ds_exec) x = ready(g, ds_backend_ref(), pool);
+			DS_AUTO(ds_exec) x = ready(g, ref);
 			run(x, g);
 			for (ds_tid t = 1; t < g->n_tensors; t++)
 				if (ds_g_tensor(g, t)->grad)
@@ -192,7 +192,8 @@ static bool is_result(const ds_tensor *t)
 
 static void kernels_give_what_references_give(void **state)
 {
-	DS_AUTO(ds_pool) pool = ds_pool_new(2);
+	DS_AUTO(ds_device) cpu = open_device("cpu", 2);
+	DS_AUTO(ds_device) ref = open_device("ref", 2);
 	for (int k = 1; k < DS_N_OPS; k++) {
 		const ds_op *op = ds_op_of((ds_op_kind)k);
 		if (!ds_op_sampled(op))
@@ -204,8 +205,8 @@ static void kernels_give_what_references_give(void **state)
 			DS_AUTO(ds_graph) wide = make((ds_op_kind)k, round);
 			product_now = product;
 			widen(wide);
-			DS_AUTO(ds_exec) x = ready(g, ds_backend_cpu(), pool);
-			DS_AUTO(ds_exec) y = ready(wide, ds_backend_ref(), pool);
+			DS_AUTO(ds_exec) x = ready(g, cpu);
+			DS_AUTO(ds_exec) y = ready(wide, ref);
 			run(x, g);
 			run(y, wide);
 			for (ds_tid t = 1; t < g->n_tensors; t++)
@@ -217,23 +218,23 @@ static void kernels_give_what_references_give(void **state)
 
 static void bits_do_not_depend_on_threads(void **state)
 {
-	DS_AUTO(ds_pool) one = ds_pool_new(1);
-	DS_AUTO(ds_pool) three = ds_pool_new(3);
+	DS_AUTO(ds_device) one = open_device("cpu", 1);
+	DS_AUTO(ds_device) three = open_device("cpu", 3);
 	for (int k = 1; k < DS_N_OPS; k++) {
 		const ds_op *op = ds_op_of((ds_op_kind)k);
 		if (!ds_op_sampled(op))
 			continue;
 		for (uint64_t round = 0; round < ROUNDS; round++) {
 			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
-			DS_AUTO(ds_exec) x = ready(g, ds_backend_cpu(), one);
-			DS_AUTO(ds_exec) y = ready(g, ds_backend_cpu(), three);
+			DS_AUTO(ds_exec) x = ready(g, one);
+			DS_AUTO(ds_exec) y = ready(g, three);
 			run(x, g);
 			run(y, g);
 			for (ds_tid t = 1; t < g->n_tensors; t++) {
 				const ds_tensor *d = ds_g_tensor(g, t);
 				if (!is_result(d) || d->base || t == g->grad_norm)
 					continue;
-				if (memcmp(ds_exec_data(x, t), ds_exec_data(y, t), ds_t_bytes(d)) !=
+				if (memcmp(ds_exec_map(x, t), ds_exec_map(y, t), ds_t_bytes(d)) !=
 					0)
 					fail_msg("%s: the bits of %s depend on threads "
 						 "(DS_SEED=%llu)",
@@ -245,14 +246,14 @@ static void bits_do_not_depend_on_threads(void **state)
 
 static void a_second_micro_batch_adds_to_the_gradients(void **state)
 {
-	DS_AUTO(ds_pool) pool = ds_pool_new(1);
+	DS_AUTO(ds_device) cpu = open_device("cpu", 1);
 	for (int k = 1; k < DS_N_OPS; k++) {
 		const ds_op *op = ds_op_of((ds_op_kind)k);
 		if (!ds_op_sampled(op) || !ds_op_differentiable(op) || k == DS_OP_dropout)
 			continue;
 		DS_AUTO(ds_graph) g = make((ds_op_kind)k, 1);
-		DS_AUTO(ds_exec) x = ready(g, ds_backend_cpu(), pool);
-		DS_AUTO(ds_exec) y = ready(g, ds_backend_cpu(), pool);
+		DS_AUTO(ds_exec) x = ready(g, cpu);
+		DS_AUTO(ds_exec) y = ready(g, cpu);
 		ds_run second = run1;
 		second.micro = 1;
 		ds_err e;
@@ -281,7 +282,7 @@ static void put_values(FILE *f, ds_exec *x, const ds_graph *g, ds_tid t)
 	fprintf(f, "[");
 	for (int64_t i = 0; i < ds_t_count(d); i++)
 		if (d->dtype == DS_I32)
-			fprintf(f, "%s%d", i ? "," : "", ((int32_t *)ds_exec_data(x, t))[i]);
+			fprintf(f, "%s%d", i ? "," : "", ((int32_t *)ds_exec_map(x, t))[i]);
 		else
 			fprintf(f, "%s%.9g", i ? "," : "", get(x, g, t, i));
 	fprintf(f, "]");
@@ -377,14 +378,14 @@ static void put_instance(
 
 static int dump(const char *path)
 {
-	DS_AUTO(ds_pool) pool = ds_pool_new(2);
+	DS_AUTO(ds_device) cpu = open_device("cpu", 2);
 	FILE *f = fopen(path, "w");
 	for (int k = 1; f && k < DS_N_OPS; k++)
 		for (uint64_t round = 0; ds_op_sampled(ds_op_of((ds_op_kind)k)) && round < ROUNDS;
 			round++) {
 			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
-			DS_AUTO(ds_exec) x = ready(g, ds_backend_cpu(), pool);
-			DS_AUTO(ds_exec) y = ready(g, ds_backend_cpu(), pool);
+			DS_AUTO(ds_exec) x = ready(g, cpu);
+			DS_AUTO(ds_exec) y = ready(g, cpu);
 			run(y, g);
 			put_instance(f, ds_op_of((ds_op_kind)k)->name, g, x, y);
 		}

@@ -6,6 +6,8 @@
  */
 #include "test.h"
 
+#include "on_device.h"
+
 #include "base/cpu.h"
 #include "base/cur.h"
 #include "base/mem.h"
@@ -116,17 +118,16 @@ typedef struct {
 	ds_graph *g;
 	ds_exec *x;
 	ds_build b;
-	ds_pool *pool;
+	ds_device *cpu;
 } engine;
 
 static engine start(const ds_model *m, int64_t batch, int64_t seq, ds_build b)
 {
-	engine n = { .g = ds_graph_new(batch, seq), .b = b, .pool = ds_pool_new(2) };
+	engine n = { .g = ds_graph_new(batch, seq), .b = b, .cpu = open_device("cpu", 2) };
 	ds_err e;
 	ds_arch_build(n.g, ds_model_config(m), &n.b);
-	assert_int_equal(ds_graph_compile(n.g, &(ds_compile){ 0 }, &e), DS_OK);
-	assert_int_equal(
-		ds_exec_new(&n.x, n.g, ds_backend_cpu(), n.pool, (ds_exec_opts){ 0 }, &e), DS_OK);
+	assert_int_equal(compile_for_cpu(n.g, &(ds_compile){ 0 }, &e), DS_OK);
+	assert_int_equal(ds_exec_new(&n.x, n.g, n.cpu, (ds_exec_opts){ 0 }, &e), DS_OK);
 	assert_int_equal(ds_model_load(m, n.x, n.g, &e), DS_OK);
 	ds_model_positions(n.x, n.g, &n.b);
 	return n;
@@ -136,7 +137,7 @@ static void stop(engine *n)
 {
 	ds_exec_free(n->x);
 	ds_graph_free(n->g);
-	ds_pool_free(n->pool);
+	ds_device_close(n->cpu);
 }
 
 static void check_text(const ds_model *m, const ds_json *line)
@@ -145,21 +146,21 @@ static void check_text(const ds_model *m, const ds_json *line)
 	int64_t n = (int64_t)ids->n;
 	ds_err e;
 	engine x = start(m, 1, n, (ds_build){ .train = true });
-	int32_t *in = ds_exec_data(x.x, x.b.ids), *targets = ds_exec_data(x.x, x.b.targets);
+	int32_t *in = ds_exec_map(x.x, x.b.ids), *targets = ds_exec_map(x.x, x.b.targets);
 	for (int64_t i = 0; i < n; i++) {
 		in[i] = (int32_t)ids->items[i]->i;
 		targets[i] = i + 1 < n ? (int32_t)ids->items[i + 1]->i : -1;
 	}
-	*(float *)ds_exec_data(x.x, x.b.inv) = 1;
+	*(float *)ds_exec_map(x.x, x.b.inv) = 1;
 	assert_int_equal(ds_exec_run(x.x, DS_PHASE_FWD, &(ds_run){ 0 }, &e), DS_OK);
-	const float *nll = ds_exec_data(x.x, x.b.nll);
+	const float *nll = ds_exec_map(x.x, x.b.nll);
 	double sum = 0;
 	for (int64_t i = 0; i + 1 < n; i++) {
 		assert_true(fabs(-nll[i] - logs->items[i]->f) < 1e-3);
 		sum += nll[i];
 	}
 	assert_true(fabs(sum - ds_json_num(line, "nll_sum", 0)) < 1e-2);
-	assert_true(fabs(sum - *(float *)ds_exec_data(x.x, x.b.loss)) < 1e-3);
+	assert_true(fabs(sum - *(float *)ds_exec_map(x.x, x.b.loss)) < 1e-3);
 	stop(&x);
 }
 
@@ -197,19 +198,19 @@ static void caches_change_nothing(void **state)
 	assert_int_equal(ds_model_open(&m, dir, &e), DS_OK);
 	engine all = start(m, 1, N, (ds_build){ 0 });
 	engine one = start(m, 1, 1, (ds_build){ .kv_seq = 32, .n_logits = 1 });
-	int32_t *ids = ds_exec_data(all.x, all.b.ids);
+	int32_t *ids = ds_exec_map(all.x, all.b.ids);
 	for (int i = 0; i < N; i++)
 		ids[i] = 1 + 40 * i;
 	assert_int_equal(ds_exec_run(all.x, DS_PHASE_FWD, &(ds_run){ 0 }, &e), DS_OK);
-	const float *want = ds_exec_data(all.x, all.b.logits);
+	const float *want = ds_exec_map(all.x, all.b.logits);
 	int64_t ld = ds_g_tensor(all.g, all.b.logits)->ld;
-	*(int32_t *)ds_exec_data(one.x, one.b.rows) = 0;
+	*(int32_t *)ds_exec_map(one.x, one.b.rows) = 0;
 	for (int i = 0; i < N; i++) {
-		*(int32_t *)ds_exec_data(one.x, one.b.ids) = ids[i];
-		*(int32_t *)ds_exec_data(one.x, one.b.positions) = i;
-		*(int32_t *)ds_exec_data(one.x, one.b.past) = i;
+		*(int32_t *)ds_exec_map(one.x, one.b.ids) = ids[i];
+		*(int32_t *)ds_exec_map(one.x, one.b.positions) = i;
+		*(int32_t *)ds_exec_map(one.x, one.b.past) = i;
 		assert_int_equal(ds_exec_run(one.x, DS_PHASE_FWD, &(ds_run){ 0 }, &e), DS_OK);
-		const float *got = ds_exec_data(one.x, one.b.logits);
+		const float *got = ds_exec_map(one.x, one.b.logits);
 		for (int v = 0; v < VOCAB; v++)
 			assert_true(fabsf(got[v] - want[i * ld + v]) < 1e-3f);
 	}
@@ -231,17 +232,16 @@ static ds_rc try_config(const char *config, ds_err *e)
 	ds_rc rc = ds_model_open(&m, other, e);
 	if (rc == DS_OK) {
 		ds_graph *g = ds_graph_new(1, 4);
-		ds_pool *pool = ds_pool_new(1);
+		ds_device *cpu = open_device("cpu", 1);
 		ds_exec *x = NULL;
 		ds_build b = { 0 };
 		ds_arch_build(g, ds_model_config(m), &b);
-		assert_int_equal(ds_graph_compile(g, &(ds_compile){ 0 }, e), DS_OK);
-		assert_int_equal(
-			ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ 0 }, e), DS_OK);
+		assert_int_equal(compile_for_cpu(g, &(ds_compile){ 0 }, e), DS_OK);
+		assert_int_equal(ds_exec_new(&x, g, cpu, (ds_exec_opts){ 0 }, e), DS_OK);
 		rc = ds_model_load(m, x, g, e);
 		ds_exec_free(x);
 		ds_graph_free(g);
-		ds_pool_free(pool);
+		ds_device_close(cpu);
 	}
 	ds_err ignored;
 	assert_int_equal(ds_dir_remove(other, &ignored), DS_OK);

@@ -2,7 +2,7 @@
  * test_muon.c - Muon: the formula in double, threads, bf16, and which weights it takes
  */
 #include "base/rng.h"
-#include "graph/exec.h"
+#include "on_device.h"
 #include "graph/op.h"
 
 #include <math.h>
@@ -41,32 +41,31 @@ static ds_graph *network(const ds_compile *c)
 	ds_g_linear_xent(g, x, ds_g_param(g, "output", DS_DIMS(VOCAB, IN), normal, 0), 0, targets,
 		inv, NULL);
 	ds_err e;
-	if (ds_graph_compile(g, c, &e) != DS_OK)
+	if (compile_for_cpu(g, c, &e) != DS_OK)
 		fail_msg("%s", e.msg);
 	return g;
 }
 
-static ds_exec *executor(const ds_graph *g, ds_pool *pool)
+static ds_exec *executor(const ds_graph *g, ds_device *cpu)
 {
 	ds_exec *x;
 	ds_err e;
-	if (ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ .check = true }, &e) !=
-		DS_OK)
+	if (ds_exec_new(&x, g, cpu, (ds_exec_opts){ .check = true }, &e) != DS_OK)
 		fail_msg("%s", e.msg);
-	ds_exec_init(x, 1);
-	int32_t *ids = ds_exec_find(x, "ids", NULL), *targets = ds_exec_find(x, "targets", NULL);
+	assert_int_equal(ds_exec_init(x, 1, &(ds_err){ 0 }), DS_OK);
+	int32_t *ids = named(x, "ids"), *targets = named(x, "targets");
 	for (uint64_t i = 0; i < ROWS; i++) {
 		ids[i] = (int32_t)ds_rng_below(ds_rng_of(5, 0), i, VOCAB);
 		targets[i] = (ids[i] * 3 + 1) % VOCAB;
 	}
-	*(float *)ds_exec_find(x, "inv", NULL) = 1.0f / ROWS;
+	*(float *)named(x, "inv") = 1.0f / ROWS;
 	return x;
 }
 
 static void step(ds_exec *x, const ds_graph *g, int64_t number, double lr)
 {
 	ds_err e;
-	ds_hyper(ds_exec_data(x, g->hyper), &training, number, lr);
+	ds_hyper(ds_exec_map(x, g->hyper), &training, number, lr);
 	for (int p = 0; p < DS_N_PHASES; p++)
 		assert_int_equal(
 			ds_exec_run(x, (ds_phase)p, &(ds_run){ .step = number }, &e), DS_OK);
@@ -146,7 +145,7 @@ static void follow(const ds_tensor *t, const float *grad, double factor, history
 
 static double clipping(ds_exec *x, const ds_graph *g)
 {
-	double norm = *(float *)ds_exec_data(x, g->grad_norm);
+	double norm = *(float *)ds_exec_map(x, g->grad_norm);
 	return fmin(1, 0.5 / (norm + 1e-6));
 }
 
@@ -154,11 +153,11 @@ static void five_steps_follow_the_formula(void **state)
 {
 	static const char *const names[] = { "tall", "square", "wide" };
 	static history all[3];
-	DS_AUTO(ds_pool) pool = ds_pool_new(2);
+	DS_AUTO(ds_device) cpu = open_device("cpu", 2);
 	DS_AUTO(ds_graph) g = network(&training);
-	DS_AUTO(ds_exec) x = executor(g, pool);
+	DS_AUTO(ds_exec) x = executor(g, cpu);
 	for (int k = 0; k < 3; k++) {
-		const float *p = ds_exec_find(x, names[k], NULL);
+		const float *p = named(x, names[k]);
 		int64_t n = ds_t_count(ds_g_tensor(g, ds_g_find(g, names[k])));
 		for (int64_t i = 0; i < n; i++)
 			all[k].p[i] = p[i];
@@ -167,8 +166,8 @@ static void five_steps_follow_the_formula(void **state)
 		step(x, g, s, 1e-2);
 		for (int k = 0; k < 3; k++) {
 			const ds_tensor *t = ds_g_tensor(g, ds_g_find(g, names[k]));
-			const float *now = ds_exec_find(x, names[k], NULL);
-			follow(t, ds_exec_data(x, t->grad), clipping(x, g), &all[k], 1e-2);
+			const float *now = named(x, names[k]);
+			follow(t, ds_exec_map(x, t->grad), clipping(x, g), &all[k], 1e-2);
 			for (int64_t i = 0; i < ds_t_count(t); i++)
 				if (fabs(now[i] - all[k].p[i]) > 2e-5)
 					fail_msg("step %d: %s[%d] is %.8f instead of %.8f", (int)s,
@@ -180,23 +179,21 @@ static void five_steps_follow_the_formula(void **state)
 static void kernels_give_what_the_reference_gives(void **state)
 {
 	static const char *const names[] = { "tall", "square", "wide" };
-	DS_AUTO(ds_pool) pool = ds_pool_new(1);
+	DS_AUTO(ds_device) cpu = open_device("cpu", 1);
+	DS_AUTO(ds_device) ref = open_device("ref", 1);
 	DS_AUTO(ds_graph) g = network(&training);
-	DS_AUTO(ds_exec) a = executor(g, pool);
+	DS_AUTO(ds_exec) a = executor(g, cpu);
 	DS_AUTO(ds_exec) b = NULL;
 	ds_err e;
-	assert_int_equal(
-		ds_exec_new(&b, g, ds_backend_ref(), pool, (ds_exec_opts){ 0 }, &e), DS_OK);
-	ds_exec_init(b, 1);
+	assert_int_equal(ds_exec_new(&b, g, ref, (ds_exec_opts){ 0 }, &e), DS_OK);
+	assert_int_equal(ds_exec_init(b, 1, &(ds_err){ 0 }), DS_OK);
 	for (ds_tid t = 1; t < g->n_tensors; t++)
 		if (ds_g_tensor(g, t)->class == DS_CLASS_IN)
-			memcpy(ds_exec_data(b, t), ds_exec_data(a, t),
-				ds_t_bytes(ds_g_tensor(g, t)));
+			memcpy(ds_exec_map(b, t), ds_exec_map(a, t), ds_t_bytes(ds_g_tensor(g, t)));
 	step(a, g, 1, 1e-2);
 	step(b, g, 1, 1e-2);
 	for (int k = 0; k < 3; k++) {
-		const float *x = ds_exec_find(a, names[k], NULL),
-			    *y = ds_exec_find(b, names[k], NULL);
+		const float *x = named(a, names[k]), *y = named(b, names[k]);
 		for (int64_t i = 0; i < ds_t_count(ds_g_tensor(g, ds_g_find(g, names[k]))); i++)
 			assert_true(fabsf(x[i] - y[i]) < 1e-5f);
 	}
@@ -207,8 +204,8 @@ static void threads_change_no_bit(void **state)
 	for (int half = 0; half < 2; half++) {
 		ds_compile c = training;
 		c.product = half ? DS_BF16 : DS_F32;
-		DS_AUTO(ds_pool) one = ds_pool_new(1);
-		DS_AUTO(ds_pool) three = ds_pool_new(3);
+		DS_AUTO(ds_device) one = open_device("cpu", 1);
+		DS_AUTO(ds_device) three = open_device("cpu", 3);
 		DS_AUTO(ds_graph) g = network(&c);
 		DS_AUTO(ds_exec) x = executor(g, one);
 		DS_AUTO(ds_exec) y = executor(g, three);
@@ -218,7 +215,7 @@ static void threads_change_no_bit(void **state)
 		}
 		for (ds_tid t = 1; t < g->n_tensors; t++)
 			if (ds_g_tensor(g, t)->class == DS_CLASS_PARAM)
-				assert_memory_equal(ds_exec_data(x, t), ds_exec_data(y, t),
+				assert_memory_equal(ds_exec_map(x, t), ds_exec_map(y, t),
 					ds_t_bytes(ds_g_tensor(g, t)));
 	}
 }
@@ -226,14 +223,14 @@ static void threads_change_no_bit(void **state)
 /* Singular values come out between about 0.7 and 1.2, whatever the gradient's were. */
 static void a_step_has_the_size_of_adamws(void **state)
 {
-	DS_AUTO(ds_pool) pool = ds_pool_new(1);
+	DS_AUTO(ds_device) cpu = open_device("cpu", 1);
 	DS_AUTO(ds_graph) g = network(&training);
-	DS_AUTO(ds_exec) x = executor(g, pool);
+	DS_AUTO(ds_exec) x = executor(g, cpu);
 	ds_tid id = ds_g_find(g, "square");
 	static float before[MID * MID];
-	memcpy(before, ds_exec_data(x, id), sizeof(before));
+	memcpy(before, ds_exec_map(x, id), sizeof(before));
 	step(x, g, 1, 1e-2);
-	const float *now = ds_exec_data(x, id);
+	const float *now = ds_exec_map(x, id);
 	double sum = 0;
 	for (int i = 0; i < MID * MID; i++)
 		sum += pow((now[i] - before[i] * (1 - 1e-2 * 0.1)) / 1e-2, 2);

@@ -9,8 +9,7 @@
 #include "metric.h"
 
 #include "base/mem.h"
-#include "base/thread.h"
-#include "model/model.h"
+#include "model/engine.h"
 
 #include <math.h>
 
@@ -18,10 +17,9 @@ enum { MAX_SEQ = 1024, ROWS = 2048 }; /* 2,048 rows keep the GEMMs at their peak
 
 typedef struct {
 	ds_model *m;
-	ds_pool *pool;
-	ds_graph *g;
-	ds_exec *x;
-	ds_build b;
+	ds_device *device;
+	ds_engine *n;
+	ds_arena *mem; /* for a run's losses */
 	ds_tok_scratch *scratch;
 	const char *field;
 	int64_t batch, seq, filled; /* windows waiting in the inputs */
@@ -38,9 +36,9 @@ static void close_lm(void *state)
 	lm *l = state;
 	if (!l)
 		return;
-	ds_exec_free(l->x);
-	ds_graph_free(l->g);
-	ds_pool_free(l->pool);
+	ds_engine_close(l->n);
+	ds_device_close(l->device);
+	ds_arena_free(l->mem);
 	ds_tok_scratch_free(l->scratch);
 	ds_model_close(l->m);
 	ds_mem_free(l);
@@ -68,19 +66,20 @@ static ds_rc open_lm(void **state, const metric_args *a, ds_err *e)
 		l->seq = a->seq;
 	}
 	l->batch = ROWS / l->seq > 1 ? ROWS / l->seq : 1;
-	l->pool = ds_pool_new((unsigned)a->common->jobs);
+	l->mem = ds_arena_new(1 << 16);
+	DS_TRY(ds_device_open(&l->device, NULL, (unsigned)a->common->jobs, e));
 	if (ds_model_tok(l->m))
 		l->scratch = ds_tok_scratch_new(ds_model_tok(l->m));
 	l->front = ds_soft_rows(soft);
 	l->wide = l->front + l->seq;
-	l->g = ds_graph_new(l->batch, l->wide);
-	l->b = (ds_build){ .train = true, .soft = soft };
-	ds_arch_build(l->g, c, &l->b);
-	DS_TRY(ds_graph_compile(l->g, &(ds_compile){ .train = false }, e));
-	DS_TRY(ds_exec_new(&l->x, l->g, ds_backend_cpu(), l->pool, (ds_exec_opts){ 0 }, e));
-	DS_TRY(ds_model_load(l->m, l->x, l->g, e));
-	ds_model_positions(l->x, l->g, &l->b);
-	*(float *)ds_exec_data(l->x, l->b.inv) = 1;
+	ds_engine_opts o = { .config = c,
+		.batch = l->batch,
+		.seq = l->wide,
+		.build = { .train = true, .soft = soft },
+		.weights = l->m };
+	DS_TRY(ds_engine_open(&l->n, l->device, &o, e));
+	ds_model_positions(l->n->x, l->n->g, &l->n->b);
+	*(float *)ds_exec_input(l->n->x, l->n->b.inv) = 1;
 	return DS_OK;
 }
 
@@ -91,19 +90,22 @@ static void *part_new(void *state)
 
 static ds_rc flush(lm *l, part *p, ds_err *e)
 {
-	int32_t *targets = ds_exec_data(l->x, l->b.targets);
+	int32_t *targets = ds_exec_input(l->n->x, l->n->b.targets);
+	int32_t *ids = ds_exec_input(l->n->x, l->n->b.ids);
+	const void *nll;
 	int64_t rows = l->filled * l->wide;
 	if (rows == 0)
 		return DS_OK;
 	for (int64_t i = rows; i < l->batch * l->wide; i++) {
-		((int32_t *)ds_exec_data(l->x, l->b.ids))[i] = 0;
+		ids[i] = 0;
 		targets[i] = -1;
 	}
-	DS_TRY(ds_exec_run(l->x, DS_PHASE_FWD, &(ds_run){ .step = 1 }, e));
-	const float *nll = ds_exec_data(l->x, l->b.nll);
+	ds_arena_reset(l->mem);
+	DS_TRY(ds_engine_run(l->n, e));
+	DS_TRY(ds_exec_view(l->n->x, l->n->b.nll, l->mem, &nll, e));
 	for (int64_t i = 0; i < rows; i++)
 		if (targets[i] >= 0) {
-			p->nats += nll[i];
+			p->nats += ((const float *)nll)[i];
 			p->targets++;
 		}
 	l->filled = 0;
@@ -113,8 +115,8 @@ static ds_rc flush(lm *l, part *p, ds_err *e)
 /* Targets ids[from + 1 … from + seq]; rows past the end have none. */
 static void put_window(lm *l, const uint32_t *ids, size_t n, size_t from, ds_str mask)
 {
-	int32_t *in = (int32_t *)ds_exec_data(l->x, l->b.ids) + l->filled * l->wide;
-	int32_t *targets = (int32_t *)ds_exec_data(l->x, l->b.targets) + l->filled * l->wide;
+	int32_t *in = (int32_t *)ds_exec_input(l->n->x, l->n->b.ids) + l->filled * l->wide;
+	int32_t *targets = (int32_t *)ds_exec_input(l->n->x, l->n->b.targets) + l->filled * l->wide;
 	for (int64_t i = 0; i < l->front; i++)
 		*in++ = *targets++ = -1;
 	for (size_t i = 0; i < (size_t)l->seq; i++) {

@@ -90,26 +90,23 @@ static ds_rc walk(const ds_model *m, const export_opts *o, const input in[3], co
 {
 	const ds_config *c = ds_model_config(m);
 	const onnx_dim out[] = { in[0].dims[0], in[0].dims[1], { c->vocab_size, NULL } };
-	DS_AUTO(ds_graph) g = ds_graph_new(1, BUILT_SEQ);
-	DS_AUTO(ds_pool) pool = ds_pool_new(1);
-	DS_AUTO(ds_exec) x = NULL;
+	DS_AUTO(ds_device) device = NULL;
+	DS_AUTO(ds_engine) n = NULL;
 	DS_AUTO(onnx_file) f = onnx_new(o->opset, c->arch->name);
 	if (c->arch->traits & DS_ARCH_ENCODER)
 		return ds_fail(e, DS_USAGE, "onnx: encoders are not exported yet, safetensors is");
-	ds_build b = { 0 };
-	ds_arch_build(g, c, &b);
-	DS_TRY(ds_graph_compile(g, &(ds_compile){ .train = false }, e));
-	DS_TRY(ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ 0 }, e));
-	DS_TRY(ds_model_load(m, x, g, e));
+	ds_engine_opts eo = { .config = c, .batch = 1, .seq = BUILT_SEQ, .weights = m };
+	DS_TRY(ds_device_open(&device, NULL, 1, e));
+	DS_TRY(ds_engine_open(&n, device, &eo, e));
 	for (int i = 0; i < 3; i++)
 		if (in[i].given)
 			onnx_input(f, in[i].name, ONNX_INT64, in[i].dims, 2);
 	onnx_output(f, "logits", ONNX_FLOAT, out, 3);
 	onnx_meta(f, "model_type", c->arch->name);
 	onnx_walk w = { .f = f,
-		.g = g,
-		.b = &b,
-		.x = x,
+		.g = n->g,
+		.b = &n->b,
+		.x = n->x,
 		.mem = mem,
 		.attention_mask = in[1].given,
 		.position_ids = in[2].given };

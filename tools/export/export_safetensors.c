@@ -3,8 +3,7 @@
  */
 #include "export.h"
 
-#include "base/mem.h"
-#include "model/safetensors.h"
+#include "model/engine.h"
 
 static ds_rc type_of(const char *name, ds_st_type *t, ds_err *e)
 {
@@ -20,38 +19,37 @@ static ds_rc type_of(const char *name, ds_st_type *t, ds_err *e)
 	return ds_fail(e, DS_USAGE, "--dtype '%s': f32, bf16 or f16", name);
 }
 
-static ds_rc write_all(const ds_graph *g, ds_exec *x, ds_st_type t, const char *path, ds_err *e)
+static ds_rc write_all(const ds_engine *m, ds_st_type t, const char *path, ds_err *e)
 {
-	ds_st_item *items = DS_NEW(ds_st_item, (size_t)g->n_tensors);
+	const ds_graph *g = m->g;
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
+	ds_st_item *items = ds_arena_zero(mem, (size_t)g->n_tensors * sizeof(*items));
 	size_t n = 0;
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
 		const ds_tensor *p = ds_g_tensor(g, i);
 		if (p->class != DS_CLASS_PARAM)
 			continue;
+		const void *values;
+		DS_TRY(ds_exec_view(m->x, i, mem, &values, e));
 		ds_st_item *s = &items[n++];
-		*s = (ds_st_item){ .name = p->name, .rank = p->rank, .data = ds_exec_data(x, i) };
+		*s = (ds_st_item){ .name = p->name, .rank = p->rank, .data = values };
 		for (int d = 0; d < p->rank; d++)
 			s->dims[d] = p->dims[d];
 	}
-	ds_rc rc = ds_st_write(path, items, n, t, e);
-	ds_mem_free(items);
-	return rc;
+	return ds_st_write(path, items, n, t, e);
 }
 
 static ds_rc write_safetensors(
 	const ds_model *m, const export_opts *o, const ds_common *c, ds_err *e)
 {
 	ds_st_type t = DS_ST_F32;
-	DS_AUTO(ds_graph) g = ds_graph_new(1, 8);
-	DS_AUTO(ds_pool) pool = ds_pool_new(1);
-	DS_AUTO(ds_exec) x = NULL;
-	ds_build b = { 0 };
+	DS_AUTO(ds_device) device = NULL;
+	DS_AUTO(ds_engine) n = NULL;
+	ds_engine_opts eo = { .config = ds_model_config(m), .batch = 1, .seq = 8, .weights = m };
 	DS_TRY(type_of(o->dtype, &t, e));
-	ds_arch_build(g, ds_model_config(m), &b);
-	DS_TRY(ds_graph_compile(g, &(ds_compile){ .train = false }, e));
-	DS_TRY(ds_exec_new(&x, g, ds_backend_cpu(), pool, (ds_exec_opts){ 0 }, e));
-	DS_TRY(ds_model_load(m, x, g, e));
-	return write_all(g, x, t, c->out_path, e);
+	DS_TRY(ds_device_open(&device, NULL, 1, e));
+	DS_TRY(ds_engine_open(&n, device, &eo, e));
+	return write_all(n, t, c->out_path, e);
 }
 
 const exporter export_safetensors = {

@@ -47,11 +47,14 @@ const char *onnx_const_is(onnx_walk *w, const int64_t *v, size_t n)
 /* A weight or constant: added to the file when first asked for (its ONNX name is its own). */
 static const char *leaf(onnx_walk *w, const ds_tensor *t)
 {
-	if (!w->added[t->id]) {
-		w->added[t->id] = true;
-		onnx_weight(w->f, t->name, ONNX_FLOAT, t->dims, (size_t)t->rank,
-			t->class == DS_CLASS_CONST ? t->data : ds_exec_data(w->x, t->id));
-	}
+	const void *values = t->data;
+	if (w->added[t->id])
+		return t->name;
+	w->added[t->id] = true;
+	if (!values && w->rc == DS_OK)
+		w->rc = ds_exec_view(w->x, t->id, w->mem, &values, &w->err);
+	if (w->rc == DS_OK)
+		onnx_weight(w->f, t->name, ONNX_FLOAT, t->dims, (size_t)t->rank, values);
 	return t->name;
 }
 
@@ -249,5 +252,5 @@ ds_rc onnx_walk_run(onnx_walk *w, ds_err *e)
 				n->origin ? n->origin : "graph");
 		emit[n->op](w, n);
 	}
-	return DS_OK;
+	return w->rc == DS_OK ? DS_OK : ds_fail(e, w->rc, "%s", w->err.msg);
 }

@@ -7,8 +7,7 @@
 #ifndef DS_EXPORT_ONNX_WALK_H
 #define DS_EXPORT_ONNX_WALK_H
 
-#include "graph/exec.h"
-#include "model/arch.h"
+#include "model/engine.h"
 #include "onnx_file.h"
 
 typedef struct {
@@ -22,6 +21,8 @@ typedef struct {
 	const char *cosine, *sine;            /* of the rotary positions, likewise */
 	bool *added;                          /* [n_tensors]: weights that are in the file */
 	int n_names;
+	ds_rc rc; /* the first error of reading weights */
+	ds_err err;
 } onnx_walk;
 
 /* Adds a node for every op; DS_BAD names one that ONNX cannot say. */

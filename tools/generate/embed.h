@@ -9,7 +9,7 @@
 
 typedef struct {
 	const ds_model *m;
-	ds_pool *pool;
+	ds_device *device;
 	ds_tok_scratch *scratch; /* NULL: the model has no tokenizer */
 	int64_t batch;
 	ds_embedder *d;

@@ -20,7 +20,7 @@ static struct {
 
 typedef struct {
 	ds_model *m;
-	ds_pool *pool;
+	ds_device *device;
 	ds_decoder *d;
 	ds_tok_scratch *scratch;
 	ds_buf text;
@@ -31,7 +31,7 @@ static void generator_close(generator *g)
 {
 	ds_decoder_close(g->d);
 	ds_tok_scratch_free(g->scratch);
-	ds_pool_free(g->pool);
+	ds_device_close(g->device);
 	ds_model_close(g->m);
 	ds_buf_free(&g->text);
 }
@@ -117,7 +117,7 @@ static ds_rc fit(generator *g, const ds_sequence *s, const bool *ok, uint32_t n,
 		return DS_OK;
 	ds_decoder_close(g->d);
 	g->d = NULL;
-	return ds_decoder_open(&g->d, g->m, g->pool, opt.batch, need, e);
+	return ds_decoder_open(&g->d, g->m, g->device, opt.batch, need, e);
 }
 
 static ds_rc run_groups(
@@ -215,11 +215,12 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	DS_TRY(ds_sampling_check(&opt.how, e));
 	ds_rc rc = opt.embed ? ds_model_open(&g.m, opt.model, e)
 			     : ds_model_open_soft(&g.m, opt.model, e);
+	if (rc == DS_OK)
+		rc = ds_device_open(&g.device, NULL, (unsigned)c->jobs, e);
 	if (rc == DS_OK) {
-		g.pool = ds_pool_new((unsigned)c->jobs);
 		if (ds_model_tok(g.m))
 			g.scratch = ds_tok_scratch_new(ds_model_tok(g.m));
-		embed_run r = { g.m, g.pool, g.scratch, opt.batch, NULL };
+		embed_run r = { g.m, g.device, g.scratch, opt.batch, NULL };
 		ds_stage generate = {
 			.name = "dsgen", .state = &g, .order = continue_block, .summary = summary
 		};

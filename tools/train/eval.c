@@ -22,22 +22,24 @@ static ds_rc fetch(train_run *r, int64_t row, int64_t n, int64_t *n_targets, ds_
 
 ds_rc train_eval(train_run *r, double *loss, ds_err *e)
 {
-	train_engine *t = &r->eval;
+	ds_engine *t = r->eval;
 	int64_t rows = ds_rows_count(r->eval_rows), most = r->o->keys.eval_batches * r->micro_rows;
 	int64_t n_targets = 0;
 	double sum = 0;
 	if (most && most < rows)
 		rows = most;
-	*(float *)ds_exec_data(t->x, t->b.inv) = 1;
+	*(float *)ds_exec_input(t->x, t->b.inv) = 1;
 	for (int64_t row = 0; row < rows; row += r->micro_rows) {
 		int64_t n = rows - row < r->micro_rows ? rows - row : r->micro_rows;
 		DS_TRY_AT(fetch(r, row, n, &n_targets, e), e, "eval_data");
 		train_copy_rows(r, t, 0, r->micro_rows);
 		DS_TRY(ds_exec_run(t->x, DS_PHASE_FWD, &(ds_run){ .step = r->state.step }, e));
 		int64_t per_row = train_graph_targets(r);
-		const float *nll = ds_exec_data(t->x, t->b.nll);
+		const void *nll;
+		ds_arena_reset(r->row_mem);
+		DS_TRY(ds_exec_view(t->x, t->b.nll, r->row_mem, &nll, e));
 		for (int64_t i = 0; i < n * per_row; i++)
-			sum += nll[i];
+			sum += ((const float *)nll)[i];
 	}
 	if (!n_targets)
 		return ds_fail(e, DS_BAD, "eval_data has no targets");

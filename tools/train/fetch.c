@@ -147,29 +147,29 @@ static void put(int32_t *in, int64_t front, int32_t fill, const int32_t *row, in
 	memcpy(in + front, row, (size_t)n * 4);
 }
 
-static void copy_row(train_run *r, train_engine *t, int64_t row, int64_t i)
+static void copy_row(train_run *r, ds_engine *t, int64_t row, int64_t i)
 {
 	int64_t front = r->wide - r->seq, to = i * r->wide, from = row * r->seq;
-	int32_t *positions = (int32_t *)ds_exec_data(t->x, t->b.positions) + to;
-	put((int32_t *)ds_exec_data(t->x, t->b.ids) + to, front, -1, r->ids + from, r->seq);
+	int32_t *positions = (int32_t *)ds_exec_input(t->x, t->b.positions) + to;
+	put((int32_t *)ds_exec_input(t->x, t->b.ids) + to, front, -1, r->ids + from, r->seq);
 	for (int64_t p = 0; p < r->wide; p++)
 		positions[p] =
 			(int32_t)(p < front ? p : r->positions[from + p - front] + r->soft.tokens);
 	if (t->b.first)
-		put((int32_t *)ds_exec_data(t->x, t->b.first) + to, front, 0, r->first + from,
+		put((int32_t *)ds_exec_input(t->x, t->b.first) + to, front, 0, r->first + from,
 			r->seq);
 	if (t->b.last)
-		put((int32_t *)ds_exec_data(t->x, t->b.last) + to, front, 0, r->last + from,
+		put((int32_t *)ds_exec_input(t->x, t->b.last) + to, front, 0, r->last + from,
 			r->seq);
 	if (t->b.segments)
-		memset((int32_t *)ds_exec_data(t->x, t->b.segments) + to, 0, (size_t)r->wide * 4);
+		memset((int32_t *)ds_exec_input(t->x, t->b.segments) + to, 0, (size_t)r->wide * 4);
 }
 
-static void copy_targets(train_run *r, train_engine *t, int64_t row, int64_t i)
+static void copy_targets(train_run *r, ds_engine *t, int64_t row, int64_t i)
 {
 	int64_t n = train_graph_targets(r), front = n - r->per_row, from = row * r->per_row;
-	int32_t *rows = t->b.rows ? (int32_t *)ds_exec_data(t->x, t->b.rows) + i * n : NULL;
-	put((int32_t *)ds_exec_data(t->x, t->b.targets) + i * n, front, -1, r->targets + from,
+	int32_t *rows = t->b.rows ? (int32_t *)ds_exec_input(t->x, t->b.rows) + i * n : NULL;
+	put((int32_t *)ds_exec_input(t->x, t->b.targets) + i * n, front, -1, r->targets + from,
 		r->per_row);
 	for (int64_t p = 0; rows && p < n; p++) {
 		int32_t at = r->picks[from + p];
@@ -177,7 +177,7 @@ static void copy_targets(train_run *r, train_engine *t, int64_t row, int64_t i)
 	}
 }
 
-void train_copy_rows(train_run *r, train_engine *t, int64_t row, int64_t n)
+void train_copy_rows(train_run *r, ds_engine *t, int64_t row, int64_t n)
 {
 	for (int64_t i = 0; i < n; i++) {
 		copy_row(r, t, row + i, i);

@@ -35,20 +35,15 @@ static size_t changes_of(const train_run *r, change *out)
 /* What a graph takes; one of evaluation beside the weights, which it shares. */
 static ds_rc plan_bytes(train_run *r, bool train, uint64_t *bytes, ds_err *e)
 {
-	train_engine t = { 0 };
-	ds_compile c = r->compile;
+	DS_AUTO(ds_engine) t = NULL;
+	const ds_backend *b = ds_backend_find(NULL);
+	ds_engine_opts o = train_engine_opts(r, train, (ds_exec_opts){ 0 });
 	ds_plan p;
-	c.train = train;
-	ds_rc rc = train_build(r, &t, e);
-	if (rc == DS_OK)
-		rc = ds_graph_compile(t.g, &c, e);
-	if (rc == DS_OK) {
-		ds_plan_make(&p, t.g, ds_backend_cpu(), (unsigned)r->c->jobs);
-		*bytes = p.total_bytes - (train ? 0 : p.bytes[DS_CLASS_PARAM]);
-		ds_plan_release(&p);
-	}
-	ds_graph_free(t.g);
-	return rc;
+	DS_TRY(ds_engine_plan(&t, b, &o, e));
+	ds_plan_make(&p, t->g, b, (unsigned)r->c->jobs);
+	*bytes = p.total_bytes - (train ? 0 : p.bytes[DS_CLASS_PARAM]);
+	ds_plan_release(&p);
+	return DS_OK;
 }
 
 ds_rc train_eval_bytes(train_run *r, uint64_t *bytes, ds_err *e)

@@ -5,6 +5,8 @@
  */
 #include "run.h"
 
+#include "graph/backend.h"
+
 enum { SIDE = 1024 };
 
 ds_rc train_gemm_rate(const train_run *r, double seconds, double *flops, ds_err *e)
@@ -14,10 +16,12 @@ ds_rc train_gemm_rate(const train_run *r, double seconds, double *flops, ds_err 
 	ds_tid in = ds_g_input(g, "x", DS_F32, DS_DIMS(SIDE, SIDE));
 	ds_tid w = ds_g_param(g, "w", DS_DIMS(SIDE, SIDE), ds_init_normal(1), DS_T_FROZEN);
 	ds_g_keep(g, ds_g_linear(g, in, w, 0, false), "y");
-	DS_TRY(ds_graph_compile(g, &(ds_compile){ .product = r->compile.product }, e));
-	DS_TRY(ds_exec_new(&x, g, ds_backend_cpu(), r->pool, (ds_exec_opts){ 0 }, e));
-	ds_exec_init(x, 0);
-	memset(ds_exec_data(x, in), 0, ds_t_bytes(ds_g_tensor(g, in)));
+	ds_compile c = { .product = r->compile.product,
+		.traits = &ds_device_backend(r->device)->traits };
+	DS_TRY(ds_graph_compile(g, &c, e));
+	DS_TRY(ds_exec_new(&x, g, r->device, (ds_exec_opts){ 0 }, e));
+	DS_TRY(ds_exec_init(x, 0, e));
+	memset(ds_exec_input(x, in), 0, ds_t_bytes(ds_g_tensor(g, in)));
 	DS_TRY(ds_exec_run(x, DS_PHASE_FWD, &(ds_run){ 0 }, e)); /* the first has to set up */
 	double start = train_now(), spent;
 	int runs = 0;

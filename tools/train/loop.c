@@ -26,15 +26,17 @@ static ds_rc fetch(train_run *r, int64_t step, int64_t *n_targets, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc run_parts(train_run *r, train_engine *t, int64_t step, double *loss, ds_err *e)
+static ds_rc run_parts(train_run *r, ds_engine *t, int64_t step, double *loss, ds_err *e)
 {
 	*loss = 0;
 	for (int64_t m = 0; m < r->n_micro; m++) {
 		ds_run run = { (uint64_t)r->o->keys.seed, step, m, m * r->micro_rows };
 		train_copy_rows(r, t, m * r->micro_rows, r->micro_rows);
+		float part;
 		DS_TRY(ds_exec_run(t->x, DS_PHASE_FWD, &run, e));
-		*loss += *(float *)ds_exec_data(t->x, t->b.loss);
 		DS_TRY(ds_exec_run(t->x, DS_PHASE_BWD, &run, e));
+		DS_TRY(ds_exec_read(t->x, t->b.loss, 0, 1, &part, e));
+		*loss += (double)part;
 	}
 	return DS_OK;
 }
@@ -42,30 +44,25 @@ static ds_rc run_parts(train_run *r, train_engine *t, int64_t step, double *loss
 /* The step once more, looking at every tensor that is made; the weights are still those before it. */
 static ds_rc find_culprit(train_run *r, int64_t step, float inv, const char *what, ds_err *e)
 {
-	train_engine t = { 0 };
+	DS_AUTO(ds_engine) t = NULL;
+	ds_engine_opts o =
+		train_engine_opts(r, true, (ds_exec_opts){ .share = r->train->x, .check = true });
 	double loss;
-	ds_rc rc = train_make_engine(
-		r, &t, true, (ds_exec_opts){ .share = r->train.x, .check = true }, e);
-	if (rc == DS_OK) {
-		*(float *)ds_exec_data(t.x, t.b.inv) = inv;
-		rc = run_parts(r, &t, step, &loss, e);
-	}
-	ds_exec_free(t.x);
-	ds_graph_free(t.g);
-	if (rc != DS_OK)
-		return rc;
+	DS_TRY(ds_engine_open(&t, r->device, &o, e));
+	*(float *)ds_exec_input(t->x, t->b.inv) = inv;
+	DS_TRY(run_parts(r, t, step, &loss, e));
 	return ds_fail(e, DS_BAD, "step %lld: the %s is not finite", (long long)step, what);
 }
 
 static ds_rc one_step(train_run *r, int64_t step, train_figures *f, ds_err *e)
 {
-	train_engine *t = &r->train;
+	ds_engine *t = r->train;
 	int64_t n_targets;
 	DS_TRY(fetch(r, step, &n_targets, e));
 	double scale = train_scale(r);
-	float *hyper = ds_exec_data(t->x, t->g->hyper);
+	float *hyper = ds_exec_input(t->x, t->g->hyper), norm;
 	float inv = (float)scale / (float)(n_targets ? n_targets : 1);
-	*(float *)ds_exec_data(t->x, t->b.inv) = inv;
+	*(float *)ds_exec_input(t->x, t->b.inv) = inv;
 	f->lr = ds_schedule_at(&r->schedule, step);
 	ds_hyper(hyper, &r->compile, step - r->state.skipped, f->lr);
 	hyper[3] = (float)(1 / scale);
@@ -73,7 +70,8 @@ static ds_rc one_step(train_run *r, int64_t step, train_figures *f, ds_err *e)
 	f->loss /= scale;
 	DS_TRY(ds_exec_run(
 		t->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)r->o->keys.seed, step, 0, 0 }, e));
-	f->grad_norm = *(float *)ds_exec_data(t->x, t->g->grad_norm);
+	DS_TRY(ds_exec_read(t->x, t->g->grad_norm, 0, 1, &norm, e));
+	f->grad_norm = (double)norm;
 	f->z = train_outlier(r, step, f->loss);
 	if (!train_scale_next(r, f))
 		return find_culprit(r, step, inv, isfinite(f->loss) ? "gradient" : "loss", e);

@@ -3,7 +3,7 @@
  */
 #include "run.h"
 
-static ds_rc write_model(train_run *r, const train_engine *t, ds_err *e)
+static ds_rc write_model(train_run *r, const ds_engine *t, ds_err *e)
 {
 	ds_buf config = { 0 }, json = { 0 };
 	const ds_tok *tok = ds_model_tok(r->from);
@@ -19,7 +19,6 @@ static ds_rc write_model(train_run *r, const train_engine *t, ds_err *e)
 
 ds_rc train_merge(train_run *r, ds_err *e)
 {
-	train_engine *t = &r->train;
 	DS_TRY(train_apply_given(r->o, e));
 	const char *model = r->o->keys.model;
 	if (!model || r->c->n_files)
@@ -28,14 +27,11 @@ ds_rc train_merge(train_run *r, ds_err *e)
 	if (!ds_model_is_adapter(r->from))
 		return ds_fail(e, DS_USAGE, "%s is no adapter: there is nothing to merge", model);
 	r->config = *ds_model_config(r->from);
-	t->g = ds_graph_new(1, 8);
-	ds_arch_build(t->g, &r->config, &t->b);
-	DS_TRY(ds_graph_compile(t->g, &(ds_compile){ 0 }, e));
-	r->pool = ds_pool_new(1);
-	DS_TRY(ds_exec_new(&t->x, t->g, ds_backend_cpu(), r->pool, (ds_exec_opts){ 0 }, e));
-	DS_TRY(ds_model_load(r->from, t->x, t->g, e));
+	ds_engine_opts o = { .config = &r->config, .batch = 1, .seq = 8, .weights = r->from };
+	DS_TRY(ds_device_open(&r->device, NULL, 1, e));
+	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));
 	DS_TRY(train_out_open(r, e));
-	DS_TRY(write_model(r, t, e));
+	DS_TRY(write_model(r, r->train, e));
 	ds_say(r->c, "%s and %s are one model in %s", model, ds_model_base(r->from), r->out);
 	return DS_OK;
 }

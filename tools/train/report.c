@@ -35,7 +35,7 @@ static ds_rc open_log(train_run *r, ds_err *e)
 
 static void say_memory(const train_run *r)
 {
-	const ds_plan *plan = ds_exec_plan(r->train.x);
+	const ds_plan *plan = ds_exec_plan(r->train->x);
 	char bytes[16];
 	ds_buf b = { 0 };
 	for (int c = 0; c < DS_N_CLASSES; c++)
@@ -55,10 +55,10 @@ static ds_rc measure(train_run *r, ds_err *e)
 	if (r->c->quiet)
 		return DS_OK;
 	DS_TRY(train_gemm_rate(r, 0.2, &p->gemm_flops, e));
-	p->step_flops = (double)r->n_micro * (ds_graph_flops(r->train.g, DS_PHASE_FWD) +
-						     ds_graph_flops(r->train.g, DS_PHASE_BWD));
+	p->step_flops = (double)r->n_micro * (ds_graph_flops(r->train->g, DS_PHASE_FWD) +
+						     ds_graph_flops(r->train->g, DS_PHASE_BWD));
 	bool shown = ds_progress_live(p->progress) || r->c->verbose;
-	int64_t trained, all = ds_graph_params(r->train.g, &trained);
+	int64_t trained, all = ds_graph_params(r->train->g, &trained);
 	if (shown)
 		ds_say(r->c,
 			"%s: %s parameters, matrix products at %.1f GFLOP/s, %lld steps of %lld "
@@ -117,7 +117,7 @@ static void show(train_run *r, const train_figures *f, double speed, double seco
 		"step %lld/%lld, loss %.4f%s, %s tokens/s, MFU %.0f%%, %s, ETA %ld:%02ld",
 		(long long)r->state.step, (long long)r->steps, f->loss, eval,
 		ds_human_count(rate, speed), mfu(r, seconds),
-		ds_human_bytes(bytes, (double)ds_exec_plan(r->train.x)->total_bytes), left / 60,
+		ds_human_bytes(bytes, (double)ds_exec_plan(r->train->x)->total_bytes), left / 60,
 		left % 60);
 }
 

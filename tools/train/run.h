@@ -9,18 +9,12 @@
 #include "base/progress.h"
 #include "model/checkpoint.h"
 #include "model/mlm.h"
-#include "model/model.h"
+#include "model/engine.h"
 #include "model/rows.h"
 #include "model/tb.h"
 #include "opts.h"
 
 #include <stdio.h>
-
-typedef struct { /* one graph and what runs it */
-	ds_graph *g;
-	ds_exec *x;
-	ds_build b;
-} train_engine;
 
 typedef struct {
 	FILE *log; /* OUT/log.jsonl */
@@ -50,9 +44,9 @@ typedef struct {
 	ds_model *from;   /* a model directory to start from, or NULL */
 	ds_tok *kept_tok; /* OUT/tokenizer.json of a run that goes on */
 	ds_rows *rows, *eval_rows;
-	ds_pool *pool;
+	ds_device *device;
 	ds_compile compile;
-	train_engine train, eval;
+	ds_engine *train, *eval;
 	int64_t seq, wide; /* tokens of a row; with the virtual ones in front: the graph's seq */
 	int64_t step_rows, micro_rows, n_micro;
 	int64_t n_rows;     /* of the data */
@@ -74,9 +68,8 @@ typedef struct {
 DS_MUST ds_rc train_open(train_run *r, ds_err *e);
 void train_close(train_run *r);
 ds_compile train_compile(const train_opts *o);
-DS_MUST ds_rc train_build(train_run *r, train_engine *t, ds_err *e);
-DS_MUST ds_rc train_make_engine(
-	train_run *r, train_engine *t, bool train, ds_exec_opts opts, ds_err *e);
+/* The graph of a run, as it is trained or evaluated. */
+ds_engine_opts train_engine_opts(const train_run *r, bool train, ds_exec_opts opts);
 /* choose.c: options, model and data, everything that needs no memory yet */
 DS_MUST ds_rc train_choose(train_run *r, ds_err *e);
 /* save.c */
@@ -96,7 +89,7 @@ void train_blank_row(train_run *r, int64_t i);
 DS_MUST ds_rc train_choose_task(train_run *r, ds_err *e);           /* before the data */
 DS_MUST ds_rc train_open_task(train_run *r, bool fixed, ds_err *e); /* after it */
 void train_fetch_open(train_run *r);
-void train_copy_rows(train_run *r, train_engine *t, int64_t row, int64_t n);
+void train_copy_rows(train_run *r, ds_engine *t, int64_t row, int64_t n);
 int64_t train_graph_targets(const train_run *r); /* of a row, in the graph */
 /* loop.c */
 DS_MUST ds_rc train_loop(train_run *r, ds_err *e);

@@ -68,7 +68,7 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 	DS_TRY(ds_ckpt_prune(r->out, r->o->keys.save_total_limit, r->state.best_step, e));
 	DS_TRY(ds_dir_make(ds_arena_fmt(r->mem, "%s/tb", r->out).at, e));
 	if (r->state.step)
-		return ds_ckpt_publish(r->out, &r->state, r->train.x, r->train.g,
+		return ds_ckpt_publish(r->out, &r->state, r->train->x, r->train->g,
 			(ds_st_type)(DS_ST_F32 + r->o->keys.save_dtype), e);
 	return DS_OK;
 }
@@ -89,8 +89,8 @@ ds_rc train_save(train_run *r, ds_err *e)
 	r->state.chain = chain.n ? ds_arena_str(r->mem, chain).at : "";
 	if (fdatasync(fileno(r->report.log)) != 0 && errno != EINVAL)
 		return ds_fail_errno(e, "%s/log.jsonl: cannot sync", r->out);
-	DS_TRY(ds_ckpt_save(r->out, &r->state, r->train.x, r->train.g, e));
-	DS_TRY(ds_ckpt_publish(r->out, &r->state, r->train.x, r->train.g,
+	DS_TRY(ds_ckpt_save(r->out, &r->state, r->train->x, r->train->g, e));
+	DS_TRY(ds_ckpt_publish(r->out, &r->state, r->train->x, r->train->g,
 		(ds_st_type)(DS_ST_F32 + r->o->keys.save_dtype), e));
 	return ds_ckpt_prune(r->out, r->o->keys.save_total_limit, r->state.best_step, e);
 }

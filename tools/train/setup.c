@@ -36,30 +36,25 @@ ds_compile train_compile(const train_opts *o)
 		.muon_steps = (int32_t)k->muon_steps };
 }
 
-ds_rc train_build(train_run *r, train_engine *t, ds_err *e)
+ds_engine_opts train_engine_opts(const train_run *r, bool train, ds_exec_opts opts)
 {
-	t->g = ds_graph_new(r->micro_rows, r->wide);
-	t->b = (ds_build){ .train = true,
-		.docs = r->o->keys.doc_attention,
-		.n_logits = r->o->keys.task == TASK_MLM ? r->micro_rows * r->per_row : 0,
-		.lora = r->lora.r ? &r->lora : NULL,
-		.soft = r->soft.kind ? &r->soft : NULL };
-	ds_arch_build(t->g, &r->config, &t->b);
-	return r->lora.r ? ds_lora_check(&r->lora, t->g, e) : DS_OK;
-}
-
-ds_rc train_make_engine(train_run *r, train_engine *t, bool train, ds_exec_opts opts, ds_err *e)
-{
-	ds_compile c = r->compile;
-	c.train = train;
-	DS_TRY(train_build(r, t, e));
-	DS_TRY(ds_graph_compile(t->g, &c, e));
-	return ds_exec_new(&t->x, t->g, ds_backend_cpu(), r->pool, opts, e);
+	ds_engine_opts o = { .config = &r->config,
+		.batch = r->micro_rows,
+		.seq = r->wide,
+		.build = { .train = true,
+			.docs = r->o->keys.doc_attention,
+			.n_logits = r->o->keys.task == TASK_MLM ? r->micro_rows * r->per_row : 0,
+			.lora = r->lora.r ? &r->lora : NULL,
+			.soft = r->soft.kind ? &r->soft : NULL },
+		.compile = r->compile,
+		.exec = opts };
+	o.compile.train = train;
+	return o;
 }
 
 static ds_rc load_directory(train_run *r, ds_err *e)
 {
-	train_engine *t = &r->train;
+	ds_engine *t = r->train;
 	DS_TRY(ds_model_load(r->from, t->x, t->g, e));
 	ds_str unused = ds_model_unused(r->from, t->g);
 	for (ds_tid i = 1; i < t->g->n_tensors; i++)
@@ -78,7 +73,7 @@ static ds_rc load_checkpoint(train_run *r, ds_err *e)
 {
 	int64_t step = r->state.step;
 	const char *weights = r->state.weights;
-	DS_TRY(ds_ckpt_load(r->out, step, &r->state, r->train.x, r->train.g, e));
+	DS_TRY(ds_ckpt_load(r->out, step, &r->state, r->train->x, r->train->g, e));
 	r->state.weights = weights;
 	if (r->state.data != train_data_identity(r))
 		return ds_fail(e, DS_USAGE,
@@ -88,24 +83,25 @@ static ds_rc load_checkpoint(train_run *r, ds_err *e)
 }
 
 /* A prompt begins as embeddings of tokens drawn from the vocabulary. */
-static void sample_prompt(train_run *r)
+static ds_rc sample_prompt(train_run *r, ds_err *e)
 {
-	const ds_graph *g = r->train.g;
+	const ds_graph *g = r->train->g;
 	ds_tid p = ds_g_find(g, DS_SOFT_PARAM), w = ds_g_find(g, r->config.arch->embedding);
 	ds_rng rng = ds_rng_of((uint64_t)r->o->keys.seed, PROMPT_DRAW);
 	int64_t cols = ds_t_cols(ds_g_tensor(g, p));
+	float *row = ds_arena_get(r->mem, (size_t)cols * sizeof(*row));
 	for (int64_t i = 0; i < r->soft.tokens; i++) {
 		uint64_t id = ds_rng_below(rng, (uint64_t)i, (uint64_t)r->config.vocab_size);
-		memcpy((float *)ds_exec_data(r->train.x, p) + i * ds_g_tensor(g, p)->ld,
-			(float *)ds_exec_data(r->train.x, w) + (int64_t)id * ds_g_tensor(g, w)->ld,
-			(size_t)cols * sizeof(float));
+		DS_TRY(ds_exec_read(r->train->x, w, (int64_t)id * cols, cols, row, e));
+		DS_TRY(ds_exec_write(r->train->x, p, i * cols, cols, row, e));
 	}
+	return DS_OK;
 }
 
 static bool any_new(const train_run *r)
 {
-	for (ds_tid i = 1; i < r->train.g->n_tensors; i++)
-		if (ds_model_is_new(r->from, ds_g_tensor(r->train.g, i)))
+	for (ds_tid i = 1; i < r->train->g->n_tensors; i++)
+		if (ds_model_is_new(r->from, ds_g_tensor(r->train->g, i)))
 			return true;
 	return false;
 }
@@ -114,11 +110,11 @@ static bool any_new(const train_run *r)
 static ds_rc fill_weights(train_run *r, ds_err *e)
 {
 	if (!r->from || r->adapts || any_new(r))
-		ds_exec_init(r->train.x, (uint64_t)r->o->keys.seed);
+		DS_TRY(ds_exec_init(r->train->x, (uint64_t)r->o->keys.seed, e));
 	if (r->from)
 		DS_TRY(load_directory(r, e));
 	if (r->soft.kind == DS_SOFT_PROMPT && !ds_model_soft(r->from))
-		sample_prompt(r);
+		DS_TRY(sample_prompt(r, e));
 	return r->state.step ? load_checkpoint(r, e) : DS_OK;
 }
 
@@ -126,28 +122,24 @@ ds_rc train_open(train_run *r, ds_err *e)
 {
 	r->compile = train_compile(r->o);
 	DS_TRY(train_fit(r, e));
-	r->pool = ds_pool_new((unsigned)r->c->jobs);
-	DS_TRY(train_make_engine(r, &r->train, true, (ds_exec_opts){ 0 }, e));
+	DS_TRY(ds_device_open(&r->device, NULL, (unsigned)r->c->jobs, e));
+	ds_engine_opts o = train_engine_opts(r, true, (ds_exec_opts){ 0 });
+	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));
 	DS_TRY(fill_weights(r, e));
-	if (r->eval_rows)
-		DS_TRY(train_make_engine(
-			r, &r->eval, false, (ds_exec_opts){ .share = r->train.x }, e));
+	if (r->eval_rows) {
+		o = train_engine_opts(r, false, (ds_exec_opts){ .share = r->train->x });
+		DS_TRY(ds_engine_open(&r->eval, r->device, &o, e));
+	}
 	train_fetch_open(r);
 	return DS_OK;
-}
-
-static void close_engine(train_engine *t)
-{
-	ds_exec_free(t->x);
-	ds_graph_free(t->g);
 }
 
 void train_close(train_run *r)
 {
 	train_report_close(r);
-	close_engine(&r->eval);
-	close_engine(&r->train);
-	ds_pool_free(r->pool);
+	ds_engine_close(r->eval);
+	ds_engine_close(r->train);
+	ds_device_close(r->device);
 	ds_rows_close(r->eval_rows);
 	ds_rows_close(r->rows);
 	ds_tok_close(r->kept_tok);

@@ -13,9 +13,9 @@ static ds_rc print(ds_buf *b, ds_err *e)
 
 static void summary(const train_run *r, const ds_plan *p, ds_buf *b)
 {
-	int64_t trained, all = ds_graph_params(r->train.g, &trained);
-	double flops =
-		ds_graph_flops(r->train.g, DS_PHASE_FWD) + ds_graph_flops(r->train.g, DS_PHASE_BWD);
+	int64_t trained, all = ds_graph_params(r->train->g, &trained);
+	double flops = ds_graph_flops(r->train->g, DS_PHASE_FWD) +
+		       ds_graph_flops(r->train->g, DS_PHASE_BWD);
 	ds_buf_fmt(b,
 		"model       %s, %lld layers, hidden size %lld, %lld heads, vocabulary %lld\n",
 		r->config.arch->name, (long long)r->config.n_layers,
@@ -32,23 +32,22 @@ static void summary(const train_run *r, const ds_plan *p, ds_buf *b)
 	if (r->steps)
 		ds_buf_fmt(b, "run         %lld steps, %s from %g\n", (long long)r->steps,
 			r->schedule.name, r->schedule.lr);
-	ds_plan_explain(p, r->train.g, b);
+	ds_plan_explain(p, r->train->g, b);
 }
 
 /* A table of where a step's time goes, over a few of them with all ids 0. */
 static ds_rc explain_time(train_run *r, ds_buf *b, ds_err *e)
 {
 	enum { STEPS = 3 };
-	train_engine *t = &r->train;
+	ds_engine *t = r->train;
 	ds_buf first = { 0 };
-	r->pool = ds_pool_new((unsigned)r->c->jobs);
+	DS_TRY(ds_device_open(&r->device, NULL, (unsigned)r->c->jobs, e));
 	DS_TRY(train_fit(r, e));
-	DS_TRY(ds_exec_new(
-		&t->x, t->g, ds_backend_cpu(), r->pool, (ds_exec_opts){ .profile = true }, e));
-	ds_exec_init(t->x, (uint64_t)r->o->keys.seed);
-	*(float *)ds_exec_data(t->x, t->b.inv) = 1 / (float)(r->micro_rows * r->seq);
+	DS_TRY(ds_exec_new(&t->x, t->g, r->device, (ds_exec_opts){ .profile = true }, e));
+	DS_TRY(ds_exec_init(t->x, (uint64_t)r->o->keys.seed, e));
+	*(float *)ds_exec_input(t->x, t->b.inv) = 1 / (float)(r->micro_rows * r->seq);
 	for (int64_t step = 1; step <= STEPS; step++) {
-		ds_hyper(ds_exec_data(t->x, t->g->hyper), &r->compile, step, 1e-5);
+		ds_hyper(ds_exec_input(t->x, t->g->hyper), &r->compile, step, 1e-5);
 		for (int phase = 0; phase < DS_N_PHASES; phase++)
 			DS_TRY(ds_exec_run(t->x, (ds_phase)phase, &(ds_run){ .step = step }, e));
 		if (step == 1) /* it touches all memory for the first time */
@@ -67,7 +66,7 @@ static ds_rc explain_memory(train_run *r, const ds_plan *p, ds_buf *b, ds_err *e
 	char human[16];
 	uint64_t eval;
 	double beside = train_process_bytes();
-	ds_plan_explain(p, r->train.g, b);
+	ds_plan_explain(p, r->train->g, b);
 	DS_TRY(train_eval_bytes(r, &eval, e));
 	if (eval)
 		ds_buf_fmt(b, "evaluation takes %s more (%llu)\n",
@@ -79,16 +78,17 @@ static ds_rc explain_memory(train_run *r, const ds_plan *p, ds_buf *b, ds_err *e
 
 ds_rc train_show(train_run *r, ds_err *e)
 {
-	train_engine *t = &r->train;
+	const ds_backend *backend = ds_backend_find(NULL);
 	ds_buf b = { 0 };
 	ds_plan p;
 	ds_rc rc = DS_OK;
 	r->compile = train_compile(r->o);
 	if (r->o->memory.bytes)
 		DS_TRY(train_fit(r, e));
-	DS_TRY(train_build(r, t, e));
-	DS_TRY(ds_graph_compile(t->g, &r->compile, e));
-	ds_plan_make(&p, t->g, ds_backend_cpu(), (unsigned)r->c->jobs);
+	ds_engine_opts o = train_engine_opts(r, true, (ds_exec_opts){ 0 });
+	DS_TRY(ds_engine_plan(&r->train, backend, &o, e));
+	const ds_engine *t = r->train;
+	ds_plan_make(&p, t->g, backend, (unsigned)r->c->jobs);
 	if (r->o->explain && strcmp(r->o->explain, "time") == 0) {
 		rc = explain_time(r, &b, e);
 	} else if (r->o->explain) {

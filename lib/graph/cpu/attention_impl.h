@@ -71,7 +71,7 @@ static inline void multiply(ds_block c, ds_block a, ds_block b, ds_extent x, boo
 }
 
 /* The rows of a head from `row` on. */
-static inline ds_block head_of(const ds_arg_t *a, int64_t row, int64_t head, int64_t d)
+static inline ds_block head_of(const ds_operand *a, int64_t row, int64_t head, int64_t d)
 {
 	return (ds_block){ row_of(a, row) + head * d, a->ld, 1 };
 }

@@ -1,5 +1,5 @@
 /*
- * cpu.c - the CPU backend's table
+ * cpu.c - two backends on the host: kernels for this CPU, and the references alone
  */
 #include "graph/cpu/cpu_impl.h"
 
@@ -18,8 +18,31 @@ static const ds_kernel *find(const ds_graph *g, const ds_node *n)
 	return table[n->op];
 }
 
+/*
+ * The same columns of rows of 4 KiB fall on the same few sets of a first-level cache, so that walking down a
+ * column, as a weight's gradient does, misses at every step: 102 Gflop/s at 1024 columns, 127 at 1040 (one core,
+ * fp32, 1024 x 256 x 2048).
+ */
 const ds_backend *ds_backend_cpu(void)
 {
-	static const ds_backend b = { "cpu", find };
-	return &b;
+	static const ds_host b = {
+		.base = { DS_HOST("cpu", "this machine's cores"),
+			.traits = { .alias_bytes = 4096,
+				.pad_bytes = 64,
+				.rounds_weights = true } },
+		.find = find,
+	};
+	return &b.base;
+}
+
+static const ds_kernel *find_none(const ds_graph *g, const ds_node *n)
+{
+	return NULL;
+}
+
+const ds_backend *ds_backend_ref(void)
+{
+	static const ds_host b = { .base = { DS_HOST("ref", "every op in double") },
+		.find = find_none };
+	return &b.base;
 }

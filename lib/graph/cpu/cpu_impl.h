@@ -4,20 +4,20 @@
 #ifndef DS_GRAPH_CPU_IMPL_H
 #define DS_GRAPH_CPU_IMPL_H
 
-#include "graph/backend.h"
+#include "graph/cpu/kernel_impl.h"
 #include "graph/cpu/simd.h"
 
 #define KERNEL(name) extern const ds_kernel ds_cpu_##name;
 #include "graph/cpu/kernels.def"
 #undef KERNEL
 
-static inline float *row_of(const ds_arg_t *a, int64_t i)
+static inline float *row_of(const ds_operand *a, int64_t i)
 {
 	return (float *)a->data + i * a->ld;
 }
 
 /* Element (i, k), of any type. */
-static inline char *elem_of(const ds_arg_t *a, int64_t i, int64_t k)
+static inline char *elem_of(const ds_operand *a, int64_t i, int64_t k)
 {
 	return (char *)a->data + (size_t)(i * a->ld + k) * ds_dtype_bytes(a->dtype);
 }

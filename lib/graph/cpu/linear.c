@@ -37,7 +37,7 @@ static part part_of(const ds_job *j, int64_t tile)
 }
 
 /* The columns (of y) or rows from `at` on of W, whichever way it lies. */
-static const void *w_from(const ds_arg_t *w, bool along_cols, int64_t at)
+static const void *w_from(const ds_operand *w, bool along_cols, int64_t at)
 {
 	return along_cols ? elem_of(w, 0, at) : elem_of(w, at, 0);
 }
@@ -45,7 +45,7 @@ static const void *w_from(const ds_arg_t *w, bool along_cols, int64_t at)
 /* The product of a part: everything but where its numbers are. */
 static ds_gemm product(const ds_job *j, const part *p)
 {
-	const ds_arg_t *left = &j->in[0], *right = &j->in[1];
+	const ds_operand *left = &j->in[0], *right = &j->in[1];
 	bool in_out = j->node->attr.linear.in_out;
 	ds_gemm g = { .type = left->dtype, .m = p->m, .n = p->n, .k = left->cols };
 	switch (j->node->op) {
@@ -98,7 +98,7 @@ static void add_bias(const ds_job *j, const part *p, const float *bias)
 
 static void linear(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
-	const ds_arg_t *x = &j->in[0], *y = &j->out[0];
+	const ds_operand *x = &j->in[0], *y = &j->out[0];
 	part p = part_of(j, tile);
 	ds_gemm g = product(j, &p);
 	const float *bias = j->in[2].data ? (const float *)j->in[2].data + p.j : NULL;
@@ -115,7 +115,7 @@ static void linear(const ds_job *j, int64_t stage, int64_t tile, unsigned worker
 
 static void linear_dx(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
-	const ds_arg_t *before = &j->in[2], *dx = &j->out[0];
+	const ds_operand *before = &j->in[2], *dx = &j->out[0];
 	part p = part_of(j, tile);
 	ds_gemm g = product(j, &p);
 	g.a = elem_of(&j->in[0], p.i, 0);
@@ -130,7 +130,7 @@ static void linear_dx(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 
 static void linear_dw(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
-	const ds_arg_t *x = &j->in[0], *dy = &j->in[1];
+	const ds_operand *x = &j->in[0], *dy = &j->in[1];
 	bool in_out = j->node->attr.linear.in_out;
 	part p = part_of(j, tile);
 	ds_gemm g = product(j, &p);
@@ -156,7 +156,7 @@ static int64_t bias_tiles(const ds_job *j, int64_t stage)
 
 static void bias_grad(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
-	const ds_arg_t *dy = &j->in[0];
+	const ds_operand *dy = &j->in[0];
 	const ds_simd *v = ds_simd_now();
 	int64_t from = tile * BIAS_COLS, n = min_i64(BIAS_COLS, dy->cols - from);
 	float sum[BIAS_COLS] = { 0 }, *out = (float *)j->out[0].data + from;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Row i from a column on; NULL where there is no such tensor. */
-static float *part_of(const ds_arg_t *a, int64_t i, int64_t from)
+static float *part_of(const ds_operand *a, int64_t i, int64_t from)
 {
 	return a->data ? row_of(a, i) + from : NULL;
 }
@@ -94,7 +94,7 @@ static void grad_sums(const ds_job *j, int64_t tile)
 	const ds_simd *v = ds_simd_now();
 	int64_t from = tile * SUM_COLS, n = min_i64(SUM_COLS, width(j) - from);
 	for (int k = 0; k < 2; k++) {
-		const ds_arg_t *d = &j->out[1 + k];
+		const ds_operand *d = &j->out[1 + k];
 		if (!d->data)
 			continue;
 		float *out = (float *)d->data + from;

@@ -18,7 +18,7 @@ enum { LOGIT_TILE = 192, DW_TILE = 480, ROW_TILE = 16, MOST_ROWS = 512, FEWEST_R
 enum { CHUNK_BYTES = 64 << 20, DX_TILES = 4 };
 
 typedef struct {
-	const ds_arg_t *x, *w;
+	const ds_operand *x, *w;
 	ds_dtype type;                 /* of the products and of what is kept of the logits */
 	int64_t rows, vocab, cols, ld; /* ld: of the logits */
 	int64_t chunk, n_chunks, n_tiles;

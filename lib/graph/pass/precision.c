@@ -4,9 +4,9 @@
  * Every activation that is a factor of a linear layer, its gradients or the last layer is rounded by a
  * cast before the first product that takes it, once: forward and backward share what is rounded, so
  * that of an activation which only products read backward keeps two bytes. Attention stays one op,
- * whose kernel may round what it multiplies to bf16. Weights stay f32: a product
- * rounds them while it packs them, which costs less than reading and writing a copy. Sums, everything
- * else, gradients of weights and the optimizer stay f32.
+ * whose kernel may round what it multiplies to bf16. Weights stay f32: where the backend says so
+ * (ds_traits), a product rounds them while it packs them, which costs less than reading and writing a copy; else they
+ * are cast too. Sums, everything else, gradients of weights and the optimizer stay f32.
  */
 #include "graph/op.h"
 
@@ -67,7 +67,8 @@ ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 		for (int j = 0; j < 2 && is_product(n.op); j++)
 			if (g->tensors[n.in[j]].dtype == DS_F32 &&
 				(j == 0 || n.op == DS_OP_linear_dw ||
-					g->tensors[n.in[j]].class == DS_CLASS_ACT))
+					g->tensors[n.in[j]].class == DS_CLASS_ACT ||
+					!c->traits->rounds_weights))
 				n.in[j] = rounded(&s, &n, n.in[j]);
 		s.out[s.n_out++] = n;
 	}

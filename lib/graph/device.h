@@ -1,0 +1,23 @@
+/*
+ * device.h - a backend that was opened: host threads, and on a GPU a context
+ *
+ * Backends are found by name in backends.def. Planning needs the backend alone; whoever runs something opens a
+ * device once and lends it to executors, which it must outlive.
+ */
+#ifndef DS_GRAPH_DEVICE_H
+#define DS_GRAPH_DEVICE_H
+
+#include "base/err.h"
+
+typedef struct ds_backend ds_backend;
+typedef struct ds_device ds_device;
+
+/* name NULL: the default; NULL where there is none of that name. */
+const ds_backend *ds_backend_find(const char *name);
+/* DS_USAGE: no backend of that name (NULL: the default). Host threads are the caller's and threads - 1 more. */
+DS_MUST ds_rc ds_device_open(ds_device **d, const char *backend, unsigned threads, ds_err *e);
+void ds_device_close(ds_device *d); /* NULL is fine */
+DS_AUTO_WITH(ds_device, ds_device_close)
+const ds_backend *ds_device_backend(const ds_device *d);
+
+#endif
