@@ -75,6 +75,17 @@ bool ds_name_ends(const char *name, const char *suffixes); /* any of a list; cas
 /* DS_BAD for bytes that are not text: UTF-16, NUL or many controls in the first 4 KiB. */
 DS_MUST ds_rc ds_check_text(ds_str head, ds_err *e);
 
+/* magic.c: "a PDF", what head begins as though nothing here reads it; NULL: not known */
+const char *ds_magic_name(ds_str head);
+
+/* json_shape.c */
+typedef enum {
+	DS_JSON_NONE,
+	DS_JSON_LINES,  /* an object a line */
+	DS_JSON_VALUES, /* an array of objects, or objects one after another */
+} ds_json_shape;
+ds_json_shape ds_json_shape_of(ds_str head, bool all); /* all: head is the whole input */
+
 /* lines.c */
 /*
  * Where records end, by bytes alone. `state` is the importer's.

@@ -99,8 +99,13 @@ static const ds_ends ends = { last_element, walk_on, false };
 
 static ds_rc open_file(ds_input *in, ds_err *e)
 {
+	ds_str head;
+	char bom[3];
+	size_t got;
 	in->state = ds_arena_zero(ds_source_mem(in->source), sizeof(file));
-	return DS_OK;
+	DS_TRY(ds_in_peek(in->in, sizeof bom, &head, e)); /* RFC 8259 lets a parser ignore it */
+	return ds_str_is(head, "\xEF\xBB\xBF") ? ds_in_read(in->in, bom, sizeof bom, &got, e)
+					       : DS_OK;
 }
 
 /* The next element of *rest; false at the end. What is between [ and ] alone is no element. */
@@ -184,8 +189,6 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	ds_str rest = ch->bytes, element;
 	ds_rows rows = { 0 };
 	uint64_t lone = 0, i = 0;
-	if (ch->first_record == 1 && ds_str_starts(rest, DS_S("\xEF\xBB\xBF")))
-		rest = (ds_str){ rest.at + 3, rest.n - 3 };
 	while (next_element(&rest, &x, &element)) {
 		bool good;
 		DS_TRY(add(columns, ch, element, ch->first_record + i, &good, e));

@@ -1,5 +1,5 @@
 /*
- * recognize.c - which format an input has: by name, by magic, else by its first line
+ * recognize.c - which format an input has: by name, by magic, else by its first bytes
  *
  * A name decides before content does, except that a DSR stream, damaged or not, is always known by
  * its magic, and that content which contradicts a .dsr, .gz, .zst, .bz2 or .xz name is damage.
@@ -128,46 +128,77 @@ const ds_importer *ds_recognize_name(const ds_common *c, const char *path)
 	return NULL;
 }
 
-static bool first_line_is_object(ds_str head, bool all)
+typedef struct {
+	size_t nul, control;
+	bool utf16;
+} odd_bytes;
+
+static odd_bytes count_odd(ds_str head)
 {
-	const char *lf = memchr(head.at, '\n', head.n);
-	ds_str line = { head.at, lf ? (size_t)(lf - head.at) : head.n };
-	ds_json_span span;
-	if (ds_str_starts(line, DS_S("\xEF\xBB\xBF")))
-		line = (ds_str){ line.at + 3, line.n - 3 };
-	ds_json_scan s = ds_json_scan_of(line);
-	if (ds_json_peek(&s) != '{')
-		return false;
-	if (ds_json_skip(&s, 0, &span)) {
-		ds_json_peek(&s);
-		return s.at >= s.end;
+	const uint8_t *p = (const uint8_t *)head.at;
+	size_t n = head.n < TEXT_LOOK ? head.n : TEXT_LOOK, second = 0;
+	bool bom = n >= 2 && ((p[0] == 0xFF && p[1] == 0xFE) || (p[0] == 0xFE && p[1] == 0xFF));
+	odd_bytes odd = { 0 };
+	for (size_t i = 0; i < n; i++) {
+		odd.nul += p[i] == 0;
+		second += p[i] == 0 && i % 2;
+		odd.control += p[i] < 0x20 && !(p[i] >= '\t' && p[i] <= '\r') && p[i] != 0x1B;
 	}
-	if (strcmp(s.why, "duplicate key") == 0)
-		return true; /* a record error, but an object */
-	/* A first line longer than the look, and right as far as it goes. */
-	return !lf && !all && (s.where >= line.n || strcmp(s.why, "a string without its end") == 0);
+	/* Latin letters in UTF-16 have a zero in every second byte. */
+	odd.utf16 = bom || (odd.nul && odd.nul * 10 >= n * 3 && (second == 0 || second == odd.nul));
+	if (odd.control * 10 <= n)
+		odd.control = 0;
+	return odd;
+}
+
+static ds_rc is_utf16(ds_err *e)
+{
+	return ds_fail(e, DS_BAD,
+		"UTF-16 text, not UTF-8: convert it with iconv, or "
+		"--from text takes the bytes as they are");
 }
 
 ds_rc ds_check_text(ds_str head, ds_err *e)
 {
-	const uint8_t *p = (const uint8_t *)head.at;
-	size_t n = head.n < TEXT_LOOK ? head.n : TEXT_LOOK, nul = 0, odd = 0, control = 0;
-	bool bom = n >= 2 && ((p[0] == 0xFF && p[1] == 0xFE) || (p[0] == 0xFE && p[1] == 0xFF));
-	for (size_t i = 0; i < n; i++) {
-		nul += p[i] == 0;
-		odd += p[i] == 0 && i % 2;
-		control += p[i] < 0x20 && !(p[i] >= '\t' && p[i] <= '\r') && p[i] != 0x1B;
-	}
-	if (!nul && !bom && control * 10 <= n)
+	odd_bytes odd = count_odd(head);
+	const char *name = ds_magic_name(head);
+	bool pdf = ds_str_starts(head, DS_S("%PDF-"));
+	if (!odd.nul && !odd.control && !odd.utf16 && !pdf)
 		return DS_OK;
-	/* Latin letters in UTF-16 have a zero in every second byte. */
-	if (bom || (nul * 10 >= n * 3 && (odd == 0 || odd == nul)))
-		return ds_fail(e, DS_BAD,
-			"UTF-16 text, not UTF-8: convert it with iconv, or "
-			"--from text takes the bytes as they are");
+	if (name && !odd.utf16)
+		return ds_fail(e, DS_BAD, "not text: %s; --from text takes it all the same", name);
+	if (odd.utf16)
+		return is_utf16(e);
 	return ds_fail(e, DS_BAD,
 		"not text: %s in the first 4 KiB; --from text takes it all the same",
-		nul ? "NUL bytes" : "over 10 % control bytes");
+		odd.nul ? "NUL bytes" : "over 10 % control bytes");
+}
+
+/* A name that says JSON or a table, over what is neither: better told as what it is. */
+static ds_rc check_named(const ds_importer *im, ds_str head, ds_err *e)
+{
+	static const char *const of_text[] = { "jsonl", "json", "csv", "tsv" };
+	size_t i = 0;
+	while (i < 4 && strcmp(im->name, of_text[i]) != 0)
+		i++;
+	if (i == 4)
+		return DS_OK;
+	odd_bytes odd = count_odd(head);
+	const char *name = odd.nul || odd.control ? ds_magic_name(head) : NULL;
+	if (odd.utf16)
+		return is_utf16(e);
+	return name ? ds_fail(e, DS_BAD, "not %s, but %s", im->name, name) : DS_OK;
+}
+
+/* .json names both shapes: lines only where the content is no array and not over several lines. */
+static const ds_importer *json_by_shape(const ds_importer *im, ds_str head)
+{
+	ds_json_shape shape = ds_json_shape_of(head, head.n < LOOK);
+	if (im && strcmp(im->name, "json") != 0)
+		return im;
+	if (shape == DS_JSON_LINES)
+		return ds_importer_find("jsonl");
+	return shape == DS_JSON_VALUES ? ds_importer_find("json") : im;
 }
 
 /* The half of a pair that is not the one to name. */
@@ -202,13 +233,12 @@ ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 	for (size_t i = 0; !*out && ds_importers[i]; i++)
 		if (ds_importers[i]->magic && ds_importers[i]->magic(head))
 			*out = as_split(in->common, ds_importers[i]);
-	if (!*out && first_line_is_object(head, head.n < LOOK))
-		*out = ds_importer_find("jsonl");
+	*out = json_by_shape(*out, head);
 	if (!*out && is_megatron_bin(in->name))
 		return ds_fail(
 			e, DS_USAGE, "%s: belongs to the .idx beside it: name that", in->name);
 	text = !*out || strcmp((*out)->name, "text") == 0 || strcmp((*out)->name, "textfile") == 0;
 	if (!*out)
 		*out = as_split(in->common, ds_importer_find("text"));
-	return text ? ds_check_text(head, e) : DS_OK;
+	return text ? ds_check_text(head, e) : check_named(*out, head, e);
 }

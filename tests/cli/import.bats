@@ -119,11 +119,56 @@ seams() {
 	fails 2 "'word'" dsrec cat --split word a.txt
 }
 
-@test "input without a name is known by its first line" {
-	same '{"a":1}\n' jl <<<'{"a":1}'
-	same '{"text":"{\\"a\\":1"}\n' jl <<<'{"a":1'
-	same '{"text":"[1]"}\n' jl <<<'[1]'
-	jl </dev/null | cmp - /dev/null
+@test "input without a name is known by its first bytes" {
+	local want='{"a":1}\n{"a":{"b":2}}\n' text
+	for text in '{"a":1}\n{"a":{"b":2}}' '\n \r\n\t{"a":1}\n\n{"a":{"b":2}}\n' '[{"a":1},{"a":{"b":2}}]' \
+		'\xef\xbb\xbf\n[\n  {\n    "a": 1\n  },\n  {"a": {"b":2}}\n]\n' '{\n "a":1\n}\n{\n "a":\n {"b":2}}' \
+		'{"a":1}{"a":{"b":2}}' '\xef\xbb\xbf{"a":1} {"a":{"b":2}}'; do
+		printf '%b' "$text" >in
+		seams "$want" jl in
+		printf '%b' "$text" | same "$want" jl
+		cp in in.json
+		seams "$want" jl in.json
+	done
+	for text in '[]' ' [ ]\n' ''; do printf '%b' "$text" | jl | cmp - /dev/null; done
+	for text in '[1]' '{' '{a}' '["x"]' 'int f()\n{\n}' '{\nint x;\n}' "{'a':1}" '{}x' '[{x}](y)' 'see:\n{"a":1}\nand\n{"a":2}'; do
+		printf '%b\n' "$text" | dsrec import -q --to text | cmp - <(printf '%b\n' "$text")
+	done
+}
+
+@test "JSON that is broken in its first record is JSON all the same" {
+	local text
+	for text in '{"a":1\n{"a":2}\n' '{"a":"x\n{"a":2}\n' 'x"}\n{"a":2}\n{"a":2}\n' '{"a":1} x\n{"a":2}\n' '{"a":1' \
+		'[{"a":tru},{"a":2}]' '{\n "a": tru\n}\n{\n "a":2}'; do
+		printf '%b' "$text" >in
+		fails 1 "in:1: offset" dsrec cat in
+		cp in in.json
+		fails 1 "in.json:1: offset" dsrec cat in.json
+		[ -z "$(jl --on-error skip in | grep -v '^{"a":2}$')" ]
+	done
+}
+
+@test "lines in a .json cost themselves alone where they are wrong" {
+	numbered 1000 | sed '5s/}//;500s/:/;/;700s/"//' >a.json
+	[ "$(jl --on-error skip a.json | wc -l)" = 997 ]
+	gzip <a.json >b.json.gz
+	[ "$(jl --on-error skip b.json.gz | wc -l)" = 997 ]
+	fails 1 "a.json:5: " dsrec cat a.json
+}
+
+@test "what is no text is called by its name" {
+	printf 'GGUF\3\0\0\0' >weights
+	fails 1 "weights:1: not text: a GGUF model" dsrec cat weights
+	cp weights table.csv
+	fails 1 "table.csv:1: not csv, but a GGUF model" dsrec cat table.csv
+	printf '%%PDF-1.4\nx\n' >p
+	fails 1 "p:1: not text: a PDF" dsrec cat p
+	printf 'a,b\n1,2\n' | iconv -t UTF-16 >u.csv
+	fails 1 "u.csv:1: UTF-16 text" dsrec cat u.csv
+	printf '{"a":1}\n' | iconv -t UTF-16LE >u.jsonl
+	fails 1 "u.jsonl:1: UTF-16 text" dsrec cat u.jsonl
+	printf '\x04\x22\x4d\x18\0\0' >u.tsv
+	fails 1 "lz4 data" dsrec cat u.tsv
 }
 
 @test "what is no text is a record error, UTF-16 by name; --from text insists" {
