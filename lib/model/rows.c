@@ -21,14 +21,6 @@ static piece *piece_of(ds_rows *r, int64_t at)
 	return &r->pieces[low];
 }
 
-/* An id into the row, and whether a document begins there. */
-typedef struct {
-	ds_row *out;
-	int64_t n;     /* positions filled */
-	int64_t start; /* where the document at hand began, in this row */
-	bool begins;   /* the next token begins a document */
-} filler;
-
 static void put(const ds_rows *r, filler *f, uint32_t id, bool target)
 {
 	ds_row *o = f->out;
@@ -80,14 +72,34 @@ static ds_rc check_id(const ds_rows *r, const piece *p, uint64_t record, uint32_
 		(unsigned long long)(p->record + record), id, (long long)r->vocab_size);
 }
 
-static bool masked_in(const piece *p, uint32_t rec, uint32_t i)
+static bool has_mask(const piece *p, uint32_t rec)
+{
+	return p->mask.off && (!p->mask.present || ds_bit(p->mask.present, rec));
+}
+
+bool ds_rows_is_target(const piece *p, uint32_t rec, uint32_t i)
 {
 	const list_col *m = &p->mask;
-	if (!m->off || (m->present && !ds_bit(m->present, rec)))
+	if (!has_mask(p, rec))
 		return true;
 	if (i >= m->off[rec + 1] - m->off[rec])
 		return true;
 	return ((const uint8_t *)m->data)[m->off[rec] + i] != 0;
+}
+
+ds_rc ds_rows_put(const ds_rows *r, filler *f, const piece *p, uint32_t rec, uint32_t i, ds_err *e)
+{
+	uint32_t id = list_at(&p->ids, p->ids.off[rec] + i);
+	DS_TRY(check_id(r, p, rec, id, e));
+	put(r, f, id, ds_rows_is_target(p, rec, i));
+	return DS_OK;
+}
+
+void ds_rows_pad(const ds_rows *r, filler *f)
+{
+	set_last(r, f->out, f->n);
+	while (f->n < r->seq)
+		put(r, f, (uint32_t)r->pad, false);
 }
 
 static ds_rc check_packed(const ds_rows *r, const piece *p, uint32_t rec, ds_err *e)
@@ -122,7 +134,7 @@ static ds_rc get_packed(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 		while (doc < doc_end && list_at(d, doc) < i)
 			doc++;
 		f.begins = doc < doc_end && list_at(d, doc) == i;
-		put(r, &f, id, masked_in(p, rec, i));
+		put(r, &f, id, ds_rows_is_target(p, rec, i));
 	}
 	set_last(r, out, packed_length(r, out));
 	return DS_OK;
@@ -156,13 +168,11 @@ static ds_rc fill_from(ds_rows *r, const piece *p, uint32_t at, filler *f, ds_er
 		uint32_t i = at - begin_of(r, p, rec);
 		if (i == 0)
 			f->begins = true;
-		for (; i < n && f->n < r->seq; i++) {
-			uint32_t id = list_at(&p->ids, begin + i);
-			DS_TRY(check_id(r, p, rec, id, e));
-			put(r, f, id, masked_in(p, rec, i));
-		}
+		for (; i < n && f->n < r->seq; i++)
+			DS_TRY(ds_rows_put(r, f, p, rec, i, e));
+		/* What has a mask says itself which of its ends is learned. */
 		if (f->n < r->seq && r->separator >= 0)
-			put(r, f, (uint32_t)r->separator, r->kind == DS_ROWS_TEXT);
+			put(r, f, (uint32_t)r->separator, !has_mask(p, rec));
 		at = begin_of(r, p, rec + 1);
 	}
 	return DS_OK;
@@ -179,9 +189,7 @@ static ds_rc get_cut(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 		piece *p = piece_of(r, at + f.n);
 		DS_TRY(fill_from(r, p, (uint32_t)(at + f.n - p->first), &f, e));
 	}
-	set_last(r, out, f.n);
-	while (f.n < r->seq)
-		put(r, &f, (uint32_t)r->pad, false);
+	ds_rows_pad(r, &f);
 	return DS_OK;
 }
 
@@ -193,6 +201,8 @@ ds_rc ds_rows_get(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 		return ds_rows_get_labelled(r, p, (uint32_t)(row - p->first), out, e);
 	}
 	out->targets[r->seq - 1] = -1; /* a row of N gives N - 1 predictions */
+	if (r->kind == DS_ROWS_CHAT)
+		return ds_rows_get_chat(r, row, out, e);
 	return r->packed ? get_packed(r, row, out, e) : get_cut(r, row, out, e);
 }
 
@@ -245,6 +255,7 @@ void ds_rows_close(ds_rows *r)
 	ds_tok_close(r->own_tok);
 	ds_buf_free(&r->chain);
 	ds_rows_labels_free(r);
+	ds_rows_chat_free(r);
 	ds_arena_free(r->mem);
 	ds_mem_free(r);
 }

@@ -11,13 +11,14 @@
 
 #include "base/args.h"
 #include "base/err.h"
+#include "text/chat/chat.h"
 #include "text/tok/tok.h"
 
 typedef struct ds_rows ds_rows;
 
 typedef enum {
 	DS_ROWS_TEXT,  /* tokens one after another, cut at seq */
-	DS_ROWS_CHAT,  /* the same of conversations; their answers alone are targets */
+	DS_ROWS_CHAT,  /* whole conversations, as many as fit; their answers alone are targets */
 	DS_ROWS_CLASS, /* a record a row; targets[0] is its label */
 	DS_ROWS_TAGS,  /* a record a row; targets are its tokens' labels */
 } ds_rows_kind;
@@ -26,6 +27,8 @@ typedef struct {
 	ds_rows_kind kind;
 	const char *const *labels; /* the model's, by number; none: those of the data */
 	size_t n_labels;
+	const ds_chat_layout *chat; /* of conversations */
+	bool alone;                 /* each is a row of its own */
 	const char *exec;   /* a command whose output is the input, and no files; NULL: none */
 	const char *plugin; /* a library as input (dataset.h), and no files; NULL: none */
 	const char *plugin_options;
@@ -54,6 +57,12 @@ int64_t ds_rows_records(const ds_rows *r); /* of the input */
 int64_t ds_rows_count(const ds_rows *r);
 int64_t ds_rows_seq(const ds_rows *r);
 int64_t ds_rows_tokens(const ds_rows *r); /* seq * count */
+typedef struct {                          /* what is behind the ends of rows */
+	int64_t records, targets,
+		targets_cut; /* conversations cut; targets of all, and of what is cut off */
+} ds_rows_loss;
+void ds_rows_cut(const ds_rows *r, ds_rows_loss *l);
+const ds_chat_layout *ds_rows_layout(const ds_rows *r); /* of conversations; NULL: there are none */
 const ds_tok *ds_rows_tok(
 	const ds_rows *r); /* the model's, or what was found; NULL: none is known */
 uint64_t ds_rows_identity(const ds_rows *r); /* of the data, the same whenever it is the same */

@@ -1,160 +1,164 @@
 /*
- * rows_chat.c - conversations as tokens, of which the answers alone are learned
+ * rows_chat.c - conversations as rows, of which the answers alone are learned
  *
- * `messages` (roles and contents), or `prompt` and `completion`, or `instruction`, `input` and
- * `output`. Messages are framed as ChatML where the tokenizer has <|im_start|>, as Llama 3 has them
- * where it has <|start_header_id|>, else as "role: content" lines. An answer ends with the end token.
+ * A conversation is never torn: rows take as many whole ones as fit, in order, and are filled up with padding. One
+ * that is longer than a row is cut at its end, and counted. Records of tokens (dstok --chat) are conversations as well,
+ * their mask says what is learned.
  */
 #include "model/rows_impl.h"
+#include "model/talk.h"
 
-#include "record/json.h"
+typedef struct { /* from record `rec` of piece `piece` on, n of them */
+	uint32_t piece, rec, n;
+} chat_row;
 
-/* Beside each token a byte: is it learned? */
-static ds_rc add_text(ds_gather *q, ds_str text, bool learned, ds_err *e)
+struct ds_rows_chat {
+	const ds_chat_layout *layout;
+	ds_chat *chat;   /* opened when the tokenizer is known */
+	ds_talk columns; /* of the block at hand */
+	chat_row *rows;
+	ds_rows_loss loss;
+};
+
+void ds_rows_chat_new(ds_rows *r, const ds_chat_layout *l)
 {
-	const uint32_t *ids;
-	size_t n;
-	DS_TRY(ds_tok_encode(q->r->tok, q->scratch, text, DS_TOK_SPECIALS, &ids, &n, e));
-	ds_buf_add(&q->ids, ids, n * 4);
-	for (size_t i = 0; i < n; i++)
-		ds_buf_add_byte(&q->beside, (char)learned);
-	return DS_OK;
+	r->chat = ds_arena_zero(r->mem, sizeof(*r->chat));
+	r->chat->layout = l;
 }
 
-/* What a user wrote stays text, whatever special token's name is in it. */
-static ds_rc add_content(ds_gather *q, ds_str text, bool learned, ds_err *e)
+void ds_rows_chat_free(ds_rows *r)
 {
-	const uint32_t *ids;
-	size_t n;
-	DS_TRY(ds_tok_encode(q->r->tok, q->scratch, text, 0, &ids, &n, e));
-	ds_buf_add(&q->ids, ids, n * 4);
-	for (size_t i = 0; i < n; i++)
-		ds_buf_add_byte(&q->beside, (char)learned);
-	return DS_OK;
+	if (r->chat)
+		ds_chat_close(r->chat->chat);
 }
 
-static void add_end(ds_gather *q)
+const ds_chat_layout *ds_rows_layout(const ds_rows *r)
 {
-	uint32_t id = ds_tok_special(q->r->tok, DS_TOK_EOS);
-	if (id == (uint32_t)DS_TOK_NONE)
-		return;
-	ds_buf_add(&q->ids, &id, 4);
-	ds_buf_add_byte(&q->beside, 1);
+	return !r->chat ? NULL : r->chat->chat ? ds_chat_of(r->chat->chat) : r->chat->layout;
 }
 
-static bool knows(const ds_gather *q, const char *name)
+void ds_rows_cut(const ds_rows *r, ds_rows_loss *l)
 {
-	return ds_tok_find(q->r->tok, ds_str_of(name)) != (uint32_t)DS_TOK_NONE;
-}
-
-static ds_rc add_message(ds_gather *q, ds_str role, ds_str content, ds_arena *mem, ds_err *e)
-{
-	bool answer = ds_str_is(role, "assistant");
-	const char *open = "%.*s: ", *close = "\n";
-	if (knows(q, "<|im_start|>")) {
-		open = "<|im_start|>%.*s\n";
-		close = "<|im_end|>";
-	} else if (knows(q, "<|start_header_id|>")) {
-		open = "<|start_header_id|>%.*s<|end_header_id|>\n\n";
-		close = "<|eot_id|>";
-	}
-	size_t name = role.n > 64 ? 64 : role.n;
-	ds_buf head = { 0 };
-	const char *at = strstr(open, "%.*s");
-	ds_buf_add(&head, open, (size_t)(at - open));
-	ds_buf_add(&head, role.at, name);
-	ds_buf_add_c(&head, at + 4);
-	ds_rc rc = add_text(q, ds_arena_str(mem, ds_buf_view(&head)), false, e);
-	ds_buf_free(&head);
-	DS_TRY(rc);
-	DS_TRY(add_content(q, content, answer, e));
-	DS_TRY(add_text(q, ds_str_of(close), answer, e));
-	return close[0] == '<' && close[2] == 'i' ? add_text(q, DS_S("\n"), false, e) : DS_OK;
-}
-
-static ds_rc add_messages(ds_gather *q, ds_str json, ds_arena *mem, ds_err *e)
-{
-	const ds_json *list;
-	DS_TRY(ds_json_parse(&list, mem, json, e));
-	if (list->kind != DS_J_ARR || !list->n)
-		return ds_fail(e, DS_BAD, "messages is not a list of messages");
-	for (size_t i = 0; i < list->n; i++) {
-		const ds_json *content = ds_json_get(list->items[i], "content");
-		ds_str role = ds_json_text(list->items[i], "role", "");
-		if (!role.n || !content || content->kind != DS_J_STR)
-			return ds_fail(e, DS_BAD, "message %zu has no role and content", i + 1);
-		DS_TRY(add_message(q, role, content->s, mem, e));
-	}
-	return DS_OK;
-}
-
-static ds_rc text_of(ds_block *b, const char *name, uint32_t row, ds_str *out, bool *has, ds_err *e)
-{
-	const ds_col *c;
-	*has = false;
-	*out = DS_S("");
-	DS_TRY(ds_block_get(b, name, &c, e));
-	return c ? ds_block_text(b, c, row, out, has, e) : DS_OK;
-}
-
-static ds_rc add_instruction(ds_gather *q, ds_block *b, uint32_t row, bool *done, ds_err *e)
-{
-	ds_str task, input, output;
-	bool has, has_input;
-	*done = false;
-	DS_TRY(text_of(b, "instruction", row, &task, &has, e));
-	if (!has)
-		return DS_OK;
-	DS_TRY(text_of(b, "output", row, &output, &has, e));
-	if (!has)
-		return ds_fail(e, DS_BAD, "an instruction without output");
-	DS_TRY(text_of(b, "input", row, &input, &has_input, e));
-	DS_TRY(add_text(q, DS_S("### Instruction:\n"), false, e));
-	DS_TRY(add_content(q, task, false, e));
-	if (input.n) {
-		DS_TRY(add_text(q, DS_S("\n\n### Input:\n"), false, e));
-		DS_TRY(add_content(q, input, false, e));
-	}
-	DS_TRY(add_text(q, DS_S("\n\n### Response:\n"), false, e));
-	DS_TRY(add_content(q, output, true, e));
-	*done = true;
-	return DS_OK;
-}
-
-static ds_rc add_pair(ds_gather *q, ds_block *b, uint32_t row, bool *done, ds_err *e)
-{
-	ds_str prompt, completion;
-	bool has;
-	DS_TRY(text_of(b, "prompt", row, &prompt, done, e));
-	if (!*done)
-		return DS_OK;
-	DS_TRY(text_of(b, "completion", row, &completion, &has, e));
-	if (!has)
-		return ds_fail(e, DS_BAD, "a prompt without completion");
-	DS_TRY(add_content(q, prompt, false, e));
-	return add_content(q, completion, true, e);
+	*l = r->chat ? r->chat->loss : (ds_rows_loss){ 0 };
 }
 
 static ds_rc add_record(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 {
-	const ds_col *c;
-	bool done = false;
-	DS_TRY(ds_block_get(b, "messages", &c, e));
-	if (c && c->type == DS_T_JSON && ds_col_has(c, row) && !ds_col_null(c, row))
-		return add_messages(q, ds_col_bytes(c, row), b->mem, e);
-	DS_TRY(add_pair(q, b, row, &done, e));
-	if (!done)
-		DS_TRY(add_instruction(q, b, row, &done, e));
-	if (!done)
-		return ds_fail(e, DS_BAD, "neither messages nor prompt nor instruction");
-	add_end(q);
+	const struct ds_rows_chat *c = q->r->chat;
+	ds_chat_turns turns;
+	ds_chat_tokens t;
+	bool has;
+	DS_TRY(ds_talk_get(
+		&c->columns, b, row, ds_chat_of(c->chat), false, b->mem, &turns, &has, e));
+	if (!has)
+		return ds_fail(e, DS_BAD,
+			"no conversation: neither messages nor conversations, prompt and "
+			"completion, "
+			"or instruction and output");
+	DS_TRY(ds_chat_encode(c->chat, q->scratch, &turns, false, b->mem, &t, e));
+	ds_buf_add(&q->ids, t.ids, t.n * 4);
+	ds_buf_add(&q->beside, t.mask, t.n);
 	return DS_OK;
 }
 
 ds_rc ds_rows_add_chat(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e)
 {
 	ds_gather q = { .r = r, .scratch = scratch };
+	if (!r->chat->chat)
+		DS_TRY(ds_chat_open(&r->chat->chat, r->chat->layout, r->tok, e));
+	DS_TRY(ds_talk_find(&r->chat->columns, b, e));
 	DS_TRY(ds_rows_gather(&q, b, p, add_record, e));
 	p->mask = (list_col){ q.kept, p->ids.off, NULL, false };
+	return DS_OK;
+}
+
+/* ---- rows ---- */
+
+static uint32_t length(const piece *p, uint32_t rec)
+{
+	return p->ids.off[rec + 1] - p->ids.off[rec];
+}
+
+/* How many of a record's tokens from `from` on are learned. */
+static int64_t targets_from(const piece *p, uint32_t rec, uint32_t from)
+{
+	int64_t n = 0;
+	for (uint32_t i = from; i < length(p, rec); i++)
+		n += ds_rows_is_target(p, rec, i);
+	return n;
+}
+
+static void count_cut(ds_rows *r, const piece *p, uint32_t rec)
+{
+	ds_rows_loss *c = &r->chat->loss;
+	c->targets += targets_from(p, rec, 1); /* nothing predicts the first token */
+	if (length(p, rec) <= (uint64_t)r->seq)
+		return;
+	c->records++;
+	c->targets_cut += targets_from(p, rec, (uint32_t)r->seq);
+}
+
+/* Numbers rows over the pieces [from, to), which one row does not cross the ends of. */
+static int64_t pack(ds_rows *r, size_t from, size_t to, int64_t n)
+{
+	chat_row *rows = r->chat->rows;
+	int64_t room = 0, first = n;
+	for (size_t i = from; i < to; i++) {
+		const piece *p = &r->pieces[i];
+		for (uint32_t rec = 0; rec < p->n_rows; rec++) {
+			int64_t need = length(p, rec);
+			count_cut(r, p, rec);
+			if (need > room) {
+				rows[n++] = (chat_row){ (uint32_t)i, rec, 0 };
+				room = r->seq;
+			}
+			if (n > first)
+				rows[n - 1].n++;
+			room = need && r->alone ? 0 : room - (need < room ? need : room);
+		}
+	}
+	return n;
+}
+
+ds_rc ds_rows_settle_chat(ds_rows *r, ds_err *e)
+{
+	size_t records = 0;
+	int64_t n = 0;
+	for (size_t i = 0; i < r->n; i++)
+		records += r->pieces[i].n_rows;
+	r->chat->rows = ds_arena_get(r->mem, (records + 1) * sizeof(chat_row));
+	for (size_t k = 0; k < r->n_parts; k++) {
+		part *t = &r->parts[k];
+		size_t end = k + 1 < r->n_parts ? r->parts[k + 1].piece : r->n;
+		t->first = n;
+		n = pack(r, t->piece, end, n);
+		t->count = n - t->first;
+		t->end = n;
+	}
+	r->count = n;
+	if (!n)
+		return ds_fail(e, DS_BAD, "no conversation in the input");
+	if (!r->chat->loss.targets)
+		return ds_fail(e, DS_BAD, "not one answer in the input");
+	if (r->chat->loss.targets == r->chat->loss.targets_cut)
+		return ds_fail(e, DS_BAD, "not one answer is left: all are behind seq=%lld",
+			(long long)r->seq);
+	return DS_OK;
+}
+
+ds_rc ds_rows_get_chat(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
+{
+	const chat_row *at = &r->chat->rows[row];
+	const piece *p = &r->pieces[at->piece];
+	filler f = { .out = out };
+	uint32_t rec = at->rec;
+	for (uint32_t k = 0; k < at->n; k++, rec++) {
+		for (; rec == p->n_rows; rec = 0)
+			p++;
+		f.begins = true;
+		for (uint32_t i = 0, n = length(p, rec); i < n && f.n < r->seq; i++)
+			DS_TRY(ds_rows_put(r, &f, p, rec, i, e));
+	}
+	ds_rows_pad(r, &f);
 	return DS_OK;
 }

@@ -45,7 +45,7 @@ struct ds_rows {
 	size_t n, cap;
 	ds_reader **readers;
 	size_t n_readers;
-	bool packed, docs;
+	bool packed, docs, alone;
 	int64_t seq, count, vocab_size;
 	const ds_tok *tok;
 	ds_tok *own_tok;
@@ -58,6 +58,7 @@ struct ds_rows {
 	ds_rows_kind kind;
 	uint32_t longest; /* record with labels */
 	struct ds_rows_labels *labels;
+	struct ds_rows_chat *chat;
 	part *parts;
 	size_t n_parts;
 	bool mixed;
@@ -77,7 +78,22 @@ typedef struct {
 } ds_gather;
 typedef ds_rc ds_gather_fn(ds_gather *q, ds_block *b, uint32_t row, ds_err *e);
 ds_rc ds_rows_gather(ds_gather *q, ds_block *b, piece *p, ds_gather_fn *fn, ds_err *e);
+/* rows.c: an id into the row, and whether a document begins there */
+typedef struct {
+	ds_row *out;
+	int64_t n;     /* positions filled */
+	int64_t start; /* where the document at hand began, in this row */
+	bool begins;   /* the next token begins a document */
+} filler;
+bool ds_rows_is_target(const piece *p, uint32_t rec, uint32_t i); /* by the mask */
+/* Token i of a record; DS_BAD: an id that the vocabulary does not have. */
+ds_rc ds_rows_put(const ds_rows *r, filler *f, const piece *p, uint32_t rec, uint32_t i, ds_err *e);
+void ds_rows_pad(const ds_rows *r, filler *f); /* up to the end of the row */
 /* rows_chat.c */
+void ds_rows_chat_new(ds_rows *r, const ds_chat_layout *l);
+void ds_rows_chat_free(ds_rows *r);
+ds_rc ds_rows_settle_chat(ds_rows *r, ds_err *e); /* numbers the rows, when seq is known */
+ds_rc ds_rows_get_chat(ds_rows *r, int64_t row, ds_row *out, ds_err *e);
 ds_rc ds_rows_add_chat(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e);
 /* rows_mix.c */
 ds_rc ds_rows_parts_new(ds_rows *r, const ds_rows_opts *o, ds_err *e);

@@ -293,12 +293,14 @@ static ds_rc add_block(ds_rows *r, ds_block *b, ds_tok_scratch **scratch, ds_err
 {
 	const char *origin = ds_arena_str(r->mem, ds_str_of(b->origin)).at;
 	piece *p = add_piece(r, b->n_rows, origin, b->origin_record);
-	bool plain = r->kind == DS_ROWS_TEXT && ds_block_find(b, "tokens");
+	bool plain = !is_labelled(r) && ds_block_find(b, "tokens");
 	if (plain)
 		DS_TRY(add_tokens(r, b, p, e));
 	else
 		DS_TRY(open_tokenizer(r, scratch, e));
-	if (r->kind == DS_ROWS_CHAT)
+	if (plain && r->kind == DS_ROWS_CHAT && p->docs.off)
+		return ds_fail(e, DS_BAD, "%s: packed rows, whose mask task=clm follows", origin);
+	if (r->kind == DS_ROWS_CHAT && !plain)
 		DS_TRY(ds_rows_add_chat(r, b, p, *scratch, e));
 	else if (is_labelled(r))
 		DS_TRY(ds_rows_add_labelled(r, b, p, *scratch, e));
@@ -452,9 +454,12 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 	r->tok_from = "the model";
 	r->any_tok = o->any_tok;
 	r->docs = o->docs;
+	r->alone = o->alone;
 	r->kind = o->kind;
 	if (is_labelled(r))
 		ds_rows_labels_new(r, o->labels, o->n_labels);
+	if (o->kind == DS_ROWS_CHAT)
+		ds_rows_chat_new(r, o->chat);
 	r->vocab_size = o->vocab_size;
 	DS_TRY(ds_rows_parts_new(r, o, e));
 	for (size_t i = 0; i < o->n_files; i++) {
@@ -472,7 +477,10 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 		DS_TRY(open_plugin(r, c, o, e));
 	settle_ids(r);
 	DS_TRY(settle_seq(r, o, e));
-	DS_TRY(number_pieces(r, e));
+	if (r->kind == DS_ROWS_CHAT)
+		DS_TRY(ds_rows_settle_chat(r, e));
+	else
+		DS_TRY(number_pieces(r, e));
 	DS_TRY(ds_rows_settle_mix(r, e));
 	if (is_labelled(r))
 		DS_TRY(ds_rows_settle_labels(r, e));

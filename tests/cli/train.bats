@@ -421,11 +421,12 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	done >chat.jsonl
 	dstrain "${tiny[@]}" --task chat --max-steps 60 --set lr=1e-2 --out run chat.jsonl
 	tail -n 1 run/log.jsonl | sed 's/.*"loss": \([0-9.e-]*\).*/\1/' | awk '{ exit !($1 < 1) }'
-	[ "$(dsgen -m run --max-tokens 8 --temperature 0 -q --to jsonl <<<'what is blue?' | grep -c 'is a colour')" -eq 1 ]
+	dsgen -m run --chat --max-tokens 24 --temperature 0 -q --to jsonl <<<'what is blue?' | grep -q 'blue is a colour"'
+	dsgen -m run --chat --max-tokens 24 --temperature 0 -q --to jsonl chat.jsonl | head -n 3 | grep -c 'is a colour"\|"green"' | grep -qx 3
 	echo '{"messages":[{"role":"user"}]}' >bad.jsonl
-	says 1 "message 1 has no role and content" dstrain "${tiny[@]}" --task chat --out no bad.jsonl
+	says 1 "no content" dstrain "${tiny[@]}" --task chat --out no bad.jsonl
 	echo '{"text":"a"}' >bad.jsonl
-	says 1 "neither messages nor prompt" dstrain "${tiny[@]}" --task chat --out no1 bad.jsonl
+	says 1 "no conversation: neither messages" dstrain "${tiny[@]}" --task chat --out no1 bad.jsonl
 }
 
 @test "a program is a source of data" {
@@ -469,4 +470,46 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	dsgen -m d --max-tokens 2 -q <<<'line' >/dev/null
 	says 2 "no linear layer that is" dstrain --model a --tune lora --target-modules 'x.*' --out no -q text.txt
 	says 2 "target_modules" dstrain --model a --tune lora --target-modules '(' --out no1 -q text.txt
+}
+
+@test "conversations stay whole and apart, and what is cut is counted" {
+	for c in 'red roses' 'blue skies' 'green grass'; do
+		echo '{"messages":[{"role":"user","content":"say it"},{"role":"assistant","content":"'"$c"'"}]}'
+	done >chat.jsonl
+	dstrain "${tiny[@]}" --task chat --seq 64 --batch-tokens 64 --max-steps 1 --lr 0 --out apart chat.jsonl
+	dstrain "${tiny[@]}" --task chat --seq 64 --batch-tokens 64 --max-steps 1 --lr 0 --set doc_attention=false --out joined chat.jsonl
+	! cmp -s <(figures apart) <(figures joined)
+	grep -q '^doc_attention = true' apart/config.ini
+	# Each alone, the loss of all is the mean over their targets, wherever they stand in rows.
+	tac chat.jsonl >turned.jsonl
+	dstrain "${tiny[@]}" --task chat --seq 64 --batch-tokens 64 --max-steps 1 --lr 0 --out turned turned.jsonl
+	sed 's/.*"loss": \([0-9.]*\).*/\1/' apart/log.jsonl turned/log.jsonl | awk '{ x[NR] = $1 } END { exit !(x[1] - x[2] < 1e-5 && x[2] - x[1] < 1e-5) }'
+	echo '{"prompt":"p","completion":"a long answer that does not end before the row does, whatever happens, and goes on and on for some words more"}' >>chat.jsonl
+	run --separate-stderr dstrain "${tiny[@]:0:4}" --task chat --seq 32 --batch-tokens 64 --max-steps 1 --out cut chat.jsonl
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"1 conversation cut at seq=32: "*" targets are behind it"* ]]
+	echo '{"prompt":"'"$(printf 'word %.0s' {1..99})"'","completion":"a"}' >far.jsonl
+	says 1 "not one answer is left: all are behind seq=32" dstrain "${tiny[@]}" --task chat --seq 32 --batch-tokens 64 --out no far.jsonl
+	says 2 "no chat layout 'lama3'; there are chatml, " dstrain "${tiny[@]}" --task chat --chat lama3 --out no1 chat.jsonl
+	says 2 "chat=chatml needs task=chat" dstrain "${tiny[@]}" --chat chatml --out no2 chat.jsonl
+}
+
+@test "a model's own chat template is followed, and refused where it is not known" {
+	printf '%s\n' '{"prompt":"p q","completion":"a b"}' >chat.jsonl
+	dstok train -q -V 300 --special '<|pad|>' --special '<|bos|>' --special '<|eos|>' --special '<|im_start|>' --special '<|im_end|>' text.txt -o t.json
+	dstok -q -t t.json text.txt -o t.dsr
+	dstrain "${tiny[@]}" --max-steps 1 --out base t.dsr
+	cat >base/tokenizer_config.json <<-'END'
+		{"eos_token":{"content":"<|im_end|>"},"chat_template":"{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nI am X.<|im_end|>\n' }}{% endif %}{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + eos_token + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"}
+	END
+	want=$'<|im_start|>system\\nI am X.<|im_end|>\\n<|im_start|>user\\np q<|im_end|>\\n<|im_start|>assistant\\na b<|im_end|>\\n'
+	[ "$(dstok -q -t base --chat auto chat.jsonl | dstok decode -q --to jsonl | sed 's/.*"text":"\(.*\)"}/\1/')" = "$want" ]
+	dstok -q -t base --chat auto chat.jsonl -o chat.dsr
+	dstrain --model base --seq 64 --batch-tokens 64 --max-steps 1 --lr 0 --task chat --out a -q chat.jsonl
+	dstrain --model base --seq 64 --batch-tokens 64 --max-steps 1 --lr 0 --out b -q chat.dsr
+	cmp <(figures a) <(figures b)
+	echo '{"chat_template":"{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}"}' >base/tokenizer_config.json
+	says 2 "its chat template is none of the known layouts" dstrain --model base --task chat --out no -q chat.jsonl
+	dstrain --model base --seq 64 --batch-tokens 64 --max-steps 1 --task chat --chat llama2 --out c -q chat.jsonl
+	dsgen -m c --chat -q --max-tokens 1 --to jsonl chat.jsonl | grep -q '"pred"'
 }

@@ -10,12 +10,14 @@
 #include "base/thread.h"
 #include "infer/decode.h"
 #include "record/pipe.h"
+#include "talk.h"
 
 static struct {
 	const char *model;
 	int64_t max_tokens, batch, context;
 	ds_sampling how;
-	bool ignore_eos, logprobs, logits, embed;
+	bool ignore_eos, logprobs, logits, embed, chat;
+	const char *layout;
 } opt = { .max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 } };
 
 typedef struct {
@@ -23,6 +25,7 @@ typedef struct {
 	ds_device *device;
 	ds_decoder *d;
 	ds_tok_scratch *scratch;
+	talker talker;
 	ds_buf text;
 	uint64_t n_tokens;
 } generator;
@@ -34,6 +37,7 @@ static void generator_close(generator *g)
 	ds_device_close(g->device);
 	ds_model_close(g->m);
 	ds_buf_free(&g->text);
+	talker_close(&g->talker);
 }
 
 /* A record's prompt as ids in the block's arena; *has false: it has neither tokens nor text. */
@@ -41,6 +45,13 @@ static ds_rc prompt_of(generator *g, ds_work *w, ds_block *b, uint32_t row, cons
 	const ds_col *text, ds_sequence *s, bool *has, ds_err *e)
 {
 	*has = false;
+	if (g->talker.chat) {
+		ds_chat_tokens t;
+		DS_TRY(talker_prompt(&g->talker, g->scratch, w, b, row, text, &t, has, e));
+		s->prompt = *has ? t.ids : NULL;
+		s->n_prompt = *has ? t.n : 0;
+		return DS_OK;
+	}
 	if (tokens)
 		DS_TRY(ds_block_ids(b, tokens, row, &s->prompt, &s->n_prompt, has, e));
 	if (*has || !text)
@@ -91,11 +102,18 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, ds_sequence *s, bool
 	const ds_col *tokens, *text;
 	DS_TRY(ds_block_get(b, "tokens", &tokens, e));
 	DS_TRY(ds_block_get(b, c->field, &text, e));
+	if (g->talker.chat)
+		DS_TRY(ds_talk_find(&g->talker.columns, b, e));
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		bool has;
 		s[i] = (ds_sequence){ .key = ds_block_record(b, i) };
-		DS_TRY(prompt_of(g, w, b, i, tokens, text, &s[i], &has, e));
-		const char *why = unfit(g, w, &s[i], has);
+		ds_err bad;
+		ds_rc rc = prompt_of(g, w, b, i, tokens, text, &s[i], &has, &bad);
+		if (rc != DS_OK && !(rc == DS_BAD && g->talker.chat)) {
+			*e = bad;
+			return rc;
+		}
+		const char *why = rc == DS_OK ? unfit(g, w, &s[i], has) : bad.msg;
 		ok[i] = !why;
 		if (why)
 			DS_TRY(ds_work_bad(w, b, i, e, "%s", why));
@@ -125,9 +143,10 @@ static ds_rc run_groups(
 {
 	const ds_config *c = ds_model_config(g->m);
 	const ds_tok *tok = ds_model_tok(g->m);
-	uint32_t eos = c->eos >= 0 ? (uint32_t)c->eos
-		       : tok       ? ds_tok_special(tok, DS_TOK_EOS)
-				   : DS_TOK_NONE;
+	uint32_t eos = g->talker.chat ? ds_chat_end(g->talker.chat)
+		       : c->eos >= 0  ? (uint32_t)c->eos
+		       : tok          ? ds_tok_special(tok, DS_TOK_EOS)
+				      : DS_TOK_NONE;
 	ds_sequence *group = ds_arena_get(mem, (size_t)opt.batch * sizeof(*group));
 	uint32_t *row = ds_arena_get(mem, (size_t)opt.batch * sizeof(*row));
 	for (uint32_t i = 0, k = 0; i < n; i++) {
@@ -220,17 +239,29 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	if (rc == DS_OK) {
 		if (ds_model_tok(g.m))
 			g.scratch = ds_tok_scratch_new(ds_model_tok(g.m));
+		if (opt.chat)
+			rc = talker_open(&g.talker, g.m, opt.layout, c, e);
 		embed_run r = { g.m, g.device, g.scratch, opt.batch, NULL };
 		ds_stage generate = {
 			.name = "dsgen", .state = &g, .order = continue_block, .summary = summary
 		};
 		ds_stage embed = { .name = "dsgen", .state = &r, .order = embed_block };
-		rc = ds_pipe_run(c, opt.embed ? &embed : &generate, e);
+		if (rc == DS_OK)
+			rc = ds_pipe_run(c, opt.embed ? &embed : &generate, e);
 		ds_embedder_close(r.d);
 	}
 	generator_close(&g);
 	return rc;
 }
+
+static ds_rc on_chat(void *context, const char *name, const char *value, ds_err *e)
+{
+	opt.chat = true;
+	opt.layout = value;
+	return DS_OK;
+}
+
+static ds_call chat_call = { on_chat, NULL };
 
 static const ds_arg args[] = {
 	DS_ARG_F('m', "model", &opt.model, "DIR", "the model directory", DS_ARG_UNRECORDED),
@@ -238,6 +269,8 @@ static const ds_arg args[] = {
 	DS_ARG(0, "temperature", &opt.how.temperature, "T", "0 takes the most probable token (1)"),
 	DS_ARG(0, "top-k", &opt.how.top_k, "K", "draw among the K most probable (0: all)"),
 	DS_ARG(0, "top-p", &opt.how.top_p, "P", "draw among the fewest that reach P (1)"),
+	DS_ARG_F(0, "chat", &chat_call, "LAYOUT",
+		"answer conversations, laid out as the model's own or this", DS_ARG_OPTIONAL),
 	DS_ARG(0, "ignore-eos", &opt.ignore_eos, NULL, "go on after the end-of-sequence token"),
 	DS_ARG(0, "logprobs", &opt.logprobs, NULL, "add each token's log probability"),
 	DS_ARG(0, "logits", &opt.logits, NULL, "add the logits after the prompt"),

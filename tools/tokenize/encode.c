@@ -8,8 +8,9 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/rng.h"
-#include "chat.h"
 #include "joined.h"
+#include "model/own_chat.h"
+#include "model/talk.h"
 #include "pack.h"
 #include "tokenize.h"
 
@@ -25,7 +26,8 @@ typedef struct {
 	uint32_t before, after; /* ids around each document, DS_TOK_NONE: none */
 	pack *packing;
 	joined *joined; /* a row a record */
-	chat *chat;
+	ds_chat *chat;
+	ds_arena *mem;   /* of its layout */
 	uint32_t fim[3]; /* ids before prefix, suffix and middle */
 	size_t n_opts;   /* of the inputs' optional blocks, checked so far */
 	uint64_t n_tokens, n_without;
@@ -92,6 +94,17 @@ static void settle_rows(encoder *x, uint32_t pad)
 	};
 }
 
+static ds_rc open_chat(encoder *x, ds_err *e)
+{
+	const ds_chat_layout *l;
+	x->mem = ds_arena_new(1 << 14);
+	DS_TRY(ds_own_chat(&l, opt.chat, opt.tokenizer, x->mem, e));
+	DS_TRY(ds_chat_open(&x->chat, l, x->tok, e));
+	if (ds_chat_of(x->chat) != l)
+		ds_warn(x->common, "%s", ds_chat_roles_warning);
+	return DS_OK;
+}
+
 static ds_rc settle(encoder *x, ds_err *e)
 {
 	x->wide = ds_tok_size(x->tok) > 65536;
@@ -104,7 +117,7 @@ static ds_rc settle(encoder *x, ds_err *e)
 		return ds_fail(e, DS_USAGE,
 			"--offsets: not with the normalizers and pre-tokenizers of this tokenizer");
 	if (opt.chat)
-		DS_TRY(chat_new(&x->chat, opt.chat, x->tok, e));
+		DS_TRY(open_chat(x, e));
 	if (opt.fim > 0)
 		DS_TRY(find_fim(x, e));
 	bool rows = opt.pair || opt.truncate;
@@ -282,14 +295,17 @@ static ds_rc encode_with_offsets(
 	return ds_colb_put(offsets, e);
 }
 
-static ds_rc chat_row(encoder *x, ds_work *w, ds_block *b, const chat_columns *f, uint32_t row,
+static ds_rc chat_row(encoder *x, ds_work *w, ds_block *b, const ds_talk *f, uint32_t row,
 	ds_colb *out, ds_colb *mask, ds_err *e)
 {
-	chat_tokens t;
+	ds_chat_turns turns;
+	ds_chat_tokens t;
 	bool has = false;
 	ds_err why;
-	ds_rc rc =
-		chat_encode(x->chat, ds_work_scratch(w), b, f, row, ds_work_mem(w), &t, &has, &why);
+	ds_arena *mem = ds_work_mem(w);
+	ds_rc rc = ds_talk_get(f, b, row, ds_chat_of(x->chat), false, mem, &turns, &has, &why);
+	if (rc == DS_OK && has)
+		rc = ds_chat_encode(x->chat, ds_work_scratch(w), &turns, false, mem, &t, &why);
 	if (rc == DS_OK && has) {
 		size_t before = x->before != DS_TOK_NONE, after = x->after != DS_TOK_NONE;
 		put_ids(x, out, t.ids, t.n);
@@ -310,18 +326,16 @@ static ds_rc chat_row(encoder *x, ds_work *w, ds_block *b, const chat_columns *f
 
 static ds_rc chat_block(encoder *x, ds_work *w, ds_block *b, ds_err *e)
 {
-	static const char *const fields[] = { "messages", "prompt", "completion", "instruction",
-		"input", "output" };
-	chat_columns f;
-	DS_TRY(chat_find(&f, b, e));
+	ds_talk f;
+	DS_TRY(ds_talk_find(&f, b, e));
 	ds_colb *out = ds_colb_new(b, "tokens", x->wide ? DS_T_U32S : DS_T_U16S);
 	ds_colb *mask = ds_colb_new(b, "mask", DS_T_BYTES);
 	for (uint32_t row = 0; row < b->n_rows; row++)
 		DS_TRY(chat_row(x, w, b, &f, row, out, mask, e));
 	DS_TRY(ds_colb_put(out, e));
 	DS_TRY(ds_colb_put(mask, e));
-	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields) && !opt.keep_text; i++)
-		ds_block_remove(b, fields[i]);
+	for (size_t i = 0; ds_talk_fields[i] && !opt.keep_text; i++)
+		ds_block_remove(b, ds_talk_fields[i]);
 	return DS_OK;
 }
 
@@ -510,6 +524,7 @@ ds_rc encode_run(const ds_common *c, ds_err *e)
 	ds_tok_close(x.tok);
 	pack_free(x.packing);
 	ds_mem_free(x.joined);
-	chat_free(x.chat);
+	ds_chat_close(x.chat);
+	ds_arena_free(x.mem);
 	return rc;
 }

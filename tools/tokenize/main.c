@@ -27,8 +27,9 @@ static const ds_arg encode_args[] = {
 		"what the tokenizer's own post-processor adds"),
 	DS_ARG(0, "specials", &opt.specials, NULL,
 		"special tokens' names in the text are those tokens"),
-	DS_ARG(0, "chat", &opt.chat, "chatml|llama3|deepseek|alpaca",
-		"conversations by this template; only answers are targets"),
+	DS_ARG(0, "chat", &opt.chat, "LAYOUT",
+		"conversations as chatml, llama3, …, auto (-t DIR's own) have them; answers are "
+		"targets"),
 	DS_ARG(0, "fim", &opt.fim, "RATE", "this share of texts as prefix, suffix, middle"),
 	DS_ARG(0, "offsets", &opt.offsets, NULL,
 		"where in the text each token begins and ends, in bytes"),

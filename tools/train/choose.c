@@ -207,7 +207,8 @@ static ds_rc choose_tune(train_run *r, ds_err *e)
 		why = !r->from ? "a model that begins at random is trained whole"
 			       : "a classifier is trained whole";
 	} else if (n <= FULL_FROM) {
-		k->tune = n >= LORA_FROM || encoder ? TUNE_LORA : TUNE_PROMPT;
+		/* Conversations that are kept apart in a row have no place for a prompt each. */
+		k->tune = n >= LORA_FROM || encoder || k->doc_attention ? TUNE_LORA : TUNE_PROMPT;
 		why = k->tune == TUNE_LORA ? "up to 100,000 train adapters"
 					   : "under 10,000 train a prompt";
 	}
@@ -314,6 +315,51 @@ static void tell_mix(const train_run *r)
 	ds_buf_free(&b);
 }
 
+static void tell_chat(const train_run *r)
+{
+	ds_rows_loss l;
+	ds_rows_cut(r->rows, &l);
+	if (ds_rows_layout(r->rows) != r->chat)
+		ds_warn(r->c, "%s", ds_chat_roles_warning);
+	if (l.records)
+		ds_warn(r->c,
+			"%lld conversation%s cut at seq=%lld: %lld of %lld targets are behind it",
+			(long long)l.records, l.records == 1 ? "" : "s",
+			(long long)ds_rows_seq(r->rows), (long long)l.targets_cut,
+			(long long)l.targets);
+}
+
+/* The directory whose chat template counts: of a run that goes on --out itself, which was given it. */
+static const char *chat_dir(const train_run *r)
+{
+	const char *model = r->o->keys.model;
+	if (r->state.step && ds_own_chat_has(r->out))
+		return r->out;
+	if (r->from && !ds_own_chat_has(ds_model_dir(r->from)))
+		return ds_model_base(r->from);
+	return is_folder(model) && !ds_config_is_preset(ds_str_of(model)) ? model : NULL;
+}
+
+/*
+ * Conversations stay apart unless said otherwise. Virtual tokens stand before a row alone, so there each has a row.
+ */
+static ds_rc choose_chat(train_run *r, ds_err *e)
+{
+	train_keys *k = &r->o->keys;
+	bool soft = k->tune == TUNE_PROMPT || k->tune == TUNE_PREFIX;
+	if (k->task != TASK_CHAT)
+		return k->chat && *k->chat
+			       ? ds_fail(e, DS_USAGE, "chat=%s needs task=chat", k->chat)
+			       : DS_OK;
+	if (!r->o->docs_given)
+		k->doc_attention = !soft;
+	const char *dir = chat_dir(r);
+	DS_TRY(ds_own_chat(&r->chat, k->chat, dir, r->mem, e));
+	bool own = !k->chat || !*k->chat || strcmp(k->chat, "auto") == 0;
+	r->own_chat = own && dir && ds_own_chat_has(dir);
+	return DS_OK;
+}
+
 static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 {
 	train_keys *k = &r->o->keys;
@@ -331,12 +377,15 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		.seq_max = longest < LONGEST_BY_DEFAULT ? longest : LONGEST_BY_DEFAULT,
 		.docs = k->doc_attention,
 		.any_tok = k->any_tokenizer,
+		.chat = r->chat,
+		.alone = r->soft.kind != DS_SOFT_NONE,
 		.tok = model_tok(r),
 		.vocab_size = fixed ? r->config.vocab_size : 0 };
 	if (r->n_data || made(r)) {
 		DS_TRY(ds_rows_open(&r->rows, r->c, &o, e));
 		r->n_rows = ds_rows_count(r->rows);
 		tell_mix(r);
+		tell_chat(r);
 	}
 	r->seq = r->rows ? ds_rows_seq(r->rows) : k->seq ? k->seq : o.seq_max;
 	const ds_tok *tok = r->rows ? ds_rows_tok(r->rows) : o.tok;
@@ -369,6 +418,8 @@ static ds_rc open_eval(train_run *r, ds_err *e)
 		.seq_max = r->seq,
 		.docs = k->doc_attention,
 		.any_tok = k->any_tokenizer,
+		.chat = r->chat,
+		.alone = r->soft.kind != DS_SOFT_NONE,
 		.tok = tok,
 		.vocab_size = r->config.vocab_size };
 	DS_TRY_AT(ds_rows_open(&r->eval_rows, r->c, &o, e), e, "eval_data");
@@ -458,6 +509,7 @@ ds_rc train_choose(train_run *r, ds_err *e)
 		DS_TRY(find_checkpoint(r, e));
 	DS_TRY(choose_model(r, &fixed, e));
 	DS_TRY(train_choose_task(r, e));
+	DS_TRY(choose_chat(r, e));
 	DS_TRY(open_data(r, fixed, e));
 	DS_TRY(choose_tune(r, e));
 	DS_TRY(train_open_task(r, fixed, e));

@@ -47,7 +47,8 @@ const ds_key train_key_table[] = {
 	{ "mlm_mask_share", { 0 }, DS_KEY_F64, AT(mlm_mask_share), 0, 1, NULL, "of those: become the mask, 0.8 unless said" },
 	{ "mlm_random_share", { 0 }, DS_KEY_F64, AT(mlm_random_share), 0, 1, NULL, "of those: become a random token, 0.1 unless said" },
 	{ "whole_word", { "mlm_whole_word" }, DS_KEY_BOOL, AT(whole_word), 0, 0, NULL, "mlm hides all tokens of a word together" },
-	{ "doc_attention", { 0 }, DS_KEY_BOOL, AT(doc_attention), 0, 0, NULL, "attention and positions stay inside documents" },
+	{ "doc_attention", { 0 }, DS_KEY_BOOL, AT(doc_attention), 0, 0, NULL, "attention and positions stay inside documents; true unless said where task=chat" },
+	{ "chat", { 0 }, DS_KEY_TEXT, AT(chat), 0, 0, NULL, "layout of conversations (chatml, llama3, …); auto: the model's own, else chatml" },
 	{ "any_tokenizer", { 0 }, DS_KEY_BOOL, AT(any_tokenizer), 0, 0, NULL, "take shards of another tokenizer than the model's, their ids as they are" },
 	{ "exec", { 0 }, DS_KEY_TEXT, AT(exec), 0, 0, NULL, "command whose output is the data, in any format that is read" },
 	{ "plugin", { 0 }, DS_KEY_TEXT, AT(plugin), 0, 0, NULL, "library whose records are the data (dataset.h)" },
@@ -223,6 +224,8 @@ static ds_rc set_pair(void *context, ds_str name, ds_str value, ds_err *e)
 {
 	train_opts *o = context;
 	const ds_key *k = ds_key_find(train_key_table, name);
+	if (ds_str_is(name, "doc_attention"))
+		o->docs_given = true;
 	if (k)
 		return ds_key_set(k, &o->keys, value, o->mem, e);
 	if (!ds_config_is_key(name))

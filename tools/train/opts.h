@@ -11,7 +11,8 @@
 #include "model/config.h"
 
 typedef struct { /* the keys; config.ini holds them all */
-	const char *model, *eval_data, *target_modules, *exec, *mix, *plugin, *plugin_options;
+	const char *model, *eval_data, *target_modules, *exec, *mix, *plugin, *plugin_options,
+		*chat;
 	int64_t lora_r, prompt_tokens;
 	double lora_alpha, lora_dropout;
 	int task, precision, optimizer, scheduler, tune, save_dtype, recompute;
@@ -51,6 +52,7 @@ typedef struct {
 	/* options that are no keys */
 	bool resume, dry_run, plot, merge, allow_exec;
 	const char *ini; /* the config.ini that was read, or NULL */
+	bool docs_given; /* doc_attention was */
 	const char *dump, *explain;
 	ds_size memory;
 } train_opts;

@@ -10,6 +10,7 @@
 #include "model/checkpoint.h"
 #include "model/mlm.h"
 #include "model/engine.h"
+#include "model/own_chat.h"
 #include "model/rows.h"
 #include "model/tb.h"
 #include "opts.h"
@@ -38,11 +39,13 @@ typedef struct {
 	size_t n_data;
 	double *mix; /* their weights; NULL: they are not mixed */
 	ds_config config;
-	ds_lora lora;     /* r 0: none */
-	ds_soft soft;     /* kind NONE: none */
-	bool adapts;      /* only an adapter is trained */
-	ds_model *from;   /* a model directory to start from, or NULL */
-	ds_tok *kept_tok; /* OUT/tokenizer.json of a run that goes on */
+	ds_lora lora;               /* r 0: none */
+	ds_soft soft;               /* kind NONE: none */
+	bool adapts;                /* only an adapter is trained */
+	ds_model *from;             /* a model directory to start from, or NULL */
+	ds_tok *kept_tok;           /* OUT/tokenizer.json of a run that goes on */
+	const ds_chat_layout *chat; /* of task=chat */
+	bool own_chat;              /* it is that of the model directory */
 	ds_rows *rows, *eval_rows;
 	ds_device *device;
 	ds_compile compile;

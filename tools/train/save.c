@@ -47,7 +47,7 @@ ds_rc train_out_open(train_run *r, ds_err *e)
 
 ds_rc train_out_begin(train_run *r, ds_err *e)
 {
-	ds_buf config = { 0 }, ini = { 0 }, json = { 0 };
+	ds_buf config = { 0 }, ini = { 0 }, json = { 0 }, chat = { 0 };
 	const ds_tok *tok = ds_rows_tok(r->rows);
 	if (r->soft.kind)
 		ds_soft_print(&r->soft, &r->config, ds_model_base(r->from), &config);
@@ -62,6 +62,10 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 	if (tok && !r->kept_tok) {
 		DS_TRY(ds_tok_json(tok, &json, e));
 		DS_TRY(train_write_in_out(r, "tokenizer.json", &json, e));
+	}
+	if (r->chat && !r->own_chat) {
+		ds_chat_jinja(ds_rows_layout(r->rows), &chat);
+		DS_TRY(train_write_in_out(r, "chat_template.jinja", &chat, e));
 	}
 	train_print_ini(r->o, &r->config, r->data, r->n_data, &ini);
 	DS_TRY(train_write_in_out(r, "config.ini", &ini, e));

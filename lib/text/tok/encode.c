@@ -633,7 +633,8 @@ ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned fl
 	const uint32_t **ids, size_t *n, ds_err *e)
 {
 	assert(s->of == t); /* its cache holds that one's words */
-	bool specials = flags & DS_TOK_SPECIALS, add = flags & DS_TOK_ADD_SPECIAL, first = true;
+	bool specials = flags & DS_TOK_SPECIALS, add = flags & DS_TOK_ADD_SPECIAL;
+	bool first = !(flags & DS_TOK_INSIDE);
 	size_t k = 0;
 	if (text.n > UINT32_MAX - 64)
 		return ds_fail(e, DS_BAD, "a text of %zu bytes, the limit is 4294967231", text.n);
@@ -642,7 +643,7 @@ ds_rc ds_tok_encode(const ds_tok *t, ds_tok_scratch *s, ds_str text, unsigned fl
 	if (add)
 		k = put_all(s, k, t->post.before, t->post.n_before);
 	if (specials || t->any_plain_added)
-		k = encode_added(t, s, text, specials, false, true, k);
+		k = encode_added(t, s, text, specials, false, first, k);
 	else
 		k = encode_stretch(t, s, normalized_text(t, s, text, &first), first, k);
 	if (add)

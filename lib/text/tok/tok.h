@@ -68,6 +68,8 @@ const char *ds_tok_name(const ds_tok *t);    /* the file's name, or "built-in" *
 enum {
 	DS_TOK_SPECIALS = 1,    /* special tokens' names in the text become those tokens */
 	DS_TOK_ADD_SPECIAL = 2, /* what the tokenizer's own post-processor adds (CLS, SEP, BOS) */
+	DS_TOK_INSIDE =
+		4, /* other tokens come before: nothing that is done at a text's beginning alone */
 };
 
 /* 2.5 MiB, up to 40 with the words of the text. It refers to t and must be freed before it (asserted). */
