@@ -191,17 +191,25 @@ static ds_rc check_logits(const ds_decoder *d, const ds_sequence *s, const float
 				  s->n_prompt + s->n_out, bad, (double)logits[bad]);
 }
 
+typedef struct { /* how sequences go on, and until when */
+	const ds_sampling *how;
+	int64_t max_tokens;
+	const int64_t *ends;
+	size_t n_ends;
+} limits;
+
 /* Takes the next token of one sequence; false when it has ended. Its logits have been checked. */
-static bool choose(ds_decoder *d, ds_sequence *s, const float *logits, const ds_sampling *how,
-	int64_t max_tokens, uint32_t eos)
+static bool choose(ds_decoder *d, ds_sequence *s, const float *logits, const limits *l)
 {
 	float logprob;
-	if ((int64_t)s->n_out >= max_tokens || (int64_t)(s->n_prompt + s->n_out) >= d->context)
+	if ((int64_t)s->n_out >= l->max_tokens || (int64_t)(s->n_prompt + s->n_out) >= d->context)
 		return false;
 	ds_arena_reset(d->mem);
-	uint32_t id = ds_sample(how, logits, (size_t)d->vocab, s->key, s->n_out, d->mem, &logprob);
-	if (id == eos)
-		return false;
+	uint32_t id =
+		ds_sample(l->how, logits, (size_t)d->vocab, s->key, s->n_out, d->mem, &logprob);
+	for (size_t i = 0; i < l->n_ends; i++)
+		if (l->ends[i] == (int64_t)id)
+			return false;
 	if (s->logprobs)
 		s->logprobs[s->n_out] = logprob;
 	s->out[s->n_out++] = id;
@@ -238,8 +246,9 @@ static ds_rc advance(
 }
 
 ds_rc ds_decoder_run(ds_decoder *d, ds_sequence *s, size_t n, const ds_sampling *how,
-	int64_t max_tokens, uint32_t eos, ds_err *e)
+	int64_t max_tokens, const int64_t *ends, size_t n_ends, ds_err *e)
 {
+	limits until = { how, max_tokens, ends, n_ends };
 	DS_TRY(check(d, s, n, e));
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
 	float *last = ds_arena_get(mem, n * (size_t)d->vocab * sizeof(*last));
@@ -251,7 +260,7 @@ ds_rc ds_decoder_run(ds_decoder *d, ds_sequence *s, size_t n, const ds_sampling 
 		DS_TRY(check_logits(d, &s[i], l, e));
 		if (s[i].logits)
 			memcpy(s[i].logits, l, (size_t)d->vocab * sizeof(*l));
-		alive[i] = choose(d, &s[i], l, how, max_tokens, eos);
+		alive[i] = choose(d, &s[i], l, &until);
 		any = any || alive[i];
 	}
 	while (any) {
@@ -263,7 +272,7 @@ ds_rc ds_decoder_run(ds_decoder *d, ds_sequence *s, size_t n, const ds_sampling 
 			if (!alive[i])
 				continue;
 			DS_TRY(check_logits(d, &s[i], l, e));
-			alive[i] = choose(d, &s[i], l, how, max_tokens, eos);
+			alive[i] = choose(d, &s[i], l, &until);
 			any = any || alive[i];
 		}
 	}

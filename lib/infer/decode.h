@@ -34,11 +34,11 @@ DS_AUTO_WITH(ds_decoder, ds_decoder_close)
 int64_t ds_decoder_context(const ds_decoder *d);
 
 /*
- * Continues n <= batch sequences until each has max_tokens more, ends with `eos` (DS_TOK_NONE: never), or fills the
+ * Continues n <= batch sequences until each has max_tokens more, ends with one of `ends`, or fills the
  * context. max_tokens may be 0, for logits alone. Ids must be below the model's vocabulary size.
  * DS_BAD where logits are not finite.
  */
 DS_MUST ds_rc ds_decoder_run(ds_decoder *d, ds_sequence *s, size_t n, const ds_sampling *how,
-	int64_t max_tokens, uint32_t eos, ds_err *e);
+	int64_t max_tokens, const int64_t *ends, size_t n_ends, ds_err *e);
 
 #endif

@@ -145,7 +145,8 @@ static projection label_head(ds_graph *g, const ds_config *c, const ds_build *b,
 {
 	if (c->head == DS_HEAD_SEQ)
 		x = pooled(g, c, b, x);
-	return (projection){ ds_g_dropout(g, x, (float)c->resid_dropout),
+	double dropout = c->classifier_dropout < 0 ? c->resid_dropout : c->classifier_dropout;
+	return (projection){ ds_g_dropout(g, x, (float)dropout),
 		ds_g_param(g, "classifier.weight", DS_DIMS(c->n_labels, c->hidden_size),
 			ds_init_normal(c->init_range), 0),
 		ds_g_param(g, "classifier.bias", DS_DIMS(c->n_labels), (ds_init){ DS_INIT_ZERO, 0 },

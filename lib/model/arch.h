@@ -47,7 +47,10 @@ struct ds_arch {
 	const char *spells; /* those names of keys in config.json that are not a key's first */
 	const char *keys;   /* the keys it has, by their first names, separated by blanks */
 	unsigned traits;
-	int norm_type;        /* its own, of DS_NORM_… */
+	int norm_type;     /* its own, of DS_NORM_… */
+	const char *nulls; /* those of its keys that may be null in config.json; ids always may */
+	const char
+		*only; /* "key=value …": keys that it knows and we do not, as they change nothing */
 	const char *defaults; /* k=v,… : what transformers takes where config.json is silent */
 	const char *prefix;   /* some published files leave it off parameter names */
 	ds_rc (*finish)(ds_config *c, ds_err *e); /* derives and checks */

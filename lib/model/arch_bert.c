@@ -8,12 +8,6 @@
 
 static ds_rc finish(ds_config *c, ds_err *e)
 {
-	ds_str kind = ds_json_text(c->kept, "position_embedding_type", "absolute");
-	DS_TRY(ds_config_only(c, "is_decoder", false, e));
-	DS_TRY(ds_config_only(c, "add_cross_attention", false, e));
-	if (!ds_str_is(kind, "absolute"))
-		return ds_fail(e, DS_USAGE,
-			"bert with position_embedding_type=%.*s is not supported", DS_FMT(kind));
 	if (c->hidden_size % c->n_heads)
 		return ds_fail(e, DS_USAGE,
 			"hidden_size=%lld is not a multiple of num_attention_heads=%lld",
@@ -106,11 +100,13 @@ const ds_arch ds_arch_bert = {
 	.spells = "layer_norm_eps hidden_dropout_prob attention_probs_dropout_prob",
 	.keys = "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads "
 		"max_position_embeddings type_vocab_size pad_token_id rms_norm_eps "
-		"initializer_range resid_pdrop attention_dropout hidden_act norm_type "
-		"tie_word_embeddings",
+		"initializer_range resid_pdrop attention_dropout classifier_dropout hidden_act "
+		"norm_type tie_word_embeddings",
+	.only = "position_embedding_type=absolute",
 	.norm_type = DS_NORM_LAYER,
 	.defaults = "vocab_size=30522,max_position_embeddings=512,hidden_size=768,"
-		    "num_hidden_layers=12,num_attention_heads=12,type_vocab_size=2,"
+		    "num_hidden_layers=12,num_attention_heads=12,intermediate_size=3072,"
+		    "type_vocab_size=2,"
 		    "hidden_act=gelu,hidden_dropout_prob=0.1,attention_probs_dropout_prob=0.1,"
 		    "layer_norm_eps=1e-12,tie_word_embeddings=true,norm_type=layernorm,"
 		    "pad_token_id=0",

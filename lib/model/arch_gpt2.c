@@ -9,9 +9,6 @@
 
 static ds_rc finish(ds_config *c, ds_err *e)
 {
-	DS_TRY(ds_config_only(c, "scale_attn_weights", true, e));
-	DS_TRY(ds_config_only(c, "scale_attn_by_inverse_layer_idx", false, e));
-	DS_TRY(ds_config_only(c, "add_cross_attention", false, e));
 	if (c->hidden_size % c->n_heads)
 		return ds_fail(e, DS_USAGE, "n_embd=%lld is not a multiple of n_head=%lld",
 			(long long)c->hidden_size, (long long)c->n_heads);
@@ -90,6 +87,8 @@ const ds_arch ds_arch_gpt2 = {
 		"initializer_range embd_pdrop resid_pdrop attention_dropout hidden_act norm_type "
 		"tie_word_embeddings",
 	.norm_type = DS_NORM_LAYER,
+	.nulls = "intermediate_size",
+	.only = "scale_attn_weights=true scale_attn_by_inverse_layer_idx=false",
 	.defaults = "vocab_size=50257,n_positions=1024,n_embd=768,n_layer=12,n_head=12,"
 		    "activation_function=gelu_new,embd_pdrop=0.1,resid_pdrop=0.1,attn_pdrop=0.1,"
 		    "layer_norm_epsilon=1e-5,tie_word_embeddings=true,norm_type=layernorm,"

@@ -24,9 +24,11 @@ static void fit_kv_heads(ds_config *c)
 static ds_rc check_layer_types(const ds_config *c, ds_err *e)
 {
 	const ds_json *v = ds_json_get(c->kept, "layer_types");
-	for (size_t i = 0; v && v->kind == DS_J_ARR && i < v->n; i++)
+	for (size_t i = 0; v && v->kind == DS_J_ARR && i < v->n && !c->insist; i++)
 		if (!ds_str_is(v->items[i]->s, "full_attention"))
-			return ds_fail(e, DS_USAGE, "layer_types: '%.*s' is not supported",
+			return ds_fail(e, DS_USAGE,
+				"layer_types: '%.*s' is not supported; --ignore-keys computes "
+				"without it",
 				DS_FMT(v->items[i]->s));
 	return DS_OK;
 }
@@ -50,7 +52,6 @@ static ds_rc check_scaling(ds_config *c, ds_err *e)
 
 static ds_rc finish(ds_config *c, ds_err *e)
 {
-	DS_TRY(ds_config_only(c, "use_sliding_window", false, e));
 	DS_TRY(check_layer_types(c, e));
 	fit_kv_heads(c);
 	if (!c->head_dim) {
@@ -203,9 +204,9 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 	"rope_original_positions initializer_range attention_dropout " \
 	"hidden_act norm_type tie_word_embeddings"
 #define COMMON \
-	.norm_type = DS_NORM_RMS, .prefix = "model.", .finish = finish, .trunk = trunk, \
-	.attention_inputs = "q_proj,k_proj,v_proj", .embedding = "model.embed_tokens.weight", \
-	.head = "lm_head.weight"
+	.only = "use_sliding_window=false", .norm_type = DS_NORM_RMS, .prefix = "model.", \
+	.finish = finish, .trunk = trunk, .attention_inputs = "q_proj,k_proj,v_proj", \
+	.embedding = "model.embed_tokens.weight", .head = "lm_head.weight"
 #define COMMON_DEFAULTS \
 	"hidden_act=silu,rms_norm_eps=1e-6,rope_theta=10000,norm_type=rmsnorm,hidden_size=4096," \
 	"num_hidden_layers=32,num_attention_heads=32,"
@@ -215,6 +216,7 @@ const ds_arch ds_arch_llama = {
 	.class_name = "LlamaForCausalLM",
 	.help = "Llama: RMSNorm, rotary positions, grouped heads, SwiGLU",
 	.keys = COMMON_KEYS " head_dim attention_bias mlp_bias",
+	.nulls = "num_key_value_heads head_dim attention_dropout",
 	.defaults = COMMON_DEFAULTS "vocab_size=32000,intermediate_size=11008,"
 				    "max_position_embeddings=2048,bos_token_id=1,eos_token_id=2",
 	COMMON,
@@ -224,6 +226,7 @@ const ds_arch ds_arch_mistral = {
 	.class_name = "MistralForCausalLM",
 	.help = "Mistral: Llama with a sliding window",
 	.keys = COMMON_KEYS " head_dim sliding_window",
+	.nulls = "num_key_value_heads head_dim sliding_window",
 	.defaults =
 		COMMON_DEFAULTS "vocab_size=32000,intermediate_size=14336,num_key_value_heads=8,"
 				"max_position_embeddings=131072,sliding_window=4096,"
@@ -236,7 +239,9 @@ const ds_arch ds_arch_qwen2 = {
 	.help = "Qwen2: Llama with biases on q, k and v",
 	.traits = DS_ARCH_QKV_BIAS,
 	.keys = COMMON_KEYS,
+	.nulls = "num_key_value_heads",
 	.defaults = COMMON_DEFAULTS "vocab_size=151936,intermediate_size=22016,"
+				    "num_key_value_heads=32,"
 				    "max_position_embeddings=32768",
 	COMMON,
 };
@@ -246,6 +251,7 @@ const ds_arch ds_arch_qwen3 = {
 	.help = "Qwen3: Llama with every head of q and k normalised",
 	.traits = DS_ARCH_QK_NORM,
 	.keys = COMMON_KEYS " head_dim attention_bias",
+	.nulls = "num_key_value_heads",
 	.defaults = COMMON_DEFAULTS "vocab_size=151936,intermediate_size=22016,head_dim=128,"
 				    "num_key_value_heads=32,max_position_embeddings=32768",
 	COMMON,

@@ -1,19 +1,12 @@
 /*
- * config.c - Hugging Face's config.json, presets, and changes by key
+ * config.c - what a model is: presets, and changes by key
  *
  * ds_config_keys has the names: first that of Llama's config and its kin, then GPT-2's, then others.
  * An architecture's `keys` says which of them it has; whatever else a config.json holds is kept.
  */
-#include "model/config.h"
+#include "model/config_impl.h"
 
-#include "base/hash.h"
-#include "model/arch.h"
-#include "text/unicode.h"
-
-#include <math.h>
-#include <stddef.h>
-
-#define AT(field) offsetof(ds_config, field)
+#define AT(field) DS_CONFIG_AT(field)
 enum { MAX_DIM = 1 << 24, MAX_POSITIONS = 1 << 28 };
 static const char act_names[] =
 	"gelu_new|gelu_pytorch_tanh|gelu_fast|gelu|silu|swish|relu|tanh|sigmoid";
@@ -49,6 +42,7 @@ const ds_key ds_config_keys[] = {
 	{ "embd_pdrop", { 0 }, DS_KEY_F64, AT(embd_dropout), 0, 0.99, NULL, "dropout of the embeddings" },
 	{ "resid_pdrop", { "hidden_dropout_prob" }, DS_KEY_F64, AT(resid_dropout), 0, 0.99, NULL, "dropout of what a block adds" },
 	{ "attention_dropout", { "attn_pdrop", "attention_probs_dropout_prob" }, DS_KEY_F64, AT(attn_dropout), 0, 0.99, NULL, "dropout of attention's probabilities" },
+	{ "classifier_dropout", { 0 }, DS_KEY_F64, AT(classifier_dropout), -1, 0.99, NULL, "dropout before the labels' layer, -1 for the model's own" },
 	{ "hidden_act", { "activation_function" }, DS_KEY_CHOICE, AT(act), 0, 0, act_names, "activation" },
 	{ "norm_type", { 0 }, DS_KEY_CHOICE, AT(norm_type), 0, 0, "layernorm|rmsnorm", "kind of norm" },
 	{ "tie_word_embeddings", { 0 }, DS_KEY_BOOL, AT(tied), 0, 0, NULL, "the output projection is the embedding" },
@@ -58,7 +52,8 @@ const ds_key ds_config_keys[] = {
 };
 /* clang-format on */
 
-static const char *const dropouts[] = { "embd_pdrop", "resid_pdrop", "attention_dropout", NULL };
+static const char *const dropouts[] = { "embd_pdrop", "resid_pdrop", "attention_dropout",
+	"classifier_dropout", NULL };
 
 #define LLAMA3 \
 	"vocab_size=128256,max_position_embeddings=131072,rms_norm_eps=1e-5,rope_theta=500000," \
@@ -109,28 +104,23 @@ ds_head ds_arch_head(const ds_arch *a, ds_str class_name)
 	return DS_HEAD_LM;
 }
 
-static const ds_key *key_of(ds_str name)
+const ds_key *ds_config_key(ds_str name)
 {
 	return ds_key_find(ds_config_keys, name);
 }
 
-static uint64_t bit_of(const ds_key *k)
+bool ds_config_word(const char *list, const char *word)
 {
-	return (uint64_t)1 << (k - ds_config_keys);
-}
-
-static bool has_word(const char *list, const char *word)
-{
-	ds_str rest = ds_str_of(list);
+	ds_str rest = ds_str_of(list ? list : "");
 	while (rest.at && rest.n)
 		if (ds_str_is(ds_str_cut(rest, ' ', &rest), word))
 			return true;
 	return false;
 }
 
-static bool has_key(const ds_arch *a, const ds_key *k)
+bool ds_config_has(const ds_arch *a, const ds_key *k)
 {
-	return has_word(a->keys, k->name);
+	return ds_config_word(a->keys, k->name);
 }
 
 static bool known(void *context, ds_str name)
@@ -140,12 +130,12 @@ static bool known(void *context, ds_str name)
 
 bool ds_config_is_key(ds_str name)
 {
-	return key_of(name) || ds_str_is(name, "dropout");
+	return ds_config_key(name) || ds_str_is(name, "dropout");
 }
 
 bool ds_config_given(const ds_config *c, const char *name)
 {
-	return (c->given & bit_of(key_of(ds_str_of(name)))) != 0;
+	return (c->given & ds_config_bit(ds_config_key(ds_str_of(name)))) != 0;
 }
 
 ds_act ds_config_act(const ds_config *c)
@@ -199,6 +189,7 @@ ds_rc ds_config_init(ds_config *c, ds_str arch, ds_arena *mem, ds_err *e)
 		.bos = -1,
 		.eos = -1,
 		.pad = -1,
+		.classifier_dropout = -1,
 		.scaling_factor = 1,
 		.scaling_low = 1,
 		.scaling_high = 4,
@@ -238,10 +229,10 @@ ds_rc ds_config_preset(ds_config *c, ds_str name, ds_arena *mem, ds_err *e)
 
 static ds_rc set_key(ds_config *c, const ds_key *k, ds_str value, ds_arena *mem, ds_err *e)
 {
-	if (!has_key(c->arch, k))
+	if (!ds_config_has(c->arch, k))
 		return ds_fail(e, DS_USAGE, "%s has no key '%s'", c->arch->name, k->name);
 	DS_TRY(ds_key_set(k, c, value, mem, e));
-	c->given |= bit_of(k);
+	c->given |= ds_config_bit(k);
 	return DS_OK;
 }
 
@@ -249,181 +240,89 @@ ds_rc ds_config_set(ds_config *c, ds_str name, ds_str value, ds_arena *mem, ds_e
 {
 	if (ds_str_is(name, "dropout")) {
 		for (int i = 0; dropouts[i]; i++) {
-			const ds_key *k = key_of(ds_str_of(dropouts[i]));
-			if (has_key(c->arch, k))
+			const ds_key *k = ds_config_key(ds_str_of(dropouts[i]));
+			if (ds_config_has(c->arch, k))
 				DS_TRY(set_key(c, k, value, mem, e));
 		}
 		return DS_OK;
 	}
-	const ds_key *k = key_of(name);
+	const ds_key *k = ds_config_key(name);
 	if (!k)
 		return ds_fail(e, DS_USAGE, "unknown key '%.*s'; the nearest is '%s'", DS_FMT(name),
 			ds_key_nearest(ds_config_keys, NULL, name));
 	return set_key(c, k, value, mem, e);
 }
 
-/* ---- config.json in ---- */
+/*
+ * Keys that the architecture knows and this program does not, in their only value that changes nothing:
+ * "name=value" separated by blanks.
+ */
+static const char for_all[] = "is_decoder=false add_cross_attention=false is_encoder_decoder=false "
+			      "partial_rotary_factor=1 problem_type=single_label_classification "
+			      "quantization_config= pruned_heads=";
 
-/* Inside rope_scaling in config.json. */
-static bool part_of_scaling(const ds_key *k)
+static bool is_harmless(const ds_json *m, ds_str value)
 {
-	return k->offset >= AT(scaling_factor) && k->offset <= AT(scaling_original);
-}
-
-/* DeepSeek's way to say the attention factor. */
-static double scaling_mscale(double factor, double mscale)
-{
-	return factor <= 1 ? 1 : 0.1 * mscale * log(factor) + 1;
-}
-
-/* Members that other models have and that change what is computed. */
-static ds_rc refuse_scaling(const ds_json *v, ds_err *e)
-{
-	if (ds_json_num(v, "partial_rotary_factor", 1) != 1)
-		return ds_fail(e, DS_USAGE, "partial_rotary_factor is not supported");
-	if (!ds_json_flag(v, "truncate", true))
-		return ds_fail(e, DS_USAGE, "truncate=false of rope_scaling is not supported");
-	return DS_OK;
-}
-
-static ds_rc read_scaling(ds_config *c, const ds_json *v, ds_arena *mem, ds_err *e)
-{
-	if (!v || v->kind == DS_J_NULL)
-		return DS_OK;
-	if (v->kind != DS_J_OBJ)
-		return ds_fail(e, DS_USAGE, "rope_scaling is not an object");
-	ds_str type = ds_json_text(v, "rope_type", "");
-	if (!type.n)
-		type = ds_json_text(v, "type", "default");
-	if (ds_json_get(v, "rope_theta"))
-		c->rope_theta = ds_json_num(v, "rope_theta", c->rope_theta);
-	DS_TRY(refuse_scaling(v, e));
-	if (ds_str_is(type, "default"))
-		return DS_OK;
-	DS_TRY(ds_key_set(key_of(DS_S("rope_scaling")), c, type, mem, e));
-	static const struct {
-		const char *json, *key;
-	} parts[] = {
-		{ "factor", "rope_scaling_factor" },
-		{ "low_freq_factor", "rope_low_freq_factor" },
-		{ "high_freq_factor", "rope_high_freq_factor" },
-		{ "beta_fast", "rope_beta_fast" },
-		{ "beta_slow", "rope_beta_slow" },
-		{ "attention_factor", "rope_attention_factor" },
-		{ "original_max_position_embeddings", "rope_original_positions" },
-	};
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		const ds_json *part = ds_json_get(v, parts[i].json);
-		if (part && part->kind != DS_J_NULL)
-			DS_TRY(ds_key_set_json(key_of(ds_str_of(parts[i].key)), c, part, mem, e));
+	double want;
+	switch (m->kind) {
+	case DS_J_NULL:
+		return true;
+	case DS_J_BOOL:
+		return ds_str_is(value, m->b ? "true" : "false");
+	case DS_J_I64:
+	case DS_J_F64:
+		return ds_str_f64(value, &want) && want == m->f;
+	case DS_J_STR:
+		return ds_str_eq(m->s, value);
+	default:
+		return !m->n;
 	}
-	double mscale = ds_json_num(v, "mscale", 0), all = ds_json_num(v, "mscale_all_dim", 0);
-	if (c->scaling == DS_SCALING_YARN && !c->scaling_attention && mscale != 0 && all != 0)
-		c->scaling_attention = scaling_mscale(c->scaling_factor, mscale) /
-				       scaling_mscale(c->scaling_factor, all);
-	return DS_OK;
 }
 
-/* eos_token_id may be a list: its first is what ends a text. */
-static const ds_json *first_of(const ds_json *v)
+static const ds_json *refused_in(const ds_config *c, const char *list)
 {
-	return v->kind == DS_J_ARR && v->n ? v->items[0] : v;
-}
-
-static bool is_scaling(const ds_json *m)
-{
-	return ds_str_is(m->key, "rope_scaling") || ds_str_is(m->key, "rope_parameters");
-}
-
-/* {"0": "negative", …}: every number below the count once. */
-static ds_rc read_labels(ds_config *c, const ds_json *v, ds_arena *mem, ds_err *e)
-{
-	if (!v || v->kind != DS_J_OBJ || !v->n)
-		return DS_OK;
-	DS_AUTO(ds_map) seen = ds_map_new(16);
-	c->labels = ds_arena_zero(mem, (v->n + 1) * sizeof(char *));
-	for (const ds_json *m = v->first; m; m = m->next) {
-		int64_t id;
-		if (m->kind != DS_J_STR || !ds_str_i64(m->key, &id) || id < 0 ||
-			id >= (int64_t)v->n || c->labels[id])
-			return ds_fail(e, DS_USAGE,
-				"id2label: '%.*s' is not a number below %zu, "
-				"once, with a name",
-				DS_FMT(m->key), v->n);
-		c->labels[id] = ds_arena_str(mem, m->s).at;
-		bool is_new;
-		ds_map_put(seen, m->s, &is_new);
-		if (!is_new)
-			return ds_fail(e, DS_USAGE, "id2label: two are called '%s'", c->labels[id]);
+	ds_str rest = ds_str_of(list ? list : "");
+	while (rest.at && rest.n) {
+		ds_str value, pair = ds_str_cut(rest, ' ', &rest);
+		ds_str name = ds_str_cut(pair, '=', &value);
+		for (const ds_json *m = c->kept ? c->kept->first : NULL; m; m = m->next)
+			if (ds_str_eq(m->key, name) && !is_harmless(m, value))
+				return m;
 	}
-	c->n_labels = (int64_t)v->n;
-	return DS_OK;
+	return NULL;
 }
 
-/* Names with halves of surrogate pairs in them would be repaired in writing, and could become one. */
-static bool is_unicode(const ds_json *v)
+/* What is trained without them must not say that it has them. */
+bool ds_config_refused(const ds_config *c, const ds_json *m)
 {
-	if (ds_utf8_valid(v->key) != v->key.n)
-		return false;
-	if (v->kind == DS_J_STR)
-		return ds_utf8_valid(v->s) == v->s.n;
-	if (v->kind == DS_J_OBJ)
-		for (const ds_json *m = v->first; m; m = m->next)
-			if (!is_unicode(m))
-				return false;
-	for (size_t i = 0; v->kind == DS_J_ARR && i < v->n; i++)
-		if (!is_unicode(v->items[i]))
-			return false;
-	return true;
+	ds_config one = *c;
+	ds_json alone = *m, root = { .kind = DS_J_OBJ, .n = 1, .first = &alone };
+	alone.next = NULL;
+	one.kept = &root;
+	return refused_in(&one, for_all) || refused_in(&one, c->arch->only);
 }
 
-ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e)
+static ds_rc refuse_unknown(const ds_config *c, ds_err *e)
 {
-	const ds_json *root;
-	/* What is written again would repair it, and names could become one. */
-	if (ds_utf8_valid(json) != json.n)
-		return ds_fail(e, DS_USAGE, "not UTF-8 at byte %zu", ds_utf8_valid(json));
-	ds_rc rc = ds_json_parse(&root, mem, json, e);
-	if (rc != DS_OK)
-		return rc == DS_BAD ? DS_USAGE : rc;
-	if (root->kind != DS_J_OBJ)
-		return ds_fail(e, DS_USAGE, "not a JSON object");
-	if (!is_unicode(root))
-		return ds_fail(e, DS_USAGE, "half of a surrogate pair in a name or text");
-	ds_str type = ds_json_text(root, "model_type", "");
-	const ds_json *names = ds_json_get(root, "architectures");
-	if (!type.n && names && names->kind == DS_J_ARR && names->n)
-		type = names->items[0]->s;
-	if (!type.n)
-		return ds_fail(e, DS_USAGE, "no model_type");
-	DS_TRY(ds_config_init(c, type, mem, e));
-	c->kept = root;
-	if (names && names->kind == DS_J_ARR && names->n)
-		c->head = ds_arch_head(c->arch, names->items[0]->s);
-	if (c->head == DS_HEAD_SEQ || c->head == DS_HEAD_TOKEN)
-		DS_TRY(read_labels(c, ds_json_get(root, "id2label"), mem, e));
-	for (const ds_json *m = root->first; m; m = m->next) {
-		const ds_key *k = key_of(m->key);
-		if (is_scaling(m) && has_word(c->arch->keys, "rope_scaling"))
-			DS_TRY(read_scaling(c, m, mem, e));
-		else if (k && has_key(c->arch, k) && !part_of_scaling(k))
-			DS_TRY(ds_key_set_json(k, c, first_of(m), mem, e));
-	}
-	return DS_OK;
-}
-
-ds_rc ds_config_only(const ds_config *c, const char *flag, bool only, ds_err *e)
-{
-	if (ds_json_flag(c->kept, flag, only) == only)
+	ds_buf value = { 0 };
+	const ds_json *m = refused_in(c, for_all);
+	if (!m)
+		m = refused_in(c, c->arch->only);
+	if (!m || c->insist)
 		return DS_OK;
-	return ds_fail(e, DS_USAGE, "%s with %s=%s is not supported", c->arch->name, flag,
-		only ? "false" : "true");
+	ds_json_add(&value, m);
+	ds_rc rc = ds_fail(e, DS_USAGE,
+		"%s with %.*s=%s is not supported; --ignore-keys computes without it",
+		c->arch->name, DS_FMT(m->key), ds_buf_text(&value));
+	ds_buf_free(&value);
+	return rc;
 }
 
 static const char *two_labels[] = { "LABEL_0", "LABEL_1" };
 
 ds_rc ds_config_finish(ds_config *c, ds_err *e)
 {
+	DS_TRY(refuse_unknown(c, e));
 	DS_TRY(c->arch->finish(c, e));
 	if ((c->head == DS_HEAD_SEQ || c->head == DS_HEAD_TOKEN) && !c->n_labels) {
 		c->n_labels = 2; /* transformers' own */
@@ -446,158 +345,20 @@ ds_rc ds_config_finish(ds_config *c, ds_err *e)
 	return DS_OK;
 }
 
-/* ---- config.json out ---- */
-
-static void print_name(ds_buf *out, ds_str name)
+const char *ds_config_spelled(const ds_config *c, const ds_key *k)
 {
-	ds_buf_add_c(out, ",\n  ");
-	ds_json_add_str(out, name);
-	ds_buf_add_c(out, ": ");
-}
-
-static const char *spelled(const ds_config *c, const ds_key *k)
-{
-	for (int i = 0; c->arch->spells && i < 3 && k->also[i]; i++)
-		if (has_word(c->arch->spells, k->also[i]))
+	for (int i = 0; i < 3 && k->also[i]; i++)
+		if (ds_config_word(c->arch->spells, k->also[i]))
 			return k->also[i];
 	return k->name;
-}
-
-static bool is_none(const ds_config *c, const ds_key *k)
-{
-	if (k->kind != DS_KEY_I64)
-		return false;
-	int64_t v = *(const int64_t *)((const char *)c + k->offset);
-	return v < 0 || (k->offset == AT(sliding_window) && v == 0);
-}
-
-static bool scaling_given(const ds_config *c)
-{
-	for (const ds_key *k = ds_config_keys; k->name; k++)
-		if (k->offset >= AT(scaling) && k->offset <= AT(scaling_original) &&
-			c->given & bit_of(k))
-			return true;
-	return false;
-}
-
-static void print_scaling(const ds_config *c, ds_buf *out)
-{
-	static const struct {
-		const char *json, *key;
-		int kind;
-	} parts[] = { { "low_freq_factor", "rope_low_freq_factor", DS_SCALING_LLAMA3 },
-		{ "high_freq_factor", "rope_high_freq_factor", DS_SCALING_LLAMA3 },
-		{ "beta_fast", "rope_beta_fast", DS_SCALING_YARN },
-		{ "beta_slow", "rope_beta_slow", DS_SCALING_YARN },
-		{ "attention_factor", "rope_attention_factor", DS_SCALING_YARN } };
-	const ds_json *was = c->kept ? ds_json_get(c->kept, "rope_scaling") : NULL;
-	/* As it was where nothing was changed: versions of transformers differ in what they take. */
-	if (was && !scaling_given(c)) {
-		ds_json_add(out, was);
-		return;
-	}
-	if (c->scaling == DS_SCALING_NONE) {
-		ds_buf_add_c(out, "null");
-		return;
-	}
-	ds_buf_add_c(out, "{\"rope_type\": \"");
-	ds_key_print(key_of(DS_S("rope_scaling")), c, out);
-	ds_buf_add_c(out, "\", \"factor\": ");
-	ds_key_print(key_of(DS_S("rope_scaling_factor")), c, out);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (parts[i].kind != c->scaling)
-			continue;
-		ds_buf_fmt(out, ", \"%s\": ", parts[i].json);
-		ds_key_print(key_of(ds_str_of(parts[i].key)), c, out);
-	}
-	if (c->scaling == DS_SCALING_LLAMA3 || c->scaling == DS_SCALING_YARN)
-		ds_buf_fmt(out, ", \"original_max_position_embeddings\": %lld",
-			(long long)c->scaling_original);
-	ds_buf_add_byte(out, '}');
-}
-
-static void print_key(const ds_config *c, const ds_key *k, ds_buf *out)
-{
-	if (part_of_scaling(k))
-		return;
-	/* Only where it is not what transformers builds anyway. */
-	if (k->offset == AT(norm_type) && c->norm_type == c->arch->norm_type)
-		return;
-	print_name(out, ds_str_of(spelled(c, k)));
-	if (k->offset == AT(scaling)) {
-		print_scaling(c, out);
-	} else if (is_none(c, k)) {
-		ds_buf_add_c(out, "null");
-	} else if (k->kind == DS_KEY_CHOICE || k->kind == DS_KEY_TEXT) {
-		ds_buf_add_byte(out, '"');
-		ds_key_print(k, c, out);
-		ds_buf_add_byte(out, '"');
-	} else {
-		ds_key_print(k, c, out);
-	}
-}
-
-static bool is_labels(const ds_json *m)
-{
-	return ds_str_is(m->key, "id2label") || ds_str_is(m->key, "label2id") ||
-	       ds_str_is(m->key, "num_labels");
-}
-
-static void print_labels(const ds_config *c, ds_buf *out)
-{
-	for (int way = 0; way < 2; way++) {
-		print_name(out, way ? DS_S("label2id") : DS_S("id2label"));
-		for (int64_t i = 0; i < c->n_labels; i++) {
-			ds_buf_add_c(out, i ? ", " : "{");
-			if (way)
-				ds_json_add_str(out, ds_str_of(c->labels[i]));
-			else
-				ds_buf_fmt(out, "\"%lld\": ", (long long)i);
-			if (way)
-				ds_buf_fmt(out, ": %lld", (long long)i);
-			else
-				ds_json_add_str(out, ds_str_of(c->labels[i]));
-		}
-		ds_buf_add_byte(out, '}');
-	}
-}
-
-static bool ours(const ds_config *c, const ds_json *m)
-{
-	const ds_key *k = key_of(m->key);
-	bool stale = ds_str_is(m->key, "layer_types") && (int64_t)m->n != c->n_layers;
-	return stale || (k && has_key(c->arch, k)) || is_scaling(m) ||
-	       ds_str_is(m->key, "model_type") || ds_str_is(m->key, "architectures") ||
-	       ds_str_is(m->key, "torch_dtype") || ds_str_is(m->key, "dtype") ||
-	       ds_str_is(m->key, "transformers_version");
-}
-
-void ds_config_print(const ds_config *c, ds_buf *out)
-{
-	ds_buf_fmt(out, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\"",
-		c->head ? c->arch->class_of[c->head] : c->arch->class_name, c->arch->name);
-	for (const ds_key *k = ds_config_keys; k->name; k++)
-		if (has_key(c->arch, k))
-			print_key(c, k, out);
-	if (c->n_labels)
-		print_labels(c, out);
-	print_name(out, DS_S("torch_dtype"));
-	ds_buf_add_c(out, "\"float32\"");
-	for (const ds_json *m = c->kept ? c->kept->first : NULL; m; m = m->next) {
-		if (!ours(c, m) && !(c->n_labels && is_labels(m))) {
-			print_name(out, m->key);
-			ds_json_add(out, m);
-		}
-	}
-	ds_buf_add_c(out, "\n}\n");
 }
 
 void ds_config_ini(const ds_config *c, ds_buf *out)
 {
 	for (const ds_key *k = ds_config_keys; k->name; k++) {
-		if (!has_key(c->arch, k))
+		if (!ds_config_has(c->arch, k))
 			continue;
-		ds_buf_fmt(out, "%s = ", spelled(c, k));
+		ds_buf_fmt(out, "%s = ", ds_config_spelled(c, k));
 		ds_key_print(k, c, out);
 		ds_buf_add_byte(out, '\n');
 	}

@@ -31,10 +31,13 @@ typedef struct ds_config {
 	int64_t type_vocab;     /* segments */
 	int64_t sliding_window; /* 0: none */
 	int64_t bos, eos, pad;  /* -1: none */
+	int64_t *ends;          /* where config.json lists several: all of them, eos the first */
+	size_t n_ends;
 	double norm_eps, rope_theta, init_range;
 	double embd_dropout, resid_dropout, attn_dropout;
-	int act;       /* an index of the key's choices: ds_config_act */
-	int norm_type; /* DS_NORM_… */
+	double classifier_dropout; /* below 0: resid_dropout */
+	int act;                   /* an index of the key's choices: ds_config_act */
+	int norm_type;             /* DS_NORM_… */
 	bool tied, attention_bias, mlp_bias;
 	int scaling; /* DS_SCALING_…, with those below */
 	double scaling_factor, scaling_low, scaling_high;
@@ -44,6 +47,7 @@ typedef struct ds_config {
 	ds_head head;
 	int64_t n_labels;    /* of a classification head */
 	const char **labels; /* their names, "id2label" */
+	bool insist;         /* keys that change what is computed and are not built are left out */
 	const ds_json *kept; /* the config.json it came from, or NULL: members that are no keys */
 } ds_config;
 
@@ -54,7 +58,8 @@ DS_MUST ds_rc ds_config_init(ds_config *c, ds_str arch, ds_arena *mem, ds_err *e
 /* "gpt2", "llama" …, a line of presets.def; DS_USAGE names the nearest. */
 DS_MUST ds_rc ds_config_preset(ds_config *c, ds_str name, ds_arena *mem, ds_err *e);
 bool ds_config_is_preset(ds_str name);
-DS_MUST ds_rc ds_config_parse(ds_config *c, ds_str json, ds_arena *mem, ds_err *e);
+/* insist (--ignore-keys): ds_config_finish takes what it otherwise refuses, and computes without it. */
+DS_MUST ds_rc ds_config_parse(ds_config *c, ds_str json, bool insist, ds_arena *mem, ds_err *e);
 /* Changes one key; dropout= changes all dropout keys. DS_USAGE where the architecture has no such key. */
 DS_MUST ds_rc ds_config_set(ds_config *c, ds_str name, ds_str value, ds_arena *mem, ds_err *e);
 /* Is it a key of any architecture (or dropout)? */
@@ -67,7 +72,5 @@ void ds_config_print(const ds_config *c, ds_buf *out);
 void ds_config_ini(const ds_config *c, ds_buf *out);
 ds_act ds_config_act(const ds_config *c);
 bool ds_config_given(const ds_config *c, const char *name); /* was this key set by ds_config_set? */
-/* For finish functions: DS_USAGE where config.json has this flag with another value than `only`. */
-DS_MUST ds_rc ds_config_only(const ds_config *c, const char *flag, bool only, ds_err *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/finite.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "model/side.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -26,8 +27,11 @@ struct ds_model {
 	ds_st *adapter;
 	bool apart; /* its products are not added into the weights */
 	ds_config config;
+	bool insist;   /* on what it does not know: ds_model_opts.ignore_keys */
 	int64_t grown; /* layers of the graphs to fill; 0: as stored */
 	ds_tok *tok;
+	int64_t *ends; /* ids that end a text */
+	size_t n_ends;
 	ds_st **files;
 	size_t n_files;
 };
@@ -55,7 +59,7 @@ static ds_rc read_config(ds_model *m, ds_err *e)
 	ds_rc rc = ds_file_read(path, CONFIG_BYTES, &text, e);
 	if (rc == DS_OK) {
 		ds_str kept = ds_arena_str(m->mem, ds_buf_view(&text));
-		rc = ds_config_parse(&m->config, kept, m->mem, e);
+		rc = ds_config_parse(&m->config, kept, m->insist, m->mem, e);
 		if (rc == DS_OK)
 			rc = ds_config_finish(&m->config, e);
 		if (rc != DS_OK)
@@ -135,18 +139,49 @@ static ds_rc open_adapter(ds_model *m, const char *config, ds_err *e)
 
 static ds_rc open_tok(ds_model *m, ds_err *e)
 {
-	if (exists(join(m, m->dir, DS_S("tokenizer.json"))))
-		return ds_tok_open(&m->tok, m->dir, NULL, e);
-	if (exists(path_in(m, DS_S("tokenizer.json"))))
-		return ds_tok_open(&m->tok, m->base, NULL, e);
+	const char *dir = ds_tok_in_folder(m->dir) ? m->dir : m->base;
+	if (ds_tok_in_folder(dir))
+		DS_TRY(ds_tok_open(&m->tok, dir, NULL, e));
+	DS_TRY(ds_side_ends(m->dir, m->mem, &m->ends, &m->n_ends, e));
+	if (!m->n_ends)
+		DS_TRY(ds_side_ends(m->base, m->mem, &m->ends, &m->n_ends, e));
 	return DS_OK;
+}
+
+/* generation_config.json counts first, as in transformers; the tokenizer's where nothing else says it. */
+static void settle_ends(ds_model *m)
+{
+	const ds_config *c = &m->config;
+	uint32_t eos = m->tok ? ds_tok_special(m->tok, DS_TOK_EOS) : (uint32_t)DS_TOK_NONE;
+	if (m->n_ends)
+		return;
+	m->n_ends = c->n_ends > 1 ? c->n_ends : c->eos >= 0 || eos != (uint32_t)DS_TOK_NONE;
+	m->ends = c->n_ends > 1 ? c->ends : ds_arena_zero(m->mem, sizeof(*m->ends));
+	if (c->n_ends <= 1)
+		m->ends[0] = c->eos >= 0 ? c->eos : (int64_t)eos;
+}
+
+/*
+ * A file that holds the output projection beside an embedding which the config calls the same one: where
+ * they differ they are two, as in transformers.
+ */
+static void settle_tied(ds_model *m)
+{
+	const ds_st_tensor *head = ds_model_find(m, m->config.arch->head, NULL);
+	const ds_st_tensor *w = ds_model_find(m, m->config.arch->embedding, NULL);
+	if (!m->config.tied || !head || !w || head == w)
+		return;
+	bool same = head->type == w->type && head->bytes == w->bytes &&
+		    memcmp(head->data, w->data, w->bytes) == 0;
+	m->config.tied = same;
 }
 
 static ds_rc check_stored(const ds_model *m, ds_err *e);
 
-ds_rc ds_model_open_soft(ds_model **out, const char *dir, ds_err *e)
+ds_rc ds_model_open_with(ds_model **out, const char *dir, const ds_model_opts *o, ds_err *e)
 {
 	DS_AUTO(ds_model) m = DS_NEW(ds_model, 1);
+	m->insist = o->ignore_keys;
 	m->mem = ds_arena_new(1 << 16);
 	m->base = m->dir = ds_arena_str(m->mem, ds_str_of(dir)).at;
 	const char *adapter = path_in(m, DS_S("adapter_config.json"));
@@ -154,8 +189,15 @@ ds_rc ds_model_open_soft(ds_model **out, const char *dir, ds_err *e)
 		DS_TRY(open_adapter(m, adapter, e));
 	DS_TRY(read_config(m, e));
 	DS_TRY(open_weights(m, e));
+	settle_tied(m);
 	DS_TRY(check_stored(m, e));
+	if (m->soft.kind != DS_SOFT_NONE && !o->soft)
+		return ds_fail(e, DS_USAGE,
+			"%s: virtual tokens (a %s) are read by dsgen, dseval ppl and dstrain "
+			"--tune alone",
+			dir, m->soft.kind == DS_SOFT_PROMPT ? "prompt" : "prefix");
 	DS_TRY(open_tok(m, e));
+	settle_ends(m);
 	*out = m;
 	m = NULL;
 	return DS_OK;
@@ -163,16 +205,7 @@ ds_rc ds_model_open_soft(ds_model **out, const char *dir, ds_err *e)
 
 ds_rc ds_model_open(ds_model **out, const char *dir, ds_err *e)
 {
-	DS_AUTO(ds_model) m = NULL;
-	DS_TRY(ds_model_open_soft(&m, dir, e));
-	if (m->soft.kind != DS_SOFT_NONE)
-		return ds_fail(e, DS_USAGE,
-			"%s: virtual tokens (a %s) are read by dsgen, dseval ppl and dstrain "
-			"--tune alone",
-			dir, m->soft.kind == DS_SOFT_PROMPT ? "prompt" : "prefix");
-	*out = m;
-	m = NULL;
-	return DS_OK;
+	return ds_model_open_with(out, dir, &(ds_model_opts){ 0 }, e);
 }
 
 void ds_model_close(ds_model *m)
@@ -200,6 +233,12 @@ const ds_config *ds_model_config(const ds_model *m)
 const ds_tok *ds_model_tok(const ds_model *m)
 {
 	return m->tok;
+}
+
+const int64_t *ds_model_ends(const ds_model *m, size_t *n)
+{
+	*n = m->n_ends;
+	return m->ends;
 }
 
 void ds_model_grow(ds_model *m, int64_t n_layers)
@@ -398,6 +437,55 @@ static ds_rc check_one(const ds_model *m, const ds_tensor *t, ds_err *e)
 	return DS_OK;
 }
 
+/* Buffers that transformers itself recomputes and older files carry along. */
+static bool is_buffer(ds_str name)
+{
+	static const char *const ends[] = { "embeddings.position_ids", ".attn.bias",
+		".attn.masked_bias", "rotary_emb.inv_freq" };
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (ds_str_ends(name, ds_str_of(ends[i])))
+			return true;
+	return false;
+}
+
+/* Parts of the same model with another head: who reads it with this one has no use for them. */
+static bool is_other_head(const ds_config *c, ds_str name)
+{
+	static const char *const starts[] = { "cls.", "bert.pooler.", "pooler.", "classifier.",
+		"qa_outputs." };
+	if (!(c->arch->traits & DS_ARCH_ENCODER))
+		return c->head == DS_HEAD_NONE && ds_str_is(name, c->arch->head);
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (ds_str_starts(name, ds_str_of(starts[i])))
+			return true;
+	return false;
+}
+
+/* A tensor of the files that no parameter of g takes, at NULL: none. */
+static ds_str unused(const ds_model *m, const ds_graph *g)
+{
+	DS_AUTO(ds_map) used = ds_map_new((size_t)g->n_tensors);
+	for (ds_tid i = 1; i < g->n_tensors; i++) {
+		const ds_tensor *t = &g->tensors[i];
+		if (!is_param(t))
+			continue;
+		const ds_st_tensor *s = ds_model_find(m, t->name, t->also);
+		if (s)
+			ds_map_put(used, s->name, NULL);
+		if (t->also)
+			ds_map_put(used, ds_str_of(t->also), NULL);
+	}
+	for (size_t f = 0; f < m->n_files; f++) {
+		for (size_t i = 0; i < ds_st_n(m->files[f]); i++) {
+			ds_str name = ds_st_at(m->files[f], i)->name;
+			bool other = is_buffer(name) || is_other_head(&m->config, name);
+			if (!other && !ds_map_find(used, name))
+				return name;
+		}
+	}
+	return (ds_str){ 0 };
+}
+
 /*
  * What the files hold against what the config makes of it, from the header alone: a config may ask for
  * more than any machine has, and nothing is allocated before both agree. A head may be missing: who
@@ -414,6 +502,12 @@ static ds_rc check_stored(const ds_model *m, ds_err *e)
 			if (is_param(t) && (hidden || ds_model_find(m, t->name, t->also)))
 				DS_TRY(check_one(m, t, e));
 		}
+		ds_str odd = hidden || m->insist ? (ds_str){ 0 } : unused(m, g);
+		if (odd.at)
+			return ds_fail(e, DS_BAD,
+				"%s: tensor '%.*s' is not part of this model; --ignore-keys leaves "
+				"it out",
+				m->base, DS_FMT(odd));
 	}
 	return DS_OK;
 }
@@ -435,17 +529,6 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 		DS_TRY(ds_exec_fill(x, i, copy_stored, &from, e));
 	}
 	return m->apart || m->soft.kind ? load_apart(m, x, g, e) : DS_OK;
-}
-
-/* Buffers that transformers itself recomputes and older files carry along. */
-static bool is_buffer(ds_str name)
-{
-	static const char *const ends[] = { "embeddings.position_ids", ".attn.bias",
-		".attn.masked_bias", "rotary_emb.inv_freq" };
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if (ds_str_ends(name, ds_str_of(ends[i])))
-			return true;
-	return false;
 }
 
 bool ds_model_is_adapter(const ds_model *m)
@@ -485,29 +568,6 @@ const ds_lora *ds_model_keep_apart(ds_model *m)
 const char *ds_model_base(const ds_model *m)
 {
 	return m->base;
-}
-
-ds_str ds_model_unused(const ds_model *m, const ds_graph *g)
-{
-	DS_AUTO(ds_map) used = ds_map_new((size_t)g->n_tensors);
-	for (ds_tid i = 1; i < g->n_tensors; i++) {
-		const ds_tensor *t = &g->tensors[i];
-		if (!is_param(t))
-			continue;
-		const ds_st_tensor *s = ds_model_find(m, t->name, t->also);
-		if (s)
-			ds_map_put(used, s->name, NULL);
-		if (t->also)
-			ds_map_put(used, ds_str_of(t->also), NULL);
-	}
-	for (size_t f = 0; f < m->n_files; f++) {
-		for (size_t i = 0; i < ds_st_n(m->files[f]); i++) {
-			ds_str name = ds_st_at(m->files[f], i)->name;
-			if (!is_buffer(name) && !ds_map_find(used, name))
-				return name;
-		}
-	}
-	return (ds_str){ 0 };
 }
 
 void ds_model_positions(ds_exec *x, const ds_graph *g, const ds_build *b)

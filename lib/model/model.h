@@ -31,15 +31,20 @@ typedef struct ds_model ds_model;
 
 /*
  * DS_IO: cannot be read. DS_USAGE: a config that is wrong. DS_BAD, DS_SHORT: weights or a tokenizer
- * that are: a tensor that is missing, or of another shape than the config makes it. Messages begin
- * with the file's name.
+ * that are: a tensor that is missing, that nothing takes, or of another shape than the config makes it.
+ * Messages begin with the file's name. A stored output projection that differs from the embedding it is
+ * said to be makes the config's `tied` false.
  */
 DS_MUST ds_rc ds_model_open(ds_model **m, const char *dir, ds_err *e);
-/*
- * The same where virtual tokens may stand before every sequence (soft.h): ds_model_soft says so, and
- * the caller builds its graphs with them. ds_model_open refuses such an adapter.
- */
-DS_MUST ds_rc ds_model_open_soft(ds_model **m, const char *dir, ds_err *e);
+typedef struct {
+	/* Virtual tokens may stand before every sequence (soft.h): ds_model_soft says so, and the
+	 * caller builds its graphs with them. Else such an adapter is refused. */
+	bool soft;
+	/* What config.json has and is not built is left out, and so are tensors that nothing takes;
+	 * else they are DS_USAGE and DS_BAD. */
+	bool ignore_keys;
+} ds_model_opts;
+DS_MUST ds_rc ds_model_open_with(ds_model **m, const char *dir, const ds_model_opts *o, ds_err *e);
 const ds_soft *ds_model_soft(const ds_model *m); /* NULL: none */
 int64_t ds_model_longest(const ds_model *m); /* sequence that it takes, behind the virtual tokens */
 /* Numbers `from` on of virtual token `token` as they are stored. */
@@ -56,6 +61,8 @@ const char *ds_model_base(const ds_model *m); /* the model's directory that an a
 const ds_lora *ds_model_keep_apart(ds_model *m);
 const ds_config *ds_model_config(const ds_model *m);
 const ds_tok *ds_model_tok(const ds_model *m); /* NULL: the directory has no tokenizer */
+/* Ids that end a text: generation_config.json's, else config.json's, else the tokenizer's; may be none. */
+const int64_t *ds_model_ends(const ds_model *m, size_t *n);
 
 /* The stored tensor of a parameter, by either of its names, with or without the architecture's
  * prefix; NULL where the file has none. */
@@ -69,10 +76,6 @@ void ds_model_grow(ds_model *m, int64_t n_layers);
 /* A parameter of a head that the files' own architecture does not have: it begins at random. */
 bool ds_model_is_new(const ds_model *m, const ds_tensor *t);
 DS_MUST ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e);
-/* A tensor of the files that no parameter of g takes, at NULL: none. Buffers that transformers
- * recomputes do not count. */
-ds_str ds_model_unused(const ds_model *m, const ds_graph *g);
-
 /* Writes 0, 1, 2 … for every sequence into position_ids of an executor; behind a prefix its length is added. */
 void ds_model_positions(ds_exec *x, const ds_graph *g, const ds_build *b);
 

@@ -38,7 +38,7 @@ apart() {
 
 @test "--merge gives a model with the adapter's logits, without it" {
 	dstrain --merge --model lora --out merged -q
-	[ "$(ls merged | tr '\n' ' ')" = "config.json model.safetensors tokenizer.json " ]
+	[ "$(ls merged | tr '\n' ' ')" = "config.json model.safetensors tokenizer.json tokenizer_config.json " ]
 	[ "$(apart merged lora | awk '{ print ($1 < 1e-5 && $2 > 1000) }')" = 1 ]
 	[ "$(apart merged base | awk '{ print ($1 > 1e-2) }')" = 1 ]
 	dstrain --merge --model lora --save-dtype bf16 --out half -q

@@ -12,11 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	ds_config c, again;
 	ds_err e;
 	ds_buf out = { 0 };
-	if (ds_config_parse(&c, (ds_str){ (const char *)data, n }, mem, &e) != DS_OK ||
+	if (ds_config_parse(&c, (ds_str){ (const char *)data, n }, false, mem, &e) != DS_OK ||
 		ds_config_finish(&c, &e) != DS_OK)
 		return 0;
 	ds_config_print(&c, &out);
-	if (ds_config_parse(&again, ds_buf_view(&out), mem, &e) != DS_OK ||
+	if (ds_config_parse(&again, ds_buf_view(&out), false, mem, &e) != DS_OK ||
 		ds_config_finish(&again, &e) != DS_OK)
 		abort();
 	for (const ds_key *k = ds_config_keys; k->name; k++)

@@ -259,7 +259,7 @@ static void decoding_and_embedding_give_the_same(void **state)
 		ds_embedding v = { prompt, 5, vectors[i] };
 		assert_int_equal(ds_decoder_open(&dec, m, d, 2, 8, &e), DS_OK);
 		assert_int_equal(
-			ds_decoder_run(dec, &s, 1, &(ds_sampling){ .top_p = 1 }, 3, UINT32_MAX, &e),
+			ds_decoder_run(dec, &s, 1, &(ds_sampling){ .top_p = 1 }, 3, NULL, 0, &e),
 			DS_OK);
 		assert_int_equal(s.n_out, 3);
 		assert_int_equal(ds_embedder_open(&emb, m, d, 1, 8, &e), DS_OK);

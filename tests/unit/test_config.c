@@ -79,7 +79,7 @@ static void a_published_config_is_read_and_written_back(void **state)
 	ds_config a, b;
 	ds_err e;
 	ds_buf out = { 0 };
-	assert_int_equal(ds_config_parse(&a, ds_str_of(json), mem, &e), DS_OK);
+	assert_int_equal(ds_config_parse(&a, ds_str_of(json), false, mem, &e), DS_OK);
 	assert_int_equal(ds_config_finish(&a, &e), DS_OK);
 	assert_int_equal(a.head_dim, 8);
 	assert_int_equal(a.eos, 2);
@@ -90,7 +90,7 @@ static void a_published_config_is_read_and_written_back(void **state)
 	ds_str text = ds_arena_str(mem, ds_buf_view(&out));
 	assert_non_null(strstr(text.at, "\"my_own\": {\"a\":[1]}"));
 	assert_non_null(strstr(text.at, "\"rms_norm_eps\": "));
-	assert_int_equal(ds_config_parse(&b, text, mem, &e), DS_OK);
+	assert_int_equal(ds_config_parse(&b, text, false, mem, &e), DS_OK);
 	assert_int_equal(ds_config_finish(&b, &e), DS_OK);
 	for (const ds_key *k = ds_config_keys; k->name; k++)
 		assert_true(ds_key_equal(k, &a, &b));
@@ -127,6 +127,173 @@ static void dropout_sets_all_dropouts(void **state)
 	assert_true(c.embd_dropout == 0.25 && c.resid_dropout == 0.25 && c.attn_dropout == 0.25);
 }
 
+/* ---- every key of every architecture: absent, null, a value ---- */
+
+static const struct {
+	const char *arch, *json;
+} bases[] = {
+#define BASE(arch, json) { #arch, json },
+#define KEY(...)
+#include "config_keys.def"
+#undef BASE
+#undef KEY
+};
+static const struct {
+	const char *arch, *key, *absent, *null, *value, *read;
+} keys[] = {
+#define BASE(arch, json)
+#define KEY(arch, key, absent, null, value, read) { #arch, key, absent, null, value, read },
+#include "config_keys.def"
+#undef BASE
+#undef KEY
+};
+
+/* The base's config with one key of this value, or without it. */
+static const char *with_key(const char *arch, const char *key, const char *value)
+{
+	const ds_json *root = NULL;
+	ds_buf b = { 0 };
+	ds_err e;
+	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
+		if (strcmp(bases[i].arch, arch) == 0)
+			assert_int_equal(
+				ds_json_parse(&root, mem, ds_str_of(bases[i].json), &e), DS_OK);
+	assert_non_null(root);
+	ds_buf_add_c(&b, "{\"mine\":1");
+	for (const ds_json *m = root->first; m; m = m->next) {
+		if (ds_str_is(m->key, key))
+			continue;
+		ds_buf_fmt(&b, ",\"%.*s\":", DS_FMT(m->key));
+		ds_json_add(&b, m);
+	}
+	if (value)
+		ds_buf_fmt(&b, ",\"%s\":%s", key, value);
+	ds_buf_add_byte(&b, '}');
+	const char *text = ds_arena_str(mem, ds_buf_view(&b)).at;
+	ds_buf_free(&b);
+	return text;
+}
+
+/* As ds_config_keys prints it; ids and the like that are none are "none". */
+static void assert_reads(const char *json, const char *key, const char *want)
+{
+	ds_config c;
+	ds_err e;
+	ds_buf b = { 0 };
+	double a, z;
+	const ds_key *k = ds_key_find(ds_config_keys, ds_str_of(key));
+	ds_rc rc = ds_config_parse(&c, ds_str_of(json), false, mem, &e);
+	if (strcmp(want, "refused") == 0) {
+		assert_int_equal(rc, DS_USAGE);
+		assert_non_null(strstr(e.msg, key));
+		return;
+	}
+	assert_int_equal(rc, DS_OK);
+	/* Derives what it can; some bases are no whole model without the key. */
+	rc = ds_config_finish(&c, &e);
+	ds_key_print(k, &c, &b);
+	const char *have = ds_buf_text(&b);
+	if (strcmp(want, "none") == 0)
+		want = strcmp(key, "sliding_window") == 0 ? "0" : "-1";
+	bool numbers = ds_str_f64(ds_str_of(have), &a) && ds_str_f64(ds_str_of(want), &z);
+	if (numbers ? a != z : strcmp(have, want) != 0)
+		fail_msg("%s: %s is %s, transformers reads %s", json, key, have, want);
+	ds_buf_free(&b);
+}
+
+static void every_key_is_read_as_transformers_reads_it(void **state)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *arch = keys[i].arch, *key = keys[i].key;
+		assert_reads(with_key(arch, key, NULL), key, keys[i].absent);
+		assert_reads(with_key(arch, key, "null"), key, keys[i].null);
+		assert_reads(with_key(arch, key, keys[i].value), key, keys[i].read);
+	}
+	/* none of an architecture's keys is left out */
+	for (int a = 0; ds_archs[a]; a++)
+		for (ds_str rest = ds_str_of(ds_archs[a]->keys); rest.at && rest.n;) {
+			const ds_key *k = ds_key_find(ds_config_keys, ds_str_cut(rest, ' ', &rest));
+			bool found = strncmp(k->name, "rope_", 5) == 0 ||
+				     strcmp(k->name, "norm_type") == 0;
+			for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !found; i++)
+				found = strcmp(keys[i].arch, ds_archs[a]->name) == 0 &&
+					ds_key_find(ds_config_keys, ds_str_of(keys[i].key)) == k;
+			if (!found)
+				fail_msg("%s: no expectation for %s", ds_archs[a]->name, k->name);
+		}
+}
+
+/* What was read comes back the same once written: null stays null, a list a list. */
+static void null_and_lists_are_written_back(void **state)
+{
+	static const struct {
+		const char *json, *has;
+	} cases[] = {
+		{ "{\"model_type\":\"mistral\",\"sliding_window\":null}",
+			"\"sliding_window\": null" },
+		{ "{\"model_type\":\"mistral\",\"bos_token_id\":null,\"eos_token_id\":null}",
+			"\"eos_token_id\": null" },
+		{ "{\"model_type\":\"llama\",\"eos_token_id\":[2,5,7]}",
+			"\"eos_token_id\": [2, 5, 7]" },
+		{ "{\"model_type\":\"llama\",\"rope_scaling\":null}", "\"rope_scaling\": null" },
+		{ "{\"model_type\":\"gpt2\",\"pad_token_id\":null}", "\"pad_token_id\": null" },
+		{ "{\"model_type\":\"bert\",\"classifier_dropout\":null}",
+			"\"classifier_dropout\": null" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ds_config a, b;
+		ds_err e;
+		ds_buf out = { 0 };
+		assert_int_equal(
+			ds_config_parse(&a, ds_str_of(cases[i].json), false, mem, &e), DS_OK);
+		assert_int_equal(ds_config_finish(&a, &e), DS_OK);
+		ds_config_print(&a, &out);
+		if (!strstr(ds_buf_text(&out), cases[i].has))
+			fail_msg("%s is not in %s", cases[i].has, ds_buf_text(&out));
+		assert_int_equal(ds_config_parse(&b, ds_buf_view(&out), false, mem, &e), DS_OK);
+		assert_int_equal(ds_config_finish(&b, &e), DS_OK);
+		for (const ds_key *k = ds_config_keys; k->name; k++)
+			assert_true(ds_key_equal(k, &a, &b));
+		assert_int_equal(a.n_ends, b.n_ends);
+		ds_buf_free(&out);
+	}
+}
+
+static void what_an_architecture_knows_and_we_do_not_is_refused_or_left_out(void **state)
+{
+	static const struct {
+		const char *json, *key;
+	} cases[] = {
+		{ "{\"model_type\":\"gpt2\",\"scale_attn_weights\":false}", "scale_attn_weights" },
+		{ "{\"model_type\":\"gpt2\",\"add_cross_attention\":true}", "add_cross_attention" },
+		{ "{\"model_type\":\"bert\",\"is_decoder\":true}", "is_decoder" },
+		{ "{\"model_type\":\"bert\",\"position_embedding_type\":\"relative_key\"}",
+			"position_embedding_type" },
+		{ "{\"model_type\":\"bert\",\"problem_type\":\"regression\"}", "problem_type" },
+		{ "{\"model_type\":\"llama\",\"partial_rotary_factor\":0.5}",
+			"partial_rotary_factor" },
+		{ "{\"model_type\":\"llama\",\"quantization_config\":{\"bits\":4}}",
+			"quantization_config" },
+		{ "{\"model_type\":\"qwen2\",\"use_sliding_window\":true}", "use_sliding_window" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ds_config c;
+		ds_err e;
+		ds_buf out = { 0 };
+		for (int insist = 0; insist < 2; insist++) {
+			assert_int_equal(
+				ds_config_parse(&c, ds_str_of(cases[i].json), insist, mem, &e),
+				DS_OK);
+			assert_int_equal(ds_config_finish(&c, &e), insist ? DS_OK : DS_USAGE);
+			if (!insist)
+				assert_non_null(strstr(e.msg, cases[i].key));
+		}
+		ds_config_print(&c, &out);
+		assert_null(strstr(ds_buf_text(&out), cases[i].key));
+		ds_buf_free(&out);
+	}
+}
+
 static void what_is_wrong_is_named(void **state)
 {
 	static const struct {
@@ -147,7 +314,9 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"model_type\":\"gpt2\",\"vocab_size\":100}",
 			"bos_token_id=50256 is not below vocab_size=100" },
 		{ "{\"model_type\":\"gpt2\",\"scale_attn_by_inverse_layer_idx\":true}",
-			"gpt2 with scale_attn_by_inverse_layer_idx=true is not supported" },
+			"gpt2 with scale_attn_by_inverse_layer_idx=true is not supported; "
+			"--ignore-keys "
+			"computes without it" },
 		{ "{\"model_type\":\"llama\",\"rope_scaling\":{\"type\":\"longrope\",\"factor\":4}"
 		  "}",
 			"rope_scaling='longrope': wanted none|linear|llama3|yarn|dynamic" },
@@ -156,7 +325,8 @@ static void what_is_wrong_is_named(void **state)
 			"partial_rotary_factor is not supported" },
 		{ "{\"model_type\":\"qwen3\",\"layer_types\":[\"full_attention\",\"sliding_"
 		  "attention\"]}",
-			"layer_types: 'sliding_attention' is not supported" },
+			"layer_types: 'sliding_attention' is not supported; --ignore-keys computes "
+			"without it" },
 		{ "{\"model_type\":\"llama\",\"hidden_act\":\"mish\"}",
 			"hidden_act='mish': wanted "
 			"gelu_new|gelu_pytorch_tanh|gelu_fast|gelu|silu|swish|relu|"
@@ -167,7 +337,7 @@ static void what_is_wrong_is_named(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		ds_config c;
 		ds_err e;
-		ds_rc rc = ds_config_parse(&c, ds_str_of(cases[i].json), mem, &e);
+		ds_rc rc = ds_config_parse(&c, ds_str_of(cases[i].json), false, mem, &e);
 		if (rc == DS_OK)
 			rc = ds_config_finish(&c, &e);
 		assert_int_equal(rc, DS_USAGE);
@@ -208,6 +378,9 @@ int main(void)
 		cmocka_unit_test(a_published_config_is_read_and_written_back),
 		cmocka_unit_test(gpt2_is_written_in_its_own_spelling),
 		cmocka_unit_test(dropout_sets_all_dropouts),
+		cmocka_unit_test(every_key_is_read_as_transformers_reads_it),
+		cmocka_unit_test(null_and_lists_are_written_back),
+		cmocka_unit_test(what_an_architecture_knows_and_we_do_not_is_refused_or_left_out),
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(unknown_names_get_the_nearest),
 	};

@@ -30,6 +30,7 @@ enum { N_TABLE = sizeof(table) / sizeof(table[0]) };
 static struct {
 	const char *model, *fit;
 	int64_t seq;
+	bool ignore_keys;
 } opt;
 
 typedef struct {
@@ -102,7 +103,13 @@ static ds_rc open_all(wanted_list *l, const ds_common *c, ds_err *e)
 	for (size_t i = 0; i < l->n; i++) {
 		wanted *w = &l->at[i];
 		const char *colon = strchr(w->name, ':');
-		metric_args a = { w->name, colon ? colon + 1 : "", opt.model, opt.fit, opt.seq, c };
+		metric_args a = { .name = w->name,
+			.variant = colon ? colon + 1 : "",
+			.model = opt.model,
+			.fit = opt.fit,
+			.seq = opt.seq,
+			.ignore_keys = opt.ignore_keys,
+			.common = c };
 		if (colon && !w->m->open)
 			return ds_fail(e, DS_USAGE, "%s has no variants", w->m->name);
 		if (w->m->open)
@@ -277,6 +284,8 @@ static const ds_arg args[] = {
 	DS_ARG('m', "model", &opt.model, "DIR", "the model that ppl asks"),
 	DS_ARG(0, "fit", &opt.fit, "FILE", "the tokens that unigram counts"),
 	DS_ARG(0, "seq", &opt.seq, "N", "tokens that ppl sees at once (the model's, at most 1024)"),
+	DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL,
+		"leave out what a model has and this program does not"),
 	{ 0 },
 };
 

@@ -16,6 +16,7 @@ typedef struct {
 	const char *model;   /* -m DIR, or NULL */
 	const char *fit;     /* --fit FILE, or NULL */
 	int64_t seq;         /* --seq N, or 0 */
+	bool ignore_keys;    /* --ignore-keys */
 	const ds_common *common;
 } metric_args;
 

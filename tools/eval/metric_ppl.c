@@ -51,7 +51,8 @@ static ds_rc open_lm(void **state, const metric_args *a, ds_err *e)
 	lm *l = DS_NEW(lm, 1);
 	*state = l;
 	l->field = a->common->field;
-	DS_TRY(ds_model_open_soft(&l->m, a->model, e));
+	DS_TRY(ds_model_open_with(&l->m, a->model,
+		&(ds_model_opts){ .soft = true, .ignore_keys = a->ignore_keys }, e));
 	const ds_config *c = ds_model_config(l->m);
 	if (c->arch->traits & DS_ARCH_ENCODER)
 		return ds_fail(e, DS_USAGE, "ppl: %s is an encoder, which predicts no next token",

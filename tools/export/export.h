@@ -16,6 +16,7 @@ typedef struct { /* of the command line; each exporter looks at what its args ta
 	int opset;
 	ds_strs inputs;    /* name=dim,dim */
 	const char *dtype; /* f32 bf16 f16 */
+	bool ignore_keys;
 } export_opts;
 
 typedef struct {

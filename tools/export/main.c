@@ -16,7 +16,8 @@ static ds_rc run(const exporter *x, const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "'%s': the model is named with -m", c->files[0]);
 	if (!c->out_path)
 		return ds_fail(e, DS_USAGE, "name the file to write with -o");
-	DS_TRY(ds_model_open(&m, opt.model, e));
+	DS_TRY(ds_model_open_with(
+		&m, opt.model, &(ds_model_opts){ .ignore_keys = opt.ignore_keys }, e));
 	DS_TRY(x->write(m, &opt, c, e));
 	ds_say(c, "%s written as %s", opt.model, c->out_path);
 	return DS_OK;
@@ -32,7 +33,10 @@ static ds_rc run_safetensors(const ds_common *c, ds_err *e)
 	return run(&export_safetensors, c, e);
 }
 
-#define MODEL DS_ARG('m', "model", &opt.model, "DIR", "the model directory")
+#define MODEL \
+	DS_ARG('m', "model", &opt.model, "DIR", "the model directory"), \
+		DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL, \
+			"leave out what a model has and this program does not")
 static const ds_arg onnx_args[] = {
 	MODEL,
 	DS_ARG(0, "opset", &opt.opset, "N", "ONNX operator set, 13 to 21 (17)"),

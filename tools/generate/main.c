@@ -16,7 +16,7 @@ static struct {
 	const char *model;
 	int64_t max_tokens, batch, context;
 	ds_sampling how;
-	bool ignore_eos, logprobs, logits, embed, chat;
+	bool ignore_eos, ignore_keys, logprobs, logits, embed, chat;
 	const char *layout;
 } opt = { .max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 } };
 
@@ -142,11 +142,13 @@ static ds_rc run_groups(
 	generator *g, ds_sequence *s, const bool *ok, uint32_t n, ds_arena *mem, ds_err *e)
 {
 	const ds_config *c = ds_model_config(g->m);
-	const ds_tok *tok = ds_model_tok(g->m);
-	uint32_t eos = g->talker.chat ? ds_chat_end(g->talker.chat)
-		       : c->eos >= 0  ? (uint32_t)c->eos
-		       : tok          ? ds_tok_special(tok, DS_TOK_EOS)
-				      : DS_TOK_NONE;
+	int64_t chat_end = g->talker.chat ? (int64_t)ds_chat_end(g->talker.chat) : 0;
+	size_t n_ends;
+	const int64_t *ends = ds_model_ends(g->m, &n_ends);
+	if (g->talker.chat) {
+		ends = &chat_end;
+		n_ends = 1;
+	}
 	ds_sequence *group = ds_arena_get(mem, (size_t)opt.batch * sizeof(*group));
 	uint32_t *row = ds_arena_get(mem, (size_t)opt.batch * sizeof(*row));
 	for (uint32_t i = 0, k = 0; i < n; i++) {
@@ -163,8 +165,8 @@ static ds_rc run_groups(
 			group[k++] = s[i];
 		}
 		if (k == opt.batch || (i + 1 == n && k)) {
-			DS_TRY(ds_decoder_run(g->d, group, k, &opt.how, opt.max_tokens,
-				opt.ignore_eos ? DS_TOK_NONE : eos, e));
+			DS_TRY(ds_decoder_run(g->d, group, k, &opt.how, opt.max_tokens, ends,
+				opt.ignore_eos ? 0 : n_ends, e));
 			while (k)
 				k--, s[row[k]] = group[k];
 		}
@@ -232,8 +234,8 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "--batch %lld is not between 1 and 1024",
 			(long long)opt.batch);
 	DS_TRY(ds_sampling_check(&opt.how, e));
-	ds_rc rc = opt.embed ? ds_model_open(&g.m, opt.model, e)
-			     : ds_model_open_soft(&g.m, opt.model, e);
+	ds_model_opts how = { .soft = !opt.embed, .ignore_keys = opt.ignore_keys };
+	ds_rc rc = ds_model_open_with(&g.m, opt.model, &how, e);
 	if (rc == DS_OK)
 		rc = ds_device_open(&g.device, NULL, (unsigned)c->jobs, e);
 	if (rc == DS_OK) {
@@ -272,6 +274,8 @@ static const ds_arg args[] = {
 	DS_ARG_F(0, "chat", &chat_call, "LAYOUT",
 		"answer conversations, laid out as the model's own or this", DS_ARG_OPTIONAL),
 	DS_ARG(0, "ignore-eos", &opt.ignore_eos, NULL, "go on after the end-of-sequence token"),
+	DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL,
+		"leave out what a model has and this program does not"),
 	DS_ARG(0, "logprobs", &opt.logprobs, NULL, "add each token's log probability"),
 	DS_ARG(0, "logits", &opt.logits, NULL, "add the logits after the prompt"),
 	DS_ARG(0, "embed", &opt.embed, NULL,

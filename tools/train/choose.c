@@ -108,8 +108,8 @@ static ds_rc read_config(train_run *r, const char *path, ds_err *e)
 	ds_buf text = { 0 };
 	ds_rc rc = ds_file_read(path, CONFIG_BYTES, &text, e);
 	if (rc == DS_OK) {
-		rc = ds_config_parse(
-			&r->config, ds_arena_str(r->mem, ds_buf_view(&text)), r->mem, e);
+		rc = ds_config_parse(&r->config, ds_arena_str(r->mem, ds_buf_view(&text)),
+			r->o->ignore_keys, r->mem, e);
 		if (rc != DS_OK)
 			rc = ds_at(e, rc, "%s", path);
 	}
@@ -232,6 +232,31 @@ static ds_rc check_soft(const train_run *r, ds_err *e)
 		soft->kind == DS_SOFT_PROMPT ? "prompt" : "prefix");
 }
 
+/* Where --set makes another token bos, eos or pad, it is that for the tokenizer too, and beside the model. */
+static ds_rc change_specials(train_run *r, ds_err *e)
+{
+	static const ds_tok_special_kind kinds[DS_SIDE_N] = { DS_TOK_BOS, DS_TOK_EOS, DS_TOK_PAD };
+	const ds_tok *tok = ds_model_tok(r->from);
+	static const char *const names[DS_SIDE_N] = { "bos_token_id", "eos_token_id",
+		"pad_token_id" };
+	r->side = ds_side_of(ds_model_config(r->from), &r->config);
+	for (int i = 0; i < DS_SIDE_N; i++)
+		r->side.changed[i] |=
+			train_is_given(r->o, ds_key_find(ds_config_keys, ds_str_of(names[i])));
+	for (int i = 0; i < DS_SIDE_N && tok && !r->state.step; i++) {
+		uint32_t id = r->side.id[i] < 0 ? DS_TOK_NONE : (uint32_t)r->side.id[i];
+		if (!r->side.changed[i] || id == ds_tok_special(tok, kinds[i]))
+			continue;
+		if (id != (uint32_t)DS_TOK_NONE && id >= ds_tok_size(tok))
+			return ds_fail(e, DS_USAGE, "id %u is not one of the tokenizer's %u", id,
+				ds_tok_size(tok));
+		if (!r->kept_tok)
+			DS_TRY(ds_tok_open(&r->kept_tok, ds_tok_name(tok), NULL, e));
+		ds_tok_set_special(r->kept_tok, kinds[i], id);
+	}
+	return DS_OK;
+}
+
 /*
  * A preset's name is the preset, also where a folder is called so (./gpt2 is the folder). fixed: the
  * vocabulary is the model's, whatever the data says.
@@ -242,12 +267,13 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 	*fixed = true;
 	bool adapts = r->o->keys.tune != TUNE_FULL && r->o->keys.tune != TUNE_AUTO,
 	     own = r->state.step && !adapts;
-	if (r->state.step && is_file(in_out(r, "tokenizer.json")))
+	if (r->state.step && ds_tok_in_folder(r->out))
 		DS_TRY(ds_tok_open(&r->kept_tok, r->out, NULL, e));
 	if (own) {
 		DS_TRY(read_config(r, in_out(r, "config.json"), e));
 	} else if (is_folder(model) && !ds_config_is_preset(ds_str_of(model))) {
-		DS_TRY(ds_model_open_soft(&r->from, model, e));
+		DS_TRY(ds_model_open_with(&r->from, model,
+			&(ds_model_opts){ .soft = true, .ignore_keys = r->o->ignore_keys }, e));
 		DS_TRY(check_soft(r, e));
 		r->config = *ds_model_config(r->from);
 	} else if (is_file(model) && !ds_config_is_preset(ds_str_of(model))) {
@@ -261,6 +287,8 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 			&r->config, r->o->model[i].name, r->o->model[i].value, r->mem, e));
 	if (ds_config_given(&r->config, "vocab_size"))
 		*fixed = true;
+	if (r->from)
+		DS_TRY(change_specials(r, e));
 	if (r->from && r->o->keys.grow)
 		DS_TRY(grow(r, e));
 	return adapts ? choose_adapter(r, e) : DS_OK;

@@ -5,14 +5,10 @@
 
 static ds_rc write_model(train_run *r, const ds_engine *t, ds_err *e)
 {
-	ds_buf config = { 0 }, json = { 0 };
-	const ds_tok *tok = ds_model_tok(r->from);
+	ds_buf config = { 0 };
 	ds_config_print(&r->config, &config);
 	DS_TRY(train_write_in_out(r, "config.json", &config, e));
-	if (tok) {
-		DS_TRY(ds_tok_json(tok, &json, e));
-		DS_TRY(train_write_in_out(r, "tokenizer.json", &json, e));
-	}
+	DS_TRY(train_write_tokenizer(r, ds_model_tok(r->from), e));
 	return ds_ckpt_publish(
 		r->out, &r->state, t->x, t->g, (ds_st_type)(DS_ST_F32 + r->o->keys.save_dtype), e);
 }
@@ -23,7 +19,8 @@ ds_rc train_merge(train_run *r, ds_err *e)
 	const char *model = r->o->keys.model;
 	if (!model || r->c->n_files)
 		return ds_fail(e, DS_USAGE, "--merge takes --model ADAPTER and --out DIR, no data");
-	DS_TRY(ds_model_open(&r->from, model, e));
+	DS_TRY(ds_model_open_with(
+		&r->from, model, &(ds_model_opts){ .ignore_keys = r->o->ignore_keys }, e));
 	if (!ds_model_is_adapter(r->from))
 		return ds_fail(e, DS_USAGE, "%s is no adapter: there is nothing to merge", model);
 	r->config = *ds_model_config(r->from);

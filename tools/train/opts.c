@@ -146,6 +146,8 @@ static const ds_arg own_args[] = {
 		"go on from the newest checkpoint in --out", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "allow-exec", &train_options.allow_exec, NULL,
 		"run the exec or plugin that a config.ini names", DS_ARG_UNRECORDED),
+	DS_ARG(0, "ignore-keys", &train_options.ignore_keys, NULL,
+		"leave out what a model has and this program does not"),
 	DS_ARG_F(0, "dry-run", &train_options.dry_run, NULL,
 		"print sizes, memory and steps, train nothing", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "dump", &train_options.dump, "graph|plan|sched", "print it, train nothing",
@@ -336,10 +338,11 @@ ds_rc train_apply_resumed(train_opts *o, ds_err *e)
 	return check_model_keys(o, e);
 }
 
-static bool is_given(const train_opts *o, const ds_key *k)
+bool train_is_given(const train_opts *o, const ds_key *k)
 {
 	for (size_t i = 0; i < o->n_given; i++)
-		if (ds_key_find(train_key_table, o->given[i].name) == k)
+		if (ds_key_find(train_key_table, o->given[i].name) == k ||
+			ds_key_find(ds_config_keys, o->given[i].name) == k)
 			return true;
 	return false;
 }
@@ -352,7 +355,7 @@ ds_rc train_check_commands(const train_opts *o, ds_err *e)
 	} commands[] = { { "exec", o->keys.exec }, { "plugin", o->keys.plugin } };
 	for (int i = 0; i < 2 && !o->allow_exec; i++) {
 		const ds_key *k = ds_key_find(train_key_table, ds_str_of(commands[i].name));
-		if (commands[i].value && !is_given(o, k))
+		if (commands[i].value && !train_is_given(o, k))
 			return ds_fail(e, DS_USAGE,
 				"%s: it would run '%s' (%s); --allow-exec lets it, and so does "
 				"--%s with the same",

@@ -50,7 +50,7 @@ typedef struct {
 	const char **data; /* of a config.ini, where the command line names none */
 	size_t n_data, cap_data;
 	/* options that are no keys */
-	bool resume, dry_run, plot, merge, allow_exec;
+	bool resume, dry_run, plot, merge, allow_exec, ignore_keys;
 	const char *ini; /* the config.ini that was read, or NULL */
 	bool docs_given; /* doc_attention was */
 	const char *dump, *explain;
@@ -67,6 +67,8 @@ DS_MUST ds_rc train_apply_given(train_opts *o, ds_err *e);
 DS_MUST ds_rc train_read_ini(train_opts *o, const char *path, ds_err *e);
 /* For a run that goes on, after its ini: applies what may differ, refuses what else does not agree. */
 DS_MUST ds_rc train_apply_resumed(train_opts *o, ds_err *e);
+/* Was this key, of a run or of a model, set on the command line? */
+bool train_is_given(const train_opts *o, const ds_key *k);
 /* DS_USAGE where a file, not the command line, names a program or library to run, unless --allow-exec. */
 DS_MUST ds_rc train_check_commands(const train_opts *o, ds_err *e);
 void train_print_ini(const train_opts *o, const ds_config *c, const char *const *data,

@@ -12,6 +12,7 @@
 #include "model/engine.h"
 #include "model/own_chat.h"
 #include "model/rows.h"
+#include "model/side.h"
 #include "model/tb.h"
 #include "opts.h"
 
@@ -39,11 +40,12 @@ typedef struct {
 	size_t n_data;
 	double *mix; /* their weights; NULL: they are not mixed */
 	ds_config config;
-	ds_lora lora;               /* r 0: none */
-	ds_soft soft;               /* kind NONE: none */
-	bool adapts;                /* only an adapter is trained */
-	ds_model *from;             /* a model directory to start from, or NULL */
-	ds_tok *kept_tok;           /* OUT/tokenizer.json of a run that goes on */
+	ds_lora lora;   /* r 0: none */
+	ds_soft soft;   /* kind NONE: none */
+	bool adapts;    /* only an adapter is trained */
+	ds_model *from; /* a model directory to start from, or NULL */
+	ds_tok *kept_tok; /* OUT's, of a run that goes on; else from's, where `side` makes it another */
+	ds_side side;     /* special tokens that are others than in `from` */
 	const ds_chat_layout *chat; /* of task=chat */
 	bool own_chat;              /* it is that of the model directory */
 	ds_rows *rows, *eval_rows;
@@ -82,6 +84,8 @@ DS_MUST ds_rc train_out_open(
 	train_run *r, ds_err *e); /* locks; refuses a folder with something in it */
 DS_MUST ds_rc train_out_begin(
 	train_run *r, ds_err *e); /* config.json, config.ini, tokenizer.json */
+DS_MUST ds_rc train_write_tokenizer(
+	train_run *r, const ds_tok *tok, ds_err *e); /* and what is beside it; tok may be NULL */
 DS_MUST ds_rc train_save(train_run *r, ds_err *e);
 uint64_t train_data_identity(
 	const train_run *r); /* of the rows and of what made and separates them */

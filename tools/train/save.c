@@ -45,10 +45,30 @@ ds_rc train_out_open(train_run *r, ds_err *e)
 	return DS_OK;
 }
 
+/* A run that goes on has them already, and it is them that it goes on with. */
+ds_rc train_write_tokenizer(train_run *r, const ds_tok *tok, ds_err *e)
+{
+	ds_buf json = { 0 };
+	const char *base = r->from ? ds_model_base(r->from) : NULL,
+		   *dir = r->from ? ds_model_dir(r->from) : NULL;
+	if (tok) {
+		DS_TRY(ds_tok_json(tok, &json, e));
+		DS_TRY(train_write_in_out(r, "tokenizer.json", &json, e));
+	}
+	if (base)
+		DS_TRY(ds_side_carry(base, r->out, &r->side, tok, e));
+	if (dir && strcmp(dir, base) != 0)
+		DS_TRY(ds_side_carry(dir, r->out, &r->side, tok, e));
+	const char *settings = ds_arena_fmt(r->mem, "%s/tokenizer_config.json", r->out).at;
+	if (!tok || access(settings, F_OK) == 0)
+		return DS_OK;
+	ds_side_print(tok, r->config.max_positions, &json);
+	return train_write_in_out(r, "tokenizer_config.json", &json, e);
+}
+
 ds_rc train_out_begin(train_run *r, ds_err *e)
 {
-	ds_buf config = { 0 }, ini = { 0 }, json = { 0 }, chat = { 0 };
-	const ds_tok *tok = ds_rows_tok(r->rows);
+	ds_buf config = { 0 }, ini = { 0 }, chat = { 0 };
 	if (r->soft.kind)
 		ds_soft_print(&r->soft, &r->config, ds_model_base(r->from), &config);
 	else if (r->lora.r)
@@ -59,10 +79,8 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 		ds_config_print(&r->config, &config);
 	DS_TRY(train_write_in_out(
 		r, r->adapts ? "adapter_config.json" : "config.json", &config, e));
-	if (tok && !r->kept_tok) {
-		DS_TRY(ds_tok_json(tok, &json, e));
-		DS_TRY(train_write_in_out(r, "tokenizer.json", &json, e));
-	}
+	if (!r->state.step)
+		DS_TRY(train_write_tokenizer(r, ds_rows_tok(r->rows), e));
 	if (r->chat && !r->own_chat) {
 		ds_chat_jinja(ds_rows_layout(r->rows), &chat);
 		DS_TRY(train_write_in_out(r, "chat_template.jinja", &chat, e));

@@ -56,16 +56,12 @@ static ds_rc load_directory(train_run *r, ds_err *e)
 {
 	ds_engine *t = r->train;
 	DS_TRY(ds_model_load(r->from, t->x, t->g, e));
-	ds_str unused = ds_model_unused(r->from, t->g);
 	for (ds_tid i = 1; i < t->g->n_tensors; i++)
 		if (ds_model_is_new(r->from, ds_g_tensor(t->g, i))) {
 			ds_warn(r->c, "%s has no '%s': this head begins at random",
 				ds_model_dir(r->from), ds_g_tensor(t->g, i)->name);
 			return DS_OK;
 		}
-	if (unused.at)
-		ds_warn(r->c, "%s: tensor '%.*s' is not part of this model", ds_model_dir(r->from),
-			DS_FMT(unused));
 	return DS_OK;
 }
 

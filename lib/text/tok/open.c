@@ -103,8 +103,24 @@ ds_rc ds_tok_parse(ds_tok **t, ds_str file, const ds_tok_options *options, ds_er
 	return make(t, "tokenizer", recognise(file), file, options, e);
 }
 
-/* What tokenizer_config.json beside a tokenizer.json calls bos, eos and so on; absent is fine. */
-static ds_rc read_config(ds_tok *t, const char *folder, ds_err *e)
+static ds_rc read_json(
+	const char *folder, const char *name, ds_arena *mem, const ds_json **root, ds_err *e)
+{
+	const char *path = ds_arena_fmt(mem, "%s/%s", folder, name).at;
+	struct stat st;
+	ds_buf file = { 0 };
+	*root = NULL;
+	if (stat(path, &st) != 0)
+		return DS_OK;
+	ds_rc rc = ds_file_read(path, MAX_FILE, &file, e);
+	ds_str text = ds_arena_str(mem, ds_buf_view(&file));
+	ds_buf_free(&file);
+	if (rc == DS_OK)
+		rc = ds_json_parse(root, mem, text, e);
+	return rc == DS_OK ? rc : ds_at(e, rc, "%s", path);
+}
+
+static void take_specials(ds_tok *t, const ds_json *root)
 {
 	static const char *const keys[] = { [DS_TOK_PAD] = "pad_token",
 		[DS_TOK_BOS] = "bos_token",
@@ -113,26 +129,27 @@ static ds_rc read_config(ds_tok *t, const char *folder, ds_err *e)
 		[DS_TOK_CLS] = "cls_token",
 		[DS_TOK_SEP] = "sep_token",
 		[DS_TOK_UNK] = "unk_token" };
-	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
-	const char *path = ds_arena_fmt(mem, "%s/tokenizer_config.json", folder).at;
-	struct stat st;
-	if (stat(path, &st) != 0)
-		return DS_OK;
-	ds_buf file = { 0 };
-	ds_rc rc = ds_file_read(path, MAX_FILE, &file, e);
-	const ds_json *root = NULL;
-	if (rc == DS_OK)
-		rc = ds_json_parse(&root, mem, ds_buf_view(&file), e);
-	ds_buf_free(&file);
-	if (rc != DS_OK)
-		return ds_at(e, rc, "%s", path);
 	for (int k = 0; k < DS_TOK_N_SPECIAL; k++) {
 		const ds_json *v = ds_json_get(root, keys[k]);
 		ds_str name = v && v->kind == DS_J_OBJ ? ds_json_text(v, "content", "")
 						       : ds_json_text(root, keys[k], "");
 		uint32_t id = name.n ? ds_tok_find(t, name) : DS_TOK_NONE;
-		if (id != DS_TOK_NONE)
+		/* A WordPiece model itself needs to know what is unknown. */
+		if (id != DS_TOK_NONE || (v && v->kind == DS_J_NULL && k != DS_TOK_UNK))
 			t->special[k] = id;
+	}
+}
+
+/* What the files beside a tokenizer call bos, eos and so on; absent is fine. The first one is older. */
+static ds_rc read_config(ds_tok *t, const char *folder, ds_err *e)
+{
+	static const char *const names[] = { "special_tokens_map.json", "tokenizer_config.json" };
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
+	for (int i = 0; i < 2; i++) {
+		const ds_json *root;
+		DS_TRY(read_json(folder, names[i], mem, &root, e));
+		if (root)
+			take_specials(t, root);
 	}
 	return DS_OK;
 }
@@ -189,16 +206,45 @@ static ds_rc open_file(ds_tok **t, const char *path, const ds_tok_options *o, ds
 }
 
 /* A folder: its tokenizer.json, else SentencePiece's or GPT-2's file. */
-static ds_rc open_folder(ds_tok **t, const char *path, const ds_tok_options *o, ds_err *e)
+static const char *const folder_files[] = { "tokenizer.json", "tokenizer.model", "vocab.json",
+	"vocab.txt" };
+enum { N_FOLDER_FILES = 4, VOCAB_TXT = 3 };
+
+static int find_in(const char *folder, ds_arena *mem)
 {
-	static const char *const names[] = { "tokenizer.json", "tokenizer.model", "vocab.json",
-		"vocab.txt" };
-	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
 	struct stat st;
-	size_t i = 0;
-	while (i < 4 && stat(ds_arena_fmt(mem, "%s/%s", path, names[i]).at, &st) != 0)
+	int i = 0;
+	while (i < N_FOLDER_FILES &&
+		stat(ds_arena_fmt(mem, "%s/%s", folder, folder_files[i]).at, &st) != 0)
 		i++;
-	DS_TRY(open_file(t, ds_arena_fmt(mem, "%s/%s", path, names[i % 4]).at, o, e));
+	return i;
+}
+
+bool ds_tok_in_folder(const char *path)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
+	return find_in(path, mem) < N_FOLDER_FILES;
+}
+
+/* A list of BERT's words does not say whether it keeps case; the file beside it does. */
+static ds_rc cased_options(const char *folder, ds_tok_options *o, ds_arena *mem, ds_err *e)
+{
+	const ds_json *root;
+	DS_TRY(read_json(folder, "tokenizer_config.json", mem, &root, e));
+	if (root && !o->pattern && !ds_json_flag(root, "do_lower_case", true))
+		o->pattern = "bert-cased";
+	return DS_OK;
+}
+
+static ds_rc open_folder(ds_tok **t, const char *path, const ds_tok_options *given, ds_err *e)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
+	ds_tok_options o = given ? *given : (ds_tok_options){ 0 };
+	int i = find_in(path, mem);
+	if (i == VOCAB_TXT)
+		DS_TRY(cased_options(path, &o, mem, e));
+	DS_TRY(open_file(
+		t, ds_arena_fmt(mem, "%s/%s", path, folder_files[i % N_FOLDER_FILES]).at, &o, e));
 	DS_TRY(read_config(*t, path, e));
 	(*t)->name = ds_arena_str((*t)->mem, ds_str_of(path)).at;
 	tok_identify(*t);

@@ -649,6 +649,12 @@ uint32_t ds_tok_special(const ds_tok *t, ds_tok_special_kind kind)
 	return t->special[kind];
 }
 
+void ds_tok_set_special(ds_tok *t, ds_tok_special_kind kind, uint32_t id)
+{
+	t->special[kind] = id;
+	tok_identify(t);
+}
+
 uint32_t ds_tok_find(const ds_tok *t, ds_str name)
 {
 	for (size_t i = 0; i < t->n_added; i++)

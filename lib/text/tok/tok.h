@@ -38,10 +38,12 @@ typedef struct { /* behaviour that the file does not say itself; all zero: as th
 } ds_tok_options;
 
 /*
- * A file, or a folder with tokenizer.json in it (its tokenizer_config.json names bos, eos and so on).
+ * A file, or a folder with tokenizer.json or the files of older layouts in it (tokenizer_config.json, or
+ * special_tokens_map.json where that says nothing, names bos, eos and so on; null is none).
  * path NULL: $DS_TOKENIZER, else the built-in one. options NULL: none.
  */
 DS_MUST ds_rc ds_tok_open(ds_tok **t, const char *path, const ds_tok_options *options, ds_err *e);
+bool ds_tok_in_folder(const char *path); /* is there one? */
 DS_MUST ds_rc ds_tok_parse(ds_tok **t, ds_str file, const ds_tok_options *options, ds_err *e);
 DS_MUST ds_rc ds_tok_builtin(ds_tok **t, ds_err *e);
 void ds_tok_close(ds_tok *t); /* NULL is fine */
@@ -57,6 +59,8 @@ uint32_t ds_tok_size(const ds_tok *t);                              /* largest i
 uint32_t ds_tok_special(const ds_tok *t, ds_tok_special_kind kind); /* DS_TOK_NONE: it has none */
 uint32_t ds_tok_find(
 	const ds_tok *t, ds_str name); /* an added token by name, or a token by bytes */
+/* Before anybody uses it: another token is bos, eos and so on. That makes it another tokenizer. */
+void ds_tok_set_special(ds_tok *t, ds_tok_special_kind kind, uint32_t id);
 bool ds_tok_is_special(const ds_tok *t, uint32_t id);
 ds_str ds_tok_bytes(const ds_tok *t,
 	uint32_t id); /* what it stands for; empty for unknown ids; lives as t does */

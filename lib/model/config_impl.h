@@ -1,0 +1,28 @@
+/*
+ * config_impl.h - between config.c (keys, presets, changes) and config_json.c (config.json in and out)
+ */
+#ifndef DS_MODEL_CONFIG_IMPL_H
+#define DS_MODEL_CONFIG_IMPL_H
+
+#include "model/arch.h"
+#include "model/config.h"
+
+#include <stddef.h>
+
+#define DS_CONFIG_AT(field) offsetof(ds_config, field)
+
+const ds_key *ds_config_key(ds_str name); /* NULL: none has this name */
+bool ds_config_word(
+	const char *list, const char *word); /* of words separated by blanks; may be NULL */
+bool ds_config_has(const ds_arch *a, const ds_key *k);
+const char *ds_config_spelled(const ds_config *c, const ds_key *k); /* as config.json calls it */
+
+/* Is it a member that changes what is computed and is not built? */
+bool ds_config_refused(const ds_config *c, const ds_json *m);
+
+static inline uint64_t ds_config_bit(const ds_key *k)
+{
+	return (uint64_t)1 << (k - ds_config_keys);
+}
+
+#endif

@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""What transformers makes of every key of every architecture: absent, null, a value.
+
+Prints tests/unit/config_keys.def, which test_config.c holds against what is read here. A key that
+transformers refuses as null is "refused"; "none" is its None.
+"""
+import json
+import os
+import sys
+import tempfile
+import warnings
+
+warnings.filterwarnings("ignore")
+import transformers
+
+transformers.logging.set_verbosity_error()
+
+SIZES = dict(vocab_size=60000, hidden_size=64, intermediate_size=40, num_hidden_layers=2, num_attention_heads=32,
+             max_position_embeddings=48)
+GPT2 = dict(vocab_size=60000, n_embd=64, n_layer=2, n_head=32, n_positions=48)
+BERT = dict(SIZES, num_attention_heads=4)
+# a value of each key, as JSON
+VALUES = dict(vocab_size="61000", hidden_size="128", n_embd="128", intermediate_size="72", n_inner="72", num_hidden_layers="3",
+              n_layer="3", num_attention_heads="16", n_head="16", num_key_value_heads="8", head_dim="10",
+              max_position_embeddings="77", n_positions="77", type_vocab_size="5", sliding_window="9", bos_token_id="7",
+              eos_token_id="7", pad_token_id="7", rms_norm_eps="0.001", layer_norm_epsilon="0.001", layer_norm_eps="0.001",
+              rope_theta="500.0", initializer_range="0.5", embd_pdrop="0.25", resid_pdrop="0.25", attn_pdrop="0.25",
+              hidden_dropout_prob="0.25", attention_probs_dropout_prob="0.25", attention_dropout="0.25",
+              classifier_dropout="0.25", hidden_act='"relu"', activation_function='"relu"', tie_word_embeddings=None,
+              attention_bias="true", mlp_bias="true")
+LLAMA = list(SIZES) + """num_key_value_heads bos_token_id eos_token_id pad_token_id rms_norm_eps rope_theta initializer_range
+    attention_dropout hidden_act tie_word_embeddings""".split()
+ARCHS = {
+    "bert": (BERT, list(BERT) + """type_vocab_size pad_token_id layer_norm_eps initializer_range hidden_dropout_prob
+        attention_probs_dropout_prob classifier_dropout hidden_act tie_word_embeddings""".split()),
+    "gpt2": (GPT2, list(GPT2) + """n_inner bos_token_id eos_token_id pad_token_id layer_norm_epsilon initializer_range embd_pdrop
+        resid_pdrop attn_pdrop activation_function tie_word_embeddings""".split()),
+    "llama": (dict(SIZES, num_key_value_heads=4, head_dim=8), LLAMA + ["head_dim", "attention_bias", "mlp_bias"]),
+    "mistral": (dict(SIZES, num_key_value_heads=4, head_dim=8), LLAMA + ["head_dim", "sliding_window"]),
+    "qwen2": (dict(SIZES, num_key_value_heads=4), LLAMA),
+    "qwen3": (dict(SIZES, num_key_value_heads=4, head_dim=8), LLAMA + ["head_dim", "attention_bias"]),
+}
+# What transformers 4 read and 5 refuses.
+ALSO = {("mistral", "num_key_value_heads"): "32"}
+
+
+def text(v):
+    if v is None:
+        return "none"
+    return str(v).lower() if isinstance(v, bool) else str(v)
+
+
+def read(arch, config, key):
+    with tempfile.TemporaryDirectory() as d:
+        with open(os.path.join(d, "config.json"), "w") as f:
+            json.dump(dict(config, model_type=arch), f)
+        try:
+            c = transformers.AutoConfig.from_pretrained(d)
+        except Exception:
+            return "refused"
+    if key == "rope_theta":
+        theta = c.rope_parameters["rope_theta"]
+        return "refused" if theta is None else text(theta)
+    if key == "n_inner" and c.n_inner is None:
+        return text(4 * c.n_embd)
+    if key == "attention_dropout" and c.attention_dropout is None:
+        return "0.0"
+    if key == "hidden_dropout_prob" and c.hidden_dropout_prob is None:
+        return "refused"
+    return text(getattr(c, key))
+
+
+def main():
+    print("/* Made by tests/peers/wild_keys.py: what transformers reads. */")
+    for arch, (base, keys) in ARCHS.items():
+        print(f"BASE({arch}, {json.dumps(json.dumps(dict(base, model_type=arch)))})")
+        for key in keys:
+            without = {k: v for k, v in base.items() if k != key}
+            absent = read(arch, without, key)
+            null = ALSO.get((arch, key)) or read(arch, dict(without, **{key: None}), key)
+            value = VALUES[key] or ("false" if absent == "true" else "true")
+            got = read(arch, dict(without, **{key: json.loads(value)}), key)
+            print(f'KEY({arch}, "{key}", "{absent}", "{null}", {json.dumps(value)}, "{got}")')
+
+
+sys.exit(main())
