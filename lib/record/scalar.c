@@ -304,6 +304,14 @@ void ds_json_raw_str(ds_text *t, ds_str s)
 	ds_text_byte(t, '"');
 }
 
+ds_str ds_valid_text(ds_arena *mem, ds_str s, uint64_t *replaced)
+{
+	if (ds_json_valid_utf8(s))
+		return s;
+	char *at = ds_arena_get(mem, 3 * s.n + 1);
+	return (ds_str){ at, ds_json_repair(at, s, replaced) };
+}
+
 static void add_float(ds_text *t, double v, bool narrow)
 {
 	if (!__builtin_isfinite(v)) { /* JSON has no number for it */

@@ -58,6 +58,8 @@ void ds_scalar_text(ds_text *t, const ds_scalar *k, const ds_scalars *v, size_t 
 /* As JSON; strings keep their bytes, valid UTF-8 or not. */
 void ds_scalar_json(ds_text *t, const ds_scalar *k, const ds_scalars *v, size_t at);
 bool ds_scalar_is_json(ds_str s);
+/* s, or a copy in which U+FFFD stands for what is not UTF-8. */
+ds_str ds_valid_text(ds_arena *mem, ds_str s, uint64_t *replaced);
 void ds_json_raw_str(ds_text *t, ds_str s); /* quoted and escaped, the same */
 
 /*

@@ -19,7 +19,7 @@ struct ds_sink {
 static ds_rc open_out(ds_sink *s, ds_wrap wrap, ds_err *e)
 {
 	DS_TRY(ds_out_open(&s->out, s->common->out_path, e));
-	if (wrap == DS_RAW && s->exporter && s->common->level)
+	if (wrap == DS_RAW && s->exporter && !s->exporter->packs_itself && s->common->level)
 		wrap = DS_ZSTD;
 	return ds_out_wrap(s->out, wrap, wrap == DS_ZSTD ? s->common->level : 0, e);
 }
@@ -87,6 +87,8 @@ ds_rc ds_sink_opt(ds_sink *s, ds_opt opt, ds_err *e)
 ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e)
 {
 	extern const ds_exporter ds_export_text;
+	if (s->exporter && s->exporter->chain)
+		s->exporter->chain(s->state, final_chain);
 	if (!s->exporter)
 		DS_TRY(ds_writer_finish(s->writer, final_chain, e));
 	else if (s->exporter->finish)
@@ -118,5 +120,6 @@ bool ds_sink_is_dsr(const ds_sink *s)
 
 uint64_t ds_sink_replaced(const ds_sink *s)
 {
-	return s->n_replaced;
+	bool counts = s->exporter && s->exporter->replaced;
+	return s->n_replaced + (counts ? s->exporter->replaced(s->state) : 0);
 }
