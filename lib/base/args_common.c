@@ -36,7 +36,7 @@ const ds_shared_arg ds_args_common[] = {
 	{ DS_TAKES_INPUT, DS_ARG(0, "split", &V.split, "line|para|file",
 				  "what a record of text is; cuts records too") },
 	{ DS_TAKES_INPUT, DS_ARG(0, "columns", &V.columns, "A,B",
-				  "names of CSV and TSV columns: no header") },
+				  "names of CSV and TSV columns; which of Parquet") },
 	{ DS_TAKES_INPUT,
 		DS_ARG(0, "tsv-escapes", &V.tsv_escapes, NULL, "undo \\t \\n \\r \\\\ in TSV") },
 	{ DS_TAKES_INPUT,

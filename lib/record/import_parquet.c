@@ -12,7 +12,7 @@
 #include "record/whole.h"
 
 /* Bytes that strings out of dictionaries may have in a stretch: a short index may stand for a long one. */
-enum { MOST_LOOKED_UP = 64 << 20 };
+enum { MOST_LOOKED_UP = 64 << 20, MOST_ROWS = 1 << 20 };
 
 typedef struct group {
 	struct group *next;
@@ -111,7 +111,7 @@ static void choose_rows(file *x, group *g)
 	rows = (double)ds_block_target() / (bytes > 1e-3 ? bytes : 1e-3);
 	if (rows * looked_up > MOST_LOOKED_UP)
 		rows = MOST_LOOKED_UP / looked_up;
-	x->rows_each = rows < 1 ? 1 : rows > DS_MAX_ROWS ? DS_MAX_ROWS : (uint64_t)rows;
+	x->rows_each = rows < 1 ? 1 : rows > MOST_ROWS ? MOST_ROWS : (uint64_t)rows;
 }
 
 static ds_rc open_chunks(file *x, group *g, ds_err *e)

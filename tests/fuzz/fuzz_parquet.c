@@ -1,0 +1,10 @@
+/* fuzz_parquet.c - any bytes as --from parquet */
+#include "fuzz_import.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	const char *block = fuzz_block(&data, &n);
+	fuzz_most_chunks = 200;
+	fuzz_import("parquet", data, n, block, (ds_common){ .jobs = 1 });
+	return 0;
+}
