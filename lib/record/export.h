@@ -20,11 +20,11 @@ typedef struct ds_exporter {
 	bool own_files; /* out is NULL: the exporter opens what it names after -o itself */
 	ds_rc (*open)(void **state, const ds_common *c, ds_out *out, ds_err *e);
 	ds_rc (*write)(void *state, ds_block *b, ds_err *e);
-	bool packs_itself; /* -z is its own business */
+	bool packs_itself;                                       /* -z is its own business */
 	void (*chain)(void *state, const ds_chain *final_chain); /* before finish; may be NULL */
 	ds_rc (*finish)(void *state, ds_err *e);
 	uint64_t (*replaced)(const void *state); /* invalid UTF-8 so far; may be NULL */
-	void (*close)(void *state); /* NULL is fine */
+	void (*close)(void *state);              /* NULL is fine */
 } ds_exporter;
 
 extern const ds_exporter *const ds_exporters[]; /* formats.def's order, NULL-ended */
