@@ -65,6 +65,13 @@ static bool wants_word(const ds_arg *arg)
 	return arg->value && !(arg->flags & DS_ARG_OPTIONAL);
 }
 
+/* Of a value that may be left out and is one word, that word may follow. */
+static bool takes_word(const ds_arg *arg, const char *next)
+{
+	return wants_word(arg) || (arg->value && arg->value[0] >= 'a' && arg->value[0] <= 'z' &&
+					  strcmp(arg->value, next) == 0);
+}
+
 /* Steps over the word at argv[i] and a value that belongs to it, by one program's tables. */
 static int step_over(const ds_args *a, int argc, char **argv, int i)
 {
@@ -73,7 +80,7 @@ static int step_over(const ds_args *a, int argc, char **argv, int i)
 	if (word[1] == '-') {
 		if (!strchr(word, '='))
 			o = ds_args_find(a, word + 2, strlen(word + 2));
-		return i + 1 + (o && wants_word(o->arg) && i + 1 < argc);
+		return i + 1 + (o && i + 1 < argc && takes_word(o->arg, argv[i + 1]));
 	}
 	for (const char *p = word + 1; *p; p++) {
 		o = find_letter(a, *p);
@@ -145,12 +152,11 @@ static ds_rc parse_long(ds_args *a, int argc, char **argv, int *i, ds_err *e)
 	const char *value = equals ? equals + 1 : NULL;
 	if (value && !o->arg->value)
 		return ds_fail(e, DS_USAGE, "'--%s' takes no value", o->arg->name);
-	if (!value && wants_word(o->arg)) {
-		if (*i + 1 >= argc)
-			return ds_fail(e, DS_USAGE, "'--%s' wants a value: %s", o->arg->name,
-				o->arg->value);
+	if (!value && wants_word(o->arg) && *i + 1 >= argc)
+		return ds_fail(
+			e, DS_USAGE, "'--%s' wants a value: %s", o->arg->name, o->arg->value);
+	if (!value && *i + 1 < argc && takes_word(o->arg, argv[*i + 1]))
 		value = argv[++*i];
-	}
 	return take(a, o, value, e);
 }
 

@@ -42,8 +42,10 @@ enum {
 	DS_ARG_UNRECORDED = 1, /* does not change records: left out of the provenance chain */
 	DS_ARG_FILE =
 		2, /* names a file whose content is what counts: recorded by XXH3-128 of it; "FILE|word": the word is none */
-	DS_ARG_OPTIONAL = 4, /* DS_KIND_TEXT/CALL: the value may be left out (--json, -z) */
-	DS_ARG_HIDDEN = 8,   /* not on the first screen of --help; in the manual all the same */
+	DS_ARG_OPTIONAL =
+		4, /* DS_KIND_TEXT/CALL: the value may be left out (-z), and is attached unless it is
+				the very word that `value` is (--space collapse) */
+	DS_ARG_HIDDEN = 8, /* not on the first screen of --help; in the manual all the same */
 	DS_ARG_INPUT = 16, /* is the input itself: where it is given, no FILE does not mean stdin */
 	DS_ARG_NEW = 32,   /* with DS_ARG_FILE: it may be absent, and is recorded as "new" then */
 };

@@ -61,8 +61,11 @@ typedef struct ds_block {
 	uint32_t n_rows, n_cols;
 	ds_col *cols; /* in the order of first appearance */
 	ds_arena *mem;
-	uint64_t first_record;  /* number of its first record over the whole input of this run */
-	const char *origin;     /* the input file's name, for messages */
+	uint64_t first_record; /* number of its first record over the whole input of this run */
+	const char *origin;    /* the input file's name, for messages */
+	const char *format;    /* of that file: its importer's name; NULL: not known */
+	const struct ds_chain
+		*chain;         /* DSR input only: of the stream it is of, as its header has it */
 	uint64_t origin_record; /* number of its first record in that file, from 1 */
 	const uint64_t *
 		row_of; /* where rows were dropped: each row's offset from first_record; else NULL */

@@ -30,6 +30,7 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	DS_TRY(ds_reader_next(in->state, ch->mem, &ch->block, e));
 	*more = ch->block != NULL;
 	if (*more) {
+		ch->block->chain = ds_reader_stream_chain(in->state);
 		ch->n_records = ch->block->n_rows;
 		ch->input_bytes = ch->block->input_bytes;
 		in->n_records += ch->n_records;

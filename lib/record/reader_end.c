@@ -110,6 +110,11 @@ ds_chain *ds_reader_chain(const ds_reader *r)
 	return ds_chain_merge(r->mem, list, n);
 }
 
+const ds_chain *ds_reader_stream_chain(const ds_reader *r)
+{
+	return r->chain;
+}
+
 const ds_opt *ds_reader_opts(const ds_reader *r, size_t *n)
 {
 	*n = r->n_opts;

@@ -349,6 +349,7 @@ ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e)
 	const char *split = ch->input->common->split;
 	if (split && strcmp(split, "file") != 0 && strcmp(ch->input->importer->name, "text") != 0)
 		DS_TRY(ds_parts_cut(out, ch->input->common->field, strcmp(split, "para") == 0, e));
+	(*out)->format = ch->input->importer->name;
 	(*out)->input_bytes = ch->input_bytes;
 	*bad = ch->bad;
 	return DS_OK;

@@ -40,6 +40,8 @@ void ds_reader_limit(ds_reader *r, uint64_t max_record); /* --max-record; 1 GiB 
 DS_MUST ds_rc ds_reader_next(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *e);
 /* Chain of the stream (header's, after the end the trailer's); several streams: merged. mem lives as r. */
 ds_chain *ds_reader_chain(const ds_reader *r);
+/* Of the stream that the last block is of, as its header has it; NULL: salvaged without one. */
+const ds_chain *ds_reader_stream_chain(const ds_reader *r);
 /* Optional blocks seen so far, each kind and content once, in order. */
 const ds_opt *ds_reader_opts(const ds_reader *r, size_t *n);
 typedef struct {

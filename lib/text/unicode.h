@@ -21,6 +21,8 @@ size_t ds_utf8_ascii(ds_str s);
  * the WHATWG requires and Python does. *n_repaired counts them.
  */
 ds_str ds_utf8_repair(ds_str s, ds_arena *mem, size_t *n_repaired);
+/* Characters of several bytes in s, and ill-formed parts; one that the end may have cut counts as neither. */
+void ds_utf8_census(ds_str s, size_t *whole, size_t *broken);
 /* Characters in s; every byte that is not part of one counts as one. */
 size_t ds_utf8_count(ds_str s);
 

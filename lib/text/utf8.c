@@ -92,6 +92,22 @@ ds_str ds_utf8_repair(ds_str s, ds_arena *mem, size_t *n_repaired)
 	return (ds_str){ out, (size_t)(w - out) };
 }
 
+void ds_utf8_census(ds_str s, size_t *whole, size_t *broken)
+{
+	const uint8_t *p = (const uint8_t *)s.at, *end = p + s.n;
+	*whole = *broken = 0;
+	for (size_t i = 0; i < s.n;) {
+		size_t stop = i + ds_utf8_valid((ds_str){ s.at + i, s.n - i });
+		for (; i < stop; i++)
+			*whole += p[i] >= 0xc0;
+		if (i == s.n)
+			break;
+		size_t n = bad_part(p + i, end);
+		*broken += i + n < s.n || p[i] < 0xc2;
+		i += n;
+	}
+}
+
 size_t ds_utf8_count(ds_str s)
 {
 	const uint8_t *p = (const uint8_t *)s.at;

@@ -31,16 +31,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	ds_str page = { (const char *)data, n };
 	ds_err e;
 	size_t skip, n_refs;
-	const char *charset = ds_html_charset(page, &skip);
+	const char *charset = ds_html_charset(page, page, &skip);
 	ds_html_begins(page);
-	ds_html_has_pairs(page);
+	ds_html_has_pairs(page, 2);
+	ds_html_is_element(page);
 	tokens(page, mem);
-	ds_html_strip(page, mem);
-	ds_html_article(page, mem);
+	ds_html_strip(page, NULL, mem);
+	ds_html_article(page, NULL, mem);
 	ds_html_markdown(page, mem);
 	ds_html_decode(page, mem, &n_refs);
 	if (skip <= n && ds_charset_decode(&page, (ds_str){ page.at + skip, n - skip }, charset,
 				 mem, &e) == DS_OK)
-		assert(ds_utf8_valid(ds_html_strip(page, mem)) == ds_html_strip(page, mem).n);
+		assert(ds_utf8_valid(ds_html_strip(page, NULL, mem)) ==
+			ds_html_strip(page, NULL, mem).n);
 	return 0;
 }

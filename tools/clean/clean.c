@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "explain.h"
 #include "labels.h"
-#include "record/source.h"
 #include "rejected.h"
 #include "tags.h"
 #include "when.h"
@@ -16,7 +15,8 @@ enum { SIDE_BYTES = 1 << 20 };
 typedef struct { /* a block's columns, and what becomes of them */
 	ds_work *w;
 	ds_block *b;
-	const ds_col *text, *source, *label, *lang, *url;
+	const ds_col *text, *label, *lang, *url;
+	origin origin;
 	ds_colb *new_text;  /* NULL until a text changes */
 	rule_value *labels; /* NULL where no rule looks at them */
 	bool label_changed;
@@ -26,9 +26,23 @@ typedef struct { /* a block's columns, and what becomes of them */
 	uint32_t n_dropped;
 } trip;
 
+/* The rule before `u` that counts under the same name: a chain has each name once. */
+static const rules_use *namesake(const rules *r, const rules_use *u)
+{
+	for (const rules_use *was = r->at; was < u; was++)
+		if (strcmp(was->name, u->name) == 0)
+			return was;
+	return NULL;
+}
+
 /* A counter for each rule, and one for each of its reasons to drop. */
 static void add_counters(cleaner *c, rules_use *u)
 {
+	const rules_use *same = namesake(&c->rules, u);
+	if (same) {
+		u->counter = same->counter;
+		return;
+	}
 	const char *const *why = u->rule->reasons ? u->rule->reasons(u->state) : NULL;
 	size_t n = 1;
 	while (why && why[n - 1])
@@ -46,16 +60,19 @@ static void add_counters(cleaner *c, rules_use *u)
 	c->counters[c->n_counters] = NULL;
 }
 
+static unsigned needs_of(const ds_rule *rule)
+{
+	return rule->needs ? rule->needs : RULE_NEEDS_TEXT;
+}
+
 void cleaner_prepare(cleaner *c)
 {
 	const rules *r = &c->rules;
 	for (size_t i = 0; i < r->n; i++) {
 		add_counters(c, &r->at[i]);
-		c->wants_label |=
-			r->at[i].rule == &ds_rule_labels || when_names(r->at[i].when, "label");
-		c->wants_lang |= when_names(r->at[i].when, "lang");
-		c->wants_url |= r->at[i].rule == &ds_rule_url_list;
-		c->wants_text |= r->at[i].rule != &ds_rule_labels;
+		c->needs |= needs_of(r->at[i].rule);
+		c->needs |= when_names(r->at[i].when, "label") ? RULE_NEEDS_LABEL : 0;
+		c->needs |= when_names(r->at[i].when, "lang") ? RULE_NEEDS_LANG : 0;
 	}
 }
 
@@ -65,6 +82,7 @@ void cleaner_release(cleaner *c)
 		ds_mem_free(c->counters[i]);
 	ds_mem_free(c->counters);
 	ds_buf_free(&c->recorded);
+	ds_buf_free(&c->left_out);
 	sample_free(&c->sample);
 	rules_close(&c->rules);
 }
@@ -94,33 +112,17 @@ void worker_free(worker *k)
 	ds_mem_free(k);
 }
 
-/* "a/b.html" is a file; "wikipedia" and "https://host/path" are not, but a page's name may end the latter. */
-static rule_source kind_of(ds_str source)
+static ds_rc open_trip(trip *t, const cleaner *c, origin_history *history, ds_err *e)
 {
-	if (ds_source_is_html(source))
-		return RULE_SOURCE_HTML;
-	if (source.n == 0 || memmem(source.at, source.n, "://", 3))
-		return RULE_SOURCE_NONE;
-	if (ds_source_is_code(source))
-		return RULE_SOURCE_CODE;
-	const char *slash = memrchr(source.at, '/', source.n), *end = source.at + source.n;
-	const char *base = slash ? slash + 1 : source.at;
-	const char *dot = memrchr(base, '.', (size_t)(end - base));
-	return dot && dot > base && end - dot > 1 && end - dot <= 9 ? RULE_SOURCE_FILE
-								    : RULE_SOURCE_NONE;
-}
-
-static ds_rc open_trip(trip *t, const cleaner *c, ds_err *e)
-{
-	if (c->wants_text) {
+	if (c->needs & RULE_NEEDS_TEXT) {
 		DS_TRY(ds_block_get(t->b, c->c->field, &t->text, e));
-		DS_TRY(ds_block_get(t->b, "source", &t->source, e));
+		DS_TRY(origin_open(&t->origin, t->b, history, e));
 	}
-	if (c->wants_lang)
+	if (c->needs & RULE_NEEDS_LANG)
 		DS_TRY(ds_block_get(t->b, "lang", &t->lang, e));
-	if (c->wants_url)
+	if (c->needs & RULE_NEEDS_URL)
 		DS_TRY(ds_block_get(t->b, "url", &t->url, e));
-	if (c->wants_label) {
+	if (c->needs & RULE_NEEDS_LABEL) {
 		DS_TRY(ds_block_get(t->b, "label", &t->label, e));
 		t->labels = t->label ? ds_arena_zero(t->b->mem, t->b->n_rows * sizeof(*t->labels))
 				     : NULL;
@@ -161,7 +163,7 @@ static ds_rc run_rules(
 		const rules_use *u = &all->at[i];
 		ds_str before = r->text;
 		bool label_before = r->label_new;
-		if (!has_text && u->rule != &ds_rule_labels)
+		if (!has_text && needs_of(u->rule) & RULE_NEEDS_TEXT)
 			continue;
 		if (u->when && !when_holds(u->when, r))
 			continue;
@@ -172,6 +174,10 @@ static ds_rc run_rules(
 		bool changed = r->text.at != before.at || r->text.n != before.n;
 		if (changed && k->sampling)
 			explain_step(&k->steps, u->name, before, r->text, k->c->colour);
+		if (changed && !u->rule->keeps_lines && !u->rule->leaves) {
+			r->spaced = false;
+			r->shaped.n = 0;
+		}
 		if (changed && r->text.n) {
 			k->turn ^= 1;
 			ds_arena_reset(k->side[k->turn]);
@@ -220,21 +226,13 @@ static ds_rc put_text(trip *t, uint32_t row, ds_str text, bool has, bool changed
 
 static ds_rc read_record(trip *t, uint32_t row, rule_record *r, bool *has, ds_err *e)
 {
-	ds_str source = { "", 0 };
-	bool named = false;
 	*has = false;
 	if (t->text)
 		DS_TRY(ds_block_text(t->b, t->text, row, &r->text, has, e));
-	/* A source that is no text names no file. */
-	if (*has && t->source && ds_block_text(t->b, t->source, row, &source, &named, e) == DS_OK &&
-		named) {
-		r->source = kind_of(source);
-		r->source_name = source;
-	}
-	if (t->lang && ds_block_text(t->b, t->lang, row, &source, &named, e) == DS_OK && named)
-		r->lang = source;
-	if (t->url && ds_block_text(t->b, t->url, row, &source, &named, e) == DS_OK && named)
-		r->url = source;
+	if (*has)
+		origin_of(&t->origin, row, r);
+	r->lang = origin_text(t->b, t->lang, row);
+	r->url = origin_text(t->b, t->url, row);
 	if (t->labels)
 		DS_TRY(labels_get(t->b, t->label, row, &r->label, e));
 	return DS_OK;
@@ -257,7 +255,9 @@ static ds_rc show(worker *k, ds_block *b, uint32_t row, const explained *x, ds_e
 
 static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
 {
-	rule_record r = { .text = { "", 0 }, .tag = k->c->tag, .tags = k->tags };
+	rule_record r = {
+		.text = { "", 0 }, .tag = k->c->tag, .tags = k->tags, .block_mem = t->b->mem
+	};
 	bool has;
 	unsigned stop = 0;
 	ds_arena_reset(k->side[0]);
@@ -303,7 +303,7 @@ ds_rc worker_block(worker *k, ds_work *w, ds_block *b, ds_err *e)
 	trip t = { .w = w, .b = b, .tags.b = b };
 	k->rejected = (ds_sink_part){ .n_rows = 0 };
 	ds_buf_clear(&k->shown);
-	DS_TRY(open_trip(&t, k->c, e));
+	DS_TRY(open_trip(&t, k->c, &k->history, e));
 	for (uint32_t row = 0; row < b->n_rows; row++)
 		DS_TRY(one_record(k, &t, row, e));
 	if (k->c->rejected && t.n_dropped)

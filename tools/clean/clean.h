@@ -8,6 +8,7 @@
 #ifndef DS_CLEAN_CLEAN_H
 #define DS_CLEAN_CLEAN_H
 
+#include "origin.h"
 #include "record/pipe.h"
 #include "rules.h"
 #include "sample.h"
@@ -26,8 +27,8 @@ typedef struct {
 	bool tag;        /* nothing is dropped: rules write what they found as fields */
 	char **counters; /* the names of rules and of their reasons, NULL-ended */
 	unsigned n_counters;
-	bool wants_text, wants_label, wants_lang, wants_url;
-	bool saw_html;
+	unsigned needs;  /* of all rules together: RULE_NEEDS_… */
+	ds_buf left_out; /* set at the end: a sentence for the summary */
 } cleaner;
 
 typedef struct {
@@ -42,6 +43,7 @@ typedef struct {
 	bool sampling;                /* it is one of the sample, if a rule changes it */
 	rule_tag tags[RULE_TAGS_MAX]; /* of the record at hand */
 	ds_buf failed;                /* --tag: the rules that would have dropped it */
+	origin_history history;       /* of the stream that the last block came from */
 } worker;
 
 void cleaner_prepare(cleaner *c); /* once its rules are open */

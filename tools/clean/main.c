@@ -61,21 +61,24 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 	return DS_OK;
 }
 
+/* Names the rules that were not asked for, and without which what came in is not mended. */
 static ds_rc end(void *state, ds_work *w, ds_err *e)
 {
 	cleaner *c = state;
-	c->saw_html = ds_work_saw(w, "html");
+	const char *format = NULL;
+	for (size_t i = 0; ds_rules[i]; i++) {
+		const ds_rule *rule = ds_rules[i];
+		if (!rule->mends || rules_off(&c->rules, rule) || rules_have(&c->rules, rule) ||
+			!ds_work_saw(w, rule->mends))
+			continue;
+		if (!format)
+			ds_buf_fmt(&c->left_out, "%s came in and no rule was ", rule->mends);
+		ds_buf_fmt(&c->left_out, "%s--%s", format ? " or " : "", rule->name);
+		format = rule->mends;
+	}
+	if (format)
+		ds_buf_add_c(&c->left_out, " (--default adds them)");
 	return DS_OK;
-}
-
-static void say_left_out(const cleaner *c, ds_buf *out)
-{
-	bool html = c->rules.html_off || rules_have(&c->rules, &ds_rule_html);
-	bool utf8 = rules_have(&c->rules, &ds_rule_utf8);
-	if (!c->saw_html || (html && utf8))
-		return;
-	ds_buf_fmt(out, "HTML came in and no rule was %s%s%s (--default adds them)",
-		html ? "" : "--html", html || utf8 ? "" : " or ", utf8 ? "" : "--utf8");
 }
 
 static void add_sentence(ds_buf *out, ds_buf *more, bool *first)
@@ -98,7 +101,7 @@ static void summary(void *state, ds_buf *out)
 		add_sentence(out, &more, &first);
 	}
 	ds_buf more = { 0 };
-	say_left_out(c, &more);
+	ds_buf_add_str(&more, ds_buf_view(&c->left_out));
 	add_sentence(out, &more, &first);
 }
 

@@ -4,7 +4,7 @@
  * A rule changes a record's text, decides whether the record stays, or changes its label. It is one
  * file rule_NAME.c that ends with a const ds_rule, and a line in rules.def. Its state is made once and
  * then only read; a thread that needs more (a match buffer, counts) has it by thread_new. One of
- * apply, keep and record is set.
+ * apply, keep and record is set. The rules with a default_value are the default list, in rules.def's order.
  */
 #ifndef DS_CLEAN_RULE_H
 #define DS_CLEAN_RULE_H
@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "text/html/html.h"
 
 typedef enum { RULE_UNMAPPED_KEEP, RULE_UNMAPPED_DROP, RULE_UNMAPPED_STOP } rule_unmapped;
 
@@ -30,12 +31,25 @@ typedef struct { /* a field that a rule writes beside the text */
 	double number;
 } rule_tag;
 
-typedef enum {            /* what the `source` of a record names */
+typedef enum {            /* what the fields of a record say that its text is (origin.h) */
 	RULE_SOURCE_NONE, /* nothing that looks like a file */
 	RULE_SOURCE_FILE,
+	RULE_SOURCE_NAMED_HTML, /* by a field's name: it may have been a page once */
 	RULE_SOURCE_HTML,
 	RULE_SOURCE_CODE, /* program text or Markdown */
 } rule_source;
+
+enum { /* ds_rule.needs: what a rule looks at. Without the text: it is run where there is none, too */
+	RULE_NEEDS_TEXT = 1,
+	RULE_NEEDS_LABEL = 2,
+	RULE_NEEDS_LANG = 4,
+	RULE_NEEDS_URL = 8,
+};
+
+enum {                          /* what a rule leaves behind */
+	RULE_LEAVES_TEXT = 1,   /* no markup and no references */
+	RULE_LEAVES_SPACED = 2, /* no run of blanks that was not meant */
+};
 
 typedef struct { /* a label, or another value, as it came */
 	enum { RULE_VALUE_NONE, RULE_VALUE_TEXT, RULE_VALUE_NUMBER, RULE_VALUE_OTHER } kind;
@@ -47,23 +61,36 @@ typedef struct {
 	ds_str text;
 	rule_source source;
 	ds_str source_name, url,
-		lang;    /* the fields as they came; empty: none, or none asks for it */
-	bool decoded;    /* the html rule has been here: markup and references are gone */
-	bool drop;       /* set by a rule: the record goes */
-	unsigned reason; /* set with it by a rule that has reasons: which */
-	bool tag;        /* rules say what they measured, as tags */
-	rule_tag *tags;  /* room for RULE_TAGS_MAX */
+		lang;   /* the fields as they came; empty: none, or none asks for it */
+	ds_str charset; /* as an HTTP header had it; empty: none had */
+	bool page;      /* the text is what a server sent, in whatever charset */
+	bool decoded;   /* markup and references are gone, or never were */
+	bool spaced;    /* runs of blanks are meant: a run of this program has been over them */
+	bool composed;  /* the text is in form C */
+	ds_html_lines shaped; /* lines that keep their blanks: those of <pre> */
+	bool drop;            /* set by a rule: the record goes */
+	unsigned reason;      /* set with it by a rule that has reasons: which */
+	bool tag;             /* rules say what they measured, as tags */
+	rule_tag *tags;       /* room for RULE_TAGS_MAX */
 	unsigned n_tags;
 	rule_value label;
-	bool label_new; /* set by a rule: label is now label.text */
-	ds_arena *mem;  /* for the new text; what the rule before made is elsewhere */
+	bool label_new;      /* set by a rule: label is now label.text */
+	ds_arena *mem;       /* for the new text; what the rule before made is elsewhere */
+	ds_arena *block_mem; /* for what later rules look at */
 } rule_record;
 
 typedef struct ds_rule {
 	const char *name;  /* as the option, without dashes */
 	const char *value; /* as in ds_arg: what to call it, NULL: a flag */
 	const char *help;
-	unsigned flags; /* of ds_arg */
+	unsigned flags;            /* of ds_arg */
+	const char *default_value; /* "" for a flag; NULL: it is not in the default list */
+	const char *off;   /* a value that is no rule, but takes it out of the default list */
+	const char *mends; /* a format that is not to go without this rule unsaid */
+	unsigned needs;    /* 0: the text alone */
+	bool keeps_lines;  /* the text's lines and blanks stay; other characters may change */
+	/* RULE_LEAVES_… of a record that it was run on. NULL: nothing of the kind. */
+	unsigned (*leaves)(const char *value);
 	/* DS_USAGE where the value is wrong. NULL: there is no state. */
 	ds_rc (*open)(void **state, const char *value, const rule_env *env, ds_err *e);
 	void (*close)(void *state);

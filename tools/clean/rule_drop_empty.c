@@ -12,5 +12,6 @@ static ds_rc keep(void *thread, ds_str text, bool *stays, ds_err *e)
 const ds_rule ds_rule_drop_empty = {
 	.name = "drop-empty",
 	.help = "drop records without text",
+	.default_value = "",
 	.keep = keep,
 };

@@ -16,5 +16,7 @@ static ds_rc record(void *thread, rule_record *r, ds_err *e)
 const ds_rule ds_rule_entities = {
 	.name = "entities",
 	.help = "decode &amp; and the like, but in program text",
+	.default_value = "",
+	.keeps_lines = true,
 	.record = record,
 };

@@ -54,6 +54,7 @@ const ds_rule ds_rule_han = {
 	.name = "han",
 	.value = "hans|hant",
 	.help = "simplified or traditional Chinese",
+	.keeps_lines = true,
 	.open = open_kind,
 	.close = ds_mem_free,
 	.thread_new = thread_new,

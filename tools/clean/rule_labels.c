@@ -193,6 +193,7 @@ const ds_rule ds_rule_labels = {
 	.name = "labels",
 	.value = "FILE|sentiment",
 	.help = "replace the label by what the map has for it",
+	.needs = RULE_NEEDS_LABEL,
 	.flags = DS_ARG_FILE,
 	.open = open_map,
 	.close = close_state,

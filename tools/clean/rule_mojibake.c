@@ -14,5 +14,6 @@ static ds_rc apply(void *thread, ds_str *text, ds_arena *mem, ds_err *e)
 const ds_rule ds_rule_mojibake = {
 	.name = "mojibake",
 	.help = "mend UTF-8 that was read in another charset",
+	.keeps_lines = true,
 	.apply = apply,
 };

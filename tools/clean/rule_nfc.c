@@ -5,14 +5,17 @@
 
 #include "text/unicode.h"
 
-static ds_rc apply(void *thread, ds_str *text, ds_arena *mem, ds_err *e)
+static ds_rc record(void *thread, rule_record *r, ds_err *e)
 {
-	*text = ds_nfc(*text, mem);
+	r->text = ds_nfc(r->text, r->mem);
+	r->composed = true;
 	return DS_OK;
 }
 
 const ds_rule ds_rule_nfc = {
 	.name = "nfc",
 	.help = "normalise to Unicode form C",
-	.apply = apply,
+	.default_value = "",
+	.keeps_lines = true,
+	.record = record,
 };

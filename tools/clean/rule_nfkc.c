@@ -15,6 +15,7 @@ static ds_rc apply(void *thread, ds_str *text, ds_arena *mem, ds_err *e)
 const ds_rule ds_rule_nfkc = {
 	.name = "nfkc",
 	.help = "normalise to Unicode form KC",
+	.keeps_lines = true,
 	.flags = DS_ARG_HIDDEN,
 	.apply = apply,
 };

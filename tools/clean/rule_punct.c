@@ -122,6 +122,7 @@ const ds_rule ds_rule_punct = {
 	.name = "punct",
 	.value = "ascii|zh",
 	.help = "punctuation in one spelling",
+	.keeps_lines = true,
 	.flags = DS_ARG_HIDDEN,
 	.open = open_kind,
 	.close = ds_mem_free,

@@ -1,166 +1,233 @@
 /*
  * rule_space.c - blanks and line ends
  *
- * A run of blanks becomes one: the same where all are alike, so that a tab between cells stays one, else
- * a space. Blanks are space, tab and Unicode's space separators. Line ends (CR LF, CR, the separators
- * U+2028 and U+2029) become LF, blanks before them go, more than one empty line becomes one, both ends
- * of the text are trimmed. Program text and Markdown lose only the blanks at the ends of lines.
- *
- * Most texts have nothing to change: a first look finds the first place that may.
+ * Line ends (CR LF, CR, the separators U+2028 and U+2029) become LF, blanks before them go, more than one empty
+ * line becomes one, both ends of the text are trimmed. A run of blanks inside a line becomes one: the same
+ * where all are alike, else a space; of a run with tabs the tabs stay, for each ends a cell. What a line begins
+ * with stays, and all blanks of lines whose shape they are (lines.h, <pre>). Program text loses only
+ * the blanks at the ends of lines. `collapse` makes one of every run wherever it is.
  */
+#include "blank.h"
+#include "lines.h"
 #include "rule.h"
+#include "shape.h"
 
+#include "base/args.h"
 #include "base/mem.h"
-#include "text/byteset.h"
 #include "text/grow.h"
 
-/* The bytes of the blank at p, 0: none. */
-static inline unsigned blank(const uint8_t *p, const uint8_t *end)
-{
-	if (*p == ' ' || *p == '\t')
-		return 1;
-	if (*p < 0xc2 || *p > 0xe3 || end - p < 2)
-		return 0;
-	if (*p == 0xc2)
-		return p[1] == 0xa0 ? 2 : 0;
-	if (end - p < 3)
-		return 0;
-	if (*p == 0xe2) /* U+2000 to U+200A, U+202F, U+205F */
-		return (p[1] == 0x80 && ((p[2] >= 0x80 && p[2] <= 0x8a) || p[2] == 0xaf)) ||
-				       (p[1] == 0x81 && p[2] == 0x9f)
-			       ? 3
-			       : 0;
-	if (*p == 0xe3)
-		return p[1] == 0x80 && p[2] == 0x80 ? 3 : 0;
-	return *p == 0xe1 && p[1] == 0x9a && p[2] == 0x80 ? 3 : 0;
-}
-
-/* The bytes of the line end at p, 0: none. */
-static inline unsigned line_end(const uint8_t *p, const uint8_t *end)
-{
-	if (*p == '\n')
-		return 1;
-	if (*p == '\r')
-		return end - p > 1 && p[1] == '\n' ? 2 : 1;
-	if (*p == 0xe2 && end - p > 2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9))
-		return 3;
-	return 0;
-}
-
-/* Bytes that no blank or line end begins with are copied without a look. */
-static const uint8_t look[256] = { ['\t'] = 1,
-	['\n'] = 1,
-	['\r'] = 1,
-	[' '] = 1,
-	[0xc2] = 1,
-	[0xe1] = 1,
-	[0xe2] = 1,
-	[0xe3] = 1 };
-
-/* A byte of a text that is beside no blank and no line end, or is one of these alone, stays as it is. */
 typedef struct {
-	ds_byteset single; /* to be looked at wherever they are: leads of wide blanks, CR */
-	ds_byteset pair;   /* only where two are in a row: all that look has */
-} quick;
+	blank_quick quick;
+	bool all; /* collapse */
+} state;
 
-static ds_rc open_quick(void **state, const char *value, const rule_env *env, ds_err *e)
+static ds_rc open_state(void **out, const char *value, const rule_env *env, ds_err *e)
 {
-	quick *q = DS_NEW(quick, 1);
-	ds_byteset_init(&q->single);
-	ds_byteset_init(&q->pair);
-	ds_byteset_add_all(&q->single, "\r\xc2\xe1\xe2\xe3");
-	ds_byteset_add_all(&q->pair, "\t\n\r \xc2\xe1\xe2\xe3");
-	*state = q;
+	if (value && strcmp(value, "collapse") != 0)
+		return ds_fail(e, DS_USAGE, "'%s': it is collapse, or nothing", value);
+	state *s = DS_NEW(state, 1);
+	blank_quick_init(&s->quick);
+	s->all = value != NULL;
+	*out = s;
 	return DS_OK;
 }
 
-/* The next place from i on that is to be looked at, which begins a run if it is part of one; all before it stays. */
-static inline size_t skip(const quick *q, ds_str s, size_t i)
-{
-	return ds_byteset_find_pair(&q->single, &q->pair, s, i);
-}
-
-/*
- * The offset of the first place that may have to change, s.n where there is none: a blank beside a blank
- * or a line end, a CR, a separator, a third line end in a row, any at the ends of the text.
- */
-static size_t first_change(const quick *q, ds_str s)
-{
-	const uint8_t *start = (const uint8_t *)s.at, *end = start + s.n, *p = start;
-	unsigned lines = 2; /* as many as may not come again: at the start none may */
-	bool at_start = true;
-	for (; p < end; at_start = false) {
-		if (!look[*p]) {
-			lines = 0;
-			p = start + skip(q, s, (size_t)(p - start));
-			continue;
-		}
-		unsigned n = blank(p, end), m = n ? 0 : line_end(p, end);
-		if (n) {
-			if (at_start || p + n == end || blank(p + n, end) || line_end(p + n, end))
-				break;
-			lines = 0;
-			p += n;
-		} else if (m) {
-			if (*p != '\n' || lines == 2 || p + 1 == end)
-				break;
-			lines++;
-			p++;
-		} else {
-			lines = 0;
-			p++;
-		}
-	}
-	return (size_t)(p - start);
-}
-
 typedef struct {
-	const uint8_t *at; /* the run's first blank */
-	unsigned n;        /* its bytes; 0: there is none */
-	bool mixed;
-} blanks;
+	const blank_quick *quick;
+	ds_str s;
+	const uint8_t *start, *end;
+	bool all;       /* collapse everywhere */
+	bool keep;      /* no run inside a line goes */
+	bool plain;     /* no line is read by itself but where it is indented */
+	bool only_lf;   /* no other line end is there */
+	unsigned lines; /* line ends written in a row */
+	lines_state kinds;
+	ds_html_lines pre;
+	uint32_t line; /* its number; counted where pre has some */
+	ds_grow out;
+} squeezer;
 
-static const uint8_t *take_blanks(const uint8_t *p, const uint8_t *end, blanks *b)
+static const uint8_t *next_line_end(const squeezer *z, const uint8_t *p)
 {
-	*b = (blanks){ .at = p };
-	for (unsigned n; p < end && look[*p] && (n = blank(p, end)); p += n) {
-		if (!b->n)
-			b->n = n;
-		else if (n != b->n || memcmp(p, b->at, n) != 0)
-			b->mixed = true;
+	const uint8_t *stop = memchr(p, '\n', (size_t)(z->end - p));
+	stop = stop ? stop : z->end;
+	for (const uint8_t *q = p; q < stop && !z->only_lf; q++)
+		if ((*q == '\r' || *q == 0xe2) && line_end(q, z->end))
+			return q;
+	return stop;
+}
+
+/* A tab with text behind it, between p and stop. */
+static bool has_cells(const uint8_t *p, const uint8_t *stop)
+{
+	const uint8_t *last = NULL;
+	for (unsigned n; p < stop; p += n ? n : 1) {
+		n = blank(p, stop);
+		if (!n && last)
+			return true;
+		if (*p == '\t')
+			last = p;
+	}
+	return false;
+}
+
+/* The blanks that the text begins with stay where they are the shape of what follows: a block, a table. */
+static bool first_stays(const squeezer *z, const blank_run *lead)
+{
+	const uint8_t *p = lead->end, *stop = next_line_end(z, p);
+	unsigned columns = lines_columns(lead->at, lead->end);
+	bool row = lead->tabs && !lead->mixed;
+	if (row && has_cells(p, stop))
+		return true;
+	while (stop < z->end) {
+		blank_run next = blank_take(stop + line_end(stop, z->end), z->end);
+		p = next.end;
+		stop = p < z->end ? next_line_end(z, p) : p;
+		if (p < stop)
+			return (row && has_cells(p, stop)) ||
+			       (columns >= LINES_CODE &&
+				       lines_columns(next.at, next.end) >= columns);
+	}
+	return false;
+}
+
+static void put_run(squeezer *z, const blank_run *b, bool whole)
+{
+	if (whole || b->one)
+		ds_grow_add(&z->out, (const char *)b->at, (size_t)(b->end - b->at));
+	else if (!z->all && b->tabs)
+		for (unsigned i = 0; i < b->tabs; i++)
+			ds_grow_byte(&z->out, '\t');
+	else
+		ds_grow_add(&z->out, b->mixed ? " " : (const char *)b->at, b->mixed ? 1 : b->n);
+}
+
+/* What is left of a line from p on, and of those after it that need no look; the place of a line end, or the end. */
+static const uint8_t *put_line(squeezer *z, const uint8_t *p, bool whole)
+{
+	ds_str s = z->s;
+	if (whole || !z->plain) { /* as far as this line goes */
+		const uint8_t *stop = next_line_end(z, p);
+		s.n = (size_t)(stop - z->start) + (stop < z->end);
+	}
+	const uint8_t *end = z->start + s.n;
+	while (p < end) {
+		const uint8_t *from = p;
+		while (p < end && (!blank_look[*p] || !(blank(p, z->end) || line_end(p, z->end))))
+			p = z->start + blank_skip(z->quick, s, (size_t)(p + 1 - z->start));
+		ds_grow_add(&z->out, (const char *)from, (size_t)(p - from));
+		if (p >= end)
+			break;
+		blank_run b = blank_take(p, z->end);
+		if (!b.n || b.end == z->end || line_end(b.end, z->end))
+			return b.end;
+		put_run(z, &b, whole);
+		p = b.end;
 	}
 	return p;
 }
 
-/* Everything from p on, written to out, which begins after what stayed. */
-static void squeeze(const quick *q, ds_grow *out, ds_str s, size_t first)
+static bool is_shaped(squeezer *z)
 {
-	const uint8_t *start = (const uint8_t *)s.at, *end = start + s.n, *p = start + first;
-	unsigned lines = out->n ? 0 : 2;
-	while (p < end) {
-		blanks b;
-		p = take_blanks(p, end, &b);
-		unsigned m = p < end ? line_end(p, end) : 0;
-		if (p == end)
+	while (z->pre.n && z->pre.at->to <= z->line) {
+		z->pre.at++;
+		z->pre.n--;
+	}
+	return z->pre.n && z->pre.at->from <= z->line;
+}
+
+/* p is at the first character of a line that is no blank; lead is what stands before it. */
+static const uint8_t *begin_line(squeezer *z, const blank_run *lead, const uint8_t *p)
+{
+	bool first = !z->out.n, stays = !first || first_stays(z, lead);
+	unsigned columns = stays ? lines_columns(lead->at, lead->end) : 0;
+	lines_kind k = { .at = p };
+	if (z->all)
+		stays = false;
+	if (lead->n && stays)
+		ds_grow_add(&z->out, (const char *)lead->at, (size_t)(lead->end - lead->at));
+	else if (lead->n && !first)
+		put_run(z, lead, false);
+	if (!z->all && (!z->plain || columns))
+		k = lines_next(&z->kinds, p, next_line_end(z, p), columns);
+	bool whole = !z->all && (k.whole || z->keep || (z->pre.n && is_shaped(z)));
+	ds_grow_add(&z->out, (const char *)p, (size_t)(k.at - p));
+	z->lines = 0;
+	return put_line(z, k.at, whole);
+}
+
+static void squeeze(squeezer *z, const uint8_t *p)
+{
+	while (p < z->end) {
+		blank_run b = blank_take(p, z->end);
+		p = b.end;
+		if (p == z->end)
 			break;
-		if (m) {
-			p += m;
-			if (lines < 2)
-				ds_grow_byte(out, '\n');
-			lines = lines < 2 ? lines + 1 : 2;
+		unsigned m = line_end(p, z->end);
+		if (!m) {
+			p = begin_line(z, &b, p);
 			continue;
 		}
-		if (b.n && out->n)
-			ds_grow_add(out, b.mixed ? " " : (const char *)b.at, b.mixed ? 1 : b.n);
-		const uint8_t *from = p++;
-		while (p < end && (!look[*p] || !(blank(p, end) || line_end(p, end)))) {
-			p = start + skip(q, s, (size_t)(p + 1 - start));
-		}
-		ds_grow_add(out, (const char *)from, (size_t)(p - from));
-		lines = 0;
+		if (z->pre.n && p[m - 1] == '\n')
+			z->line++;
+		p += m;
+		if ((z->lines < 2 || z->kinds.fence) && z->out.n)
+			ds_grow_byte(&z->out, '\n');
+		z->lines++;
 	}
-	while (out->n && out->at[out->n - 1] == '\n')
-		out->n--;
+	while (z->out.n && z->out.at[z->out.n - 1] == '\n')
+		z->out.n--;
+}
+
+/* Goes over the lines before the first that changes, which stay as they are. */
+static void skip_lines(squeezer *z, const uint8_t *to)
+{
+	for (const uint8_t *p = z->start; p < to;) {
+		const uint8_t *stop = memchr(p, '\n', (size_t)(to - p));
+		stop = stop ? stop : to;
+		blank_run lead = blank_take(p, stop);
+		if (lead.end < stop)
+			lines_next(&z->kinds, lead.end, stop, lines_columns(lead.at, lead.end));
+		p = stop + 1;
+		z->line++;
+	}
+}
+
+static bool has_only_lf(ds_str s)
+{
+	return !memchr(s.at, '\r', s.n) && !memmem(s.at, s.n, "\xe2\x80\xa8", 3) &&
+	       !memmem(s.at, s.n, "\xe2\x80\xa9", 3);
+}
+
+/* Any line may be one that is read by itself. */
+static bool has_marks(const blank_quick *q, ds_str s)
+{
+	return ds_byteset_find(&q->mark, s, 0) < s.n || memmem(s.at, s.n, "... ", 4);
+}
+
+static ds_str squeezed(const state *st, rule_record *r, size_t first)
+{
+	ds_str s = r->text;
+	squeezer z = { .quick = &st->quick,
+		.s = s,
+		.start = (const uint8_t *)s.at,
+		.end = (const uint8_t *)s.at + s.n,
+		.all = st->all,
+		.keep = r->spaced,
+		.pre = r->shaped,
+		.out.mem = r->mem };
+	z.only_lf = has_only_lf(s);
+	z.plain = st->all || (!z.pre.n && !has_marks(&st->quick, s));
+	while (first && s.at[first - 1] != '\n')
+		first--;
+	ds_grow_room(&z.out, s.n);
+	ds_grow_add(&z.out, s.at, first);
+	for (size_t i = first; i && s.at[i - 1] == '\n'; i--)
+		z.lines++;
+	if (!z.plain)
+		skip_lines(&z, z.start + first);
+	squeeze(&z, z.start + first);
+	return ds_grow_view(&z.out);
 }
 
 /* Only the ends of lines, which stay as they are. */
@@ -174,7 +241,8 @@ static ds_str trim_lines(ds_str s, ds_arena *mem)
 		const uint8_t *next = stop ? stop + 1 : end;
 		stop = stop ? stop : end;
 		bool cr = stop > p && stop < end && stop[-1] == '\r';
-		for (last = stop - cr; last > p && (last[-1] == ' ' || last[-1] == '\t');)
+		for (last = stop - cr; last > p && (last[-1] == ' ' || last[-1] == '\t' ||
+							   (last[-1] == '\r' && stop < end));)
 			last--;
 		ds_grow_add(&out, (const char *)p, (size_t)(last - p));
 		ds_grow_add(&out, (const char *)stop - cr, (size_t)(next - stop) + cr);
@@ -185,32 +253,38 @@ static ds_str trim_lines(ds_str s, ds_arena *mem)
 
 static ds_rc record(void *thread, rule_record *r, ds_err *e)
 {
+	const state *st = thread;
 	ds_str s = r->text;
 	if (r->source == RULE_SOURCE_CODE) {
 		r->text = trim_lines(s, r->mem);
 		return DS_OK;
 	}
-	const quick *q = thread;
-	size_t first = first_change(q, s);
+	size_t first = blank_first_change(&st->quick, s, st->all);
 	if (first == s.n)
 		return DS_OK;
-	/* Back to where a character stands that stays for sure. */
-	while (first && look[(uint8_t)s.at[first - 1]])
-		first--;
-	while (first && ((uint8_t)s.at[first - 1] & 0x80))
-		first--;
-	ds_grow out = { .mem = r->mem };
-	ds_grow_room(&out, s.n);
-	ds_grow_add(&out, s.at, first);
-	squeeze(q, &out, s, first);
-	r->text = out.n == s.n && ds_str_eq(ds_grow_view(&out), s) ? s : ds_grow_view(&out);
+	if (!st->all && shape_is_code(s)) {
+		r->text = trim_lines(s, r->mem);
+		return DS_OK;
+	}
+	ds_str out = squeezed(st, r, first);
+	r->text = ds_str_eq(out, s) ? s : out;
 	return DS_OK;
+}
+
+static unsigned leaves(const char *value)
+{
+	return RULE_LEAVES_SPACED;
 }
 
 const ds_rule ds_rule_space = {
 	.name = "space",
-	.help = "runs of blanks to one, line ends and both ends trimmed",
-	.open = open_quick,
+	.value = "collapse",
+	.help = "trim lines and both ends, runs of blanks to one but for indents",
+	.flags = DS_ARG_OPTIONAL,
+	.default_value = "",
+	.keeps_lines = true,
+	.leaves = leaves,
+	.open = open_state,
 	.close = ds_mem_free,
 	.record = record,
 };

@@ -150,6 +150,7 @@ const ds_rule ds_rule_url_list = {
 	.name = "url-list",
 	.value = "FILE",
 	.help = "drop what is from a host or address in the list",
+	.needs = RULE_NEEDS_TEXT | RULE_NEEDS_URL,
 	.flags = DS_ARG_FILE,
 	.open = open_list,
 	.close = close_list,

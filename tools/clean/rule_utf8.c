@@ -23,6 +23,9 @@ const ds_rule ds_rule_utf8 = {
 	.name = "utf8",
 	.value = "fix",
 	.help = "put U+FFFD for each part that is not UTF-8",
+	.default_value = "fix",
+	.mends = "html",
+	.keeps_lines = true,
 	.open = open_fix,
 	.apply = apply,
 };

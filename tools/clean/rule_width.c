@@ -51,6 +51,7 @@ const ds_rule ds_rule_width = {
 	.name = "width",
 	.value = "half",
 	.help = "full-width letters, digits and signs to half width",
+	.keeps_lines = true,
 	.flags = DS_ARG_HIDDEN,
 	.open = open_half,
 	.close = ds_mem_free,

@@ -15,19 +15,6 @@ const ds_rule *const ds_rules[] = {
 };
 #undef RULE
 
-static const struct {
-	const ds_rule *rule;
-	const char *value;
-} defaults[] = {
-	{ &ds_rule_html, "auto" },
-	{ &ds_rule_entities, NULL },
-	{ &ds_rule_utf8, "fix" },
-	{ &ds_rule_nfc, NULL },
-	{ &ds_rule_control, NULL },
-	{ &ds_rule_space, NULL },
-	{ &ds_rule_drop_empty, NULL },
-};
-
 const ds_rule *ds_rule_find(ds_str name)
 {
 	for (size_t i = 0; ds_rules[i]; i++)
@@ -62,9 +49,22 @@ void rules_close(rules *r)
 	for (size_t i = 0; i < r->n; i++)
 		free_use(&r->at[i]);
 	ds_mem_free(r->at);
+	ds_mem_free(r->off);
 	ds_mem_free(r->when);
 	ds_buf_free(&r->inner);
 	*r = (rules){ 0 };
+}
+
+static void add_off(rules *r, const ds_rule *rule)
+{
+	r->off = ds_mem_grow(r->off, r->n_off * sizeof(*r->off), (r->n_off + 1) * sizeof(*r->off));
+	r->off[r->n_off++] = rule;
+}
+
+/* A value that may be left out is one of the words of rule->value. */
+static bool may_lack(const ds_rule *rule)
+{
+	return rule->flags & DS_ARG_OPTIONAL;
 }
 
 ds_rc rules_note(rules *r, const char *where, ds_str name, const char *value, ds_err *e)
@@ -76,22 +76,32 @@ ds_rc rules_note(rules *r, const char *where, ds_str name, const char *value, ds
 	if (!rule && !is_default)
 		return ds_fail(e, DS_USAGE, "no rule is named '%.*s'", DS_FMT(name));
 	const char *wants = rule ? rule->value : NULL;
-	if (wants && !value)
+	if (wants && !value && !may_lack(rule))
 		return ds_fail(e, DS_USAGE, "'%.*s' wants a value: %s", DS_FMT(name), wants);
 	if (!wants && value)
 		return ds_fail(e, DS_USAGE, "'%.*s' takes no value", DS_FMT(name));
-	if (rule == &ds_rule_html && strcmp(value, "off") == 0)
-		r->html_off = true;
+	if (rule && rule->off && value && strcmp(value, rule->off) == 0)
+		add_off(r, rule);
 	else
 		insert(r, r->n, rule, value, where);
 	return DS_OK;
 }
 
+bool rules_off(const rules *r, const ds_rule *rule)
+{
+	for (size_t i = 0; i < r->n_off; i++)
+		if (r->off[i] == rule)
+			return true;
+	return false;
+}
+
 static void add_defaults(rules *r, size_t at)
 {
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(*defaults); i++)
-		if (!(r->html_off && defaults[i].rule == &ds_rule_html))
-			insert(r, at++, defaults[i].rule, defaults[i].value, "the default");
+	for (size_t i = 0; ds_rules[i]; i++) {
+		const char *value = ds_rules[i]->default_value;
+		if (value && !rules_off(r, ds_rules[i]))
+			insert(r, at++, ds_rules[i], *value ? value : NULL, "the default");
+	}
 }
 
 static char *name_of(const rules_use *u)
@@ -110,10 +120,14 @@ static char *name_of(const rules_use *u)
 	return copy;
 }
 
-/* What the command line names is in the chain already. */
+/* What the command line names is in the chain already; what files name is there if later runs look for it. */
 static ds_rc record_inner(rules *r, const rules_use *u, ds_err *e)
 {
-	if (!(u->rule->flags & DS_ARG_FILE) || ds_str_starts(ds_str_of(u->where), DS_S("--")))
+	if (ds_str_starts(ds_str_of(u->where), DS_S("--")))
+		return DS_OK;
+	if (u->rule->leaves && !ds_str_is(ds_str_of(u->where), "the default"))
+		ds_buf_fmt(&r->inner, u->value ? " %s=%s" : " %s", u->rule->name, u->value);
+	if (!(u->rule->flags & DS_ARG_FILE))
 		return DS_OK;
 	ds_buf_fmt(&r->inner, " %s=", u->rule->name);
 	return ds_args_add_file(&r->inner, u->rule->value, u->value, e);

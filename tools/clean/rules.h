@@ -22,9 +22,10 @@ typedef struct {
 typedef struct {
 	rules_use *at;
 	size_t n;
-	char *when;    /* while files are read: of the rules that come */
-	ds_buf inner;  /* for the provenance: files that rule files name, " include=xxh3:..." */
-	bool html_off; /* --html off: the default list comes without html */
+	char *when;   /* while files are read: of the rules that come */
+	ds_buf inner; /* for the provenance: files that rule files name, " include=xxh3:..." */
+	const ds_rule **off; /* --html off: the default list comes without html */
+	size_t n_off;
 } rules;
 
 /* Notes one: name "default", a rule's name, or "rules" with a file's name. DS_USAGE: no such rule. */
@@ -32,6 +33,7 @@ DS_MUST ds_rc rules_note(rules *r, const char *where, ds_str name, const char *v
 DS_MUST ds_rc rules_open(rules *r, const rule_env *env, ds_err *e);
 void rules_close(rules *r);
 bool rules_have(const rules *r, const ds_rule *rule);
+bool rules_off(const rules *r, const ds_rule *rule); /* by a value that says so */
 /* Notes what a rule file says, and what the files say that it includes. */
 DS_MUST ds_rc rules_open_file(rules *r, const char *name, ds_err *e);
 /* The same of a text; name is for messages, and where includes are. For fuzzing. */

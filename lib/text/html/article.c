@@ -317,26 +317,46 @@ static unsigned choose(reader *r, bool *keep)
 	return kept;
 }
 
-static ds_str gather(const reader *r, const bool *keep, ds_arena *mem)
+/* What of a block lies in spans of the page's text, as spans of the article's, where it begins at `to`. */
+static void move_spans(const reader *r, size_t *next, const block *b, size_t start, size_t to,
+	ds_html_span *out, size_t *n)
+{
+	const ds_html_span *all = r->w.pre;
+	while (*next < r->w.n_spans && all[*next].to <= start)
+		++*next;
+	for (size_t i = *next; i < r->w.n_spans && all[i].from < b->end; i++) {
+		size_t from = all[i].from > start ? all[i].from : start;
+		size_t end = all[i].to < b->end ? all[i].to : b->end;
+		out[(*n)++] = (ds_html_span){ to + from - start, to + end - start };
+	}
+}
+
+static ds_str gather(const reader *r, const bool *keep, ds_html_lines *pre, ds_arena *mem)
 {
 	ds_grow out = { .mem = mem };
+	size_t next = 0, n = 0;
+	ds_html_span *spans = ds_arena_get(mem, (r->w.n_spans + r->n + 1) * sizeof(*spans));
 	for (size_t i = 0; i < r->n; i++) {
 		const block *b = &r->at[i];
 		size_t start = b->start;
 		if (!keep[i])
 			continue;
-		while (start < b->end && !out.n && ds_html_blank(r->w.out.at[start]))
+		while (start < b->end && !out.n && r->w.out.at[start] == '\n')
 			start++;
 		if (out.n && start < b->end && r->w.out.at[start] != '\n')
 			ds_grow_byte(&out, '\n');
+		if (r->w.n_spans)
+			move_spans(r, &next, b, start, out.n, spans, &n);
 		ds_grow_add(&out, r->w.out.at + start, b->end - start);
 	}
+	if (pre)
+		ds_html_lines_of(pre, ds_grow_view(&out), spans, n, mem);
 	return ds_grow_view(&out);
 }
 
 enum { FEW_WORDS = 60 };
 
-ds_str ds_html_article(ds_str document, ds_arena *mem)
+ds_str ds_html_article(ds_str document, ds_html_lines *pre, ds_arena *mem)
 {
 	ds_str text = { "", 0 };
 	unsigned best = 0;
@@ -346,7 +366,7 @@ ds_str ds_html_article(ds_str document, ds_arena *mem)
 		bool *keep = ds_arena_get(mem, r.n + 1);
 		unsigned kept = choose(&r, keep);
 		if (!text.n || kept > 3 * best) {
-			text = gather(&r, keep, mem);
+			text = gather(&r, keep, pre, mem);
 			best = kept;
 		}
 		if (best >= FEW_WORDS)

@@ -64,14 +64,24 @@ size_t ds_html_ref(ds_str s, bool in_attribute, char out[DS_HTML_REF_BYTES], siz
 /* All references of a text decoded; the same view where there is none. *n counts them. */
 ds_str ds_html_decode(ds_str s, ds_arena *mem, size_t *n);
 
-/* The text of a document: blocks become lines, cells are separated by tabs, <pre> keeps its shape. */
-ds_str ds_html_strip(ds_str document, ds_arena *mem);
+typedef struct { /* lines of a text that keep their blanks, by number from 0, ascending */
+	struct {
+		uint32_t from, to;
+	} * at; /* in the arena of the text */
+	size_t n;
+} ds_html_lines;
+
+/*
+ * The text of a document: blocks become lines, cells are separated by tabs, <pre> keeps its shape. pre: the
+ * lines that come of it; NULL: not wanted.
+ */
+ds_str ds_html_strip(ds_str document, ds_html_lines *pre, ds_arena *mem);
 
 /* The same with headings, lists, code, links, emphasis, quotes and images as Markdown. */
 ds_str ds_html_markdown(ds_str document, ds_arena *mem);
 
 /* The main text: navigation, footers, banners, lists of links left out. May be empty. */
-ds_str ds_html_article(ds_str document, ds_arena *mem);
+ds_str ds_html_article(ds_str document, ds_html_lines *pre, ds_arena *mem);
 
 /* Elements by number: DS_TAG_p and so on, 0 for those that are not in tags.def. */
 enum {
@@ -85,12 +95,17 @@ unsigned ds_html_tag_of(ds_str name); /* in any case */
 
 /*
  * The name of the charset that the bytes of a page are in, as ds_charset_decode takes it, "UTF-8" where
- * that is it: from the byte order mark (*skip bytes), <meta>, or by ICU's guess.
+ * that is it: by the byte order mark (*skip bytes), what the HTTP header named (empty: nothing), <meta>,
+ * UTF-8 where nearly all is, or by a guess.
  */
-const char *ds_html_charset(ds_str bytes, size_t *skip);
+const char *ds_html_charset(ds_str bytes, ds_str http, size_t *skip);
 /* Begins like a document: a doctype, <html>, <head>, <body>, an XML declaration or a comment before one. */
 bool ds_html_begins(ds_str text);
-/* Two pairs of known elements' start and end tags, one inside or after the other. */
-bool ds_html_has_pairs(ds_str text);
+/* Begins with a start tag and ends with a tag, of elements that are blocks. */
+bool ds_html_is_element(ds_str text);
+/* Has a pair of a known element's tags, and tags are an eighth of it. */
+bool ds_html_is_marked(ds_str text);
+/* So many pairs of known elements' start and end tags, one inside or after the other. */
+bool ds_html_has_pairs(ds_str text, unsigned n);
 
 #endif

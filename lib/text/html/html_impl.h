@@ -78,20 +78,30 @@ static inline bool ds_html_is_dropping(const ds_html *h, const ds_html_where *w)
 		       ds_html_tags[ds_html_tag_of(h->element)].flags & DS_TAGF_DROP);
 }
 
+typedef struct { /* bytes of a text */
+	size_t from, to;
+} ds_html_span;
+
 /* Text as it is written down, element by element (writer.c). Start with { .out = { .mem = arena } }. */
 enum { DS_HTML_CELLS = 64 };
 typedef struct {
 	ds_grow out;
-	unsigned breaks; /* line ends owed, at most 2 */
-	unsigned tabs;   /* owed before the next cell's text */
-	bool blank;      /* owed */
-	bool fresh;      /* a cell in which nothing was written yet: breaks wait */
-	unsigned n_pre;  /* open elements that keep white space */
-	bool skip_line;  /* the line end right after <pre> is none */
+	unsigned breaks;     /* line ends owed, at most 2 */
+	unsigned row_breaks; /* of them, those owed before the row at hand */
+	unsigned tabs;       /* owed before the next cell's text */
+	bool blank;          /* owed */
+	bool fresh;          /* a cell in which nothing was written yet: breaks wait */
+	unsigned n_pre;      /* open elements that keep white space */
+	bool skip_line;      /* the line end right after <pre> is none */
 	unsigned n_tables;
 	bool row_has[DS_HTML_CELLS]; /* by table, innermost last: the row has a cell already */
+	ds_html_span *pre;           /* what was written of elements that keep white space */
+	size_t n_spans, cap_spans;
 } ds_html_writer;
 void ds_html_write_tag(ds_html_writer *w, const ds_html_token *t);
 void ds_html_write_text(ds_html_writer *w, const ds_html_token *t); /* TEXT */
+/* The lines that spans of a text are part of. */
+void ds_html_lines_of(
+	ds_html_lines *out, ds_str text, const ds_html_span *at, size_t n, ds_arena *mem);
 
 #endif

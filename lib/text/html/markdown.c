@@ -239,8 +239,10 @@ static void table_tag(ds_md *w, const ds_html_token *t)
 	if (t->tag == DS_TAG_tr || open) {
 		bool cell = t->tag != DS_TAG_tr && t->tag != DS_TAG_table;
 		if (cell && *row_has(w)) {
-			w->breaks = 0;
+			w->breaks = w->row_breaks;
 			w->tabs++;
+		} else if (cell) {
+			w->row_breaks = w->breaks;
 		}
 		if (t->tag == DS_TAG_tr) {
 			w->tabs = 0;

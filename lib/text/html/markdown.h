@@ -25,7 +25,7 @@ typedef struct { /* an element inside a line */
 /* Start with { .out = { .mem = arena } }. */
 typedef struct {
 	ds_grow out;
-	unsigned breaks, tabs; /* owed, as by the plain writer */
+	unsigned breaks, row_breaks, tabs; /* owed, as by the plain writer */
 	bool blank, fresh;
 	bool after_list; /* text that follows is none of the list's */
 	bool at_start;   /* of a line: what comes must not look like a marker */

@@ -302,7 +302,7 @@ void ds_md_settle(ds_md *w)
 		ds_grow_byte(&w->out, '\t');
 	if (w->blank)
 		ds_grow_byte(&w->out, ' ');
-	w->breaks = 0;
+	w->breaks = w->row_breaks = 0;
 	w->blank = w->fresh = w->after_list = false;
 	for (unsigned i = 0; i < w->n_blocks; i++)
 		w->blocks[i].begun = true;

@@ -3,7 +3,7 @@
  */
 #include "text/html/html_impl.h"
 
-ds_str ds_html_strip(ds_str document, ds_arena *mem)
+ds_str ds_html_strip(ds_str document, ds_html_lines *pre, ds_arena *mem)
 {
 	ds_html h;
 	ds_html_where where = { 0 };
@@ -21,5 +21,7 @@ ds_str ds_html_strip(ds_str document, ds_arena *mem)
 	}
 	while (w.out.n && ds_html_blank(w.out.at[w.out.n - 1]))
 		w.out.n--;
+	if (pre)
+		ds_html_lines_of(pre, ds_grow_view(&w.out), w.pre, w.n_spans, mem);
 	return ds_grow_view(&w.out);
 }

@@ -30,7 +30,7 @@ static void settle(ds_html_writer *w)
 	ds_grow_room(g, 1);
 	if (w->blank && g->n && g->at[g->n - 1] != '\n')
 		g->at[g->n++] = ' ';
-	w->breaks = 0;
+	w->breaks = w->row_breaks = 0;
 	w->blank = false;
 	w->fresh = false;
 }
@@ -151,10 +151,12 @@ static void cell(ds_html_writer *w, const ds_html_token *t)
 	if (t->kind != DS_HTML_OPEN)
 		return;
 	bool *has = row_has(w);
-	if (*has) {
-		w->breaks = 0;
+	if (*has) { /* what the cell before owes goes, what the row owes as a whole does not */
+		w->breaks = w->row_breaks;
 		w->blank = false;
 		w->tabs++;
+	} else {
+		w->row_breaks = w->breaks;
 	}
 	w->fresh = true;
 	*has = true;
@@ -199,11 +201,62 @@ void ds_html_write_tag(ds_html_writer *w, const ds_html_token *t)
 	w->skip_line = tag->flags & DS_TAGF_PRE && t->kind == DS_HTML_OPEN;
 }
 
+static void add_span(ds_html_writer *w, size_t from)
+{
+	if (w->n_spans && w->pre[w->n_spans - 1].to == from) {
+		w->pre[w->n_spans - 1].to = w->out.n;
+		return;
+	}
+	if (w->n_spans == w->cap_spans) {
+		size_t cap = 2 * w->cap_spans + 8;
+		ds_html_span *at = ds_arena_get(w->out.mem, cap * sizeof(*at));
+		if (w->n_spans)
+			memcpy(at, w->pre, w->n_spans * sizeof(*at));
+		w->pre = at;
+		w->cap_spans = cap;
+	}
+	w->pre[w->n_spans++] = (ds_html_span){ from, w->out.n };
+}
+
 void ds_html_write_text(ds_html_writer *w, const ds_html_token *t)
 {
+	size_t from = w->out.n;
 	if (w->n_pre)
 		keep(w, t);
 	else
 		collapse(w, t);
+	if (w->n_pre && w->out.n > from)
+		add_span(w, from);
 	w->skip_line = false;
+}
+
+static uint32_t count_lines(ds_str s)
+{
+	uint32_t n = 0;
+	for (const char *p = s.at, *end = p + s.n;
+		p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		n++;
+	return n;
+}
+
+void ds_html_lines_of(
+	ds_html_lines *out, ds_str text, const ds_html_span *at, size_t n, ds_arena *mem)
+{
+	uint32_t line = 0;
+	size_t done = 0;
+	*out = (ds_html_lines){ .at = n ? ds_arena_get(mem, n * sizeof(*out->at)) : NULL };
+	for (size_t i = 0; i < n; i++) {
+		size_t from = at[i].from, to = at[i].to < text.n ? at[i].to : text.n;
+		while (from < to && text.at[from] == '\n') /* breaks that were owed before it */
+			from++;
+		while (to > from && text.at[to - 1] == '\n')
+			to--;
+		if (from >= to)
+			continue;
+		line += count_lines((ds_str){ text.at + done, from - done });
+		out->at[out->n].from = line;
+		line += count_lines((ds_str){ text.at + from, to - from });
+		out->at[out->n++].to = line + 1;
+		done = to;
+	}
 }
