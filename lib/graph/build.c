@@ -23,6 +23,18 @@ ds_tid ds_g_linear(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, bool in_out)
 			.op = DS_OP_linear, .in = { x, w, bias }, .attr.linear.in_out = in_out }));
 }
 
+ds_tid ds_g_matmul(ds_graph *g, ds_tid a, ds_tid b, ds_matmul_attr p)
+{
+	for (int i = 0; i < 2 && a && b; i++) {
+		const ds_tensor *t = ds_g_tensor(g, i ? b : a);
+		int32_t *rows = i ? &p.b_rows : &p.a_rows;
+		if (*rows == 0)
+			*rows = (int32_t)(t->rank == 3 ? t->dims[1] : ds_t_rows(t));
+	}
+	return first_of(
+		ds_g_node(g, (ds_node){ .op = DS_OP_matmul, .in = { a, b }, .attr.matmul = p }));
+}
+
 ds_tid ds_g_norm(
 	ds_graph *g, ds_tid x, ds_tid residual, ds_tid w, ds_tid bias, ds_norm_attr a, ds_tid *sum)
 {
@@ -38,10 +50,10 @@ ds_tid ds_g_attention(
 {
 	if (a.scale == 0)
 		a.scale = 1 / sqrtf((float)a.head_dim);
-	if (a.dropout < 0 || a.dropout >= 1)
-		ds_g_fail(g, "attention: dropout of %g, the limit is 1", (double)a.dropout);
-	if (a.dropout > 0)
-		a.stream = g->n_streams++;
+	if (a.drop.p < 0 || a.drop.p >= 1)
+		ds_g_fail(g, "attention: dropout of %g, the limit is 1", (double)a.drop.p);
+	if (a.drop.p > 0)
+		a.drop.stream = g->n_streams++;
 	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_attention,
 					     .in = { q, k, v, opt.first, opt.last, opt.past },
 					     .attr.attention = a }));
@@ -126,8 +138,7 @@ ds_tid ds_g_linear_xent(
 		*nll = n->out[1];
 		ds_g_keep(g, *nll, NULL);
 	}
-	ds_g_keep(g, loss, "loss");
-	g->loss = loss;
+	ds_g_loss(g, loss);
 	g->inv_targets = inv;
 	return loss;
 }

@@ -40,8 +40,9 @@ ds_rc ds_exec_look(ds_exec *x, int32_t from, int32_t to, const ds_run *r, ds_err
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
 	for (int32_t i = from; i < to; i++) {
 		const ds_node *n = &x->g->nodes[i];
-		for (int j = 0; j < DS_MAX_OUT && n->op != DS_OP_slice; j++)
-			if (n->out[j])
+		bool is_view = ds_op_of(n->op)->traits & DS_OP_VIEW;
+		for (int j = 0; j < DS_MAX_OUT; j++)
+			if (n->out[j] && !is_view)
 				DS_TRY(look_at(x, n, n->out[j], r, mem, e));
 	}
 	return DS_OK;
@@ -51,7 +52,7 @@ ds_rc ds_exec_look(ds_exec *x, int32_t from, int32_t to, const ds_run *r, ds_err
 
 typedef struct {
 	const char *op;
-	double seconds, flops;
+	double seconds, flops, bytes;
 	int64_t nodes;
 } row;
 
@@ -73,13 +74,18 @@ void ds_exec_profile(ds_exec *x, int64_t steps, ds_buf *out)
 		r->nodes++;
 		if (x->seconds[i] > 0)
 			r->flops += ds_op_of(n->op)->flops(x->g, n);
+		if (x->seconds[i] > 0)
+			r->bytes += ds_op_of(n->op)->bytes(x->g, n);
 		all += x->seconds[i];
 		x->seconds[i] = 0;
 	}
 	qsort(rows, DS_N_OPS, sizeof(*rows), by_seconds);
 	for (int i = 0; i < DS_N_OPS && rows[i].seconds > 0; i++)
-		ds_buf_fmt(out, "%-18s %4lld nodes %9.3f ms %5.1f %%  %8.3f gflop %7.1f gflop/s\n",
+		ds_buf_fmt(out,
+			"%-18s %4lld nodes %9.3f ms %5.1f %%  %8.3f gflop %7.1f gflop/s %6.1f "
+			"GB/s\n",
 			rows[i].op, (long long)rows[i].nodes, 1e3 * rows[i].seconds / (double)steps,
 			100 * rows[i].seconds / all, 1e-9 * rows[i].flops,
-			1e-9 * rows[i].flops * (double)steps / rows[i].seconds);
+			1e-9 * rows[i].flops * (double)steps / rows[i].seconds,
+			1e-9 * rows[i].bytes * (double)steps / rows[i].seconds);
 }

@@ -277,6 +277,18 @@ void ds_g_keep(ds_graph *g, ds_tid t, const char *name)
 		g->tensors[t].name = ds_arena_str(g->mem, ds_str_of(name)).at;
 }
 
+void ds_g_loss(ds_graph *g, ds_tid loss)
+{
+	if (!loss || g->rc != DS_OK)
+		return;
+	if (ds_t_count(&g->tensors[loss]) != 1) {
+		ds_g_fail(g, "a loss of %lld numbers", (long long)ds_t_count(&g->tensors[loss]));
+		return;
+	}
+	ds_g_keep(g, loss, "loss");
+	g->loss = loss;
+}
+
 void ds_g_seed(ds_graph *g, ds_tid t, ds_tid seed)
 {
 	if (!t || !seed || g->rc != DS_OK)
@@ -352,6 +364,15 @@ double ds_graph_flops(const ds_graph *g, ds_phase phase)
 	for (int32_t i = 0; i < g->n_nodes; i++)
 		if (g->nodes[i].phase == phase)
 			sum += ds_op_of(g->nodes[i].op)->flops(g, &g->nodes[i]);
+	return sum;
+}
+
+double ds_graph_moved(const ds_graph *g, ds_phase phase)
+{
+	double sum = 0;
+	for (int32_t i = 0; i < g->n_nodes; i++)
+		if (g->nodes[i].phase == phase)
+			sum += ds_op_of(g->nodes[i].op)->bytes(g, &g->nodes[i]);
 	return sum;
 }
 

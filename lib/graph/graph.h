@@ -112,27 +112,32 @@ typedef struct {
 	float eps;
 } ds_norm_attr;
 
+typedef struct { /* of an op that drops: what its attributes begin with */
+	float p; /* the share that is dropped, in training */
+	uint32_t
+		stream; /* which of the graph's dropouts this is: part of the counter's key; the builder fills it */
+} ds_dropout_attr;
+
 typedef struct {
+	ds_dropout_attr drop; /* of the probabilities */
 	int32_t heads, kv_heads, head_dim;
 	int32_t seq, kv_seq; /* rows of q and of k, v that make one sequence */
 	float scale;         /* of the scores; the builder fills 1/sqrt(head_dim) for 0 */
 	bool causal;
-	int32_t window;   /* keys a query sees, itself included; 0: all */
-	float dropout;    /* of the probabilities, in training */
-	uint32_t stream;  /* which of the graph's dropouts this is; the builder fills it */
-	ds_dtype product; /* DS_BF16: factors of its products may be rounded to it (precision) */
+	int32_t window; /* keys a query sees, itself included; 0: all */
 } ds_attention_attr;
+
+/* y = op(a) op(b) by matrices of a_rows and b_rows rows, or those given by rank 3; op: turned or not */
+typedef struct {
+	int32_t a_rows, b_rows;
+	bool a_turned, b_turned;
+} ds_matmul_attr;
 
 typedef struct { /* pairs (i, i + rot/2), or (2i, 2i + 1) when interleaved; columns past rot stay */
 	int32_t head_dim, rot;
 	bool interleaved, inverse;
 	float factor; /* multiplies sine and cosine (YaRN); the builder fills 1 for 0 */
 } ds_rope_attr;
-
-typedef struct {
-	float p;
-	uint32_t stream; /* which of the graph's dropouts this is: part of the counter's key */
-} ds_dropout_attr;
 
 typedef struct {
 	int64_t from, n; /* columns */
@@ -158,8 +163,9 @@ typedef union {
 	ds_linear_attr linear;       /* linear linear_dx linear_dw */
 	ds_norm_attr norm;           /* norm norm_bwd */
 	ds_attention_attr attention; /* attention attention_bwd cache_put */
-	ds_rope_attr rope;           /* rope */
-	ds_act act;                  /* unary glu and their _bwd */
+	ds_matmul_attr matmul;
+	ds_rope_attr rope; /* rope */
+	ds_act act;        /* unary glu and their _bwd */
 	ds_dropout_attr dropout;
 	ds_slice_attr slice; /* slice pad */
 	ds_adamw_attr adamw; /* adamw lamb */
@@ -179,6 +185,8 @@ typedef struct {
 	ds_tid in[DS_MAX_IN];
 	ds_tid out[DS_MAX_OUT];
 	uint8_t first; /* bit i: out[i] is a gradient and this is its first writer in a step */
+	ds_dtype
+		product; /* in what the op multiplies, where it rounds factors itself (precision) */
 	ds_attr attr;
 	const char *origin; /* model path, in every error and profile line */
 } ds_node;
@@ -214,7 +222,7 @@ struct ds_graph { /* read it freely, change it through the functions below */
 	const char *origin;
 	uint32_t n_streams; /* dropouts so far */
 	bool train;         /* compiled for training */
-	ds_tid loss;        /* f32[1], of linear_xent; 0: none */
+	ds_tid loss;        /* f32, one number; 0: none */
 	ds_seed seeds[DS_MAX_SEEDS];
 	int n_seeds;        /* gradients that come from outside */
 	ds_tid inv_targets; /* f32[1] input: 1 / targets of the whole step */
@@ -276,6 +284,8 @@ void ds_g_seed(ds_graph *g, ds_tid t, ds_tid seed);
 ds_tid ds_g_embed(ds_graph *g, ds_tid w, ds_tid ids);
 /* x[rows, in] -> [rows, out]; bias may be 0. */
 ds_tid ds_g_linear(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, bool in_out);
+/* op(a) op(b) of two activations; rows 0: a tensor of rank 2 is one matrix, of rank 3 dims[0] of them. */
+ds_tid ds_g_matmul(ds_graph *g, ds_tid a, ds_tid b, ds_matmul_attr p);
 /* Normalises x, or x + residual where given; then *sum (may be NULL) is that sum. bias may be 0. Where
  * w is narrower than x, every part as wide as w (a head) on its own. */
 ds_tid ds_g_norm(
@@ -316,6 +326,9 @@ ds_tid ds_g_cache_put(
  */
 ds_tid ds_g_linear_xent(
 	ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, ds_tid targets, ds_tid inv, ds_tid *nll);
+
+/* The graph's loss, one number: training starts its gradients here. It must hold the factor inv itself. */
+void ds_g_loss(ds_graph *g, ds_tid loss);
 
 /* ---- passes ---- */
 
@@ -363,6 +376,7 @@ double ds_schedule_at(const ds_schedule *s, int64_t step); /* step from 1 */
 /* The graph as text that diffs well, a line a tensor and a node. */
 void ds_graph_dump(const ds_graph *g, ds_buf *out);
 double ds_graph_flops(const ds_graph *g, ds_phase phase); /* of one run of that phase */
+double ds_graph_moved(const ds_graph *g, ds_phase phase); /* bytes, every operand of a node once */
 /* Parameters by number of elements; *trainable may be NULL. */
 int64_t ds_graph_params(const ds_graph *g, int64_t *trainable);
 /* Structure, shapes, one writer a tensor, gradients complete; called after every pass in tests. */

@@ -28,7 +28,9 @@ ds_graph *ds_grad_graph(ds_grad *c);
 /* Whether anything trainable lies behind an input; 0 gives false. */
 bool ds_grad_needed(const ds_grad *c, ds_tid in);
 /* The gradient of an output, 0 where none flows. */
-ds_tid ds_grad_of(const ds_grad *c, ds_tid out);
+ds_tid ds_grad_of(ds_grad *c, ds_tid out);
+/* It is the loss itself, or was only added to others: its gradient is 1. */
+bool ds_grad_is_one(const ds_grad *c, ds_tid out);
 /* Where to write a gradient of in: 0 lets the node make a tensor, or a part of a larger gradient. */
 ds_tid ds_grad_place(ds_grad *c, ds_tid in);
 /* Adds a contribution to in's gradient (nothing for in = 0 or grad = 0). */
@@ -67,22 +69,78 @@ void ds_sample_output(ds_sample *s, ds_tid t); /* its gradient is seeded at rand
 
 /* ---- the table ---- */
 
-typedef double ds_flops_fn(const ds_graph *g, const ds_node *n);
-typedef enum { DS_SPLIT_NONE, DS_SPLIT_ELEMS, DS_SPLIT_ROWS, DS_SPLIT_HEADS } ds_split;
+enum {                     /* ds_op.traits: what passes, executors and planners go by */
+	DS_OP_PRODUCT = 1, /* in[0] and in[1] are factors of a matrix product */
+	DS_OP_CHEAP = 2,   /* its result is sooner made again than kept */
+	DS_OP_SUMS =
+		4, /* adds in[0] and in[1], the sum is out[1]; given the sum alone as in[0], it gives the same */
+	DS_OP_MIXES = 8, /* rows of a sequence meet: a layer's first half ends with it */
+	DS_OP_VIEW =
+		16, /* out[0] is columns attr.slice of in[0], in its memory: nothing is computed */
+	DS_OP_ALONE = 32, /* its scratch is several times its operands: no other node of its wave */
+	DS_OP_DROPS = 64, /* attr.dropout: drops at random, in training alone */
+	DS_OP_PASSES = 128,   /* where it drops nothing, it gives what it takes */
+	DS_OP_HEADS = 256,    /* attr.attention: columns are heads, rows sequences */
+	DS_OP_SEQUENCES = 512 /* attr.attention: rows are sequences */
+};
+
+typedef double ds_cost_fn(const ds_graph *g, const ds_node *n);
+typedef void ds_print_fn(const ds_node *n, ds_buf *out); /* " name=value" for each */
 
 typedef struct {
 	const char *name;
 	int n_in, n_out, place; /* place: the input whose memory out[0] may take, -1: none */
+	unsigned traits;
 	ds_shape_fn *shape;
 	ds_grad_fn *grad; /* gr_nodiff: none, by its nature */
-	ds_flops_fn *flops;
-	ds_split split;
+	ds_cost_fn *flops, *bytes;
+	const char *shards; /* see below */
+	ds_print_fn *print;
 	ds_ref_fn *ref;
 	ds_sample_fn *sample; /* sa_none: made by autodiff or the optimizer, tested through them */
 } ds_op;
 const ds_op *ds_op_of(ds_op_kind k);
 bool ds_op_differentiable(const ds_op *o);
 bool ds_op_sampled(const ds_op *o);
+
+/* ---- sharding ---- */
+
+/*
+ * ds_op.shards: rules separated by blanks, how the node may be cut in equal parts among ranks: a letter an input, '>',
+ * a letter an output. That everything is whole everywhere always holds and is not among them.
+ */
+enum {
+	DS_SHARD_WHOLE = 'R',
+	DS_SHARD_PARTIAL = 'P', /* everywhere a part of the sum */
+	DS_SHARD_ROWS = 'r',
+	DS_SHARD_COLS = 'c',
+	DS_SHARD_SEQS = 's',   /* rows, by whole sequences, or by matrices of a batch */
+	DS_SHARD_HEADS = 'h',  /* columns, by whole heads */
+	DS_SHARD_GIVEN = 'o',  /* of a linear layer's weight: along what it gives */
+	DS_SHARD_TAKEN = 'i',  /* along what it takes */
+	DS_SHARD_ABSENT = '.', /* the rule holds where there is none */
+};
+typedef struct {
+	char in[DS_MAX_IN], out[DS_MAX_OUT]; /* 0: the op has none */
+} ds_shard;
+/* The next rule of *rules, which moves on; false: there is none. */
+bool ds_shard_next(const char **rules, ds_shard *s);
+/* Whether the node can be cut so into that many parts. */
+bool ds_shard_fits(const ds_graph *g, const ds_node *n, const ds_shard *s, int parts);
+/* The axis that a letter cuts: 0 rows, 1 columns, -1 none. */
+int ds_shard_axis(const ds_node *n, char letter);
+/* The attributes of one part. */
+void ds_shard_attr(ds_node *n, const ds_shard *s, int parts);
+
+typedef enum {
+	DS_COMM_NONE,
+	DS_COMM_ALL_REDUCE,     /* parts of a sum -> the sum everywhere */
+	DS_COMM_REDUCE_SCATTER, /* parts of a sum -> every rank its cut of the sum */
+	DS_COMM_ALL_GATHER,     /* a cut -> the whole everywhere */
+	DS_COMM_ALL_TO_ALL      /* a cut along one axis -> along the other */
+} ds_comm;
+/* What has to happen before a tensor that was left as `from` can be used as `to`; its gradient takes the way back. */
+ds_comm ds_shard_comm(const ds_node *n, char from, char to);
 
 /* ---- building nodes ---- */
 

@@ -42,14 +42,14 @@ static ds_rc check_out(state *s, const ds_node *n, ds_tid t, ds_err *e)
 	if (t < 0 || t >= g->n_tensors)
 		return bad(g, n, t, "is no tensor of this graph", e);
 	ds_tid root = ds_g_root(g, t);
-	bool is_slice = n->op == DS_OP_slice;
-	if (g->tensors[t].class == DS_CLASS_ACT && !is_slice) {
+	bool is_view = ds_op_of(n->op)->traits & DS_OP_VIEW;
+	if (g->tensors[t].class == DS_CLASS_ACT && !is_view) {
 		if (s->written[t] || s->written[root] || (t == root && s->partly[t]))
 			return bad(g, n, t, "is written twice", e);
 		s->partly[root] |= t != root;
 	}
 	bool is_input = g->tensors[t].class == DS_CLASS_IN || g->tensors[t].class == DS_CLASS_CONST;
-	if (is_input && !is_slice)
+	if (is_input && !is_view)
 		return bad(g, n, t, "is an input and written to", e);
 	s->written[t] = true;
 	return DS_OK;

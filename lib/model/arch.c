@@ -89,7 +89,7 @@ ds_tid ds_arch_attend(
 		.kv_seq = (int32_t)(b->kv_seq ? b->kv_seq : g->seq),
 		.causal = !(c->arch->traits & DS_ARCH_ENCODER),
 		.window = (int32_t)c->sliding_window,
-		.dropout = b->kv_seq ? 0 : (float)c->attn_dropout };
+		.drop.p = b->kv_seq ? 0 : (float)c->attn_dropout };
 	if (b->prefix)
 		return ds_soft_attend(g, b->soft, b->prefix, layer, (ds_tid[]){ q, k, v }, a);
 	return ds_g_attention(g, q, k, v,

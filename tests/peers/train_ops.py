@@ -26,6 +26,12 @@ def linear(n, i):
     return [F.linear(i[0], i[1].T if n["in_out"] else i[1], i[2])]
 
 
+def matmul(n, i):
+    a, b = i[0].view(-1, n["a_rows"], i[0].shape[-1]), i[1].view(-1, n["b_rows"], i[1].shape[-1])
+    y = (a.transpose(1, 2) if n["a_turned"] else a) @ (b.transpose(1, 2) if n["b_turned"] else b)
+    return [y.reshape(-1, y.shape[-1])]
+
+
 def norm(n, i):
     x, size = i[0] if i[1] is None else i[0] + i[1], i[2].shape
     parts = x.view(x.shape[0], -1, size[0])  # the weight may be as wide as a head
@@ -86,7 +92,7 @@ def linear_xent(n, i):
 
 
 OPS = {
-    "embed": embed, "linear": linear, "norm": norm, "attention": attention, "rope": rope, "cache_put": cache_put,
+    "embed": embed, "linear": linear, "matmul": matmul, "norm": norm, "attention": attention, "rope": rope, "cache_put": cache_put,
     "unary": lambda n, i: [ACTS[n["act"]](i[0])],
     "glu": lambda n, i: [ACTS[n["act"]](i[0]) * i[1]],
     "add": lambda n, i: [i[0] + i[1]],

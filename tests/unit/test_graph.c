@@ -348,6 +348,53 @@ static void flops_are_those_of_the_formula(void **state)
 	assert_true(fabs(backward - (2 * linear + 2.5 * attention + rest)) < 1);
 }
 
+/* A sum of squares beside the cross-entropy: neither the loss's last op nor its terms are known to a pass. */
+static void a_loss_may_be_made_of_ops(void **state)
+{
+	DS_AUTO(ds_device) cpu = open_device("cpu", 2);
+	for (int terms = 1; terms <= 2; terms++) {
+		DS_AUTO(ds_graph) g = ds_graph_new(1, 4);
+		ds_tid w = ds_g_param(g, "w", DS_DIMS(1, 8), normal, 0), y = ds_g_scale(g, w, 3);
+		ds_tid loss = ds_g_matmul(g, y, y, (ds_matmul_attr){ .b_turned = true });
+		if (terms == 2)
+			loss = ds_g_add(g, loss, loss);
+		ds_g_loss(g, loss);
+		compile(g, &training);
+		DS_AUTO(ds_exec) x = executor(g, cpu, (ds_exec_opts){ 0 });
+		assert_int_equal(ds_exec_init(x, 1, &(ds_err){ 0 }), DS_OK);
+		run(x, DS_PHASE_FWD, (ds_run){ 0 });
+		run(x, DS_PHASE_BWD, (ds_run){ 0 });
+		const float *at = named(x, "w"), *grad = ds_exec_map(x, ds_g_tensor(g, w)->grad);
+		for (int i = 0; i < 8; i++)
+			assert_true(fabsf(grad[i] - (float)terms * 18 * at[i]) < 1e-4f);
+	}
+	DS_AUTO(ds_graph) wide = ds_graph_new(1, 4);
+	ds_g_loss(wide, ds_g_param(wide, "w", DS_DIMS(2, 8), normal, 0));
+	ds_err e;
+	assert_int_equal(ds_graph_check(wide, &e), DS_BAD);
+}
+
+static void cross_entropy_may_be_a_term_of_the_loss(void **state)
+{
+	DS_AUTO(ds_device) cpu = open_device("cpu", 2);
+	DS_AUTO(ds_graph) g = decoder(0, 0);
+	DS_AUTO(ds_graph) plain = decoder(0, 0);
+	ds_tid extra = ds_g_param(g, "extra", DS_DIMS(1), one, 0);
+	ds_g_loss(g, ds_g_add(g, g->loss, ds_g_scale(g, extra, 2)));
+	compile(g, &training);
+	compile(plain, &training);
+	DS_AUTO(ds_exec) x = executor(g, cpu, (ds_exec_opts){ 0 });
+	DS_AUTO(ds_exec) y = executor(plain, cpu, (ds_exec_opts){ 0 });
+	assert_int_equal(ds_exec_init(x, 1, &(ds_err){ 0 }), DS_OK);
+	assert_int_equal(ds_exec_init(y, 1, &(ds_err){ 0 }), DS_OK);
+	float loss = train_step(x, g, 1, 1e-2), less = train_step(y, plain, 1, 1e-2);
+	assert_true(fabsf(loss - less - 2) < 1e-5f);
+	assert_true(*(float *)ds_exec_map(x, ds_g_tensor(g, extra)->grad) == 2);
+	ds_tid qkv = ds_g_find(g, "qkv"), other = ds_g_find(plain, "qkv");
+	assert_memory_equal(ds_exec_map(x, ds_g_tensor(g, qkv)->grad),
+		ds_exec_map(y, ds_g_tensor(plain, other)->grad), ds_t_bytes(ds_g_tensor(g, qkv)));
+}
+
 /* ---- decoding ---- */
 
 /* Attention over a cache of `cap` rows, `seq` queries at once. */
@@ -489,6 +536,8 @@ int main(void)
 		cmocka_unit_test(dropout_depends_on_seed_and_step_alone),
 		cmocka_unit_test(a_plan_is_exact_and_free_of_overlaps),
 		cmocka_unit_test(evaluation_takes_the_weights_of_training),
+		cmocka_unit_test(a_loss_may_be_made_of_ops),
+		cmocka_unit_test(cross_entropy_may_be_a_term_of_the_loss),
 		cmocka_unit_test(flops_are_those_of_the_formula),
 		cmocka_unit_test(a_cache_gives_what_the_whole_sequence_gives),
 		cmocka_unit_test(a_wrong_shape_is_named_with_its_place),

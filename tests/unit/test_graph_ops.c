@@ -21,6 +21,7 @@ enum { ROUNDS = 12 };
 
 static uint64_t seed_now;
 static ds_dtype product_now = DS_F32;
+static bool train_now = true;
 
 static const ds_run run1 = { .seed = 7, .step = 3, .row0 = 5 };
 
@@ -32,7 +33,7 @@ static ds_graph *make(ds_op_kind k, uint64_t round)
 	ds_sample s = { .g = g, .rng = ds_rng_of(seed_now, (round << 8) + k) };
 	op->sample(&s);
 	ds_err e;
-	ds_compile c = { .train = ds_op_differentiable(op),
+	ds_compile c = { .train = train_now && ds_op_differentiable(op),
 		.product = product_now,
 		.beta1 = 0.9f,
 		.beta2 = 0.95f,
@@ -314,7 +315,11 @@ static void put_attr(FILE *f, const ds_node *n)
 			"\"scale\":%.9g,\"causal\":%d,\"window\":%d,\"dropout\":%.9g",
 			a->attention.heads, a->attention.kv_heads, a->attention.head_dim,
 			a->attention.seq, a->attention.kv_seq, (double)a->attention.scale,
-			a->attention.causal, a->attention.window, (double)a->attention.dropout);
+			a->attention.causal, a->attention.window, (double)a->attention.drop.p);
+		break;
+	case DS_OP_matmul:
+		fprintf(f, ",\"a_rows\":%d,\"b_rows\":%d,\"a_turned\":%d,\"b_turned\":%d",
+			a->matmul.a_rows, a->matmul.b_rows, a->matmul.a_turned, a->matmul.b_turned);
 		break;
 	case DS_OP_rope:
 		fprintf(f, ",\"dim\":%d,\"rot\":%d,\"interleaved\":%d,\"factor\":%.9g",
@@ -400,21 +405,45 @@ static void rounded_factors_stay_near_and_their_bits_too(void **state)
 	product_now = DS_F32;
 }
 
-/* ---- split against whole ---- */
+/* ---- parts against the whole: the rules about cutting a node among ranks ---- */
+
+enum { PARTS = 2, OPERANDS = DS_MAX_IN + DS_MAX_OUT };
 
 typedef struct {
-	ds_ref whole;
-	int64_t rows;
-	bool along[DS_MAX_IN + DS_MAX_OUT]; /* which arguments are cut with the rows */
+	const ds_graph *g;
+	const ds_node *n;
+	const ds_shard *s;
+	ds_ref_arg whole[OPERANDS];
 } cut;
 
-static ds_ref_arg random_arg(ds_graph *g, ds_tid t)
+static ds_tid operand(const ds_node *n, int i)
+{
+	return i < DS_MAX_IN ? n->in[i] : n->out[i - DS_MAX_IN];
+}
+
+static char letter(const ds_shard *s, int i)
+{
+	return i < DS_MAX_IN ? s->in[i] : s->out[i - DS_MAX_IN];
+}
+
+/* A vector is cut along what it has. */
+static int axis_of(const cut *c, int i)
+{
+	int axis = ds_shard_axis(c->n, letter(c->s, i));
+	return axis >= 0 && ds_g_tensor(c->g, operand(c->n, i))->rank == 1 ? 1 : axis;
+}
+
+static ds_ref_arg new_arg(const ds_graph *g, int64_t rows, int64_t cols)
+{
+	return (ds_ref_arg){ ds_arena_zero(g->mem, (size_t)(rows * cols) * sizeof(double)), rows,
+		cols };
+}
+
+static ds_ref_arg random_arg(const ds_graph *g, ds_tid t)
 {
 	const ds_tensor *x = ds_g_tensor(g, t);
-	int64_t n = ds_t_count(x);
-	ds_ref_arg a = { ds_arena_zero(g->mem, (size_t)n * sizeof(double)), ds_t_rows(x),
-		ds_t_cols(x) };
-	for (int64_t i = 0; i < n; i++)
+	ds_ref_arg a = new_arg(g, ds_t_rows(x), ds_t_cols(x));
+	for (int64_t i = 0; i < a.rows * a.cols; i++)
 		if (x->dtype == DS_I32 && x->data)
 			a.at[i] = ((const int32_t *)x->data)[i];
 		else
@@ -422,75 +451,125 @@ static ds_ref_arg random_arg(ds_graph *g, ds_tid t)
 	return a;
 }
 
-/* Tables and weights that happen to have as many rows as there are rows to cut. */
-static bool is_ambiguous(const cut *c)
+/* Copies part `part` of operand i out of the whole, or back into it. */
+static void move_part(const cut *c, int i, int part, ds_ref_arg *p, ds_ref_arg *whole, bool back)
 {
-	ds_op_kind k = c->whole.node->op;
-	bool has_weight = k == DS_OP_linear || k == DS_OP_linear_dx;
-	return (has_weight && c->whole.in[1].rows == c->rows) ||
-	       (k == DS_OP_embed && c->whole.in[0].rows == c->rows) || c->rows < 2;
+	int axis = axis_of(c, i);
+	for (int64_t r = 0; r < p->rows; r++)
+		for (int64_t k = 0; k < p->cols; k++) {
+			int64_t row = r + (axis == 0 ? part * p->rows : 0);
+			int64_t col = k + (axis == 1 ? part * p->cols : 0);
+			double *one = &p->at[r * p->cols + k],
+			       *all = &whole->at[row * whole->cols + col];
+			*(back ? all : one) = *(back ? one : all);
+		}
 }
 
-static ds_ref_arg part_of(const cut *c, int i, int64_t from, int64_t to)
+static ds_ref_arg part_of(cut *c, int i, int part)
 {
-	ds_ref_arg a = i < DS_MAX_IN ? c->whole.in[i] : c->whole.out[i - DS_MAX_IN];
-	if (!a.at || !c->along[i])
-		return a;
-	if (a.rows == c->rows)
-		return (ds_ref_arg){ a.at + from * a.cols, to - from, a.cols };
-	return (ds_ref_arg){ a.at + from, 1, to - from };
+	int axis = axis_of(c, i);
+	ds_ref_arg *w = &c->whole[i];
+	if (!w->at)
+		return *w;
+	ds_ref_arg p = new_arg(
+		c->g, axis == 0 ? w->rows / PARTS : w->rows, axis == 1 ? w->cols / PARTS : w->cols);
+	move_part(c, i, part, &p, w, false);
+	for (int64_t k = 0; letter(c->s, i) == DS_SHARD_PARTIAL && k < p.rows * p.cols; k++)
+		p.at[k] *= part ? 0.75 : 0.25;
+	return p;
 }
 
-static void check_split(ds_graph *g, const ds_node *n)
+/* What a collective makes of output i's parts. */
+static void gather(const cut *c, int i, ds_ref_arg parts[PARTS], ds_ref_arg *whole)
 {
-	cut c = { .whole = { .node = n, .run = &run1 } };
-	c.rows = ds_t_rows(ds_g_tensor(g, n->out[0]));
-	for (int i = 0; i < DS_MAX_IN + DS_MAX_OUT; i++) {
-		ds_tid t = i < DS_MAX_IN ? n->in[i] : n->out[i - DS_MAX_IN];
-		if (!t)
-			continue;
-		ds_ref_arg a = random_arg(g, t);
-		bool is_index =
-			a.rows == 1 && a.cols == c.rows && ds_g_tensor(g, t)->dtype == DS_I32;
-		c.along[i] = a.rows == c.rows || is_index;
-		*(i < DS_MAX_IN ? &c.whole.in[i] : &c.whole.out[i - DS_MAX_IN]) = a;
+	switch (ds_shard_comm(c->n, letter(c->s, i), DS_SHARD_WHOLE)) {
+	case DS_COMM_ALL_REDUCE:
+		for (int p = 0; p < PARTS; p++)
+			for (int64_t k = 0; k < whole->rows * whole->cols; k++)
+				whole->at[k] += parts[p].at[k];
+		break;
+	case DS_COMM_ALL_GATHER:
+		for (int p = 0; p < PARTS; p++)
+			move_part(c, i, p, &parts[p], whole, true);
+		break;
+	default:
+		move_part(c, i, 0, &parts[0], whole, true);
 	}
-	if (is_ambiguous(&c))
-		return;
-	int64_t count = c.rows * c.whole.out[0].cols, middle = c.rows / 2;
-	ds_op_of(n->op)->ref(&c.whole);
-	double *want = ds_arena_get(g->mem, (size_t)count * sizeof(double));
-	memcpy(want, c.whole.out[0].at, (size_t)count * sizeof(double));
-	memset(c.whole.out[0].at, 0, (size_t)count * sizeof(double));
-	for (int half = 0; half < 2; half++) {
-		ds_run shifted = run1;
-		shifted.row0 += half * middle;
-		ds_ref r = { .node = n, .run = &shifted };
-		for (int i = 0; i < DS_MAX_IN + DS_MAX_OUT; i++)
-			*(i < DS_MAX_IN ? &r.in[i] : &r.out[i - DS_MAX_IN]) =
-				part_of(&c, i, half ? middle : 0, half ? c.rows : middle);
+}
+
+static bool near(double a, double b)
+{
+	return (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-9 * fmax(1, fabs(b));
+}
+
+static void check_rule(const ds_graph *g, const ds_node *n, const ds_shard *s)
+{
+	cut c = { .g = g, .n = n, .s = s };
+	ds_ref all = { .node = n, .run = &run1 };
+	ds_ref_arg parts[OPERANDS][PARTS];
+	for (int i = 0; i < OPERANDS; i++)
+		if (operand(n, i))
+			c.whole[i] = random_arg(g, operand(n, i));
+	for (int p = 0; p < PARTS; p++) {
+		ds_node local = *n;
+		ds_run run = run1;
+		ds_ref r = { .node = &local, .run = &run };
+		ds_shard_attr(&local, s, PARTS);
+		for (int i = 0; i < OPERANDS; i++) {
+			parts[i][p] = part_of(&c, i, p);
+			*(i < DS_MAX_IN ? &r.in[i] : &r.out[i - DS_MAX_IN]) = parts[i][p];
+		}
+		run.row0 += axis_of(&c, 0) == 0 ? p * r.in[0].rows : 0;
 		ds_op_of(n->op)->ref(&r);
 	}
-	if (memcmp(want, c.whole.out[0].at, (size_t)count * sizeof(double)) != 0)
-		fail_msg("%s: the rows in two parts differ from the whole (DS_SEED=%llu)",
-			ds_op_of(n->op)->name, (unsigned long long)seed_now);
+	for (int i = 0; i < OPERANDS; i++)
+		*(i < DS_MAX_IN ? &all.in[i] : &all.out[i - DS_MAX_IN]) = c.whole[i];
+	ds_op_of(n->op)->ref(&all);
+	for (int i = 0; i < DS_MAX_OUT; i++) {
+		if (!n->out[i])
+			continue;
+		ds_ref_arg got = new_arg(g, all.out[i].rows, all.out[i].cols);
+		gather(&c, DS_MAX_IN + i, parts[DS_MAX_IN + i], &got);
+		for (int64_t k = 0; k < got.rows * got.cols; k++)
+			if (!near(got.at[k], all.out[i].at[k]))
+				fail_msg("%s: rule %s: output %d: %g from parts, %g whole "
+					 "(DS_SEED=%llu)",
+					ds_op_of(n->op)->name, s->in, i, got.at[k],
+					all.out[i].at[k], (unsigned long long)seed_now);
+	}
 }
 
-static void rows_in_parts_give_the_whole(void **state)
+/* Every rule of every op that models or autodiff make, on nodes that it fits. */
+static void parts_give_the_whole(void **state)
 {
+	enum { RULES = 4 };
+	int seen[DS_N_OPS][RULES] = { 0 };
 	for (int k = 1; k < DS_N_OPS; k++)
-		for (uint64_t round = 0; ds_op_sampled(ds_op_of((ds_op_kind)k)) && round < ROUNDS;
-			round++) {
+		for (uint64_t round = 0;
+			ds_op_sampled(ds_op_of((ds_op_kind)k)) && round < 4 * ROUNDS; round++) {
+			train_now =
+				round % 4 > 0 || (ds_op_of((ds_op_kind)k)->traits & DS_OP_PASSES);
 			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
+			train_now = true;
 			for (int32_t i = 0; i < g->n_nodes; i++) {
-				const ds_node *n = &g->nodes[i];
-				ds_split split = ds_op_of(n->op)->split;
-				bool cuts = split == DS_SPLIT_ROWS || split == DS_SPLIT_ELEMS;
-				if (cuts && n->phase != DS_PHASE_OPT &&
-					!ds_g_tensor(g, n->out[0])->base)
-					check_split(g, n);
+				const char *rules = ds_op_of(g->nodes[i].op)->shards;
+				ds_shard s;
+				for (int r = 0; ds_shard_next(&rules, &s); r++)
+					if (ds_shard_fits(g, &g->nodes[i], &s, PARTS)) {
+						check_rule(g, &g->nodes[i], &s);
+						seen[g->nodes[i].op][r]++;
+					}
 			}
 		}
+	for (int k = 1; k < DS_N_OPS; k++) {
+		const char *rules = ds_op_of((ds_op_kind)k)->shards;
+		ds_shard s;
+		bool sampled = k != DS_OP_cast && k != DS_OP_accum; /* the same formula as others */
+		for (int r = 0; sampled && ds_shard_next(&rules, &s); r++)
+			if (!seen[k][r])
+				fail_msg("%s: rule %d fitted no sample",
+					ds_op_of((ds_op_kind)k)->name, r);
+	}
 }
 
 static void every_op_has_a_rule_or_says_why_not(void **state)
@@ -501,6 +580,9 @@ static void every_op_has_a_rule_or_says_why_not(void **state)
 		assert_non_null(op->shape);
 		assert_non_null(op->grad);
 		assert_non_null(op->flops);
+		assert_non_null(op->bytes);
+		assert_non_null(op->shards);
+		assert_non_null(op->print);
 		assert_non_null(op->ref);
 		assert_true(ds_op_sampled(op) || !ds_op_differentiable(op));
 	}
@@ -518,7 +600,7 @@ int main(void)
 		cmocka_unit_test(kernels_give_what_references_give),
 		cmocka_unit_test(bits_do_not_depend_on_threads),
 		cmocka_unit_test(rounded_factors_stay_near_and_their_bits_too),
-		cmocka_unit_test(rows_in_parts_give_the_whole),
+		cmocka_unit_test(parts_give_the_whole),
 		cmocka_unit_test(a_second_micro_batch_adds_to_the_gradients),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

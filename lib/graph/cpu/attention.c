@@ -126,7 +126,7 @@ static void attend_block(const ds_job *j, const ds_heads *h, queries *q, int64_t
 	for (int64_t i = 0; i < q->n; i++)
 		soften(h, s + i * BLOCK, q->lo[i] - kb * BLOCK, q->hi[i] - kb * BLOCK, &q->m[i],
 			&q->l[i], o.at + i * o.row);
-	for (int64_t i = 0; i < q->n && h->a->dropout > 0; i++)
+	for (int64_t i = 0; i < q->n && h->a->drop.p > 0; i++)
 		drop(j, s + i * BLOCK, row + i, q->head, kb);
 	multiply(o, scores, head_of(&j->in[2], key, kv_head, h->d), (ds_extent){ q->n, h->d, keys },
 		true);
@@ -176,7 +176,7 @@ static void attend_short(const ds_job *j, const ds_heads *h, int64_t tile, float
 			top = v->max(s + lo, hi - lo) * h->a->scale;
 			sum = v->exp_sum(s + lo, h->a->scale, top, hi - lo);
 		}
-		for (int64_t kb = lo / BLOCK; kb * BLOCK < hi && h->a->dropout > 0; kb++)
+		for (int64_t kb = lo / BLOCK; kb * BLOCK < hi && h->a->drop.p > 0; kb++)
 			drop(j, s + kb * BLOCK, row, head, kb);
 		for (int64_t k = lo; k < hi; k++)
 			v->add_scaled(o, row_of(&j->in[2], kv + k) + col, s[k] / sum, h->d);

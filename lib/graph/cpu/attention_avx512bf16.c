@@ -214,14 +214,14 @@ static void soften(const forward *f, queries *q, int64_t i, int64_t kb)
 		q->l[i] *= by;
 		q->m[i] = largest;
 	}
-	if (f->h.a->dropout > 0)
+	if (f->h.a->drop.p > 0)
 		keep_of(f->j, keep, q->b * f->h.a->seq + q->t + i, q->head, kb);
 	UNROLL for (int j = 0; j < 4; j++)
 	{
 		__m512 e = exp16(_mm512_sub_ps(s[j], _mm512_set1_ps(q->m[i])));
 		e = _mm512_maskz_mov_ps(seen(lo, hi, j), e);
 		sum = _mm512_add_ps(sum, e);
-		if (f->h.a->dropout > 0)
+		if (f->h.a->drop.p > 0)
 			e = _mm512_mul_ps(e, _mm512_loadu_ps(keep + 16 * j));
 		_mm256_storeu_si256(
 			(__m256i *)(q->p + i * PAIRS + 8 * j), (__m256i)_mm512_cvtneps_pbh(e));
@@ -360,7 +360,7 @@ static void see_row(const backward *w, row_state *r, int64_t head, int64_t t, in
 	r->dp = w->dp + i * BLOCK;
 	r->lse = row_of(&w->j->in[4], row)[head];
 	r->sum = w->all[head % w->h.group * w->h.a->seq + t + i];
-	if (w->h.a->dropout > 0)
+	if (w->h.a->drop.p > 0)
 		keep_of(w->j, r->keep, row, head, w->kb);
 }
 
@@ -372,7 +372,7 @@ INLINE void row_grad(const backward *w, const row_state *r, int j, __m512 *p, __
 		_mm512_fmsub_ps(_mm512_loadu_ps(r->s + 16 * j), scale, _mm512_set1_ps(r->lse)));
 	e = _mm512_maskz_mov_ps(seen(r->lo, r->hi, j), e);
 	*p = e;
-	if (w->h.a->dropout > 0) {
+	if (w->h.a->drop.p > 0) {
 		__m512 keep = _mm512_loadu_ps(r->keep + 16 * j);
 		*p = _mm512_mul_ps(e, keep);
 		dp = _mm512_mul_ps(dp, keep);

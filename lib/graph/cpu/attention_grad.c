@@ -79,7 +79,7 @@ static void block(const state *s, int64_t head, int64_t t, int64_t n)
 {
 	const ds_job *j = s->j;
 	const ds_simd *v = ds_simd_now();
-	bool drops = s->h.a->dropout > 0;
+	bool drops = s->h.a->drop.p > 0;
 	int64_t d = s->h.d, row = s->b * s->h.a->seq + t,
 		kv = s->b * s->h.a->kv_seq + s->kb * BLOCK;
 	const float *sum = s->r.all + head % s->h.group * s->h.a->seq + t;

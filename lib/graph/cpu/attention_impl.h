@@ -86,14 +86,14 @@ static inline void keep_of(const ds_job *j, float *keep, int64_t row, int64_t he
 {
 	const ds_attention_attr *a = &j->node->attr.attention;
 	uint64_t at = ds_dropout_first(j->run, a, row, head) + (uint64_t)(kb * BLOCK);
-	ds_simd_now()->keep(keep, ds_dropout_rng(j->run, a->stream), at / 4, BLOCK,
-		ds_dropout_limit(a->dropout), (float)(1 / (1 - (double)a->dropout)));
+	ds_simd_now()->keep(keep, ds_dropout_rng(j->run, a->drop.stream), at / 4, BLOCK,
+		ds_dropout_limit(a->drop.p), (float)(1 / (1 - (double)a->drop.p)));
 }
 
 /* Whether its products are those of attention_avx512bf16.c. */
 static inline bool is_bf16(const ds_job *j)
 {
-	return j->node->attr.attention.product == DS_BF16 && ds_cpu_has_bf16();
+	return j->node->product == DS_BF16 && ds_cpu_has_bf16();
 }
 
 /* ---- attention_avx512bf16.c: the stages of attention, and the tile of its gradient ---- */

@@ -11,11 +11,11 @@ static const ds_kernel *const table[DS_N_OPS] = {
 
 static const ds_kernel *find(const ds_graph *g, const ds_node *n)
 {
-	for (int i = 0; i < DS_MAX_OUT; i++)
-		if (n->out[i] && g->tensors[n->out[i]].dtype != DS_F32 && n->op != DS_OP_sqnorm &&
-			n->op != DS_OP_cast)
+	const ds_kernel *k = table[n->op];
+	for (int i = 0; k && !k->any_type && i < DS_MAX_OUT; i++)
+		if (n->out[i] && g->tensors[n->out[i]].dtype != DS_F32)
 			return NULL;
-	return table[n->op];
+	return k;
 }
 
 /*

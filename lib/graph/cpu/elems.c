@@ -111,7 +111,7 @@ const ds_kernel ds_cpu_glu_grad = { .tiles = tiles_of_rows, .tile = glu_grad };
 const ds_kernel ds_cpu_add = { .tiles = tiles_of_rows, .tile = add };
 const ds_kernel ds_cpu_accum = { .tiles = tiles_of_rows, .tile = accum };
 const ds_kernel ds_cpu_scale = { .tiles = tiles_of_rows, .tile = scale };
-const ds_kernel ds_cpu_cast = { .tiles = tiles_of_rows, .tile = cast };
+const ds_kernel ds_cpu_cast = { .tiles = tiles_of_rows, .tile = cast, .any_type = true };
 const ds_kernel ds_cpu_dropout = { .tiles = tiles_of_rows, .tile = dropout };
 
 /* ---- rope: sine and cosine once a row, for all its heads ---- */

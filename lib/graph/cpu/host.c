@@ -50,7 +50,7 @@ static const ds_kernel *make_job(
 		j->in[i] = ds_operand_of(g, n->in[i]);
 	for (int i = 0; i < DS_MAX_OUT; i++)
 		j->out[i] = ds_operand_of(g, n->out[i]);
-	if (n->op == DS_OP_slice)
+	if (ds_op_of(n->op)->traits & DS_OP_VIEW)
 		return NULL;
 	const ds_kernel *k = ((const ds_host *)b)->find(g, n);
 	return k ? k : &reference;

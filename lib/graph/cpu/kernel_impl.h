@@ -27,6 +27,7 @@ typedef struct {
 	size_t (*shared_bytes)(const ds_job *j); /* NULL: none */
 	size_t (*worker_bytes)(const ds_job *j); /* NULL: none */
 	void (*tile)(const ds_job *j, int64_t stage, int64_t tile, unsigned worker);
+	bool any_type; /* it looks at the types of its outputs itself; else they are f32 */
 } ds_kernel;
 
 static inline void *ds_job_worker(const ds_job *j, unsigned worker)

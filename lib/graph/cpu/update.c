@@ -52,7 +52,11 @@ static void sqnorm(const ds_job *j, int64_t stage, int64_t tile, unsigned worker
 }
 
 const ds_kernel ds_cpu_sqnorm = {
-	.stages = norm_stages, .tiles = norm_tiles, .shared_bytes = norm_bytes, .tile = sqnorm
+	.stages = norm_stages,
+	.tiles = norm_tiles,
+	.shared_bytes = norm_bytes,
+	.tile = sqnorm,
+	.any_type = true,
 };
 
 /* ---- adamw ---- */

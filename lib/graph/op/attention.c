@@ -59,6 +59,20 @@ ds_rc sh_attention_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX
 	return DS_OK;
 }
 
+const char sd_attention[] = "ssssss>ss hhhRRR>hh";
+const char sd_attention_grad[] = "ssssssss>sss hhhhhhRR>hhh";
+
+void pr_attention(const ds_node *n, ds_buf *out)
+{
+	const ds_attention_attr *a = &n->attr.attention;
+	ds_buf_fmt(out, " heads=%d/%d dim=%d seq=%d/%d%s scale=%g", a->heads, a->kv_heads,
+		a->head_dim, a->seq, a->kv_seq, a->causal ? " causal" : "", (double)a->scale);
+	if (a->window)
+		ds_buf_fmt(out, " window=%d", a->window);
+	if (a->drop.p > 0)
+		ds_buf_fmt(out, " dropout=%g", (double)a->drop.p);
+}
+
 void gr_attention(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
@@ -122,11 +136,11 @@ static double kept(const ds_ref *r, int64_t i, int64_t h, int64_t j)
 {
 	const ds_attention_attr *a = &r->node->attr.attention;
 	uint32_t four[4];
-	if (a->dropout == 0)
+	if (a->drop.p == 0)
 		return 1;
 	uint64_t at = ds_dropout_first(r->run, a, i, h) + (uint64_t)j;
-	ds_rng_block(ds_dropout_rng(r->run, a->stream), at / 4, four);
-	return four[at % 4] < ds_dropout_limit(a->dropout) ? 0 : 1 / (1 - (double)a->dropout);
+	ds_rng_block(ds_dropout_rng(r->run, a->drop.stream), at / 4, four);
+	return four[at % 4] < ds_dropout_limit(a->drop.p) ? 0 : 1 / (1 - (double)a->drop.p);
 }
 
 static double dot(const double *a, const double *b, int64_t n)
@@ -228,7 +242,7 @@ void sa_attention(ds_sample *s)
 		.causal = causal,
 		.window = ds_sample_int(s, 0, 3) ? 0 : (int32_t)ds_sample_int(s, 1, seq) };
 	if (ds_sample_int(s, 0, 2) == 0)
-		a.dropout = 0.3f;
+		a.drop.p = 0.3f;
 	ds_attention_in opt = { 0 };
 	if (ds_sample_int(s, 0, 1))
 		opt.first = sample_first(s, batch, seq);
@@ -258,6 +272,14 @@ ds_rc sh_cache_put(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	DS_TRY(need_type(g, n, 2, DS_I32, e));
 	out[0] = shape_of(cache);
 	return DS_OK;
+}
+
+const char sd_cache_put[] = "sss>s ccR>c";
+
+/* The rows that are new. */
+double by_put(const ds_graph *g, const ds_node *n)
+{
+	return 2 * (double)ds_t_bytes(in_of(g, n, 1));
 }
 
 /* out[0] is the cache itself. Rows that would fall outside are left out. */

@@ -12,6 +12,11 @@ ds_rc sh_cast(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_
 	return DS_OK;
 }
 
+void pr_cast(const ds_node *n, ds_buf *out)
+{
+	ds_buf_fmt(out, " %s", ds_dtype_name(n->attr.cast));
+}
+
 void ref_cast(const ds_ref *r)
 {
 	memcpy(r->out[0].at, r->in[0].at, (size_t)(r->in[0].rows * r->in[0].cols) * sizeof(double));
@@ -48,6 +53,11 @@ void sa_add(ds_sample *s)
 }
 
 /* ---- scale ---- */
+
+void pr_scale(const ds_node *n, ds_buf *out)
+{
+	ds_buf_fmt(out, " %g", (double)n->attr.scale);
+}
 
 void gr_scale(ds_grad *c, const ds_node *n)
 {
@@ -88,6 +98,13 @@ uint64_t ds_dropout_first(const ds_run *r, const ds_attention_attr *a, int64_t r
 {
 	uint64_t wide = ((uint64_t)a->kv_seq + 3) / 4 * 4, heads = (uint64_t)a->heads;
 	return ((uint64_t)(r->row0 + row) * heads + (uint64_t)head) * wide;
+}
+
+const char sd_dropout[] = "r>r";
+
+void pr_dropout(const ds_node *n, ds_buf *out)
+{
+	ds_buf_fmt(out, " p=%g", (double)n->attr.dropout.p);
 }
 
 void gr_dropout(ds_grad *c, const ds_node *n)
@@ -142,6 +159,15 @@ ds_rc sh_pad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_e
 	if (n->in[1])
 		DS_TRY(need_shape(g, n, 1, ds_t_rows(dy), n->attr.slice.n, e));
 	return DS_OK;
+}
+
+const char sd_slice[] = "r>r";
+const char sd_pad[] = "rr>r";
+
+void pr_slice(const ds_node *n, ds_buf *out)
+{
+	ds_buf_fmt(out, " from=%lld n=%lld", (long long)n->attr.slice.from,
+		(long long)n->attr.slice.n);
 }
 
 void gr_slice(ds_grad *c, const ds_node *n)
@@ -204,6 +230,9 @@ ds_rc sh_rows_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	out[0] = matrix(in_of(g, n, 0)->dtype, n->attr.slice.n, ds_t_cols(in_of(g, n, 0)));
 	return DS_OK;
 }
+
+const char sd_rows[] = "Rr>r cR>c";
+const char sd_rows_grad[] = "rr>P cR>c";
 
 void gr_rows(ds_grad *c, const ds_node *n)
 {

@@ -5,6 +5,10 @@
 
 #include <stdio.h>
 
+const char sd_whole[] = "";
+const char sd_each[] = "rrr>rr ccc>cc";
+const char sd_each_linear[] = "rr>r cc>c PP>P";
+
 void gr_nodiff(ds_grad *c, const ds_node *n)
 {
 }
@@ -27,8 +31,8 @@ ds_rc need_shape(const ds_graph *g, const ds_node *n, int i, int64_t rows, int64
 	if (n->in[i] <= 0)
 		return ds_fail(e, DS_BAD, "%s: input %d is missing", op, i);
 	const ds_tensor *t = in_of(g, n, i);
-	bool fits = t->rank == (rows == 0 ? 1 : 2) && (rows <= 0 || t->dims[0] == rows) &&
-		    (cols < 0 || ds_t_cols(t) == cols);
+	bool fits = (rows == 0 ? t->rank == 1 : t->rank > 1) &&
+		    (rows <= 0 || ds_t_rows(t) == rows) && (cols < 0 || ds_t_cols(t) == cols);
 	if (fits)
 		return DS_OK;
 	char got[96], want[96];
@@ -98,6 +102,37 @@ double fl_each_16(const ds_graph *g, const ds_node *n)
 	return each(g, n, 16);
 }
 
+/* Every operand once. */
+double by_all(const ds_graph *g, const ds_node *n)
+{
+	double sum = 0;
+	for (int i = 0; i < DS_MAX_IN; i++)
+		sum += n->in[i] > 0 ? (double)ds_t_bytes(in_of(g, n, i)) : 0;
+	for (int i = 0; i < DS_MAX_OUT; i++)
+		sum += n->out[i] > 0 ? (double)ds_t_bytes(&g->tensors[n->out[i]]) : 0;
+	return sum;
+}
+
+double by_none(const ds_graph *g, const ds_node *n)
+{
+	return 0;
+}
+
+/* Of in[0] only the rows that are given. */
+double by_rows(const ds_graph *g, const ds_node *n)
+{
+	return (double)ds_t_bytes(in_of(g, n, 1)) + 2 * (double)ds_t_bytes(&g->tensors[n->out[0]]);
+}
+
+void pr_none(const ds_node *n, ds_buf *out)
+{
+}
+
+void pr_act(const ds_node *n, ds_buf *out)
+{
+	ds_buf_fmt(out, " %s", ds_act_name(n->attr.act));
+}
+
 /* ---- samples ---- */
 
 int64_t ds_sample_int(ds_sample *s, int64_t lo, int64_t hi)
@@ -130,8 +165,9 @@ void ds_sample_output(ds_sample *s, ds_tid t)
 	const ds_tensor *x = ds_g_tensor(s->g, t);
 	char name[32];
 	snprintf(name, sizeof(name), "seed%d", s->g->n_seeds);
-	ds_tid seed =
-		ds_g_input(s->g, name, x->dtype, x->rank, (int64_t[]){ x->dims[0], x->dims[1] });
+	int64_t dims[DS_MAX_RANK];
+	memcpy(dims, x->dims, sizeof(dims)); /* the array moves */
+	ds_tid seed = ds_g_input(s->g, name, x->dtype, x->rank, dims);
 	ds_g_keep(s->g, t, NULL);
 	ds_g_seed(s->g, t, seed);
 }

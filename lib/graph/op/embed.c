@@ -5,6 +5,9 @@
  */
 #include "graph/op/op_impl.h"
 
+const char sd_embed[] = "Rr>r cR>c";
+const char sd_embed_grad[] = "rr>P cR>c";
+
 ds_rc sh_embed(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
 	DS_TRY(need_shape(g, n, 0, -1, -1, e));

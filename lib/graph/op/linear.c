@@ -58,6 +58,17 @@ ds_rc sh_bias_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	return DS_OK;
 }
 
+/* By rows; by what it gives; by what it takes, where the bias would be added once a part. */
+const char sd_linear[] = "rRR>r Roc>c ci.>P";
+const char sd_linear_dx[] = "rRr>r Ric>c co.>P";
+const char sd_linear_dw[] = "rr>P Rc>o cR>i";
+const char sd_bias_grad[] = "r>P c>c";
+
+void pr_linear(const ds_node *n, ds_buf *out)
+{
+	ds_buf_add_c(out, n->attr.linear.in_out ? " [in,out]" : "");
+}
+
 void gr_linear(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
@@ -156,6 +167,6 @@ void sa_linear(ds_sample *s)
 	ds_tid b = ds_sample_int(s, 0, 1) ? ds_sample_tensor(s, 0, n_out) : 0;
 	ds_sample_output(s, ds_g_linear(s->g, x, w, b, in_out));
 	/* A second reader of x makes linear_dx add to a gradient that is there. */
-	ds_tid w2 = ds_sample_tensor(s, 3, n_in);
+	ds_tid w2 = ds_sample_tensor(s, ds_sample_int(s, 3, 4), n_in);
 	ds_sample_output(s, ds_g_linear(s->g, ds_g_scale(s->g, x, 0.5f), w2, 0, false));
 }

@@ -29,6 +29,12 @@ ds_rc sh_muon(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_
 	return DS_OK;
 }
 
+void pr_muon(const ds_node *n, ds_buf *out)
+{
+	ds_buf_fmt(out, " momentum=%g steps=%d %s", (double)n->attr.muon.momentum,
+		n->attr.muon.steps, ds_dtype_name(n->attr.muon.type));
+}
+
 /* Three products a step, two of which are symmetric: half of those. */
 double fl_muon(const ds_graph *g, const ds_node *n)
 {

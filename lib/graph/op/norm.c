@@ -51,6 +51,14 @@ ds_rc sh_norm_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	return DS_OK;
 }
 
+const char sd_norm[] = "rrRR>rrr hhRR>hhh";
+const char sd_norm_grad[] = "rrRrr>rPP";
+
+void pr_norm(const ds_node *n, ds_buf *out)
+{
+	ds_buf_fmt(out, " %s eps=%g", n->attr.norm.rms ? "rms" : "layer", (double)n->attr.norm.eps);
+}
+
 void gr_norm(ds_grad *c, const ds_node *n)
 {
 	ds_tid x = n->in[0], residual = n->in[1], sum = residual ? n->out[1] : x;

@@ -23,6 +23,15 @@ ds_rc sh_rope(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_
 	return DS_OK;
 }
 
+const char sd_rope[] = "rrR>r hRR>h";
+
+void pr_rope(const ds_node *n, ds_buf *out)
+{
+	ds_buf_fmt(out, " rot=%d/%d%s%s", n->attr.rope.rot, n->attr.rope.head_dim,
+		n->attr.rope.interleaved ? " interleaved" : "",
+		n->attr.rope.inverse ? " inverse" : "");
+}
+
 void gr_rope(ds_grad *c, const ds_node *n)
 {
 	ds_attr back = n->attr;

@@ -3,17 +3,22 @@
  */
 #include "graph/op/op_impl.h"
 
-enum {
-	sp_none = DS_SPLIT_NONE,
-	sp_elems = DS_SPLIT_ELEMS,
-	sp_rows = DS_SPLIT_ROWS,
-	sp_heads = DS_SPLIT_HEADS,
-};
+#define PRODUCT DS_OP_PRODUCT
+#define CHEAP DS_OP_CHEAP
+#define SUMS DS_OP_SUMS
+#define MIXES DS_OP_MIXES
+#define VIEW DS_OP_VIEW
+#define ALONE DS_OP_ALONE
+#define DROPS DS_OP_DROPS
+#define PASSES DS_OP_PASSES
+#define HEADS DS_OP_HEADS
+#define SEQUENCES DS_OP_SEQUENCES
 
 static const ds_op table[DS_N_OPS] = {
-#define OP(name_, n_in_, n_out_, place_, shape_, grad_, flops_, split_, sample_) \
-	[DS_OP_##name_] = { #name_, n_in_, n_out_, place_, shape_, grad_, flops_, \
-		(ds_split)(split_), ref_##name_, sample_ },
+#define OP(name_, n_in_, n_out_, place_, traits_, shape_, grad_, flops_, bytes_, shards_, print_, \
+	sample_) \
+	[DS_OP_##name_] = { #name_, n_in_, n_out_, place_, traits_, shape_, grad_, flops_, bytes_, \
+		shards_, print_, ref_##name_, sample_ },
 #include "graph/ops.def"
 #undef OP
 };

@@ -15,6 +15,9 @@
 
 #include <math.h>
 
+const char sd_sqnorm[] = "r>P c>P";
+const char sd_adamw[] = "rrrrRR>rrr ccccRR>ccc";
+
 ds_rc sh_sqnorm(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
 	DS_TRY(sh_same(g, n, out, e));

@@ -36,11 +36,15 @@ ds_rc sh_linear_xent_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_M
 	return DS_OK;
 }
 
+/* The vocabulary cannot be cut: a row's sum goes over all of it. */
+const char sd_linear_xent[] = "rRRrR>Pr";
+const char sd_linear_xent_grad[] = "rRRrR>PrrPP";
+
 void gr_linear_xent(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
-	if (n->out[0] != g->loss) {
-		ds_g_fail(g, "linear_xent: only the graph's own loss has a gradient");
+	if (!ds_grad_is_one(c, n->out[0])) {
+		ds_g_fail(g, "linear_xent: only the loss, or a term of it, has a gradient");
 		return;
 	}
 	ds_node by = *n;

@@ -22,7 +22,10 @@ struct ds_grad {
 	ds_tid *of;        /* [n_tensors] gradient so far */
 	ds_tid *parts;     /* [n_tensors] of a base: the gradient that slices write side by side */
 	int32_t now;       /* the node being differentiated */
+	ds_tid one;        /* the loss's own gradient, made when an op asks for it */
 };
+
+enum { ONE = -1 }; /* in `of`: the loss's own gradient, as long as no op has asked for it */
 
 ds_graph *ds_grad_graph(ds_grad *c)
 {
@@ -34,9 +37,22 @@ bool ds_grad_needed(const ds_grad *c, ds_tid in)
 	return in > 0 && in < c->n_tensors && c->needed[in];
 }
 
-ds_tid ds_grad_of(const ds_grad *c, ds_tid out)
+ds_tid ds_grad_of(ds_grad *c, ds_tid out)
 {
-	return out > 0 && out < c->n_tensors ? c->of[out] : 0;
+	if (out <= 0 || out >= c->n_tensors)
+		return 0;
+	if (c->of[out] == ONE) {
+		const ds_tensor *t = &c->g->tensors[out];
+		c->one = ds_g_const(c->g, "one", DS_F32, t->rank, t->dims, &(float){ 1 });
+		c->of[out] = c->one;
+	}
+	return c->of[out];
+}
+
+bool ds_grad_is_one(const ds_grad *c, ds_tid out)
+{
+	ds_tid d = out > 0 && out < c->n_tensors ? c->of[out] : 0;
+	return d == ONE || (d && d == c->one);
 }
 
 ds_tid ds_grad_take(ds_grad *c, ds_tid in)
@@ -51,12 +67,12 @@ void ds_grad_give(ds_grad *c, ds_tid in, ds_tid grad)
 {
 	if (!grad || !ds_grad_needed(c, in))
 		return;
-	if (!c->of[in]) {
+	ds_tid had = ds_grad_of(c, in);
+	if (!had) {
 		c->of[in] = grad;
 		return;
 	}
-	const ds_node *sum =
-		ds_g_node(c->g, (ds_node){ .op = DS_OP_add, .in = { c->of[in], grad } });
+	const ds_node *sum = ds_g_node(c->g, (ds_node){ .op = DS_OP_add, .in = { had, grad } });
 	c->of[in] = sum ? sum->out[0] : 0;
 }
 
@@ -93,6 +109,11 @@ void ds_grad_replace(ds_grad *c, const ds_node *n, const ds_node *by)
 
 /* ---- slices that share ---- */
 
+static bool is_view(const ds_node *n)
+{
+	return ds_op_of(n->op)->traits & DS_OP_VIEW;
+}
+
 static int readers(const ds_grad *c, ds_tid t)
 {
 	int n = 0;
@@ -108,8 +129,8 @@ static bool is_taken(const ds_grad *c, ds_tid base, int32_t self, const ds_slice
 	for (int32_t i = 0; i < c->n_forward; i++) {
 		const ds_node *n = &c->g->nodes[i];
 		const ds_slice_attr *b = &n->attr.slice;
-		if (i != self && n->op == DS_OP_slice && n->in[0] == base &&
-			a->from < b->from + b->n && b->from < a->from + a->n)
+		if (i != self && is_view(n) && n->in[0] == base && a->from < b->from + b->n &&
+			b->from < a->from + a->n)
 			return true;
 	}
 	return false;
@@ -125,7 +146,7 @@ static bool is_covered(const ds_grad *c, ds_tid base)
 			const ds_node *n = &g->nodes[i];
 			if (n->in[j] != base)
 				continue;
-			if (n->op != DS_OP_slice || readers(c, n->out[0]) != 1 ||
+			if (!is_view(n) || readers(c, n->out[0]) != 1 ||
 				is_taken(c, base, i, &n->attr.slice))
 				return false;
 			covered += n->attr.slice.n;
@@ -139,7 +160,7 @@ ds_tid ds_grad_place(ds_grad *c, ds_tid in)
 	if (!ds_grad_needed(c, in))
 		return 0;
 	int32_t w = g->tensors[in].writer;
-	if (c->of[in] || w < 0 || g->nodes[w].op != DS_OP_slice)
+	if (c->of[in] || w < 0 || !is_view(&g->nodes[w]))
 		return 0;
 	ds_tid base = g->nodes[w].in[0];
 	if (g->tensors[base].base || !is_covered(c, base))
@@ -196,15 +217,15 @@ static void differentiate(ds_grad *c, int32_t i)
 {
 	ds_graph *g = c->g;
 	ds_node n = g->nodes[i]; /* a copy: the array moves */
-	bool flows = n.out[0] == g->loss && g->loss != 0, trainable = false;
+	bool flows = false, trainable = false;
 	for (int j = 0; j < DS_MAX_OUT; j++)
-		flows |= ds_grad_of(c, n.out[j]) != 0;
+		flows |= n.out[j] && c->of[n.out[j]] != 0;
 	for (int j = 0; j < DS_MAX_IN; j++)
 		trainable |= ds_grad_needed(c, n.in[j]);
 	c->now = i;
 	g->origin = n.origin;
 	g->layer = n.layer;
-	if (n.op == DS_OP_slice && slice_is_placed(c, &n))
+	if (is_view(&n) && slice_is_placed(c, &n))
 		return;
 	if (flows && trainable)
 		ds_op_of(n.op)->grad(c, &n);
@@ -235,6 +256,8 @@ ds_rc ds_pass_autodiff(ds_graph *g, const ds_compile *opt, ds_err *e)
 		return ds_fail(e, DS_BAD, "the graph has no loss to train");
 	find_needed(&c);
 	g->phase = DS_PHASE_BWD;
+	if (g->loss && c.needed[g->loss])
+		c.of[g->loss] = ONE;
 	for (int i = 0; i < g->n_seeds; i++)
 		ds_grad_give(&c, g->seeds[i].of, g->seeds[i].seed);
 	for (int32_t i = c.n_forward - 1; i >= 0 && g->rc == DS_OK; i--)

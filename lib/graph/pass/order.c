@@ -46,10 +46,10 @@ static void touch(const ds_graph *g, const ds_node *n, marks *m, int32_t wave)
 		}
 }
 
-/* Its scratch is as large as several of its matrix: side by side, all matrices would want theirs at once. */
+/* Side by side, all would want their scratch at once. */
 static bool is_alone(ds_op_kind op)
 {
-	return op == DS_OP_muon;
+	return ds_op_of(op)->traits & DS_OP_ALONE;
 }
 
 ds_rc ds_pass_order(ds_graph *g, const ds_compile *c, ds_err *e)

@@ -10,9 +10,10 @@ ds_rc ds_pass_plain(ds_graph *g, const ds_compile *c, ds_err *e)
 	if (c->train)
 		return DS_OK;
 	for (int32_t i = 0; i < g->n_nodes; i++) {
-		if (g->nodes[i].op == DS_OP_attention)
-			g->nodes[i].attr.attention.dropout = 0;
-		if (g->nodes[i].op != DS_OP_dropout)
+		unsigned traits = ds_op_of(g->nodes[i].op)->traits;
+		if (traits & DS_OP_DROPS)
+			g->nodes[i].attr.dropout.p = 0;
+		if (!(traits & DS_OP_PASSES))
 			continue;
 		ds_tid out = g->nodes[i].out[0], in = g->nodes[i].in[0];
 		if (g->tensors[out].flags & DS_T_KEEP)

@@ -14,12 +14,6 @@
 
 ds_pass_fn ds_pass_precision;
 
-static bool is_product(ds_op_kind op)
-{
-	return op == DS_OP_linear || op == DS_OP_linear_dx || op == DS_OP_linear_dw ||
-	       op == DS_OP_linear_xent || op == DS_OP_linear_xent_grad;
-}
-
 typedef struct {
 	ds_graph *g;
 	ds_dtype type;
@@ -62,12 +56,11 @@ ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 		ds_mem_get((size_t)cap * sizeof(ds_node)), 0 };
 	for (int32_t i = 0; i < g->n_nodes; i++) {
 		ds_node n = g->nodes[i];
-		if (n.op == DS_OP_attention || n.op == DS_OP_attention_grad)
-			n.attr.attention.product = c->product;
-		for (int j = 0; j < 2 && is_product(n.op); j++)
+		bool product = ds_op_of(n.op)->traits & DS_OP_PRODUCT;
+		n.product = c->product;
+		for (int j = 0; j < 2 && product; j++)
 			if (g->tensors[n.in[j]].dtype == DS_F32 &&
-				(j == 0 || n.op == DS_OP_linear_dw ||
-					g->tensors[n.in[j]].class == DS_CLASS_ACT ||
+				(j == 0 || g->tensors[n.in[j]].class != DS_CLASS_PARAM ||
 					!c->traits->rounds_weights))
 				n.in[j] = rounded(&s, &n, n.in[j]);
 		s.out[s.n_out++] = n;

@@ -30,10 +30,9 @@ typedef struct {
 
 /* ---- which nodes ---- */
 
-static bool is_cheap(ds_op_kind op)
+static bool is(const ds_node *n, unsigned trait)
 {
-	return op == DS_OP_norm || op == DS_OP_unary || op == DS_OP_glu || op == DS_OP_rope ||
-	       op == DS_OP_dropout || op == DS_OP_scale || op == DS_OP_add;
+	return ds_op_of(n->op)->traits & trait;
 }
 
 /* The last node of a layer that leads to its attention, itself included; -1: it has none. */
@@ -41,7 +40,7 @@ static int32_t last_attention(const again *a, int32_t layer)
 {
 	int32_t last = -1;
 	for (int32_t i = 0; i < a->n_forward; i++)
-		if (a->g->nodes[i].layer == layer && a->g->nodes[i].op == DS_OP_attention)
+		if (a->g->nodes[i].layer == layer && is(&a->g->nodes[i], DS_OP_MIXES))
 			last = i;
 	return last;
 }
@@ -49,13 +48,13 @@ static int32_t last_attention(const again *a, int32_t layer)
 static int32_t segment_of(const again *a, int32_t i, const ds_compile *c)
 {
 	const ds_node *n = &a->g->nodes[i];
-	if (n->layer < 0 || n->op == DS_OP_slice) /* a view follows its base */
+	if (n->layer < 0 || is(n, DS_OP_VIEW)) /* a view follows its base */
 		return -1;
 	if (c->recompute == DS_RECOMPUTE_LAYERS && n->layer < c->recompute_layers)
 		return n->layer;
 	if (c->recompute >= DS_RECOMPUTE_ATTENTION && i <= last_attention(a, n->layer))
 		return n->layer;
-	return is_cheap(n->op) ? a->g->n_nodes + i : -1;
+	return is(n, DS_OP_CHEAP) ? a->g->n_nodes + i : -1;
 }
 
 /* ---- what is kept ---- */
@@ -70,7 +69,7 @@ static bool same_segment(const again *a, ds_tid t, int32_t segment)
 static bool keeps_sum(const again *a, int32_t i)
 {
 	const ds_node *n = &a->g->nodes[i];
-	return n->op == DS_OP_norm && n->in[1] && n->out[1] &&
+	return is(n, DS_OP_SUMS) && n->in[1] && n->out[1] &&
 	       !same_segment(a, n->in[0], a->segment[i]) &&
 	       !same_segment(a, n->in[1], a->segment[i]);
 }
@@ -112,7 +111,7 @@ static void survey(again *a, const ds_compile *c)
 	for (int32_t i = 0; i < a->n_forward; i++) {
 		a->segment[i] = segment_of(a, i, c);
 		for (int j = 0; j < DS_MAX_OUT; j++)
-			if (g->nodes[i].out[j] && g->nodes[i].op != DS_OP_slice)
+			if (g->nodes[i].out[j] && !is(&g->nodes[i], DS_OP_VIEW))
 				a->writer[ds_g_root(g, g->nodes[i].out[j])] = i;
 	}
 	find_kept(a);
