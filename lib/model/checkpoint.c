@@ -79,7 +79,8 @@ static void print_state(ds_buf *b, const ds_ckpt *s)
 		(long long)s->step, (long long)s->tokens, (long long)s->log_bytes,
 		(unsigned long long)s->data, isfinite(s->best) ? best : "null",
 		(long long)s->best_step, (long long)s->worse);
-	ds_buf_fmt(b, " \"loss_mean\": %.17g, \"loss_var\": %.17g,\n", s->mean, s->var);
+	ds_buf_fmt(b, " \"loss_mean\": %.17g, \"loss_var\": %.17g, \"empty_steps\": %lld,\n",
+		s->mean, s->var, (long long)s->empty);
 	if (s->scale > 0)
 		ds_buf_fmt(b,
 			"\"loss_scale\": %.17g, \"good_steps\": %lld, \"skipped_steps\": %lld,\n",
@@ -220,6 +221,7 @@ static ds_rc read_state(const char *file, ds_ckpt *s, ds_err *e)
 			.mean = ds_json_num(v, "loss_mean", 0),
 			.var = ds_json_num(v, "loss_var", 0),
 			.scale = ds_json_num(v, "loss_scale", 0),
+			.empty = ds_json_int(v, "empty_steps", 0),
 			.good = ds_json_int(v, "good_steps", 0),
 			.skipped = ds_json_int(v, "skipped_steps", 0) };
 		ds_str data = ds_arena_str(mem, ds_json_text(v, "data", ""));

@@ -24,6 +24,7 @@ typedef struct {             /* everything that is not a tensor */
 	double mean, var;    /* of the loss lately, for outliers */
 	double scale;        /* of the loss, fp16 alone; 0: not begun */
 	int64_t good;        /* steps since the scale changed */
+	int64_t empty;       /* steps in which no row had a target */
 	int64_t skipped;     /* steps that changed nothing, their gradients being over the range */
 	const char *weights; /* their file in OUT; NULL: model.safetensors; not read back */
 	const char *chain;   /* the data's provenance, JSON; not read back */

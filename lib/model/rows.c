@@ -28,6 +28,8 @@ static void put(const ds_rows *r, filler *f, uint32_t id, bool target)
 	if (f->begins)
 		f->start = t;
 	o->ids[t] = (int32_t)id;
+	if (o->types)
+		o->types[t] = 0;
 	o->positions[t] = (int32_t)(r->docs ? t - f->start : t);
 	if (o->first)
 		o->first[t] = (int32_t)f->start;
@@ -64,12 +66,12 @@ static int64_t packed_length(const ds_rows *r, const ds_row *o)
 	return n;
 }
 
-static ds_rc check_id(const ds_rows *r, const piece *p, uint64_t record, uint32_t id, ds_err *e)
+static ds_rc check_id(const ds_rows *r, const piece *p, uint32_t rec, uint32_t id, ds_err *e)
 {
 	if ((int64_t)id < r->vocab_size)
 		return DS_OK;
 	return ds_fail(e, DS_BAD, "%s:%llu: id %u, the vocabulary has %lld", p->origin,
-		(unsigned long long)(p->record + record), id, (long long)r->vocab_size);
+		piece_record(p, rec), id, (long long)r->vocab_size);
 }
 
 static bool has_mask(const piece *p, uint32_t rec)
@@ -87,11 +89,33 @@ bool ds_rows_is_target(const piece *p, uint32_t rec, uint32_t i)
 	return ((const uint8_t *)m->data)[m->off[rec] + i] != 0;
 }
 
+ds_rc ds_rows_type(
+	const ds_rows *r, const piece *p, uint32_t rec, uint32_t i, int32_t *out, ds_err *e)
+{
+	const list_col *t = &p->types;
+	*out = 0;
+	if (!r->n_types || !t->off || (t->present && !ds_bit(t->present, rec)))
+		return DS_OK;
+	uint32_t n = t->off[rec + 1] - t->off[rec], ids = p->ids.off[rec + 1] - p->ids.off[rec];
+	if (n != ids)
+		return ds_fail(e, DS_BAD, "%s:%llu: types of %u bytes for %u tokens", p->origin,
+			piece_record(p, rec), n, ids);
+	*out = ((const uint8_t *)t->data)[t->off[rec] + i];
+	if (*out >= r->n_types)
+		return ds_fail(e, DS_BAD, "%s:%llu: type %d, the model has %lld", p->origin,
+			piece_record(p, rec), *out, (long long)r->n_types);
+	return DS_OK;
+}
+
 ds_rc ds_rows_put(const ds_rows *r, filler *f, const piece *p, uint32_t rec, uint32_t i, ds_err *e)
 {
 	uint32_t id = list_at(&p->ids, p->ids.off[rec] + i);
+	int32_t type;
 	DS_TRY(check_id(r, p, rec, id, e));
+	DS_TRY(ds_rows_type(r, p, rec, i, &type, e));
 	put(r, f, id, ds_rows_is_target(p, rec, i));
+	if (f->out->types)
+		f->out->types[f->n - 1] = type;
 	return DS_OK;
 }
 
@@ -108,11 +132,11 @@ static ds_rc check_packed(const ds_rows *r, const piece *p, uint32_t rec, ds_err
 	const list_col *m = &p->mask;
 	if (n != (uint64_t)r->seq || (p->ids.present && !ds_bit(p->ids.present, rec)))
 		return ds_fail(e, DS_BAD, "%s:%llu: a row of %u tokens, the others have %lld",
-			p->origin, (unsigned long long)(p->record + rec), n, (long long)r->seq);
+			p->origin, piece_record(p, rec), n, (long long)r->seq);
 	if (m->off && (!m->present || ds_bit(m->present, rec)) &&
 		m->off[rec + 1] - m->off[rec] != n)
 		return ds_fail(e, DS_BAD, "%s:%llu: a mask of %u bytes for %u tokens", p->origin,
-			(unsigned long long)(p->record + rec), m->off[rec + 1] - m->off[rec], n);
+			piece_record(p, rec), m->off[rec + 1] - m->off[rec], n);
 	return DS_OK;
 }
 
@@ -129,12 +153,10 @@ static ds_rc get_packed(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 		doc_end = d->off[rec + 1];
 	}
 	for (uint32_t i = 0; i < (uint32_t)r->seq; i++) {
-		uint32_t id = list_at(&p->ids, p->ids.off[rec] + i);
-		DS_TRY(check_id(r, p, rec, id, e));
 		while (doc < doc_end && list_at(d, doc) < i)
 			doc++;
 		f.begins = doc < doc_end && list_at(d, doc) == i;
-		put(r, &f, id, ds_rows_is_target(p, rec, i));
+		DS_TRY(ds_rows_put(r, &f, p, rec, i, e));
 	}
 	set_last(r, out, packed_length(r, out));
 	return DS_OK;
@@ -204,6 +226,11 @@ ds_rc ds_rows_get(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 	if (r->kind == DS_ROWS_CHAT)
 		return ds_rows_get_chat(r, row, out, e);
 	return r->packed ? get_packed(r, row, out, e) : get_cut(r, row, out, e);
+}
+
+uint64_t ds_rows_bad(const ds_rows *r)
+{
+	return r->n_bad;
 }
 
 int64_t ds_rows_records(const ds_rows *r)

@@ -42,6 +42,8 @@ typedef struct {
 	const ds_tok *tok;  /* the model's; NULL: that of the first shard, else the built-in one */
 	bool any_tok;       /* shards of other tokenizers are taken, their ids as they are */
 	int64_t vocab_size; /* ids from here on are refused; 0: the tokenizer's size */
+	int64_t n_types;    /* of segments, which `types` gives; 0: it is not looked at */
+	struct ds_out *rejects; /* for --on-error reject; borrowed */
 } ds_rows_opts;
 
 /*
@@ -54,6 +56,7 @@ void ds_rows_close(ds_rows *r); /* NULL is fine */
 DS_AUTO_WITH(ds_rows, ds_rows_close)
 
 int64_t ds_rows_records(const ds_rows *r); /* of the input */
+uint64_t ds_rows_bad(const ds_rows *r);    /* those that --on-error left out */
 int64_t ds_rows_count(const ds_rows *r);
 int64_t ds_rows_seq(const ds_rows *r);
 int64_t ds_rows_tokens(const ds_rows *r); /* seq * count */
@@ -84,6 +87,7 @@ typedef struct { /* seq of each, written by ds_rows_get */
 	int32_t *first; /* NULL: not wanted */
 	int64_t n_targets;
 	int32_t *last;  /* NULL: not wanted; one past the last position that t may see */
+	int32_t *types; /* NULL: not wanted; segments */
 	uint8_t *plain; /* NULL: not wanted; is it text that no mask leaves out? */
 } ds_row;
 /* DS_BAD: an id that is not below vocab_size, a row of another length; DS_SHORT: damage. */

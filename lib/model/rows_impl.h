@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "model/rows.h"
+#include "record/source.h"
 #include "record/stream.h"
 
 typedef struct { /* a list column as one block has it */
@@ -24,7 +25,9 @@ typedef struct {       /* one block's worth of rows or tokens */
 	ds_index_entry entry;
 	const char *origin; /* file, for messages */
 	uint64_t record;    /* number of its first record in the file, from 1 */
-	list_col ids, docs, mask;
+	const uint64_t
+		*row_of; /* where records were left out: each one's offset from there; else NULL */
+	list_col ids, docs, mask, types;
 	const int32_t *labels; /* of each record, or each token */
 } piece;
 
@@ -56,13 +59,23 @@ struct ds_rows {
 	uint64_t identity;
 	ds_buf chain;
 	ds_rows_kind kind;
-	uint32_t longest; /* record with labels */
+	uint32_t longest;  /* record with labels */
+	ds_source *source; /* of the block at hand */
+	ds_out *rejects;   /* borrowed; NULL: none */
+	uint64_t n_bad;    /* records left out */
+	int64_t n_types;   /* of segments; 0: they are not looked at */
 	struct ds_rows_labels *labels;
 	struct ds_rows_chat *chat;
 	part *parts;
 	size_t n_parts;
 	bool mixed;
 };
+
+/* The number of a piece's record in its file, from 1. */
+static inline unsigned long long piece_record(const piece *p, uint32_t rec)
+{
+	return p->record + (p->row_of ? p->row_of[rec] : rec);
+}
 
 /* Decodes the block behind a piece; checks its hash. */
 ds_rc ds_rows_ready(ds_rows *r, piece *p, ds_err *e);
@@ -74,9 +87,16 @@ typedef struct {
 	ds_rows *r;
 	ds_tok_scratch *scratch;
 	ds_buf ids, beside; /* u32; what goes with them */
+	ds_buf types;       /* a byte for each of ids, where they have any but 0; shorter: 0 */
 	const void *kept;   /* the latter when all is gathered; lives as r does */
 } ds_gather;
+/*
+ * fn gives DS_BAD for a record that cannot be used, saying why; it is dealt with as --on-error says.
+ * p gets those that can.
+ */
 typedef ds_rc ds_gather_fn(ds_gather *q, ds_block *b, uint32_t row, ds_err *e);
+/* The block without some records: what is left of rows[0 .. n) is a piece's. */
+void ds_rows_kept(ds_rows *r, piece *p, const ds_block *b, const uint32_t *rows, uint32_t n);
 ds_rc ds_rows_gather(ds_gather *q, ds_block *b, piece *p, ds_gather_fn *fn, ds_err *e);
 /* rows.c: an id into the row, and whether a document begins there */
 typedef struct {
@@ -86,6 +106,9 @@ typedef struct {
 	bool begins;   /* the next token begins a document */
 } filler;
 bool ds_rows_is_target(const piece *p, uint32_t rec, uint32_t i); /* by the mask */
+/* Its segment; DS_BAD: not one of the model's. */
+ds_rc ds_rows_type(
+	const ds_rows *r, const piece *p, uint32_t rec, uint32_t i, int32_t *out, ds_err *e);
 /* Token i of a record; DS_BAD: an id that the vocabulary does not have. */
 ds_rc ds_rows_put(const ds_rows *r, filler *f, const piece *p, uint32_t rec, uint32_t i, ds_err *e);
 void ds_rows_pad(const ds_rows *r, filler *f); /* up to the end of the row */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "record/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { NO_LABEL = -1 };
@@ -17,17 +18,25 @@ enum { NO_LABEL = -1 };
 struct ds_rows_labels { /* made by ds_rows_labels_new, lives in r->mem but for the map */
 	ds_map *names;
 	bool fixed;
+	const char *const *given; /* the model's, as it spells them; names has them by value */
 	const char **sorted;
 	int32_t *id_of; /* by number of first appearance */
 };
+
+static ds_str string_text(ds_str s, ds_arena *mem);
 
 void ds_rows_labels_new(ds_rows *r, const char *const *labels, size_t n)
 {
 	r->labels = ds_arena_zero(r->mem, sizeof(*r->labels));
 	r->labels->names = ds_map_new(64);
 	r->labels->fixed = n > 0;
-	for (size_t i = 0; i < n; i++)
-		ds_map_put(r->labels->names, ds_str_of(labels[i]), NULL);
+	r->labels->given = labels;
+	for (size_t i = 0; i < n; i++) {
+		bool is_new;
+		ds_map_put(r->labels->names, string_text(ds_str_of(labels[i]), r->mem), &is_new);
+		if (!is_new) /* "1" and "1.0", and they are to differ */
+			ds_map_put(r->labels->names, ds_str_of(labels[i]), NULL);
+	}
 	for (size_t i = 0; i < ds_map_count(r->labels->names); i++)
 		*ds_map_value(r->labels->names, i) = i;
 }
@@ -51,14 +60,17 @@ static ds_rc number_label(ds_rows *r, ds_str name, int32_t *out, ds_err *e)
 	struct ds_rows_labels *l = r->labels;
 	const uint64_t *known = ds_map_find(l->names, name);
 	int64_t id;
+	*out = NO_LABEL;
+	if (ds_str_is(name, "-100"))
+		return DS_OK;
 	if (known) {
 		*out = (int32_t)*known;
 		return DS_OK;
 	}
 	if (l->fixed) { /* a number may stand for the model's label of that number */
 		if (!ds_str_i64(name, &id) || id < 0 || (size_t)id >= ds_map_count(l->names))
-			return ds_fail(
-				e, DS_BAD, "label '%.*s' is none of the model's", DS_FMT(name));
+			return ds_fail(e, DS_BAD, "label '%.*s' is none of the model's %zu",
+				DS_FMT(name), ds_map_count(l->names));
 		*out = (int32_t)id;
 		return DS_OK;
 	}
@@ -69,13 +81,43 @@ static ds_rc number_label(ds_rows *r, ds_str name, int32_t *out, ds_err *e)
 	return DS_OK;
 }
 
+/*
+ * A number is a label by its value: 1, 1.0 and 1e0 are one, and so is a string that is spelled as JSON
+ * spells a number. -100 is none.
+ */
+static ds_str number_text(double v, ds_arena *mem)
+{
+	char number[32];
+	if (v == floor(v) && fabs(v) < 9007199254740992.0)
+		return ds_arena_fmt(mem, "%lld", (long long)v);
+	return ds_arena_str(mem, (ds_str){ number, ds_f64_print(number, v) });
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static ds_str string_text(ds_str s, ds_arena *mem)
+{
+	double v;
+	bool sign = s.n && s.at[0] == '-';
+	ds_str digits = { s.at + sign, s.n - sign };
+	bool padded = digits.n > 1 && digits.at[0] == '0' && is_digit(digits.at[1]);
+	bool spelled = digits.n && is_digit(digits.at[0]) && is_digit(s.at[s.n - 1]) && !padded;
+	for (size_t i = 0; i + 1 < s.n; i++)
+		spelled = spelled && (s.at[i] != '.' || is_digit(s.at[i + 1]));
+	if (!spelled || s.n >= 40 || !ds_str_f64(s, &v) || !isfinite(v))
+		return s;
+	return number_text(v, mem);
+}
+
 /* The text of a value that can be a label; false for lists, objects, null. */
 static bool label_text(const ds_json *v, ds_arena *mem, ds_str *out)
 {
-	char number[32];
 	switch (v->kind) {
 	case DS_J_STR:
-		*out = v->s;
+		*out = string_text(v->s, mem);
 		return true;
 	case DS_J_BOOL:
 		*out = v->b ? DS_S("true") : DS_S("false");
@@ -84,7 +126,7 @@ static bool label_text(const ds_json *v, ds_arena *mem, ds_str *out)
 		*out = ds_arena_fmt(mem, "%lld", (long long)v->i);
 		return true;
 	case DS_J_F64:
-		*out = ds_arena_str(mem, (ds_str){ number, ds_f64_print(number, v->f) });
+		*out = number_text(v->f, mem);
 		return true;
 	default:
 		return false;
@@ -97,9 +139,11 @@ static ds_rc value_text(
 	const ds_json *v;
 	*ok = true;
 	if (c->type == DS_T_UTF8)
-		*out = ds_col_bytes(c, row);
+		*out = string_text(ds_col_bytes(c, row), b->mem);
 	else if (c->type == DS_T_I64)
 		*out = ds_arena_fmt(b->mem, "%lld", (long long)ds_col_i64(c, row));
+	else if (c->type == DS_T_F64)
+		*out = number_text(ds_col_f64(c, row), b->mem);
 	else if (c->type == DS_T_BOOL)
 		*out = ds_col_bool(c, row) ? DS_S("true") : DS_S("false");
 	else if (c->type == DS_T_JSON) {
@@ -164,8 +208,7 @@ static ds_rc tags_of(ds_block *b, uint32_t row, ds_str **tags, size_t *n, ds_err
 	*n = list->n;
 	*tags = ds_arena_zero(b->mem, (*n + 1) * sizeof(ds_str));
 	for (size_t i = 0; i < *n; i++)
-		if (!label_text(list->items[i], b->mem, &(*tags)[i]) ||
-			ds_str_is((*tags)[i], "-100"))
+		if (!label_text(list->items[i], b->mem, &(*tags)[i]))
 			(*tags)[i] = (ds_str){ 0 };
 	return DS_OK;
 }
@@ -210,6 +253,22 @@ static ds_rc add_word(ds_gather *q, ds_str word, bool first, ds_str tag, ds_aren
 	return DS_OK;
 }
 
+/* The segments of the n ids that were just added. */
+static ds_rc add_types(ds_gather *q, ds_block *b, uint32_t row, size_t n, ds_err *e)
+{
+	const ds_col *c;
+	DS_TRY(ds_block_get(b, "types", &c, e));
+	if (!q->r->n_types || !has_value(c, row))
+		return DS_OK;
+	ds_str types = c->type == DS_T_BYTES ? ds_col_bytes(c, row) : (ds_str){ 0 };
+	if (types.n != n)
+		return ds_fail(e, DS_BAD, "types of %zu bytes for %zu tokens", types.n, n);
+	while (q->types.n < q->ids.n / 4 - n)
+		ds_buf_add_byte(&q->types, 0);
+	ds_buf_add_str(&q->types, types);
+	return DS_OK;
+}
+
 static ds_rc ids_of(ds_gather *q, ds_block *b, uint32_t row, bool *has, ds_err *e)
 {
 	const ds_col *c;
@@ -230,7 +289,7 @@ static ds_rc ids_of(ds_gather *q, ds_block *b, uint32_t row, bool *has, ds_err *
 	}
 	if (*has)
 		ds_buf_add(&q->ids, ids, n * 4);
-	return DS_OK;
+	return *has ? add_types(q, b, row, n, e) : DS_OK;
 }
 
 static ds_rc add_tagged(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
@@ -304,11 +363,13 @@ ds_rc ds_rows_settle_labels(ds_rows *r, ds_err *e)
 	size_t n = ds_map_count(l->names);
 	l->sorted = ds_arena_zero(r->mem, (n + 1) * sizeof(char *));
 	l->id_of = ds_arena_zero(r->mem, (n + 1) * sizeof(int32_t));
-	for (size_t i = 0; i < n; i++)
-		l->sorted[i] = name_at(r, i);
+	for (size_t i = 0; i < n; i++) {
+		l->sorted[i] = l->fixed ? l->given[i] : name_at(r, i);
+		l->id_of[i] = (int32_t)i;
+	}
 	if (!l->fixed)
 		qsort(l->sorted, n, sizeof(char *), by_bytes);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !l->fixed; i++)
 		l->id_of[*ds_map_find(l->names, ds_str_of(l->sorted[i]))] = (int32_t)i;
 	return n ? DS_OK : ds_fail(e, DS_BAD, "no labels in the input");
 }
@@ -327,8 +388,12 @@ ds_rc ds_rows_get_labelled(ds_rows *r, const piece *p, uint32_t rec, ds_row *out
 		uint32_t id = t < used ? list_at(&p->ids, begin + (uint32_t)t) : (uint32_t)r->pad;
 		if ((int64_t)id >= r->vocab_size)
 			return ds_fail(e, DS_BAD, "%s:%llu: id %u, the vocabulary has %lld",
-				p->origin, (unsigned long long)(p->record + rec), id,
-				(long long)r->vocab_size);
+				p->origin, piece_record(p, rec), id, (long long)r->vocab_size);
+		int32_t type = 0;
+		if (t < used)
+			DS_TRY(ds_rows_type(r, p, rec, (uint32_t)t, &type, e));
+		if (out->types)
+			out->types[t] = type;
 		out->ids[t] = (int32_t)id;
 		out->positions[t] = (int32_t)t;
 		if (out->first)
@@ -348,7 +413,7 @@ ds_rc ds_rows_get_labelled(ds_rows *r, const piece *p, uint32_t rec, ds_row *out
 		out->ids[r->seq - 1] = (int32_t) final;
 	if (!tags) {
 		out->targets[0] = id_of(r, p->labels[rec]);
-		out->n_targets = 1;
+		out->n_targets = out->targets[0] >= 0;
 	}
 	return DS_OK;
 }

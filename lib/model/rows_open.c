@@ -40,12 +40,12 @@ static ds_rc take_list(list_col *out, ds_block *b, const char *name, ds_err *e)
 	DS_TRY(ds_block_get(b, name, &c, e));
 	if (!c)
 		return DS_OK;
-	bool ok = c->type == DS_T_U16S || c->type == DS_T_U32S ||
-		  (c->type == DS_T_BYTES && ds_str_is(c->name, "mask"));
+	bool bytes = ds_str_is(c->name, "mask") || ds_str_is(c->name, "types");
+	bool ok = bytes ? c->type == DS_T_BYTES : c->type == DS_T_U16S || c->type == DS_T_U32S;
 	if (!ok)
-		return ds_fail(e, DS_BAD,
-			"field '%s' is %s, wanted whole numbers from 0 (u16[], u32[])", name,
-			ds_type_name(c->type));
+		return ds_fail(e, DS_BAD, "field '%s' is %s, wanted %s", name,
+			ds_type_name(c->type),
+			bytes ? "bytes" : "whole numbers from 0 (u16[], u32[])");
 	*out = (list_col){ c->data, c->off, c->present, c->type == DS_T_U32S };
 	return DS_OK;
 }
@@ -57,6 +57,7 @@ ds_rc ds_rows_take(piece *p, ds_block *b, ds_err *e)
 		return ds_fail(e, DS_BAD, "a block without 'tokens'");
 	DS_TRY(take_list(&p->docs, b, "docs", e));
 	DS_TRY(take_list(&p->mask, b, "mask", e));
+	DS_TRY(take_list(&p->types, b, "types", e));
 	p->ready = true;
 	return DS_OK;
 }
@@ -216,12 +217,32 @@ static void own_list(ds_rows *r, list_col *c, uint32_t n_rows, unsigned element)
 	c->data = data;
 }
 
+/* Records that lack what the block's others have leave it, as --on-error says. */
+static ds_rc keep_those_with(ds_rows *r, ds_block *b, const char *field, piece *p, ds_err *e)
+{
+	const ds_col *c;
+	uint32_t n = 0, *rows = ds_arena_get(b->mem, ((size_t)b->n_rows + 1) * 4);
+	DS_TRY(ds_block_get(b, field, &c, e));
+	for (uint32_t i = 0; i < b->n_rows; i++) {
+		if (c && ds_col_has(c, i) && !ds_col_null(c, i)) {
+			rows[n++] = i;
+			continue;
+		}
+		ds_fail(e, DS_BAD, "neither 'tokens' nor 'text'");
+		DS_TRY(ds_source_refuse(r->source, b, i, e));
+	}
+	ds_rows_kept(r, p, b, rows, n);
+	return n < b->n_rows ? ds_block_select(b, rows, n, e) : DS_OK;
+}
+
 static ds_rc add_tokens(ds_rows *r, ds_block *b, piece *p, ds_err *e)
 {
+	DS_TRY(keep_those_with(r, b, "tokens", p, e));
 	DS_TRY_AT(ds_rows_take(p, b, e), e, "%s:%llu", p->origin, (unsigned long long)p->record);
 	own_list(r, &p->ids, p->n_rows, p->ids.wide ? 4 : 2);
 	own_list(r, &p->docs, p->n_rows, p->docs.wide ? 4 : 2);
 	own_list(r, &p->mask, p->n_rows, 1);
+	own_list(r, &p->types, p->n_rows, 1);
 	return DS_OK;
 }
 
@@ -249,13 +270,9 @@ static ds_rc encode_rows(
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		const uint32_t *at;
 		size_t n;
-		bool has = false;
+		bool has;
 		ds_str s;
-		if (text)
-			DS_TRY(ds_block_text(b, text, row, &s, &has, e));
-		if (!has)
-			return ds_fail(e, DS_BAD, "%s:%llu: neither 'tokens' nor 'text'", b->origin,
-				(unsigned long long)(b->origin_record + row));
+		DS_TRY(ds_block_text(b, text, row, &s, &has, e));
 		DS_TRY(ds_tok_encode(r->tok, scratch, s, 0, &at, &n, e));
 		if (ids->n / 4 + n > UINT32_MAX / 2)
 			return ds_fail(
@@ -269,6 +286,7 @@ static ds_rc encode_rows(
 static ds_rc add_texts(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e)
 {
 	ds_buf ids = { 0 };
+	DS_TRY(keep_those_with(r, b, "text", p, e));
 	uint32_t *off = ds_arena_zero(r->mem, ((size_t)b->n_rows + 1) * 4);
 	ds_rc rc = encode_rows(r, b, scratch, &ids, off, e);
 	if (rc == DS_OK)
@@ -325,6 +343,8 @@ static ds_rc open_stream(
 	one.n_files = exec ? 0 : 1;
 	one.exec = exec;
 	DS_TRY(ds_source_open(&s, &one, e));
+	ds_source_reject_to(s, r->rejects);
+	r->source = s;
 	for (;;) {
 		ds_block *b;
 		ds_arena_reset(mem);
@@ -336,6 +356,7 @@ static ds_rc open_stream(
 		if (b->n_rows)
 			DS_TRY(add_block(r, b, &scratch, e));
 	}
+	r->n_bad += ds_source_bad(s);
 	ds_chain_print(&r->chain, ds_source_chain(s));
 	ds_buf_add_byte(&r->chain, ',');
 	return DS_OK;
@@ -359,6 +380,8 @@ static ds_rc open_plugin(ds_rows *r, const ds_common *c, const ds_rows_opts *o, 
 		if (!lines.at)
 			break;
 		DS_AUTO(ds_source) s = ds_source_from_mem(&one, lines.at, lines.n, o->plugin);
+		ds_source_reject_to(s, r->rejects);
+		r->source = s;
 		for (;;) {
 			ds_arena_reset(mem);
 			DS_TRY(ds_source_next(s, mem, &b, e));
@@ -366,10 +389,15 @@ static ds_rc open_plugin(ds_rows *r, const ds_common *c, const ds_rows_opts *o, 
 				break;
 			b->origin_record += before;
 			n += b->n_rows;
+			uint64_t bad = ds_source_bad(s);
 			if (b->n_rows)
 				DS_TRY(add_block(r, b, &scratch, e));
+			n -= ds_source_bad(s) -
+			     bad; /* counted in what came and in what was refused */
 		}
+		n += ds_source_bad(s);
 		before += n;
+		r->n_bad += ds_source_bad(s);
 	}
 	ds_rows_plugin_chain(plugin, &r->chain);
 	ds_buf_add_byte(&r->chain, ',');
@@ -453,6 +481,8 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 	r->tok_known = o->tok != NULL;
 	r->tok_from = "the model";
 	r->any_tok = o->any_tok;
+	r->rejects = o->rejects;
+	r->n_types = o->n_types;
 	r->docs = o->docs;
 	r->alone = o->alone;
 	r->kind = o->kind;

@@ -134,6 +134,9 @@ DS_MUST ds_rc ds_fill_column(ds_block *b, const ds_col *from, ds_err *e);
 DS_MUST ds_rc ds_reject(ds_chunk *ch, uint64_t record, ds_str raw, ds_err *e);
 DS_MUST ds_rc ds_reject_named(
 	ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e);
+/* A block's record as one line of JSON, of which there are no bytes as they came; nothing unless it is wanted. */
+DS_MUST ds_rc ds_reject_line(
+	const ds_common *c, ds_block *b, uint32_t row, ds_arena *mem, ds_str *out, ds_err *e);
 /* Rows over --max-record leave the block, as ds_reject says. */
 DS_MUST ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e);
 /* Over --max-record? Then as ds_reject, with *fits false. */

@@ -36,16 +36,16 @@ ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_er
 	return ds_reject(ch, record, raw, e);
 }
 
-/* The record as one line of JSON: of a block there are no bytes as they came. */
-static ds_rc as_line(ds_chunk *ch, ds_block *b, uint32_t row, ds_str *out, ds_err *e)
+ds_rc ds_reject_line(
+	const ds_common *c, ds_block *b, uint32_t row, ds_arena *mem, ds_str *out, ds_err *e)
 {
 	ds_block *one;
 	ds_sink_part part = { 0 };
 	*out = (ds_str){ "", 0 };
-	if (ch->input->common->on_error != DS_ON_REJECT)
+	if (c->on_error != DS_ON_REJECT)
 		return DS_OK;
-	DS_TRY(ds_block_copy(&one, ch->mem, b, &row, 1, e));
-	DS_TRY(ds_exporter_find("jsonl")->encode(ch->input->common, one, &part, e));
+	DS_TRY(ds_block_copy(&one, mem, b, &row, 1, e));
+	DS_TRY(ds_exporter_find("jsonl")->encode(c, one, &part, e));
 	*out = part.text;
 	out->n -= out->n && out->at[out->n - 1] == '\n';
 	return DS_OK;
@@ -65,7 +65,7 @@ ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e)
 			kept[n++] = i;
 			continue;
 		}
-		DS_TRY(as_line(ch, b, i, &raw, e));
+		DS_TRY(ds_reject_line(ch->input->common, b, i, ch->mem, &raw, e));
 		ds_fail(e, DS_BAD, "%llu bytes, the limit is %llu (--max-record)",
 			(unsigned long long)bytes, (unsigned long long)limit);
 		uint64_t record = b->origin_record + (b->row_of ? b->row_of[i] : i);

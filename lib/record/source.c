@@ -33,6 +33,7 @@ struct ds_source {
 	ds_reader **readers;
 	size_t n_readers, cap_readers;
 	ds_out *rejects; /* of ds_source_next */
+	ds_out *lent;    /* the same, somebody else's; NULL: none */
 	uint64_t n_bad;  /* the same */
 	pthread_mutex_t lock;
 	ds_json_index **free_indexes;
@@ -365,11 +366,33 @@ static ds_rc write_rejects(ds_source *s, const ds_bad *bad, ds_err *e)
 {
 	if (s->common->on_error != DS_ON_REJECT || !bad)
 		return DS_OK;
-	if (!s->rejects)
+	if (!s->rejects && !s->lent)
 		DS_TRY(ds_out_open(&s->rejects, s->common->reject_path, e));
 	for (; bad; bad = bad->next)
-		DS_TRY(ds_bad_write(bad, s->rejects, e));
+		DS_TRY(ds_bad_write(bad, s->lent ? s->lent : s->rejects, e));
 	return DS_OK;
+}
+
+void ds_source_reject_to(ds_source *s, ds_out *out)
+{
+	s->lent = out;
+}
+
+ds_rc ds_source_refuse(ds_source *s, ds_block *b, uint32_t row, ds_err *e)
+{
+	ds_bad bad = { 0 };
+	uint64_t record = b->origin_record + (b->row_of ? b->row_of[row] : row);
+	if (b->origin)
+		ds_at(e, DS_BAD, "%s:%llu", b->origin, (unsigned long long)record);
+	else
+		ds_at(e, DS_BAD, "record %llu", (unsigned long long)ds_block_record(b, row));
+	if (s->common->on_error == DS_ON_STOP)
+		return DS_BAD;
+	s->n_bad++;
+	if (s->common->on_error != DS_ON_REJECT)
+		return DS_OK;
+	DS_TRY(ds_reject_line(s->common, b, row, b->mem, &bad.raw, e));
+	return write_rejects(s, &bad, e);
 }
 
 /* Once: the end may be asked for again, by several threads in turn. */

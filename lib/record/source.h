@@ -45,6 +45,14 @@ void ds_source_number(ds_source *s, ds_chunk *ch, ds_block *b, uint64_t n_record
 /* Simple form for programs that read on one thread: the next block, bad records handled. */
 DS_MUST ds_rc ds_source_next(ds_source *s, ds_arena *mem, ds_block **out, ds_err *e);
 
+/*
+ * A record of a block that ds_source_next gave cannot be used; e has the reason. As --on-error says: DS_BAD with
+ * file and record in front of it, or the record is counted, and written away as a line of JSON.
+ */
+DS_MUST ds_rc ds_source_refuse(ds_source *s, ds_block *b, uint32_t row, ds_err *e);
+/* Rejected records go there, to be finished by who opened it; else each source has a file of its own. */
+void ds_source_reject_to(ds_source *s, struct ds_out *out);
+
 ds_chain *ds_source_chain(const ds_source *s); /* of what was read so far; complete at the end */
 const ds_opt *ds_source_opts(ds_source *s, size_t *n);
 int64_t ds_source_total_bytes(const ds_source *s); /* -1 unknown */

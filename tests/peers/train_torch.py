@@ -46,7 +46,8 @@ def decays(model):
 
 
 class Lamb(torch.optim.Optimizer):
-    """Algorithm 2 of You et al., arXiv 1904.00962 v3, with both means corrected for their bias."""
+    """Algorithm 2 of You et al., arXiv 1904.00962 v3, with both means corrected for their bias; what does not decay is
+    not scaled, as in the authors' code and in NVIDIA's (apex, without use_nvlamb)."""
 
     def __init__(self, groups, lr, betas=(0.9, 0.95), eps=1e-8):
         super().__init__(groups, dict(lr=lr, betas=betas, eps=eps, weight_decay=0.0))
@@ -62,7 +63,8 @@ class Lamb(torch.optim.Optimizer):
                 s["v"] = b2 * s.get("v", 0) + (1 - b2) * p.grad ** 2
                 r = s["m"] / (1 - b1 ** s["t"]) / ((s["v"] / (1 - b2 ** s["t"])).sqrt() + group["eps"])
                 u = r + group["weight_decay"] * p
-                trust = p.norm() / u.norm() if p.norm() > 0 and u.norm() > 0 else 1.0
+                scaled = group["weight_decay"] != 0 and p.norm() > 0 and u.norm() > 0
+                trust = p.norm() / u.norm() if scaled else 1.0
                 p -= group["lr"] * trust * u
 
 

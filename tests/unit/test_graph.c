@@ -166,7 +166,8 @@ static double follow(ds_exec *x, const ds_graph *g, history *h, int64_t step, do
 		int64_t n = ds_t_count(p);
 		assert_true(n <= VOCAB * WIDTH * 4);
 		steps_of(p, ds_exec_map(x, p->grad), factor, &h[t], step, u);
-		double rate = lamb ? lr * trust(h[t].p, u, n) : lr;
+		bool scaled = lamb && !(p->flags & DS_T_NO_DECAY);
+		double rate = scaled ? lr * trust(h[t].p, u, n) : lr;
 		for (int64_t i = 0; i < n; i++) {
 			h[t].p[i] -= rate * u[i];
 			worst = fmax(worst, fabs(now[i] - h[t].p[i]));

@@ -69,6 +69,21 @@ static ds_rc parse_mix(train_run *r, ds_err *e)
 	return DS_OK;
 }
 
+/*
+ * What a run that goes on left out it leaves out again. Where rejected records go is said anew: a file that
+ * was sent names no path to write to.
+ */
+static ds_rc settle_errors(train_run *r, ds_err *e)
+{
+	r->common = *r->c;
+	if (r->c->on_error == DS_ON_STOP && r->o->skips)
+		r->common.on_error = DS_ON_SKIP;
+	r->c = &r->common;
+	return r->out && r->c->on_error == DS_ON_REJECT
+		       ? ds_out_open(&r->rejects, r->c->reject_path, e)
+		       : DS_OK;
+}
+
 static ds_rc settle_options(train_run *r, ds_err *e)
 {
 	train_opts *o = r->o;
@@ -90,6 +105,7 @@ static ds_rc settle_options(train_run *r, ds_err *e)
 	r->data = named ? r->c->files : o->data;
 	r->n_data = named ? r->c->n_files : o->n_data;
 	DS_TRY(train_check_commands(o, e));
+	DS_TRY(settle_errors(r, e));
 	if (o->keys.exec && o->keys.plugin)
 		return ds_fail(e, DS_USAGE, "--exec and --plugin exclude each other");
 	if (r->n_data && made(r))
@@ -334,6 +350,21 @@ static ds_rows_kind rows_kind(const train_run *r)
 						: DS_ROWS_TEXT;
 }
 
+/* Segments: what has none does not look at them. */
+static int64_t n_types(const train_run *r)
+{
+	return r->config.arch->traits & DS_ARCH_ENCODER ? r->config.type_vocab : 0;
+}
+
+static void tell_bad(const train_run *r, const ds_rows *rows)
+{
+	uint64_t n = ds_rows_bad(rows);
+	if (n)
+		ds_say(r->c, "%s%llu record%s left out",
+			rows == r->rows ? "" : "eval_data: ", (unsigned long long)n,
+			n == 1 ? "" : "s");
+}
+
 static void tell_mix(const train_run *r)
 {
 	ds_buf b = { 0 };
@@ -408,9 +439,12 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		.chat = r->chat,
 		.alone = r->soft.kind != DS_SOFT_NONE,
 		.tok = model_tok(r),
-		.vocab_size = fixed ? r->config.vocab_size : 0 };
+		.vocab_size = fixed ? r->config.vocab_size : 0,
+		.n_types = n_types(r),
+		.rejects = r->rejects };
 	if (r->n_data || made(r)) {
 		DS_TRY(ds_rows_open(&r->rows, r->c, &o, e));
+		tell_bad(r, r->rows);
 		r->n_rows = ds_rows_count(r->rows);
 		tell_mix(r);
 		tell_chat(r);
@@ -449,9 +483,42 @@ static ds_rc open_eval(train_run *r, ds_err *e)
 		.chat = r->chat,
 		.alone = r->soft.kind != DS_SOFT_NONE,
 		.tok = tok,
-		.vocab_size = r->config.vocab_size };
+		.vocab_size = r->config.vocab_size,
+		.n_types = n_types(r),
+		.rejects = r->rejects };
 	DS_TRY_AT(ds_rows_open(&r->eval_rows, r->c, &o, e), e, "eval_data");
+	tell_bad(r, r->eval_rows);
 	return DS_OK;
+}
+
+/* Is there anything to learn? Only rows without a target are looked at beyond the first. */
+static ds_rc check_targets(train_run *r, ds_rows *rows, ds_err *e)
+{
+	size_t n = (size_t)r->seq;
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
+	ds_row row = { .ids = ds_arena_get(mem, n * 4),
+		.targets = ds_arena_get(mem, n * 4),
+		.positions = ds_arena_get(mem, n * 4),
+		.plain = ds_arena_get(mem, n) };
+	bool mlm = r->o->keys.task == TASK_MLM;
+	for (int64_t i = 0; i < ds_rows_count(rows); i++) {
+		DS_TRY(ds_rows_get(rows, i, &row, e));
+		if (mlm ? memchr(row.plain, 1, n) != NULL : row.n_targets > 0)
+			return DS_OK;
+	}
+	return ds_fail(e, DS_BAD,
+		"not one target in %lld rows: all tokens are masked, without a label or cut off at "
+		"seq=%lld",
+		(long long)ds_rows_count(rows), (long long)r->seq);
+}
+
+static ds_rc check_data(train_run *r, ds_err *e)
+{
+	if (r->rows && r->out)
+		DS_TRY(check_targets(r, r->rows, e));
+	if (r->eval_rows)
+		DS_TRY_AT(check_targets(r, r->eval_rows, e), e, "eval_data");
+	return r->rejects ? ds_out_finish(r->rejects, e) : DS_OK;
 }
 
 /* ---- the steps ---- */
@@ -542,6 +609,7 @@ ds_rc train_choose(train_run *r, ds_err *e)
 	DS_TRY(choose_tune(r, e));
 	DS_TRY(train_open_task(r, fixed, e));
 	DS_TRY(open_eval(r, e));
+	DS_TRY(check_data(r, e));
 	DS_TRY(ds_config_finish(&r->config, e));
 	DS_TRY(choose_batch(r, e));
 	return choose_steps(r, e);

@@ -89,6 +89,7 @@ void train_fetch_open(train_run *r)
 	r->positions = ds_arena_get(r->mem, n * 4);
 	r->first = ds_arena_get(r->mem, n * 4);
 	r->last = ds_arena_get(r->mem, n * 4);
+	r->types = ds_arena_get(r->mem, n * 4);
 	r->targets = ds_arena_get(r->mem, (t > n ? t : n) * 4);
 	r->picks = ds_arena_get(r->mem, t * 4);
 	r->plain = ds_arena_get(r->mem, (size_t)r->seq);
@@ -104,6 +105,7 @@ void train_blank_row(train_run *r, int64_t i)
 		r->positions[t] = (int32_t)(t - i * r->seq);
 		r->first[t] = 0;
 		r->last[t] = 1;
+		r->types[t] = 0;
 	}
 	for (int64_t t = i * r->per_row; t < (i + 1) * r->per_row; t++)
 		r->targets[t] = r->picks[t] = -1;
@@ -121,6 +123,7 @@ ds_rc train_fetch_row(train_run *r, ds_rows *rows, int64_t row, int64_t i, uint6
 		.positions = r->positions + to,
 		.first = r->first + to,
 		.last = r->last + to,
+		.types = r->types + to,
 		.plain = r->plain };
 	DS_TRY(ds_rows_get(rows, row, &out, e));
 	if (mlm)
@@ -162,7 +165,8 @@ static void copy_row(train_run *r, ds_engine *t, int64_t row, int64_t i)
 		put((int32_t *)ds_exec_input(t->x, t->b.last) + to, front, 0, r->last + from,
 			r->seq);
 	if (t->b.segments)
-		memset((int32_t *)ds_exec_input(t->x, t->b.segments) + to, 0, (size_t)r->wide * 4);
+		put((int32_t *)ds_exec_input(t->x, t->b.segments) + to, front, 0, r->types + from,
+			r->seq);
 }
 
 static void copy_targets(train_run *r, ds_engine *t, int64_t row, int64_t i)

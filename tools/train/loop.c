@@ -59,12 +59,17 @@ static ds_rc one_step(train_run *r, int64_t step, train_figures *f, ds_err *e)
 	ds_engine *t = r->train;
 	int64_t n_targets;
 	DS_TRY(fetch(r, step, &n_targets, e));
+	f->lr = ds_schedule_at(&r->schedule, step);
+	if (!n_targets) { /* there is nothing to learn from, and no weight moves */
+		r->state.empty++;
+		f->empty = true;
+		return DS_OK;
+	}
 	double scale = train_scale(r);
 	float *hyper = ds_exec_input(t->x, t->g->hyper), norm;
-	float inv = (float)scale / (float)(n_targets ? n_targets : 1);
+	float inv = (float)scale / (float)n_targets;
 	*(float *)ds_exec_input(t->x, t->b.inv) = inv;
-	f->lr = ds_schedule_at(&r->schedule, step);
-	ds_hyper(hyper, &r->compile, step - r->state.skipped, f->lr);
+	ds_hyper(hyper, &r->compile, step - r->state.skipped - r->state.empty, f->lr);
 	hyper[3] = (float)(1 / scale);
 	DS_TRY(run_parts(r, t, step, &f->loss, e));
 	f->loss /= scale;
@@ -72,7 +77,7 @@ static ds_rc one_step(train_run *r, int64_t step, train_figures *f, ds_err *e)
 		t->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)r->o->keys.seed, step, 0, 0 }, e));
 	DS_TRY(ds_exec_read(t->x, t->g->grad_norm, 0, 1, &norm, e));
 	f->grad_norm = (double)norm;
-	f->z = train_outlier(r, step, f->loss);
+	f->z = train_outlier(r, step - r->state.empty, f->loss);
 	if (!train_scale_next(r, f))
 		return find_culprit(r, step, inv, isfinite(f->loss) ? "gradient" : "loss", e);
 	return DS_OK;

@@ -240,6 +240,12 @@ static ds_rc set_pair(void *context, ds_str name, ds_str value, ds_err *e)
 static ds_rc set_line(void *context, ds_str name, ds_str value, ds_err *e)
 {
 	train_opts *o = context;
+	if (ds_str_is(name, "on_error")) {
+		o->skips = ds_str_is(value, "skip");
+		return o->skips ? DS_OK
+				: ds_fail(e, DS_USAGE, "on_error='%.*s': wanted skip",
+					  DS_FMT(value));
+	}
 	if (!ds_str_is(name, "data"))
 		return set_pair(context, name, value, e);
 	add_data(o, ds_arena_str(o->mem, value).at);
@@ -364,8 +370,8 @@ ds_rc train_check_commands(const train_opts *o, ds_err *e)
 	return DS_OK;
 }
 
-void train_print_ini(const train_opts *o, const ds_config *c, const char *const *data,
-	size_t n_data, ds_buf *out)
+void train_print_ini(const train_opts *o, const ds_common *c, const ds_config *config,
+	const char *const *data, size_t n_data, ds_buf *out)
 {
 	ds_buf_add_c(out, "# dstrain --model config.ini --out DIR repeats this run\n[run]\n");
 	for (const ds_key *k = train_key_table; k->name; k++) {
@@ -375,6 +381,8 @@ void train_print_ini(const train_opts *o, const ds_config *c, const char *const 
 	}
 	for (size_t i = 0; i < n_data; i++)
 		ds_buf_fmt(out, "data = %s\n", data[i]);
+	if (c->on_error != DS_ON_STOP)
+		ds_buf_add_c(out, "on_error = skip\n");
 	ds_buf_add_c(out, "[model]\n");
-	ds_config_ini(c, out);
+	ds_config_ini(config, out);
 }

@@ -51,6 +51,7 @@ typedef struct {
 	size_t n_data, cap_data;
 	/* options that are no keys */
 	bool resume, dry_run, plot, merge, allow_exec, ignore_keys;
+	bool skips;      /* a config.ini says that bad records are left out */
 	const char *ini; /* the config.ini that was read, or NULL */
 	bool docs_given; /* doc_attention was */
 	const char *dump, *explain;
@@ -71,7 +72,7 @@ DS_MUST ds_rc train_apply_resumed(train_opts *o, ds_err *e);
 bool train_is_given(const train_opts *o, const ds_key *k);
 /* DS_USAGE where a file, not the command line, names a program or library to run, unless --allow-exec. */
 DS_MUST ds_rc train_check_commands(const train_opts *o, ds_err *e);
-void train_print_ini(const train_opts *o, const ds_config *c, const char *const *data,
-	size_t n_data, ds_buf *out);
+void train_print_ini(const train_opts *o, const ds_common *c, const ds_config *config,
+	const char *const *data, size_t n_data, ds_buf *out);
 
 #endif

@@ -133,14 +133,14 @@ static void put(ds_buf *line, const char *name, double v)
 static void print_step(const train_run *r, const train_figures *f, double speed, ds_buf *line)
 {
 	ds_buf_fmt(line, "{\"step\": %lld", (long long)r->state.step);
-	put(line, "loss", f->loss);
+	put(line, "loss", f->empty ? NAN : f->loss);
 	put(line, "lr", f->lr);
-	put(line, "grad_norm", f->grad_norm);
+	put(line, "grad_norm", f->empty ? NAN : f->grad_norm);
 	if (f->scale > 0)
 		put(line, "loss_scale", f->scale);
 	if (f->z > 0)
 		put(line, "outlier_z", f->z);
-	if (f->skipped)
+	if (f->skipped || f->empty)
 		ds_buf_add_c(line, ", \"skipped\": true");
 	ds_buf_fmt(line, ", \"tokens\": %lld, \"tokens_per_second\": %.1f}\n",
 		(long long)r->state.tokens, speed);
@@ -160,14 +160,18 @@ ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
 		ds_warn(r->c,
 			"step %lld: gradients over the range of fp16, skipped; loss scale %g -> %g",
 			(long long)r->state.step, f->scale, r->state.scale);
-	p->loss = f->loss;
-	if (r->state.step == p->first_step)
-		p->first_loss = f->loss;
+	if (!f->empty) {
+		p->loss = f->loss;
+		if (!isfinite(p->first_loss))
+			p->first_loss = f->loss;
+	}
 	show(r, f, speed, seconds);
 	if (r->state.step % r->o->keys.log_every)
 		return DS_OK;
 	print_step(r, f, speed, &line);
 	DS_TRY(write_log(r, &line, e));
+	if (f->empty)
+		return DS_OK;
 	ds_tb_scalar s[] = { { "train/loss", (float)f->loss },
 		{ "train/learning_rate", (float)f->lr }, { "train/grad_norm", (float)f->grad_norm },
 		{ "train/tokens_per_second", (float)speed } };
@@ -214,21 +218,25 @@ ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
 	int64_t steps = r->state.step - p->first_step + 1;
 	double seconds = p->last - p->started, each = steps > 0 ? seconds / (double)steps : 0;
 	double tokens = (double)(r->state.tokens - p->tokens_before);
-	char rate[16], eval[96] = "";
+	char rate[16], eval[96] = "", empty[64] = "";
 	DS_TRY(write_stats(r, seconds, e));
 	ds_progress_clear(p->progress);
 	if (isfinite(p->eval_loss))
 		snprintf(eval, sizeof(eval), ", eval loss %.4f, the best %.4f at step %lld",
 			p->eval_loss, r->state.best, (long long)r->state.best_step);
+	if (r->state.empty)
+		snprintf(empty, sizeof(empty), ", %lld steps without a target skipped",
+			(long long)r->state.empty);
 	if (steps < 1)
 		ds_say(r->c, "%s at step %lld, nothing left to do", how, (long long)r->state.step);
 	else
 		ds_say(r->c,
-			"%s: step %lld of %lld, loss %.4f -> %.4f%s, %.1f s, %s tokens/s, MFU "
+			"%s: step %lld of %lld, loss %.4f -> %.4f%s%s, %.1f s, %s tokens/s, MFU "
 			"%.0f%% of %.1f GFLOP/s",
 			how, (long long)r->state.step, (long long)r->steps, p->first_loss, p->loss,
-			eval, seconds, ds_human_count(rate, seconds > 0 ? tokens / seconds : 0),
-			mfu(r, each), p->gemm_flops * 1e-9);
+			eval, empty, seconds,
+			ds_human_count(rate, seconds > 0 ? tokens / seconds : 0), mfu(r, each),
+			p->gemm_flops * 1e-9);
 	return DS_OK;
 }
 

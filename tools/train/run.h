@@ -32,6 +32,8 @@ typedef struct {
 
 typedef struct {
 	const ds_common *c;
+	ds_common common; /* c's own, where a config.ini says more */
+	ds_out *rejects;  /* of --on-error reject; NULL: none */
 	train_opts *o;
 	ds_arena *mem;
 	const char *out; /* NULL with --dump and --dry-run */
@@ -64,7 +66,7 @@ typedef struct {
 	int64_t per_row;   /* targets of a row: seq, or as many as a task has */
 	ds_arena *row_mem; /* for the row at hand */
 	/* a step's rows, all of them: [step_rows * seq] */
-	int32_t *ids, *positions, *first, *last;
+	int32_t *ids, *positions, *first, *last, *types;
 	int32_t *targets, *picks; /* [step_rows * per_row]; picks: their positions in the row */
 	uint8_t *plain;           /* [seq] */
 } train_run;
@@ -109,6 +111,7 @@ typedef struct {
 	double scale; /* of the loss; 0: there is none */
 	double z;     /* of a loss far above those before: deviations from their mean; else 0 */
 	bool skipped; /* the gradients were over fp16's range */
+	bool empty;   /* no row had a target: nothing was computed */
 } train_figures;
 DS_MUST ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e);
 DS_MUST ds_rc train_report_eval(train_run *r, double loss, ds_err *e);

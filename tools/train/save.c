@@ -85,7 +85,7 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 		ds_chat_jinja(ds_rows_layout(r->rows), &chat);
 		DS_TRY(train_write_in_out(r, "chat_template.jinja", &chat, e));
 	}
-	train_print_ini(r->o, &r->config, r->data, r->n_data, &ini);
+	train_print_ini(r->o, r->c, &r->config, r->data, r->n_data, &ini);
 	DS_TRY(train_write_in_out(r, "config.ini", &ini, e));
 	DS_TRY(ds_ckpt_prune(r->out, r->o->keys.save_total_limit, r->state.best_step, e));
 	DS_TRY(ds_dir_make(ds_arena_fmt(r->mem, "%s/tb", r->out).at, e));

@@ -27,8 +27,9 @@ bool train_scale_next(train_run *r, train_figures *f)
 	if (r->compile.product != DS_F16)
 		return finite;
 	f->scale = s->scale;
-	if (!finite && s->scale <= 1)
-		return false; /* not the scale's doing */
+	/* Not the scale's doing: the loss itself is summed in fp32. */
+	if (!finite && (s->scale <= 1 || !isfinite(f->loss)))
+		return false;
 	f->skipped = !finite;
 	if (f->skipped) {
 		s->scale /= 2;

@@ -136,6 +136,7 @@ void train_close(train_run *r)
 	ds_engine_close(r->eval);
 	ds_engine_close(r->train);
 	ds_device_close(r->device);
+	ds_out_close(r->rejects);
 	ds_rows_close(r->eval_rows);
 	ds_rows_close(r->rows);
 	ds_tok_close(r->kept_tok);
