@@ -16,7 +16,7 @@ static ds_str begin(ds_str head)
 	return (ds_str){ head.at + s.at, head.n - s.at };
 }
 
-/* `{ "key" :`, or `{}`: no prose begins so. */
+/* `{ "key" :`, or `{}` by itself: no prose begins so. */
 static bool object_begins(ds_str at)
 {
 	ds_json_scan s = ds_json_scan_of(at);
@@ -25,8 +25,11 @@ static bool object_begins(ds_str at)
 	if (ds_json_peek(&s) != '{')
 		return false;
 	s.at++;
-	if (ds_json_peek(&s) == '}')
-		return true;
+	if (ds_json_peek(&s) == '}') {
+		ds_str rest = { at.at + s.at + 1, at.n - s.at - 1 }, line;
+		line = ds_next_line(&rest, &line) ? ds_str_trim(line) : rest;
+		return !line.n || strchr("{[,]", *line.at);
+	}
 	return ds_json_peek(&s) == '"' && ds_json_string(&s, &key, &escaped) &&
 	       ds_json_peek(&s) == ':';
 }
