@@ -91,7 +91,7 @@ enum {
 	DS_TAKES_SEED = 8,      /* --seed */
 	DS_TAKES_JOBS = 16,     /* -j */
 	DS_TAKES_NO_STDIN = 32, /* no FILE does not mean stdin (dstrain, dsdedup band) */
-	DS_TAKES_SALVAGE = 64,  /* --salvage */
+	DS_TAKES_SALVAGE = 64,  /* --salvage, which DS_TAKES_INPUT has as well */
 	DS_TAKES_PATH = 128,    /* -o --out alone: a file or folder that is not a record stream */
 	DS_TAKES_STREAM =
 		512, /* FILE… or stdin, streams alone: none of the options about formats */
@@ -99,6 +99,12 @@ enum {
 };
 
 typedef enum { DS_ON_STOP, DS_ON_SKIP, DS_ON_REJECT } ds_on_error;
+
+/* What ends a run that did all it could: told when it is over, in place of its summary. */
+typedef struct {
+	ds_rc rc; /* DS_OK: nothing */
+	ds_err err;
+} ds_late;
 
 typedef struct ds_common {
 	const char *program; /* "dsrec" */
@@ -123,6 +129,7 @@ typedef struct ds_common {
 	const char *reject_path;
 	uint64_t max_record; /* bytes */
 	ds_str recorded;     /* this run's arguments in canonical spelling, for the chain */
+	ds_late *late;       /* NULL: nobody would tell it (tests) */
 } ds_common;
 
 typedef struct {

@@ -48,7 +48,7 @@ const ds_shared_arg ds_args_common[] = {
 				  "what to do with a bad record") },
 	{ DS_TAKES_INPUT, DS_ARG(0, "max-record", &ds_args_shared.max_record, "SIZE",
 				  "refuse larger records, 1G unless said") },
-	{ DS_TAKES_SALVAGE,
+	{ DS_TAKES_INPUT | DS_TAKES_SALVAGE,
 		DS_ARG(0, "salvage", &V.salvage, NULL, "go on after damage; exit 3 all the same") },
 	{ DS_TAKES_SEED,
 		DS_ARG(0, "seed", &V.seed, "N", "seed of all that is random, 0 unless said") },

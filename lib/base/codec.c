@@ -127,6 +127,9 @@ static ds_rc zstd_step(
 	ZSTD_inBuffer from = { in->at, in->n, 0 };
 	ZSTD_outBuffer to = { *out, *room, 0 };
 	size_t rc;
+	/* With room for a whole frame it is unpacked at once, and of a damaged one nothing comes out. */
+	if (c->unpack && to.size >= ZSTD_BLOCKSIZE_MAX)
+		to.size = ZSTD_BLOCKSIZE_MAX - 1;
 	if (c->pack) {
 		rc = ZSTD_compressStream2(
 			c->pack, &to, &from, finish ? ZSTD_e_end : ZSTD_e_continue);

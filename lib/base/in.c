@@ -146,8 +146,10 @@ static ds_rc detect(ds_in *in, ds_err *e)
 	DS_LOG(DS_LOG_IO, "%s: wrap %d", in->name, (int)in->wrap);
 	if (said != DS_RAW && in->wrap != said) {
 		size_t n = ds_name_unwrapped(name).n;
-		return ds_fail(e, DS_SHORT, "%s: named %s, but does not begin as %s does", in->name,
+		ds_fail(e, DS_SHORT, "%s: named %s, but does not begin as %s does", in->name,
 			in->name + n, ds_wrap_name(said));
+		in->damage = ds_mem_text(e->msg);
+		return DS_SHORT;
 	}
 	if (in->wrap != DS_RAW) {
 		in->codec = ds_codec_open(in->wrap, false, 0);
@@ -466,6 +468,19 @@ uint64_t ds_in_file_offset(const ds_in *in)
 {
 	/* Uncompressed, what waits in the buffer has not been taken. */
 	return in->codec ? in->file_offset : in->offset;
+}
+
+bool ds_in_damaged(const ds_in *in)
+{
+	return in->damage != NULL;
+}
+
+uint64_t ds_in_unread(const ds_in *in)
+{
+	uint64_t taken = in->file_offset - there(&in->raw);
+	return in->size < 0 || (uint64_t)ds_in_file_size(in) < taken
+		       ? 0
+		       : (uint64_t)ds_in_file_size(in) - taken;
 }
 
 int64_t ds_in_file_size(const ds_in *in)

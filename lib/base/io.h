@@ -50,6 +50,9 @@ ds_wrap ds_in_wrap(const ds_in *in);         /* what was found around the bytes 
 uint64_t ds_in_offset(const ds_in *in);      /* bytes given so far, after unwrapping */
 uint64_t ds_in_file_offset(const ds_in *in); /* bytes taken from the file itself, for progress */
 int64_t ds_in_file_size(const ds_in *in);    /* -1: not known */
+bool ds_in_damaged(const ds_in *in); /* what is around the bytes is damaged, or ends early */
+uint64_t ds_in_unread(
+	const ds_in *in); /* bytes of the file behind what came out of it; 0: not known */
 DS_AUTO_WITH(ds_in, ds_in_close)
 
 typedef struct ds_out ds_out;

@@ -182,8 +182,14 @@ static ds_rc go(ds_args *a, int argc, char **argv, int skip, bool *silent, ds_er
 	ds_buf recorded = { 0 };
 	ds_rc rc = ds_args_record(a, &recorded, e);
 	c->recorded = ds_buf_view(&recorded);
+	ds_late late = { DS_OK, { "" } };
+	c->late = &late;
 	if (rc == DS_OK)
 		rc = run(c, e);
+	if (rc == DS_OK && late.rc != DS_OK) {
+		*e = late.err;
+		rc = late.rc;
+	}
 	ds_buf_free(&recorded);
 	return rc;
 }

@@ -227,7 +227,7 @@ void ds_warn(const ds_common *c, const char *fmt, ...)
 
 void ds_say(const ds_common *c, const char *fmt, ...)
 {
-	if (c->quiet)
+	if (c->quiet || (c->late && c->late->rc != DS_OK)) /* a failure is one line */
 		return;
 	va_list ap;
 	va_start(ap, fmt);

@@ -25,6 +25,8 @@ typedef struct ds_input { /* one file; lives as long as the source */
 	uint64_t n_records; /* cut so far */
 	ds_buf carry;       /* read, and not yet in a chunk */
 	bool ended;         /* everything is in carry */
+	bool packed;        /* within gzip or the like */
+	bool damaged;       /* behind the source's lock */
 	ds_rc broken;       /* the rest cannot be read; comes after what is whole */
 	const char *why;
 	ds_str map; /* all of it, where it could be mapped (ds_cut_lines) */
@@ -139,6 +141,9 @@ DS_MUST ds_rc ds_reject_line(
 	const ds_common *c, ds_block *b, uint32_t row, ds_arena *mem, ds_str *out, ds_err *e);
 /* Rows over --max-record leave the block, as ds_reject says. */
 DS_MUST ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e);
+/* Whether a run goes on after an input's damage; then ds_source_damaged is told of it, on any thread. */
+bool ds_goes_on(const ds_common *c);
+void ds_source_damaged(ds_input *in, const char *why, uint64_t lost_bytes);
 /* Over --max-record? Then as ds_reject, with *fits false. */
 DS_MUST ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e);
 /* Rows that are left after some were refused: row_of is what the block's will be. Start with { 0 }. */

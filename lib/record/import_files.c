@@ -61,7 +61,15 @@ ds_rc ds_read_whole(ds_chunk *ch, const char *path, ds_buf *into, bool *fits, ds
 	DS_AUTO(ds_in) in = NULL;
 	if (!ch->opened)
 		DS_TRY(ds_in_open(&in, path, e));
-	return read_in(ch, ch->opened ? ch->opened : in, into, fits, e);
+	ds_in *from = ch->opened ? ch->opened : in;
+	size_t before = into->n;
+	ds_rc rc = read_in(ch, from, into, fits, e);
+	if (rc != DS_SHORT || !ds_goes_on(ch->input->common))
+		return rc;
+	/* Of a record that is a file, what came before the damage is no record. */
+	ds_source_damaged(ch->input, e->msg, into->n - before + ds_in_unread(from));
+	*fits = false;
+	return DS_OK;
 }
 
 /* *fits false, with a reason in e, where the bytes are no record. */

@@ -141,7 +141,11 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	file *f = in->state;
 	ds_str rest, element;
 	bool was = f->in_array;
-	DS_TRY(ds_cut(in, ch, &ends, f, more, e));
+	ds_rc rc = ds_cut(in, ch, &ends, f, more, e);
+	/* Blanks behind the last element are no element without its end. */
+	if (rc == DS_SHORT && !in->broken && ds_is_blank(ds_buf_view(&in->carry)))
+		rc = DS_OK;
+	DS_TRY(rc);
 	if (!*more)
 		return f->in_array && !in->broken
 			       ? ds_fail(e, DS_SHORT, "%s: input ended early, within its array",
@@ -206,6 +210,7 @@ const ds_importer ds_import_json = {
 	.name = "json",
 	.what = "a JSON array of objects, or objects one after another",
 	.suffixes = ".json",
+	.ends_itself = true,
 	.open = open_file,
 	.cut = cut,
 	.parse = parse,

@@ -274,20 +274,6 @@ static void write_waiting(ds_pipe *p)
 	ds_work_close(&w);
 }
 
-/* Salvage commits what there is, and then says what there was not. */
-static ds_rc tell_damage(ds_pipe *p, ds_err *e)
-{
-	ds_reader_stats lost = ds_source_damage(p->source);
-	if (!p->c->salvage || !lost.damaged)
-		return DS_OK;
-	return ds_fail(e, DS_SHORT,
-		"salvaged %llu blocks with %llu records; %llu blocks and %llu bytes were "
-		"lost, the first damage is at byte %llu",
-		(unsigned long long)lost.blocks, (unsigned long long)lost.records,
-		(unsigned long long)lost.bad_blocks, (unsigned long long)lost.lost_bytes,
-		(unsigned long long)lost.first_bad_offset);
-}
-
 static ds_rc run(ds_pipe *p, ds_err *e)
 {
 	ds_progress_total(p->progress, ds_source_total_bytes(p->source));
@@ -301,7 +287,8 @@ static ds_rc run(ds_pipe *p, ds_err *e)
 	if (p->rejects)
 		DS_TRY(ds_out_finish(p->rejects, e));
 	DS_TRY(ds_report_stats(p, e));
-	return tell_damage(p, e);
+	p->committed = true;
+	return ds_source_tell(p->source, e);
 }
 
 /* A reader downstream learns why, even where nothing was written yet. */
@@ -356,7 +343,7 @@ ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e)
 		rc = run(&p, e);
 		if (rc == DS_OK)
 			ds_report_summary(&p);
-		else if (rc != DS_PIPE && !(c->salvage && rc == DS_SHORT))
+		else if (rc != DS_PIPE && !p.committed)
 			abort_run(&p, e->msg);
 	}
 	close_pipe(&p);

@@ -71,6 +71,7 @@ struct ds_pipe {
 	/* behind `in` */
 	ds_source *source;
 	bool begun, ended;
+	bool committed;    /* all is written; what is told now is what was lost on the way */
 	bool ready;        /* the stage has begun: its state is what work will see */
 	size_t n_opts;     /* of the source's, those that were passed on */
 	uint16_t *without; /* kinds that the stage swallowed, in begin */

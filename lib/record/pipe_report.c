@@ -13,7 +13,7 @@ typedef struct {
 	bool if_any; /* not worth a word where it is zero */
 } tally;
 
-enum { OWN_TALLIES = 5, TALLIES = OWN_TALLIES + DS_PASSED_KINDS };
+enum { OWN_TALLIES = 6, TALLIES = OWN_TALLIES + DS_PASSED_KINDS };
 
 /* What the pipe itself counts beside the stage's counters. */
 static unsigned tallies(const ds_pipe *p, tally out[TALLIES])
@@ -26,6 +26,7 @@ static unsigned tallies(const ds_pipe *p, tally out[TALLIES])
 		{ "invalid bytes replaced", replaced, true },
 		{ "blocks lost", lost.bad_blocks, true },
 		{ "bytes lost", lost.lost_bytes, true },
+		{ "inputs cut short", ds_source_cut_short(p->source), true },
 	};
 	unsigned n = 0;
 	for (unsigned i = 0; i < OWN_TALLIES; i++)

@@ -58,8 +58,12 @@ static ds_rc fill(ds_feed *f, uint64_t n, uint64_t *there, ds_err *e)
 						       : want;
 		size_t got;
 		ds_buf_reserve(&f->window, step);
-		DS_TRY(ds_in_read(f->in, f->window.at + f->window.n, step, &got, e));
+		ds_rc rc = ds_in_read(f->in, f->window.at + f->window.n, step, &got, e);
 		f->window.n += got;
+		/* Salvaging, what is packed around the stream ends it where it is damaged. */
+		if (rc == DS_SHORT && f->salvage)
+			break;
+		DS_TRY(rc);
 		if (got < step)
 			break;
 	}

@@ -193,10 +193,11 @@ static ds_rc check_named(const ds_importer *im, ds_str head, ds_err *e)
 /* .json names both shapes: lines only where the content is no array and not over several lines. */
 static const ds_importer *json_by_shape(const ds_importer *im, ds_str head)
 {
-	ds_json_shape shape = ds_json_shape_of(head, head.n < LOOK);
 	if (im && strcmp(im->name, "json") != 0)
 		return im;
-	if (shape == DS_JSON_LINES)
+	ds_json_shape shape = ds_json_shape_of(head, head.n < LOOK);
+	if (shape == DS_JSON_LINES ||
+		(im && shape == DS_JSON_NONE && !ds_str_starts(ds_str_trim(head), DS_S("["))))
 		return ds_importer_find("jsonl");
 	return shape == DS_JSON_VALUES ? ds_importer_find("json") : im;
 }

@@ -8,8 +8,12 @@
 ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e)
 {
 	ds_at(e, DS_BAD, "%s:%llu", name, (unsigned long long)record);
-	if (ch->input->common->on_error == DS_ON_STOP)
-		return DS_BAD;
+	if (ch->input->common->on_error == DS_ON_STOP) {
+		/* Packed bytes may be damaged long before it is found: what came of them is lost. */
+		if (!ch->input->common->salvage || !ch->input->packed)
+			return DS_BAD;
+		ds_source_damaged(ch->input, e->msg, raw.n);
+	}
 	ds_bad *bad = ds_arena_get(ch->mem, sizeof *bad);
 	*bad = (ds_bad){
 		.raw = raw, .rest = ch->spill, .why = ds_arena_str(ch->mem, ds_str_of(e->msg))
@@ -23,6 +27,11 @@ ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str ra
 ds_rc ds_reject(ds_chunk *ch, uint64_t record, ds_str raw, ds_err *e)
 {
 	return ds_reject_named(ch, ch->input->name, record, raw, e);
+}
+
+bool ds_goes_on(const ds_common *c)
+{
+	return c->salvage || c->on_error != DS_ON_STOP;
 }
 
 ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e)

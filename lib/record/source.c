@@ -42,6 +42,8 @@ struct ds_source {
 	size_t n_spills, cap_spills;
 	uint64_t lone;
 	uint64_t passed[DS_PASSED_KINDS];
+	uint64_t n_damaged, lost_bytes; /* inputs that are no streams */
+	char *damage;                   /* of the first of them, in byte order */
 	ds_opt *opts; /* of all readers; a new list where it has changed, old ones stay */
 	size_t n_opts, n_reader_opts;
 };
@@ -154,10 +156,19 @@ ds_source *ds_source_from_mem(const ds_common *c, const void *p, size_t n, const
 	return s;
 }
 
+/* Damage does not look like success, whoever read. */
+static void leave_word(const ds_source *s)
+{
+	ds_late *late = s->common->late;
+	if (late && late->rc == DS_OK)
+		late->rc = ds_source_tell(s, &late->err);
+}
+
 void ds_source_close(ds_source *s)
 {
 	if (!s)
 		return;
+	leave_word(s);
 	for (size_t i = 0; i < s->n_inputs; i++) {
 		ds_input *in = s->inputs[i];
 		if (in->importer && in->importer->close)
@@ -183,6 +194,7 @@ void ds_source_close(ds_source *s)
 	ds_mem_free(s->free_indexes);
 	ds_mem_free(s->spills);
 	ds_mem_free(s->path);
+	ds_mem_free(s->damage);
 	ds_mem_free(s);
 }
 
@@ -244,12 +256,17 @@ static ds_rc begin(ds_source *s, ds_input *in, ds_arena *mem, ds_chunk **out, ds
 {
 	const ds_importer *im = NULL;
 	ds_rc rc = ds_recognize(&im, in, e);
+	if (rc == DS_SHORT && ds_goes_on(s->common) && ds_in_damaged(in->in)) {
+		ds_source_damaged(in, e->msg, ds_in_unread(in->in));
+		return DS_OK;
+	}
 	if (rc == DS_BAD) {
 		*out = new_chunk(mem, in);
 		return ds_reject(*out, 1, (ds_str){ "", 0 }, e);
 	}
 	DS_TRY(rc);
 	in->importer = im;
+	in->packed = in->in && ds_in_wrap(in->in) != DS_RAW;
 	saw(s, im);
 	if (im->open)
 		DS_TRY(im->open(in, e));
@@ -299,7 +316,13 @@ static ds_rc cut_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 	bool more = false;
 	ds_chunk *ch = new_chunk(mem, s->now);
 	uint64_t before = s->now->in ? ds_in_file_offset(s->now->in) : 0;
-	DS_TRY(s->now->importer->cut(s->now, ch, &more, e));
+	ds_rc rc = s->now->importer->cut(s->now, ch, &more, e);
+	if (rc == DS_SHORT && ds_goes_on(s->common) && s->now->in) {
+		ds_source_damaged(s->now, e->msg, s->now->carry.n + ds_in_unread(s->now->in));
+		more = false;
+		rc = DS_OK;
+	}
+	DS_TRY(rc);
 	if (more && s->now->in && !ch->input_bytes)
 		ch->input_bytes = ds_in_file_offset(s->now->in) - before;
 	if (more)
@@ -553,9 +576,51 @@ bool ds_source_saw(const ds_source *s, const char *format)
 	return false;
 }
 
+void ds_source_damaged(ds_input *in, const char *why, uint64_t lost_bytes)
+{
+	ds_source *s = in->source;
+	pthread_mutex_lock(&s->lock);
+	s->n_damaged += !in->damaged;
+	in->damaged = true;
+	s->lost_bytes += lost_bytes;
+	if (!s->damage || strcmp(why, s->damage) < 0) {
+		ds_mem_free(s->damage);
+		s->damage = ds_mem_text(why);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t ds_source_cut_short(const ds_source *s)
+{
+	return s->n_damaged;
+}
+
+ds_rc ds_source_tell(const ds_source *s, ds_err *e)
+{
+	ds_reader_stats lost = ds_source_damage(s);
+	if (s->n_damaged > 1)
+		return ds_fail(e, DS_SHORT,
+			"%llu inputs are damaged: what is whole in them was kept, %llu bytes were "
+			"lost; the first: %s",
+			(unsigned long long)s->n_damaged, (unsigned long long)lost.lost_bytes,
+			s->damage);
+	if (s->n_damaged)
+		return ds_fail(e, DS_SHORT,
+			"%s; what is whole before was kept, %llu bytes were lost", s->damage,
+			(unsigned long long)lost.lost_bytes);
+	if (!s->common->salvage || !lost.damaged)
+		return DS_OK;
+	return ds_fail(e, DS_SHORT,
+		"salvaged %llu blocks with %llu records; %llu blocks and %llu bytes were "
+		"lost, the first damage is at byte %llu",
+		(unsigned long long)lost.blocks, (unsigned long long)lost.records,
+		(unsigned long long)lost.bad_blocks, (unsigned long long)lost.lost_bytes,
+		(unsigned long long)lost.first_bad_offset);
+}
+
 ds_reader_stats ds_source_damage(const ds_source *s)
 {
-	ds_reader_stats sum = { 0 };
+	ds_reader_stats sum = { .lost_bytes = s->lost_bytes };
 	for (size_t i = 0; i < s->n_readers; i++) {
 		ds_reader_stats r = ds_reader_get_stats(s->readers[i]);
 		if (r.damaged && !sum.damaged)

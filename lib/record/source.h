@@ -78,8 +78,18 @@ uint64_t ds_source_passed(const ds_source *s, ds_passed kind, const char **name)
 /* Program text or Markdown, HTML, by the file's name (with .gz and the like behind it or not). */
 bool ds_source_is_code(ds_str name);
 bool ds_source_is_html(ds_str name);
-uint64_t ds_source_bad(const ds_source *s);           /* records that ds_source_next left out */
-ds_reader_stats ds_source_damage(const ds_source *s); /* with --salvage: what was lost */
+uint64_t ds_source_bad(const ds_source *s); /* records that ds_source_next left out */
+/*
+ * After damage the run goes on, under --salvage in streams, under it and --on-error skip|reject in all
+ * other inputs: what is whole before it counts. Here is what was lost.
+ */
+ds_reader_stats ds_source_damage(const ds_source *s);
+uint64_t ds_source_cut_short(const ds_source *s); /* how many inputs that are no streams */
+/*
+ * At the end of all, what was written being safe: DS_SHORT, and what was lost, where something was. Who
+ * does not ask leaves it to ds_source_close, which sees to it that the run ends so.
+ */
+DS_MUST ds_rc ds_source_tell(const ds_source *s, ds_err *e);
 DS_AUTO_WITH(ds_source, ds_source_close)
 
 #endif

@@ -339,7 +339,7 @@ static const ds_tool tool = {
 	.usage = "[options] [FILE...]",
 	.what = "make more records: words changed, or texts translated there and back",
 	.args = args,
-	.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS | DS_TAKES_SALVAGE,
+	.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 	.run = run,
 	.examples = {
 		"dsaug --synonym 0.1 --insert 0.1 --swap 0.1 --delete 0.1 -n 4 train.dsr",

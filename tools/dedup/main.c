@@ -220,7 +220,7 @@ static const ds_cmd cmds[] = {
 	{ "cluster", "[OPTION...] DIR", "3: which of them are alike", cluster_args,
 		DS_TAKES_NO_STDIN | DS_TAKES_JOBS, run_cluster },
 	{ "filter", "[OPTION...] DIR [FILE...] -o OUT", "4: the records that stay", filter_args,
-		DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SALVAGE, run_filter },
+		DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS, run_filter },
 	{ 0 },
 };
 
@@ -229,7 +229,7 @@ static const ds_tool tool = {
 	.usage = "[sign|band|cluster|filter] [options] [FILE...]",
 	.what = "drop exact and near duplicates",
 	.args = args,
-	.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS | DS_TAKES_SALVAGE,
+	.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 	.run = run,
 	.cmds = cmds,
 	.examples = {

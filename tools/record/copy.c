@@ -149,6 +149,7 @@ static void add_counts(copy_run *r, const copy_out *o, ds_stage_entry *stage, co
 		{ DS_S("bad"), bad },
 		{ DS_S("blocks lost"), lost.bad_blocks },
 		{ DS_S("bytes lost"), lost.lost_bytes },
+		{ DS_S("inputs cut short"), ds_source_cut_short(r->source) },
 	};
 	stage->has_counts = true;
 	stage->records_in = records;
@@ -197,7 +198,7 @@ ds_rc copy_finish(copy_run *r, const char *elsewhere, ds_err *e)
 		o->finished = true;
 	}
 	DS_TRY(write_stats(r, e));
-	return tell_damage(r->c, r->source, e);
+	return ds_source_tell(r->source, e);
 }
 
 ds_rc copy_abort(copy_run *r, ds_rc rc, const ds_err *e)

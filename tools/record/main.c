@@ -68,18 +68,18 @@ static const ds_arg split_args[] = {
 	{ 0 },
 };
 
-enum { IN = DS_TAKES_INPUT, COPIES = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SALVAGE };
+enum { IN = DS_TAKES_INPUT, COPIES = DS_TAKES_INPUT | DS_TAKES_OUTPUT };
 
 static const ds_cmd cmds[] = {
 	{ "import", NULL, "make a stream of any input", import_args, COPIES | DS_TAKES_JOBS,
 		run_import },
 	{ "export", NULL, "write another format", export_args, COPIES | DS_TAKES_JOBS, run_export },
-	{ "view", NULL, "show records to a person", view_args, IN | DS_TAKES_SALVAGE, run_view },
+	{ "view", NULL, "show records to a person", view_args, IN, run_view },
 	{ "head", NULL, "the first records", head_args, COPIES, run_head },
 	{ "cat", NULL, "join streams; -z compresses, --salvage repairs", NULL,
 		COPIES | DS_TAKES_JOBS, run_cat },
-	{ "stat", NULL, "counts, types, lengths and labels", stat_args,
-		IN | DS_TAKES_REPORT | DS_TAKES_SALVAGE, run_stat },
+	{ "stat", NULL, "counts, types, lengths and labels", stat_args, IN | DS_TAKES_REPORT,
+		run_stat },
 	{ "check", NULL, "verify every byte", NULL, DS_TAKES_STREAM | DS_TAKES_JOBS, run_check },
 	{ "log", NULL, "the funnel: what each stage dropped, and why", NULL,
 		DS_TAKES_STREAM | DS_TAKES_REPORT | DS_TAKES_SALVAGE, run_log },

@@ -34,9 +34,6 @@ ds_rc run_index(const ds_common *c, ds_err *e);
 /* Opens a file that must be a DSR stream; anything else is DS_BAD. */
 DS_MUST ds_rc open_stream(ds_reader **r, const char *path, ds_err *e);
 
-/* With --salvage, after the end: DS_SHORT with what was lost, where something was. */
-DS_MUST ds_rc tell_damage(const ds_common *c, const ds_source *source, ds_err *e);
-
 /* A report goes to stdout or -o: gathered whole, then written at once. */
 DS_MUST ds_rc write_report(const ds_common *c, const ds_buf *text, ds_err *e);
 /* The format of a report: 't' table, 's' tsv, 'j' json. */

@@ -39,19 +39,6 @@ ds_rc open_stream(ds_reader **r, const char *path, ds_err *e)
 	return ds_reader_open(r, given, e);
 }
 
-ds_rc tell_damage(const ds_common *c, const ds_source *source, ds_err *e)
-{
-	ds_reader_stats lost = ds_source_damage(source);
-	if (!c->salvage || !lost.damaged)
-		return DS_OK;
-	return ds_fail(e, DS_SHORT,
-		"salvaged %llu blocks with %llu records; %llu blocks and %llu bytes were "
-		"lost, the first damage is at byte %llu",
-		(unsigned long long)lost.blocks, (unsigned long long)lost.records,
-		(unsigned long long)lost.bad_blocks, (unsigned long long)lost.lost_bytes,
-		(unsigned long long)lost.first_bad_offset);
-}
-
 void add_bar(ds_buf *out, double part, double whole, unsigned width)
 {
 	static const char *const eighths[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉" };

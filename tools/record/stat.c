@@ -255,7 +255,7 @@ ds_rc run_stat(const ds_common *c, ds_err *e)
 	if (rc == DS_OK)
 		rc = report(&s, c, e);
 	if (rc == DS_OK)
-		rc = tell_damage(c, source, e);
+		rc = ds_source_tell(source, e);
 	for (size_t i = 0; i < s.n_fields; i++)
 		ds_mem_free(s.fields[i].bins);
 	ds_map_free(s.labels[0].values);

@@ -151,7 +151,7 @@ static ds_rc show_all(const ds_common *c, ds_out *out, ds_err *e)
 		DS_TRY(ds_out_flush(out, e));
 	}
 	DS_TRY(ds_out_finish(out, e));
-	return tell_damage(c, source, e);
+	return ds_source_tell(source, e);
 }
 
 ds_rc run_view(const ds_common *c, ds_err *e)

@@ -74,7 +74,7 @@ static const ds_arg info_args[] = {
 };
 
 enum {
-	RECORDS = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SALVAGE,
+	RECORDS = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS,
 	ENCODE = RECORDS | DS_TAKES_SEED,
 };
 static const ds_cmd cmds[] = {
