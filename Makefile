@@ -101,6 +101,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(lib)
 	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $(filter %.o,$^) $(lib) $(LIBS) -o $@
 # Parsers that a program has for itself.
 $(foreach t,labelmap rules textrules,$(BUILD)/test/fuzz_$(t) $(BUILD)/fuzz/fuzz_$(t)): $(filter-out %/main.o,$(obj_clean))
+$(BUILD)/test/fuzz_state $(BUILD)/fuzz/fuzz_state: $(filter-out %/main.o,$(obj_eval))
 .SECONDARY:
 
 # Manuals and completions from the tables of options.

@@ -53,17 +53,17 @@ static void read_errors(void *context)
 	end_line(x);
 }
 
-static void become(const char *command, int out, int err)
+static void become(const char *command, int in, int out, int err)
 {
-	int null = open("/dev/null", O_RDONLY);
+	int from = in >= 0 ? in : open("/dev/null", O_RDONLY);
 	signal(SIGPIPE, SIG_DFL);
 	setpgid(0, 0);
-	if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2)
+	if (from >= 0 && dup2(from, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2)
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
 }
 
-ds_rc ds_exec_open(ds_exec **out, const char *command, ds_err *e)
+ds_rc ds_exec_open(ds_exec **out, const char *command, int in, ds_err *e)
 {
 	int p[2], q[2];
 	if (pipe2(p, O_CLOEXEC) != 0)
@@ -78,7 +78,7 @@ ds_rc ds_exec_open(ds_exec **out, const char *command, ds_err *e)
 	x->err = q[0];
 	x->pid = fork();
 	if (x->pid == 0)
-		become(command, p[1], q[1]);
+		become(command, in, p[1], q[1]);
 	int failed = errno;
 	close(p[1]);
 	close(q[1]);

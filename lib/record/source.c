@@ -295,7 +295,7 @@ static ds_rc open_given(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 static ds_rc open_exec(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 {
 	ds_input *in = new_input(s, "--exec", NULL);
-	DS_TRY(ds_exec_open(&s->exec, s->common->exec, e));
+	DS_TRY(ds_exec_open(&s->exec, s->common->exec, -1, e));
 	DS_TRY(ds_in_from_fd(&in->in, ds_exec_fd(s->exec), in->name, e));
 	return begin(s, in, mem, out, e);
 }

@@ -39,8 +39,6 @@ near() { awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(d < 1e-9 && d > -1e-
 
 @test "the report does not depend on -j" {
 	for i in $(seq 700); do three; done >many.jsonl
-	dseval bleu accuracy:x many.jsonl 2>err || [ $? -eq 2 ]
-	grep -q 'accuracy has no variants' err
 	[ "$(dseval bleu -j1 --json -q many.jsonl)" = "$(dseval bleu -j3 --json -q many.jsonl)" ]
 }
 

@@ -1,252 +1,137 @@
 /*
  * main.c - dseval: metrics over records and models
  *
- * Operands: names of metrics, then files. Blocks are read one after another; their rows are cut into
- * slices of a size that does not depend on the threads, each slice fills a part of its own, and parts are
- * merged in order, so that sums of doubles come out the same for any -j.
+ * Operands: names of metrics, then files. `dseval merge` adds up states that earlier runs wrote.
  */
-#include "metric.h"
+#include "gather.h"
+#include "own.h"
+#include "report.h"
+#include "state.h"
 
-#include "base/arena.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/progress.h"
-#include "base/thread.h"
-#include "record/json.h"
-#include "record/source.h"
 
-#include <math.h>
-#include <stdlib.h>
-
-enum { SLICE_ROWS = 512, MAX_METRICS = 32 };
-
-static const metric *const table[] = {
-#define METRIC(name) &metric_##name,
-#include "metrics.def"
-#undef METRIC
-};
-enum { N_TABLE = sizeof(table) / sizeof(table[0]) };
+enum { DEFAULT_TRIALS = 1000, DEFAULT_SWAPS = 10000 };
 
 static struct {
-	const char *model, *fit;
-	int64_t seq;
-	bool ignore_keys;
-} opt;
+	const char *model, *fit, *by, *state, *classes, *tok, *baseline, *paired;
+	int64_t seq, bootstrap, trials;
+	uint64_t seed;
+	bool markdown, ignore_keys;
+	ds_strs plugins;
+	const char *exec;
+} opt = { .seed = 12345 };
 
 typedef struct {
-	const metric *m;
-	char *name; /* as typed */
-	void *state, *total;
-	metric_result result;
-} wanted;
-
-typedef struct {
-	wanted at[MAX_METRICS];
+	plugin *at[MAX_METRICS];
 	size_t n;
-} wanted_list;
+} plugins;
 
-static void wanted_list_free(wanted_list *l)
+static void close_plugins(plugins *p)
 {
-	for (size_t i = 0; l && i < l->n; i++) {
-		wanted *w = &l->at[i];
-		if (w->total)
-			w->m->part_free(w->total);
-		if (w->m->close && w->state)
-			w->m->close(w->state);
-		ds_buf_free(&w->result.signature);
-		ds_buf_free(&w->result.detail);
-		ds_mem_free(w->name);
-	}
-	ds_mem_free(l);
+	for (size_t i = 0; p && i < p->n; i++)
+		plugin_close(p->at[i]);
 }
-DS_AUTO_WITH(wanted_list, wanted_list_free)
+DS_AUTO_WITH(plugins, close_plugins)
 
-static const metric *find(ds_str typed)
+static ds_rc open_plugins(plugins *p, ds_err *e)
 {
-	ds_str rest, name = ds_str_cut(typed, ':', &rest);
-	for (size_t i = 0; i < N_TABLE; i++)
-		if (ds_str_is(name, table[i]->name))
-			return table[i];
-	return NULL;
+	if (opt.plugins.n > MAX_METRICS)
+		return ds_fail(e, DS_USAGE, "more than %d plugins", MAX_METRICS);
+	for (size_t i = 0; i < opt.plugins.n; i++) {
+		ds_rc rc = plugin_open(&p->at[i], opt.plugins.at[i], e);
+		p->n = i + 1;
+		DS_TRY(rc);
+	}
+	return DS_OK;
+}
+
+/* The metric of an operand; args gets the library that it is in. NULL: it names none. */
+static const metric *named(const void *context, const char *typed, metric_args *args)
+{
+	const plugins *p = context;
+	ds_str rest, name = ds_str_cut(ds_str_of(typed), ':', &rest);
+	args->name = typed;
+	for (size_t i = 0; i < p->n; i++)
+		if (ds_str_is(name, plugin_name(p->at[i]))) {
+			args->plugin = p->at[i];
+			return &own_plugin;
+		}
+	return metric_find(ds_str_of(typed));
+}
+
+static ds_rc add_exec(wanted_list *l, const ds_common *c, ds_err *e)
+{
+	metric_args a = { .name = "exec", .command = opt.exec, .common = c };
+	return opt.exec ? wanted_add(l, &own_exec, &a, e) : DS_OK;
 }
 
 /* Leading operands that name metrics; the rest are files. */
-static ds_rc take_metrics(wanted_list *l, ds_common *c, ds_err *e)
+static ds_rc take_metrics(wanted_list *l, const plugins *p, ds_common *c, ds_err *e)
 {
 	size_t n = 0;
-	while (n < c->n_files && find(ds_str_of(c->files[n])))
+	metric_args a;
+	while (n < c->n_files && named(p, c->files[n], &a))
 		n++;
-	if (n == 0) {
+	if (n == 0 && !opt.exec) {
 		ds_buf all = { 0 };
-		for (size_t i = 0; i < N_TABLE; i++)
-			ds_buf_fmt(&all, "%s%s", i ? ", " : "", table[i]->name);
+		metric_list(&all);
 		ds_rc rc = ds_fail(e, DS_USAGE, "%s%s%s; there are %s", c->n_files ? "'" : "",
 			c->n_files ? c->files[0] : "name a metric",
 			c->n_files ? "' is no metric" : "", ds_buf_text(&all));
 		ds_buf_free(&all);
 		return rc;
 	}
-	if (n > MAX_METRICS)
-		return ds_fail(e, DS_USAGE, "%zu metrics, the limit is %d", n, MAX_METRICS);
 	for (size_t i = 0; i < n; i++) {
-		wanted *w = &l->at[l->n++];
-		w->name = ds_mem_text(c->files[i]);
-		w->m = find(ds_str_of(w->name));
+		a = (metric_args){ .model = opt.model,
+			.ignore_keys = opt.ignore_keys,
+			.fit = opt.fit,
+			.tok = opt.tok,
+			.seq = opt.seq,
+			.common = c };
+		const metric *m = named(p, c->files[i], &a);
+		DS_TRY(wanted_add(l, m, &a, e));
 	}
 	c->files += n;
 	c->n_files -= n;
+	return add_exec(l, c, e);
+}
+
+static ds_rc open_scores(score_opts *o, const ds_common *c, ds_arena *mem, ds_err *e)
+{
+	bool swap = opt.paired && strcmp(opt.paired, "swap") == 0;
+	*o = (score_opts){ .resamples = opt.bootstrap,
+		.swap = swap,
+		.seed = opt.seed,
+		.threads = (unsigned)c->jobs };
+	o->trials = opt.trials ? opt.trials : swap ? DEFAULT_SWAPS : DEFAULT_TRIALS;
+	if (opt.bootstrap < 0 || opt.trials < 0 || opt.bootstrap > 1000000 || opt.trials > 1000000)
+		return ds_fail(e, DS_USAGE, "resamples go from 0 to 1000000");
+	if (opt.paired && !opt.baseline)
+		return ds_fail(e, DS_USAGE, "--paired needs --baseline FILE");
+	if (!opt.classes)
+		return DS_OK;
+	ds_str rest = ds_str_of(opt.classes);
+	ds_str *order = ds_arena_get(mem, (rest.n + 1) * sizeof(*order));
+	while (rest.at)
+		order[o->n_order++] = ds_str_cut(rest, ',', &rest);
+	o->order = order;
 	return DS_OK;
 }
 
-static ds_rc open_all(wanted_list *l, const ds_common *c, ds_err *e)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		wanted *w = &l->at[i];
-		const char *colon = strchr(w->name, ':');
-		metric_args a = { .name = w->name,
-			.variant = colon ? colon + 1 : "",
-			.model = opt.model,
-			.fit = opt.fit,
-			.seq = opt.seq,
-			.ignore_keys = opt.ignore_keys,
-			.common = c };
-		if (colon && !w->m->open)
-			return ds_fail(e, DS_USAGE, "%s has no variants", w->m->name);
-		if (w->m->open)
-			DS_TRY(w->m->open(&w->state, &a, e));
-		w->total = w->m->part_new(w->state);
-	}
-	return DS_OK;
-}
-
-typedef struct {
-	wanted *w;
-	ds_block *b;
-	void **parts;
-	ds_err *errs;
-	ds_rc *rcs;
-	ds_arena **mems; /* one a worker */
-} slices;
-
-static void run_slice(void *context, size_t i, unsigned worker)
-{
-	slices *s = context;
-	uint32_t from = (uint32_t)i * SLICE_ROWS, to = from + SLICE_ROWS;
-	to = to < s->b->n_rows ? to : s->b->n_rows;
-	s->parts[i] = s->w->m->part_new(s->w->state);
-	ds_arena *mem = s->mems[worker];
-	ds_arena_reset(mem);
-	s->rcs[i] = s->w->m->update(
-		s->w->state, s->parts[i], ds_block_lend(s->b, mem), from, to, mem, &s->errs[i]);
-}
-
-static ds_rc update_sliced(wanted *w, ds_block *b, ds_pool *pool, ds_arena **mems, ds_err *e)
-{
-	size_t n = (b->n_rows + SLICE_ROWS - 1) / SLICE_ROWS;
-	slices s = { w, b, DS_NEW(void *, n), DS_NEW(ds_err, n), DS_NEW(ds_rc, n), mems };
-	ds_rc rc = DS_OK;
-	ds_pool_run(pool, n, run_slice, &s);
-	for (size_t i = 0; i < n; i++) {
-		if (rc == DS_OK && (rc = s.rcs[i]) != DS_OK)
-			*e = s.errs[i];
-		if (rc == DS_OK)
-			rc = w->m->merge(w->state, w->total, s.parts[i], e);
-		w->m->part_free(s.parts[i]);
-	}
-	ds_mem_free(s.parts);
-	ds_mem_free(s.errs);
-	ds_mem_free(s.rcs);
-	return rc;
-}
-
-static ds_rc update_block(wanted_list *l, ds_block *b, ds_pool *pool, ds_arena **mems, ds_err *e)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		wanted *w = &l->at[i];
-		for (int f = 0; f < 4 && w->m->fields[f]; f++) {
-			const ds_col *c;
-			DS_TRY(ds_block_get(b, w->m->fields[f], &c, e));
-		}
-		if (w->m->serial)
-			DS_TRY(w->m->update(w->state, w->total, b, 0, b->n_rows, mems[0], e));
-		else
-			DS_TRY(update_sliced(w, b, pool, mems, e));
-	}
-	return DS_OK;
-}
-
-static ds_rc read_all(wanted_list *l, const ds_common *c, uint64_t *records, ds_err *e)
-{
-	DS_AUTO(ds_source) s = NULL;
-	DS_AUTO(ds_progress) progress = ds_progress_new(c);
-	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)c->jobs);
-	DS_AUTO(ds_arena) mem = ds_arena_new(DS_BLOCK_BYTES);
-	unsigned n = ds_pool_threads(pool);
-	ds_arena **mems = DS_NEW(ds_arena *, n);
-	ds_rc rc;
-	for (unsigned i = 0; i < n; i++)
-		mems[i] = ds_arena_new(DS_BLOCK_BYTES);
-	rc = ds_source_open(&s, c, e);
-	while (rc == DS_OK) {
-		ds_block *b;
-		ds_arena_reset(mem);
-		rc = ds_source_next(s, mem, &b, e);
-		if (rc != DS_OK || !b)
-			break;
-		rc = update_block(l, b, pool, mems, e);
-		*records += b->n_rows;
-		ds_progress_add(progress, b->n_rows, b->input_bytes);
-	}
-	for (unsigned i = 0; i < n; i++)
-		ds_arena_free(mems[i]);
-	ds_mem_free(mems);
-	return rc;
-}
-
-static void print_json(ds_buf *o, const wanted_list *l)
-{
-	ds_buf_add_c(o, "{\"metrics\":[");
-	for (size_t i = 0; i < l->n; i++) {
-		const wanted *w = &l->at[i];
-		char number[32];
-		ds_buf_add_c(o, i ? ",{\"name\":" : "{\"name\":");
-		ds_json_add_str(o, ds_str_of(w->name));
-		ds_buf_add_c(o, ",\"score\":");
-		ds_buf_add(o, number, ds_f64_print(number, w->result.score));
-		ds_buf_add_c(o, ",\"signature\":");
-		ds_json_add_str(o, ds_buf_view(&w->result.signature));
-		ds_buf_add_c(o, ",\"detail\":");
-		ds_json_add_str(o, ds_buf_view(&w->result.detail));
-		ds_buf_add_byte(o, '}');
-	}
-	ds_buf_add_c(o, "]}\n");
-}
-
-static void print_rows(ds_buf *o, wanted_list *l, bool tsv)
-{
-	if (tsv)
-		ds_buf_add_c(o, "metric\tscore\tsignature\n");
-	for (size_t i = 0; i < l->n; i++) {
-		wanted *w = &l->at[i];
-		char number[32];
-		ds_str full = { number, ds_f64_print(number, w->result.score) };
-		if (tsv)
-			ds_buf_fmt(o, "%s\t%.*s\t%s\n", w->name, DS_FMT(full),
-				ds_buf_text(&w->result.signature));
-		else
-			ds_buf_fmt(o, "%-12s %12.4f  %s\n", w->name, w->result.score,
-				ds_buf_text(&w->result.detail));
-	}
-}
-
-static ds_rc report(wanted_list *l, const ds_common *c, ds_err *e)
+static ds_rc write_report(const report *r, const ds_common *c, ds_err *e)
 {
 	DS_AUTO(ds_out) out = NULL;
 	ds_buf text = { 0 };
-	if (c->json || (c->to && strcmp(c->to, "json") == 0))
-		print_json(&text, l);
-	else
-		print_rows(&text, l, c->to && strcmp(c->to, "tsv") == 0);
+	report_form form = REPORT_TABLE;
+	if (opt.markdown)
+		form = REPORT_MARKDOWN;
+	else if (c->json || (c->to && strcmp(c->to, "json") == 0))
+		form = REPORT_JSON;
+	else if (c->to && strcmp(c->to, "tsv") == 0)
+		form = REPORT_TSV;
+	report_print(&text, r, form);
 	ds_rc rc = ds_out_open(&out, c->out_path, e);
 	if (rc == DS_OK)
 		rc = ds_out_write(out, text.at, text.n, e);
@@ -256,29 +141,150 @@ static ds_rc report(wanted_list *l, const ds_common *c, ds_err *e)
 	return rc;
 }
 
-static ds_rc run(const ds_common *given, ds_err *e)
+typedef struct {
+	scored *at;
+	size_t n;
+} scored_list;
+
+static void scored_list_free(scored_list *l)
+{
+	if (!l)
+		return;
+	scored_release(l->at, l->n);
+	ds_mem_free(l->at);
+	ds_mem_free(l);
+}
+DS_AUTO_WITH(scored_list, scored_list_free)
+
+static scored_list *scored_list_new(size_t n)
+{
+	scored_list *l = DS_NEW(scored_list, 1);
+	l->n = n;
+	l->at = DS_NEW(scored, n + 1);
+	return l;
+}
+
+static ds_rc show(const wanted_list *l, const gathered *g, const gathered *baseline, const char *by,
+	const score_opts *o, const ds_common *c, ds_err *e)
+{
+	DS_AUTO(ds_arena) mem = ds_arena_new(0);
+	DS_AUTO(scored_list) all = scored_list_new(l->n);
+	DS_AUTO(scored_list) groups = scored_list_new(g->n * l->n);
+	uint64_t *counts = ds_arena_get(mem, (g->n + 1) * sizeof(*counts));
+	report r = { .l = l,
+		.all = all->at,
+		.by = by,
+		.values = g->values,
+		.n_groups = g->n,
+		.groups = groups->at,
+		.counts = counts,
+		.n = g->all->n };
+	DS_TRY(score_all(all->at, l, g->all, o, e));
+	if (o->resamples)
+		DS_TRY(score_intervals(all->at, l, g->all, o, e));
+	if (baseline)
+		DS_TRY(score_paired(all->at, l, g->all, baseline->all, o, e));
+	for (uint32_t i = 0; i < g->n; i++) {
+		counts[i] = g->by[i]->n;
+		DS_TRY_AT(score_all(groups->at + i * l->n, l, g->by[i], o, e), e, "%s '%.*s'", by,
+			DS_FMT(names_get(g->values, i)));
+		if (o->resamples)
+			DS_TRY(score_intervals(groups->at + i * l->n, l, g->by[i], o, e));
+	}
+	if (g->values)
+		r.order = names_sorted(g->values, NULL, mem);
+	return write_report(&r, c, e);
+}
+
+static bool any_blocks(const wanted_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->at[i].m->update)
+			return true;
+	return false;
+}
+
+static ds_rc run_metrics(const ds_common *given, ds_err *e)
 {
 	static const char *const from_stdin[] = { "-" };
-	ds_common c = *given;
-	uint64_t records = 0;
-	DS_AUTO(wanted_list) l = DS_NEW(wanted_list, 1);
-	DS_TRY(take_metrics(l, &c, e));
+	ds_common c = *given, base = *given;
+	score_opts o;
+	DS_AUTO(ds_arena) mem = ds_arena_new(0);
+	plugins loaded = { .n = 0 };
+	DS_AUTO(plugins) p = &loaded;
+	DS_AUTO(wanted_list) l = wanted_new();
+	DS_AUTO(gathered) baseline = NULL;
+	DS_TRY(open_plugins(p, e));
+	DS_TRY(take_metrics(l, p, &c, e));
 	if (c.n_files == 0) {
 		c.files = (const char **)from_stdin;
 		c.n_files = 1;
 	}
-	DS_TRY(open_all(l, &c, e));
-	DS_TRY(read_all(l, &c, &records, e));
-	for (size_t i = 0; i < l->n; i++) {
-		wanted *w = &l->at[i];
-		DS_TRY(w->m->compute(w->state, w->total, &w->result, e));
-		if (!isfinite(w->result.score))
-			return ds_fail(e, DS_BAD, "%s: the score is %g", w->name, w->result.score);
+	DS_TRY(open_scores(&o, &c, mem, e));
+	if (any_blocks(l) && (opt.by || opt.bootstrap || opt.baseline))
+		return ds_fail(e, DS_USAGE,
+			"ppl, unigram and --exec know no --by, --bootstrap and --baseline: run "
+			"them alone");
+	if (opt.state)
+		DS_TRY(state_can_store(l, e));
+	l->shape.rows = o.resamples || opt.baseline;
+	DS_AUTO(gathered) g = gathered_new(&l->shape, opt.by != NULL);
+	DS_TRY(gather(g, l, &c, opt.by, e));
+	if (opt.baseline) {
+		baseline = gathered_new(&l->shape, false);
+		base.files = &opt.baseline;
+		base.n_files = 1;
+		DS_TRY(gather(baseline, l, &base, NULL, e));
 	}
-	DS_TRY(report(l, &c, e));
-	ds_say(&c, "%llu records", (unsigned long long)records);
+	DS_TRY(show(l, g, baseline, opt.by, &o, &c, e));
+	if (opt.state)
+		DS_TRY(state_write(opt.state, l, g, &(state_opts){ opt.tok, opt.by }, e));
+	ds_say(&c, "%llu records", (unsigned long long)g->all->n);
 	return DS_OK;
 }
+
+static void close_sum(state_sum *s)
+{
+	state_sum_release(s);
+}
+DS_AUTO_WITH(state_sum, close_sum)
+
+static ds_rc run_merge(const ds_common *c, ds_err *e)
+{
+	score_opts o;
+	DS_AUTO(ds_arena) mem = ds_arena_new(0);
+	plugins loaded = { .n = 0 };
+	DS_AUTO(plugins) p = &loaded;
+	state_sum sum = { .l = wanted_new(), .common = c, .named = named, .context = p };
+	DS_AUTO(state_sum) s = &sum;
+	DS_TRY(open_plugins(p, e));
+	DS_TRY(open_scores(&o, c, mem, e));
+	for (size_t i = 0; i < c->n_files; i++)
+		DS_TRY(state_add(s, c->files[i], e));
+	if (!s->g)
+		return ds_fail(e, DS_USAGE, "merge needs files that --state wrote");
+	if (o.resamples && !s->l->shape.rows)
+		return ds_fail(e, DS_BAD,
+			"the states have sums alone: --bootstrap needs it said when they are "
+			"written");
+	DS_TRY(show(s->l, s->g, NULL, s->by, &o, c, e));
+	if (opt.state)
+		DS_TRY(state_write(opt.state, s->l, s->g, &(state_opts){ s->tok, s->by }, e));
+	ds_say(c, "%llu records of %zu states", (unsigned long long)s->g->all->n, c->n_files);
+	return DS_OK;
+}
+
+#define SHARED_ARGS \
+	DS_ARG(0, "bootstrap", &opt.bootstrap, "N", \
+		"95 % intervals from N resamples of the records"), \
+		DS_ARG(0, "bootstrap-seed", &opt.seed, "N", "of resampling, default 12345"), \
+		DS_ARG(0, "classes", &opt.classes, "A,B", \
+			"the classes in the order of score's values"), \
+		DS_ARG_F(0, "plugin", &opt.plugins, "FILE", "a library with a metric of your own", \
+			DS_ARG_FILE), \
+		DS_ARG(0, "markdown", &opt.markdown, NULL, "the report as a Markdown table"), \
+		DS_ARG(0, "state", &opt.state, "FILE", \
+			"write what was gathered, for dseval merge")
 
 static const ds_arg args[] = {
 	DS_ARG('m', "model", &opt.model, "DIR", "the model that ppl asks"),
@@ -286,6 +292,24 @@ static const ds_arg args[] = {
 	DS_ARG(0, "seq", &opt.seq, "N", "tokens that ppl sees at once (the model's, at most 1024)"),
 	DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL,
 		"leave out what a model has and this program does not"),
+	DS_ARG(0, "tok", &opt.tok, "NAME",
+		"tokenizer of rouge and bleu: zh, intl, char, 13a, none"),
+	DS_ARG(0, "by", &opt.by, "FIELD", "scores for each value of a field as well"),
+	DS_ARG(0, "baseline", &opt.baseline, "FILE",
+		"another system's records: differences and p-values"),
+	DS_ARG(0, "paired", &opt.paired, "bootstrap|swap",
+		"the test of them: resampling, or randomization"),
+	DS_ARG(0, "trials", &opt.trials, "N", "of that test, default 1000 and 10000"),
+	DS_ARG(0, "exec", &opt.exec, "CMD", "a metric of your own: JSON lines in, a score out"),
+	SHARED_ARGS,
+	{ 0 },
+};
+
+static const ds_arg merge_args[] = { SHARED_ARGS, { 0 } };
+
+static const ds_cmd cmds[] = {
+	{ "merge", "[OPTION...] FILE...", "adds up what --state wrote", merge_args,
+		DS_TAKES_REPORT | DS_TAKES_JOBS | DS_TAKES_NO_STDIN, run_merge },
 	{ 0 },
 };
 
@@ -297,11 +321,12 @@ int main(int argc, char **argv)
 		.what = "metrics over records and models",
 		.args = args,
 		.takes = DS_TAKES_INPUT | DS_TAKES_REPORT | DS_TAKES_JOBS,
-		.run = run,
+		.run = run_metrics,
+		.cmds = cmds,
 		.examples = {
-			"dseval bleu accuracy answers.jsonl",
+			"dseval bleu chrf answers.jsonl --bootstrap 1000",
 			"dseval ppl -m run/ held.dsr",
-			"dsgen -m run/ questions.jsonl | dseval bleu:zh --json",
+			"dsgen -m run/ questions.jsonl | dseval f1:macro accuracy --by lang --json",
 		},
 	};
 	return ds_main(&tool, argc, argv);

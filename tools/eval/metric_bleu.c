@@ -1,247 +1,199 @@
 /*
  * metric_bleu.c - corpus BLEU as sacreBLEU 2.6 computes it
  *
- * Papineni et al., "BLEU: a Method for Automatic Evaluation of Machine Translation", ACL 2002; "exp"
- * smoothing; n-grams to order 4; several references by the greatest count and the closest length (the
- * shorter one on a tie). `pred` against `ref` (a string or an array of strings).
- *
- * An n-gram is the XXH3-64 of its tokens' hashes, so counting is a sort of 64-bit numbers.
+ * Papineni et al., "BLEU: a Method for Automatic Evaluation of Machine Translation", ACL 2002; smoothing
+ * methods of Chen and Cherry, WMT 2014; several references by the greatest count and the closest length
+ * (the shorter one on a tie).
  */
 #include "metric.h"
 #include "tok_bleu.h"
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "record/json.h"
+#include "text/overlap.h"
+#include "text/unicode.h"
 
 #include <math.h>
-#include <stdlib.h>
 
-enum { ORDER = 4 };
-
-typedef struct {
-	uint64_t hyp_len, ref_len, correct[ORDER], total[ORDER];
-	uint64_t min_refs, max_refs;
-} part;
+enum { MAX_ORDER = 9 };
+typedef enum { EXP, FLOOR, ADD_K, NO_SMOOTHING } smoothing;
+static const char *const smoothings[] = { "exp", "floor", "add-k", "none", NULL };
 
 typedef struct {
-	uint64_t *at; /* hashes of the n-grams, sorted */
-	size_t n;
-} grams;
+	bleu_tok tok;
+	bool lower, effective;
+	smoothing smooth;
+	double value; /* of floor and add-k */
+	unsigned order;
+} settings;
 
-static ds_rc open_bleu(void **state, const metric_args *a, ds_err *e)
+/* sums: lengths, numbers of references by their extremes, then matches and totals of each order */
+enum { HYP_LEN, REF_LEN, N_REFS, N_REFS2, MATCHES };
+
+static const char known[] = "a tokenizer (13a, intl, zh, char, none), lc, eff, order=N, "
+			    "smooth=exp|floor|add-k|none, value=V";
+
+static ds_rc set_word(settings *s, ds_str word, ds_str value, ds_err *e)
 {
-	bleu_tok t = bleu_tok_find(a->variant);
-	if (t == TOK_BAD)
-		return ds_fail(
-			e, DS_USAGE, "bleu has no tokenizer '%s': 13a, zh, char, none", a->variant);
-	*state = DS_NEW(bleu_tok, 1);
-	*(bleu_tok *)*state = t;
+	int64_t order;
+	if (ds_str_is(word, "lc"))
+		s->lower = true;
+	else if (ds_str_is(word, "eff"))
+		s->effective = true;
+	else if (ds_str_is(word, "order") && ds_str_i64(value, &order) && order >= 1 &&
+		 order <= MAX_ORDER)
+		s->order = (unsigned)order;
+	else if (ds_str_is(word, "value") && ds_str_f64(value, &s->value) && s->value >= 0)
+		return DS_OK;
+	else if (ds_str_is(word, "smooth")) {
+		for (int i = 0; smoothings[i]; i++)
+			if (ds_str_is(value, smoothings[i])) {
+				s->smooth = (smoothing)i;
+				return DS_OK;
+			}
+		return metric_no_word("bleu", word, known, e);
+	} else if ((s->tok = bleu_tok_find(word)) == TOK_BAD)
+		return metric_no_word("bleu", word, known, e);
 	return DS_OK;
 }
 
-static void *part_new(void *state)
+static ds_rc open_bleu(void **state, metric_args *a, ds_err *e)
 {
-	part *p = DS_NEW(part, 1);
-	p->min_refs = UINT64_MAX;
-	return p;
+	settings *s = DS_NEW(settings, 1);
+	const char *rest = a->variant;
+	ds_str word, value;
+	*state = s;
+	s->order = 4;
+	s->value = -1;
+	if (a->tok && (s->tok = bleu_tok_find(ds_str_of(a->tok))) == TOK_BAD)
+		return metric_no_word("bleu", ds_str_of(a->tok), known, e);
+	while (metric_word(&rest, &word, &value))
+		DS_TRY(set_word(s, word, value, e));
+	if (s->value < 0)
+		s->value = s->smooth == FLOOR ? 0.1 : 1;
+	a->n_sums = MATCHES + 2 * s->order;
+	return DS_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-static uint64_t *hash_tokens(bleu_tok t, ds_str text, ds_arena *mem, size_t *n)
+static ds_units tokens_of(const settings *s, ds_str text, ds_arena *mem)
 {
 	ds_str *tokens;
-	bleu_tok_run(t, text, mem, &tokens, n);
-	uint64_t *h = ds_arena_get(mem, (*n + 1) * sizeof(*h));
-	for (size_t i = 0; i < *n; i++)
+	size_t n;
+	bleu_tok_run(s->tok, s->lower ? ds_utf8_lower(text, mem) : text, mem, &tokens, &n);
+	uint64_t *h = ds_arena_get(mem, (n + 1) * sizeof(*h));
+	for (size_t i = 0; i < n; i++)
 		h[i] = ds_hash64(tokens[i].at, tokens[i].n);
-	return h;
+	return (ds_units){ h, n };
 }
 
-static grams grams_of(const uint64_t *tokens, size_t n, int order, ds_arena *mem)
+static size_t distance(size_t a, size_t b)
 {
-	grams g = { NULL, n >= (size_t)order ? n - (size_t)order + 1 : 0 };
-	g.at = ds_arena_get(mem, (g.n + 1) * sizeof(*g.at));
-	for (size_t i = 0; i < g.n; i++)
-		g.at[i] = ds_hash64(tokens + i, (size_t)order * sizeof(*tokens));
-	qsort(g.at, g.n, sizeof(*g.at), by_value);
-	return g;
+	return a > b ? a - b : b - a;
 }
 
-/* How often x stands in g from *at on, which moves past it. */
-static size_t take(const grams *g, size_t *at, uint64_t x)
+static ds_rc record(
+	const void *state, const metric_record *r, double *sums, ds_arena *mem, ds_err *e)
 {
-	while (*at < g->n && g->at[*at] < x)
-		(*at)++;
-	size_t from = *at;
-	while (*at < g->n && g->at[*at] == x)
-		(*at)++;
-	return *at - from;
-}
-
-static uint64_t matches(const grams *hyp, const grams *refs, size_t n_refs, ds_arena *mem)
-{
-	size_t *at = ds_arena_zero(mem, (n_refs + 1) * sizeof(*at)), pos = 0;
-	uint64_t sum = 0;
-	while (pos < hyp->n) {
-		uint64_t x = hyp->at[pos];
-		size_t most = 0, mine = take(hyp, &pos, x);
-		for (size_t r = 0; r < n_refs; r++) {
-			size_t k = take(&refs[r], &at[r], x);
-			most = k > most ? k : most;
-		}
-		sum += mine < most ? mine : most;
+	const settings *s = state;
+	uint64_t matches[MAX_ORDER];
+	ds_units hyp = tokens_of(s, r->pred, mem);
+	ds_units *refs = ds_arena_get(mem, (r->n_refs + 1) * sizeof(*refs));
+	size_t closest = 0;
+	for (size_t i = 0; i < r->n_refs; i++) {
+		refs[i] = tokens_of(s, r->refs[i], mem);
+		size_t d = distance(refs[i].n, hyp.n), best = distance(refs[closest].n, hyp.n);
+		if (d < best || (d == best && refs[i].n < refs[closest].n))
+			closest = i;
 	}
-	return sum;
-}
-
-static ds_rc refs_of(ds_block *b, uint32_t row, ds_arena *mem, ds_str **refs, size_t *n, ds_err *e)
-{
-	const ds_col *c = ds_block_find(b, "ref");
-	const ds_json *v;
-	bool has = false;
-	if (c && c->type == DS_T_JSON && ds_col_has(c, row) && !ds_col_null(c, row)) {
-		DS_TRY(ds_json_parse(&v, mem, ds_col_bytes(c, row), e));
-		if (v->kind == DS_J_ARR) {
-			*refs = ds_arena_get(mem, (v->n + 1) * sizeof(**refs));
-			for (*n = 0; *n < v->n; (*n)++) {
-				if (v->items[*n]->kind != DS_J_STR)
-					return ds_fail(e, DS_BAD,
-						"record %llu: field 'ref' holds something else "
-						"than strings",
-						(unsigned long long)ds_block_record(b, row));
-				(*refs)[*n] = v->items[*n]->s;
-			}
-			return DS_OK;
-		}
-	}
-	*refs = ds_arena_get(mem, sizeof(**refs));
-	*n = 1;
-	if (c)
-		DS_TRY(ds_block_text(b, c, row, *refs, &has, e));
-	return has ? DS_OK
-		   : ds_fail(e, DS_BAD, "record %llu has no field 'ref'",
-			     (unsigned long long)ds_block_record(b, row));
-}
-
-static void add_row(
-	part *p, bleu_tok t, ds_str pred, const ds_str *refs, size_t n_refs, ds_arena *mem)
-{
-	size_t n, *lens = ds_arena_get(mem, (n_refs + 1) * sizeof(*lens)), closest = 0;
-	uint64_t *hyp = hash_tokens(t, pred, mem, &n);
-	uint64_t **toks = ds_arena_get(mem, (n_refs + 1) * sizeof(*toks));
-	for (size_t r = 0; r < n_refs; r++) {
-		toks[r] = hash_tokens(t, refs[r], mem, &lens[r]);
-		size_t d = lens[r] > n ? lens[r] - n : n - lens[r];
-		size_t best = lens[closest] > n ? lens[closest] - n : n - lens[closest];
-		if (d < best || (d == best && lens[r] < lens[closest]))
-			closest = r;
-	}
-	p->hyp_len += n;
-	p->ref_len += n_refs ? lens[closest] : 0;
-	p->min_refs = n_refs < p->min_refs ? n_refs : p->min_refs;
-	p->max_refs = n_refs > p->max_refs ? n_refs : p->max_refs;
-	grams *g = ds_arena_get(mem, (n_refs + 1) * sizeof(*g));
-	for (int o = 0; o < ORDER; o++) {
-		grams mine = grams_of(hyp, n, o + 1, mem);
-		for (size_t r = 0; r < n_refs; r++)
-			g[r] = grams_of(toks[r], lens[r], o + 1, mem);
-		p->total[o] += mine.n;
-		p->correct[o] += matches(&mine, g, n_refs, mem);
-	}
-}
-
-static ds_rc update(
-	void *state, void *p, ds_block *b, uint32_t from, uint32_t to, ds_arena *mem, ds_err *e)
-{
-	const ds_col *pred = ds_block_find(b, "pred");
-	for (uint32_t i = from; i < to; i++) {
-		ds_str text, *refs;
-		size_t n_refs;
-		bool has = false;
-		if (pred)
-			DS_TRY(ds_block_text(b, pred, i, &text, &has, e));
-		if (!has)
-			return ds_fail(e, DS_BAD, "record %llu has no field 'pred'",
-				(unsigned long long)ds_block_record(b, i));
-		DS_TRY(refs_of(b, i, mem, &refs, &n_refs, e));
-		add_row(p, *(bleu_tok *)state, text, refs, n_refs, mem);
+	ds_overlap(hyp, refs, r->n_refs, s->order, matches, mem);
+	sums[HYP_LEN] = (double)hyp.n;
+	sums[REF_LEN] = (double)refs[closest].n;
+	sums[N_REFS] = (double)r->n_refs;
+	sums[N_REFS2] = (double)(r->n_refs * r->n_refs);
+	for (unsigned k = 0; k < s->order; k++) {
+		sums[MATCHES + k] = (double)matches[k];
+		sums[MATCHES + s->order + k] = (double)ds_n_grams(hyp.n, k + 1);
 	}
 	return DS_OK;
 }
 
-static ds_rc merge(void *state, void *into, void *from, ds_err *e)
+/* Precisions in percent, smoothed; the reference stops at the first order without n-grams. */
+static unsigned precisions(const settings *s, const double *sums, double *p)
 {
-	part *a = into, *b = from;
-	a->hyp_len += b->hyp_len;
-	a->ref_len += b->ref_len;
-	a->min_refs = b->min_refs < a->min_refs ? b->min_refs : a->min_refs;
-	a->max_refs = b->max_refs > a->max_refs ? b->max_refs : a->max_refs;
-	for (int o = 0; o < ORDER; o++) {
-		a->correct[o] += b->correct[o];
-		a->total[o] += b->total[o];
+	const double *matches = sums + MATCHES, *totals = matches + s->order;
+	double smooth = 1;
+	unsigned orders = 0;
+	for (unsigned k = 0; k < s->order; k++) {
+		double m = matches[k], t = totals[k];
+		if (s->smooth == ADD_K && k > 0) {
+			m += s->value;
+			t += s->value;
+		}
+		if (t == 0)
+			break;
+		orders = k + 1;
+		if (m > 0)
+			p[k] = 100 * m / t;
+		else if (s->smooth == EXP)
+			p[k] = 100 / ((smooth *= 2) * t);
+		else if (s->smooth == FLOOR)
+			p[k] = 100 * s->value / t;
 	}
-	return DS_OK;
+	return orders;
 }
 
-/* Precisions in percent with "exp" smoothing; the reference stops at the first order without n-grams. */
-static double score_of(const part *p, double precision[ORDER], double *brevity)
+static double score_of(const settings *s, const double *sums, double *p, double brevity)
 {
-	double sum = 0, smooth = 1;
+	double sum = 0;
 	bool any = false;
-	*brevity = p->hyp_len >= p->ref_len ? 1
-		   : p->hyp_len             ? exp(1 - (double)p->ref_len / (double)p->hyp_len)
-					    : 0;
-	for (int o = 0; o < ORDER; o++)
-		any = any || p->correct[o];
-	for (int o = 0; o < ORDER && p->total[o]; o++) {
-		if (!p->correct[o])
-			smooth *= 2;
-		precision[o] = p->correct[o] ? 100.0 * (double)p->correct[o] / (double)p->total[o]
-					     : 100.0 / (smooth * (double)p->total[o]);
-	}
+	unsigned orders = precisions(s, sums, p), count = s->effective ? orders : s->order;
+	for (unsigned k = 0; k < s->order; k++)
+		any = any || sums[MATCHES + k] > 0;
 	if (!any)
 		return 0;
-	for (int o = 0; o < ORDER; o++)
-		sum += precision[o] > 0 ? log(precision[o]) : -9999999999.0;
-	return *brevity * exp(sum / ORDER);
+	for (unsigned k = 0; k < count; k++)
+		sum += p[k] > 0 ? log(p[k]) : -9999999999.0;
+	return brevity * exp(sum / count);
 }
 
-static ds_rc compute(void *state, void *part_, metric_result *out, ds_err *e)
+static void sign(const settings *s, const double *sums, uint64_t n, ds_buf *out)
 {
-	const part *p = part_;
-	double precision[ORDER] = { 0 }, brevity;
-	if (p->min_refs == UINT64_MAX)
-		return ds_fail(e, DS_BAD, "bleu: there are no records");
-	out->score = score_of(p, precision, &brevity);
-	if (p->min_refs == p->max_refs)
-		ds_buf_fmt(&out->signature, "nrefs:%llu", (unsigned long long)p->max_refs);
+	double mean = sums[N_REFS] / (double)n;
+	if (mean * mean * (double)n == sums[N_REFS2])
+		ds_buf_fmt(out, "nrefs:%.0f", mean);
 	else
-		ds_buf_add_c(&out->signature, "nrefs:var");
-	ds_buf_fmt(&out->signature, "|case:mixed|eff:no|tok:%s|smooth:exp|version:dstools-%s",
-		bleu_tok_name(*(bleu_tok *)state), DS_VERSION);
-	ds_buf_fmt(&out->detail,
-		"%.1f/%.1f/%.1f/%.1f (BP = %.3f ratio = %.3f hyp_len = %llu ref_len = %llu)",
-		precision[0], precision[1], precision[2], precision[3], brevity,
-		p->ref_len ? (double)p->hyp_len / (double)p->ref_len : 0,
-		(unsigned long long)p->hyp_len, (unsigned long long)p->ref_len);
+		ds_buf_add_c(out, "nrefs:var");
+	ds_buf_fmt(out, "|case:%s|eff:%s|tok:%s|smooth:%s", s->lower ? "lc" : "mixed",
+		s->effective ? "yes" : "no", bleu_tok_name(s->tok), smoothings[s->smooth]);
+	if (s->smooth == FLOOR || s->smooth == ADD_K)
+		ds_buf_fmt(out, "[%.2f]", s->value);
+	if (s->order != 4)
+		ds_buf_fmt(out, "|order:%u", s->order);
+	ds_buf_fmt(out, "|version:dstools-%s", DS_VERSION);
+}
+
+static ds_rc of_sums(
+	const void *state, const double *sums, uint64_t n, metric_result *out, ds_err *e)
+{
+	const settings *s = state;
+	double p[MAX_ORDER] = { 0 }, hyp = sums[HYP_LEN], ref = sums[REF_LEN];
+	double brevity = hyp >= ref ? 1 : hyp > 0 ? exp(1 - ref / hyp) : 0;
+	out->score = score_of(s, sums, p, brevity);
+	sign(s, sums, n, &out->signature);
+	for (unsigned k = 0; k < s->order; k++)
+		ds_buf_fmt(&out->detail, k ? "/%.1f" : "%.1f", p[k]);
+	ds_buf_fmt(&out->detail, " (BP = %.3f ratio = %.3f hyp_len = %.0f ref_len = %.0f)", brevity,
+		ref > 0 ? hyp / ref : 0, hyp, ref);
 	return DS_OK;
 }
 
 const metric metric_bleu = {
 	.name = "bleu",
-	.help = "corpus BLEU of pred against ref; :13a :zh :char :none name the tokenizer",
-	.fields = { "pred", "ref" },
+	.help = "corpus BLEU of pred against ref; :13a :intl :zh :char :none, :lc :eff :order=N "
+		":smooth=M",
+	.needs = METRIC_PRED | METRIC_REF,
 	.open = open_bleu,
 	.close = ds_mem_free,
-	.part_new = part_new,
-	.part_free = ds_mem_free,
-	.update = update,
-	.merge = merge,
-	.compute = compute,
+	.record = record,
+	.of_sums = of_sums,
 };

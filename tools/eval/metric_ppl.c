@@ -44,7 +44,7 @@ static void close_lm(void *state)
 	ds_mem_free(l);
 }
 
-static ds_rc open_lm(void **state, const metric_args *a, ds_err *e)
+static ds_rc open_lm(void **state, metric_args *a, ds_err *e)
 {
 	if (!a->model)
 		return ds_fail(e, DS_USAGE, "ppl needs a model: -m DIR");

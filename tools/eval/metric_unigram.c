@@ -89,7 +89,7 @@ static ds_rc fit(counts *c, const metric_args *a, ds_err *e)
 	}
 }
 
-static ds_rc open_unigram(void **state, const metric_args *a, ds_err *e)
+static ds_rc open_unigram(void **state, metric_args *a, ds_err *e)
 {
 	if (!a->fit)
 		return ds_fail(e, DS_USAGE, "unigram needs --fit FILE, the tokens to count");

@@ -1,11 +1,13 @@
 /*
- * tok_bleu.c - 13a, zh, char and none
+ * tok_bleu.c - 13a, intl, zh, char and none
  *
  * The reference rewrites the line by regular expressions one after another; matches do not overlap, so
  * "x.." differs from what a single scan would make of it. Each pass here is one of them, over bytes: all
- * patterns look at ASCII only, and a whole code point on the other side keeps its bytes together.
+ * patterns but those of intl look at ASCII only, and a whole code point on the other side keeps its bytes together.
  */
 #include "tok_bleu.h"
+
+#include "text/tok/category.h"
 
 #include <string.h>
 
@@ -24,8 +26,7 @@ static bool stop(char c)
 	return c == '.' || c == ',';
 }
 
-/* One code point at s[0..n), its length in *len; a broken byte is itself. */
-static uint32_t point(const char *s, size_t n, size_t *len)
+uint32_t bleu_point(const char *s, size_t n, size_t *len)
 {
 	const uint8_t *u = (const uint8_t *)s;
 	size_t want = u[0] < 0xC2 ? 1 : u[0] < 0xE0 ? 2 : u[0] < 0xF0 ? 3 : u[0] < 0xF5 ? 4 : 1;
@@ -42,8 +43,7 @@ static uint32_t point(const char *s, size_t n, size_t *len)
 	return v;
 }
 
-/* What Python's str.split() takes for white space. */
-static bool space(uint32_t c)
+bool bleu_space(uint32_t c)
 {
 	return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
 	       c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
@@ -169,12 +169,81 @@ static line spread_chinese(ds_arena *mem, line s)
 {
 	line o = { ds_arena_bytes(mem, 3 * s.n + 1), 0 };
 	for (size_t i = 0, len; i < s.n; i += len) {
-		bool c = chinese(point(s.at + i, s.n - i, &len));
+		bool c = chinese(bleu_point(s.at + i, s.n - i, &len));
 		if (c)
 			o.at[o.n++] = ' ';
 		memcpy(o.at + o.n, s.at + i, len);
 		o.n += len;
 		if (c)
+			o.at[o.n++] = ' ';
+	}
+	return o;
+}
+
+static bool is_kind(ds_str c, bool (*kind)(ds_cat), bool wanted)
+{
+	size_t len;
+	uint32_t p = bleu_point(c.at, c.n, &len);
+	return kind(p < 0x110000 ? ds_cat_of(p) : DS_CAT_NONE) == wanted;
+}
+
+static bool is_punct(ds_cat c)
+{
+	return c == DS_CAT_P;
+}
+
+static bool is_symbol(ds_cat c)
+{
+	return c == DS_CAT_S;
+}
+
+static void add(line *o, ds_str s)
+{
+	memcpy(o->at + o->n, s.at, s.n);
+	o->n += s.n;
+}
+
+/*
+ * (\P{N})(\p{P}) -> "\1 \2 ", (\p{P})(\P{N}) -> " \1 \2", (\p{S}) -> " \1 ": the punctuation stands after the
+ * other character, or before it.
+ */
+static line spread_punct(ds_arena *mem, line s, bool after)
+{
+	line o = { ds_arena_bytes(mem, 3 * s.n + 1), 0 };
+	for (size_t i = 0, a, b; i < s.n; i += a) {
+		bleu_point(s.at + i, s.n - i, &a);
+		ds_str one = { s.at + i, a }, two = { s.at + i + a, 0 };
+		if (i + a < s.n) {
+			bleu_point(s.at + i + a, s.n - i - a, &b);
+			two.n = b;
+		}
+		bool cut = two.n && is_kind(one, after ? ds_cat_number : is_punct, !after) &&
+			   is_kind(two, after ? is_punct : ds_cat_number, after);
+		if (cut && !after)
+			o.at[o.n++] = ' ';
+		add(&o, one);
+		if (!cut)
+			continue;
+		o.at[o.n++] = ' ';
+		add(&o, two);
+		if (after)
+			o.at[o.n++] = ' ';
+		i += two.n;
+	}
+	return o;
+}
+
+static line spread_symbols(ds_arena *mem, line s)
+{
+	line o = { ds_arena_bytes(mem, 3 * s.n + 1), 0 };
+	for (size_t i = 0, len; i < s.n; i += len) {
+		bleu_point(s.at + i, s.n - i, &len);
+		ds_str c = { s.at + i, len };
+		bool symbol = is_kind(c, is_symbol, true);
+		if (symbol)
+			o.at[o.n++] = ' ';
+		add(&o, c);
+		if (symbol)
 			o.at[o.n++] = ' ';
 	}
 	return o;
@@ -193,7 +262,7 @@ static line strip(line s)
 {
 	size_t from = 0, to = 0;
 	for (size_t i = 0, len; i < s.n; i += len)
-		if (!space(point(s.at + i, s.n - i, &len))) {
+		if (!bleu_space(bleu_point(s.at + i, s.n - i, &len))) {
 			from = to ? from : i;
 			to = i + len;
 		}
@@ -207,7 +276,7 @@ static void split(line s, bool each, ds_arena *mem, ds_str **tokens, size_t *n)
 	*n = 0;
 	bool open = false;
 	for (size_t i = 0, len; i < s.n; i += len) {
-		if (space(point(s.at + i, s.n - i, &len))) {
+		if (bleu_space(bleu_point(s.at + i, s.n - i, &len))) {
 			open = false;
 		} else if (open && !each) {
 			(*tokens)[*n - 1].n += len;
@@ -223,19 +292,19 @@ void bleu_tok_run(bleu_tok t, ds_str text, ds_arena *mem, ds_str **tokens, size_
 	line s = strip((line){ (char *)text.at, text.n });
 	if (t == TOK_13A)
 		s = punct(mem, pad(mem, prepare(mem, s)));
+	else if (t == TOK_INTL)
+		s = spread_symbols(mem, spread_punct(mem, spread_punct(mem, s, true), false));
 	else if (t == TOK_ZH)
 		s = punct(mem, spread_chinese(mem, s));
 	split(s, t == TOK_CHAR, mem, tokens, n);
 }
 
-static const char *const names[] = { "13a", "zh", "char", "none" };
+static const char *const names[] = { "13a", "intl", "zh", "char", "none" };
 
-bleu_tok bleu_tok_find(const char *name)
+bleu_tok bleu_tok_find(ds_str name)
 {
-	if (!*name)
-		return TOK_13A;
 	for (int i = 0; i < TOK_BAD; i++)
-		if (strcmp(names[i], name) == 0)
+		if (ds_str_is(name, names[i]))
 			return (bleu_tok)i;
 	return TOK_BAD;
 }
