@@ -65,7 +65,12 @@ static ds_rc read_some(ds_input *in, size_t n, piece *out, ds_err *e)
 	char *at = ds_mem_get(room + 64);
 	*out = (piece){ { at, 0 }, at };
 	for (;;) {
-		DS_TRY(ds_in_read(in->in, at + out->bytes.n, room - out->bytes.n, &got, e));
+		ds_rc rc = ds_in_read(in->in, at + out->bytes.n, room - out->bytes.n, &got, e);
+		if (rc != DS_OK) {
+			ds_mem_free(at);
+			out->owned = NULL;
+			return rc;
+		}
 		out->bytes.n += got;
 		if (out->bytes.n < room || room == n)
 			return DS_OK;
@@ -262,8 +267,8 @@ static ds_ar_dictionary **place_of(file *x, int64_t id)
 		if (x->dictionaries[i]->id == id)
 			return &x->dictionaries[i];
 	size_t n = x->n_dictionaries;
-	x->dictionaries = ds_mem_grow(x->dictionaries, n * sizeof *x->dictionaries,
-		(n + 1) * sizeof *x->dictionaries);
+	x->dictionaries = ds_mem_grow(
+		x->dictionaries, n * sizeof *x->dictionaries, (n + 1) * sizeof *x->dictionaries);
 	x->dictionaries[n] = NULL;
 	return &x->dictionaries[x->n_dictionaries++];
 }
@@ -364,8 +369,8 @@ static ds_rc use_message(ds_input *in, message *m, ds_err *e)
 	if (m->kind == H_SCHEMA)
 		return use_schema(in, m, e);
 	if (!x->has_schema)
-		return ds_fail(e, DS_BAD, "%s: is not an Arrow stream: no schema comes first",
-			in->name);
+		return ds_fail(
+			e, DS_BAD, "%s: is not an Arrow stream: no schema comes first", in->name);
 	if (m->kind == H_DICTIONARY)
 		return use_dictionary(in, m, e);
 	if (m->kind == H_BATCH)

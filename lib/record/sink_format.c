@@ -40,7 +40,7 @@ static const wrapping wrappings[] = {
 
 /* Names under which nobody expects a record stream, and that nothing here can write. */
 static const char unwritten[] =
-	".lz4 .br .zip .7z .rar .arrow .feather .orc .avro .xlsx .xls .ods .pdf "
+	".lz4 .br .zip .7z .rar .orc .avro .xlsx .xls .ods .pdf "
 	".doc "
 	".docx .epub .npy .npz .pkl .h5 .hdf5 .safetensors .gguf .onnx .sqlite .db .yaml .yml .xml";
 

@@ -13,8 +13,8 @@ static ds_rc damaged(ds_err *e, const char *what)
 	return ds_fail(e, DS_SHORT, "damaged: %s", what);
 }
 
-ds_rc ds_ar_batch_open(ds_ar_batch **out, const ds_ar_field *fields, ds_flat flat,
-	ds_flat_table t, ds_str body, void *const owned[2], ds_err *e)
+ds_rc ds_ar_batch_open(ds_ar_batch **out, const ds_ar_field *fields, ds_flat flat, ds_flat_table t,
+	ds_str body, void *const owned[2], ds_err *e)
 {
 	ds_arena *mem = ds_arena_new(4096);
 	ds_ar_batch *b = *out = ds_arena_zero(mem, sizeof *b);
@@ -218,9 +218,9 @@ static ds_rc make_buffers(maker *m, ds_ar_array *a, int64_t n_nulls)
 {
 	const ds_ar_field *f = a->f;
 	unsigned width[2], n;
-	bool one_more[2], bitmap = f->encoded || (f->layout != DS_AR_NULL &&
-						  f->layout != DS_AR_SPARSE &&
-						  f->layout != DS_AR_DENSE && f->layout != DS_AR_RUNS);
+	bool one_more[2],
+		bitmap = f->encoded || (f->layout != DS_AR_NULL && f->layout != DS_AR_SPARSE &&
+					       f->layout != DS_AR_DENSE && f->layout != DS_AR_RUNS);
 	if (bitmap) {
 		if (!next_buffer(m, &a->valid))
 			return damaged(m->e, "buffers are missing");

@@ -27,7 +27,7 @@ typedef struct ds_ar_array {
 typedef struct ds_ar_dictionary { /* whole, or one that says more of an earlier one */
 	int64_t id;
 	uint32_t refs;
-	unsigned depth; /* of dictionaries that its values use */
+	unsigned depth;                  /* of dictionaries that its values use */
 	struct ds_ar_dictionary *before; /* whose values come first; a reference */
 	int64_t n_before;
 	struct ds_ar_batch *batch;
@@ -46,7 +46,7 @@ typedef struct ds_ar_batch {
 	void **own; /* what unpacked lies in */
 	uint64_t counted, *live, limit;
 	const ds_ar_field *fields;
-	ds_ar_array *arrays; /* one a field, once ready */
+	ds_ar_array *arrays;             /* one a field, once ready */
 	ds_ar_dictionary **dictionaries; /* those that its arrays may use; references */
 	size_t n_dictionaries;
 	uint64_t left; /* rows that are not parsed; under the file's lock */

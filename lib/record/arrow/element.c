@@ -170,11 +170,9 @@ bool ds_ar_get(const ds_ar_array *a, int64_t i, ds_ar_value *v)
 		get_fixed(a, i, v);
 		return true;
 	case DS_AR_BYTES:
-		return between(
-			a, i, signed_at(a->b[0], i, 4), signed_at(a->b[0], i + 1, 4), &v->s);
+		return between(a, i, signed_at(a->b[0], i, 4), signed_at(a->b[0], i + 1, 4), &v->s);
 	case DS_AR_LARGE_BYTES:
-		return between(
-			a, i, signed_at(a->b[0], i, 8), signed_at(a->b[0], i + 1, 8), &v->s);
+		return between(a, i, signed_at(a->b[0], i, 8), signed_at(a->b[0], i + 1, 8), &v->s);
 	case DS_AR_VIEWS:
 		return view_at(a, i, &v->s);
 	default:
@@ -184,9 +182,8 @@ bool ds_ar_get(const ds_ar_array *a, int64_t i, ds_ar_value *v)
 
 bool ds_ar_range(const ds_ar_array *a, int64_t i, int64_t *from, int64_t *to)
 {
-	unsigned width = a->f->layout == DS_AR_LARGE_LIST || a->f->layout == DS_AR_LARGE_LIST_VIEW
-				 ? 8
-				 : 4;
+	unsigned width =
+		a->f->layout == DS_AR_LARGE_LIST || a->f->layout == DS_AR_LARGE_LIST_VIEW ? 8 : 4;
 	if (a->f->layout == DS_AR_FIXED_LIST) {
 		*from = i * a->f->width;
 		*to = *from + a->f->width;
@@ -278,8 +275,8 @@ static bool keys_differ(const ds_ar_array *keys, int64_t from, int64_t to)
 		int64_t at = i;
 		ds_ar_value v;
 		bool is_new;
-		if (ds_ar_settle(&a, &at) != DS_AR_IS_THERE ||
-			a->f->scalar.kind != DS_SC_TEXT || !ds_ar_get(a, at, &v))
+		if (ds_ar_settle(&a, &at) != DS_AR_IS_THERE || a->f->scalar.kind != DS_SC_TEXT ||
+			!ds_ar_get(a, at, &v))
 			return false;
 		ds_map_put(seen, v.s, &is_new);
 		if (!is_new)

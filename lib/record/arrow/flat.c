@@ -158,12 +158,13 @@ uint32_t ds_flatb_refs(ds_flatb *b, const uint32_t *refs, size_t n)
 	return (uint32_t)b->n;
 }
 
-uint32_t ds_flatb_pairs(ds_flatb *b, const int64_t *pairs, size_t n)
+uint32_t ds_flatb_bytes(ds_flatb *b, ds_str structs, unsigned width)
 {
-	align(b, 16 * n, 8);
-	if (n)
-		memcpy(push(b, 16 * n), pairs, 16 * n);
-	push_number(b, (int64_t)n, 4);
+	align(b, structs.n, 8);
+	char *at = push(b, structs.n);
+	if (structs.n)
+		memcpy(at, structs.at, structs.n);
+	push_number(b, (int64_t)(structs.n / width), 4);
 	return (uint32_t)b->n;
 }
 

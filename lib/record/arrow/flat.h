@@ -30,8 +30,9 @@ ds_flat_table ds_flat_root(ds_flat *f);
 int64_t ds_flat_int(ds_flat_table t, unsigned field, unsigned width, int64_t otherwise);
 ds_flat_table ds_flat_child(ds_flat_table t, unsigned field);
 ds_str ds_flat_text(ds_flat_table t, unsigned field);
-ds_flat_vector ds_flat_list(ds_flat_table t, unsigned field, unsigned width); /* of width bytes each */
-ds_flat_table ds_flat_list_table(ds_flat_vector v, size_t i);                 /* of a list of tables */
+ds_flat_vector ds_flat_list(
+	ds_flat_table t, unsigned field, unsigned width);     /* of width bytes each */
+ds_flat_table ds_flat_list_table(ds_flat_vector v, size_t i); /* of a list of tables */
 int64_t ds_flat_list_int(ds_flat_vector v, size_t i, unsigned width, unsigned offset, unsigned n);
 
 /* Building. What is made first lies last; a place is counted from the end. */
@@ -40,13 +41,12 @@ typedef struct {
 	size_t n, cap;
 	uint32_t fields[16]; /* of the table being made, 0: none */
 	size_t start;        /* its */
-	bool failed;
 } ds_flatb;
 
 uint32_t ds_flatb_text(ds_flatb *b, ds_str s);
 uint32_t ds_flatb_refs(ds_flatb *b, const uint32_t *refs, size_t n); /* a vector of tables */
-/* Structs of two numbers of 64 bits. */
-uint32_t ds_flatb_pairs(ds_flatb *b, const int64_t *pairs, size_t n);
+/* A vector of structs of `width` bytes, a multiple of eight. */
+uint32_t ds_flatb_bytes(ds_flatb *b, ds_str structs, unsigned width);
 void ds_flatb_begin(ds_flatb *b);
 void ds_flatb_int(ds_flatb *b, unsigned field, unsigned width, int64_t v);
 void ds_flatb_ref(ds_flatb *b, unsigned field, uint32_t ref);

@@ -67,8 +67,8 @@ static ds_rc set_int(ds_ar_field *f, ds_flat_table t, ds_err *e)
 static ds_rc set_decimal(ds_ar_field *f, ds_flat_table t, ds_err *e)
 {
 	int64_t bits = ds_flat_int(t, 2, 4, 128), scale = ds_flat_int(t, 1, 4, 0);
-	if ((bits != 32 && bits != 64 && bits != 128 && bits != 256) ||
-		scale < -DS_DECIMAL_SCALE || scale > DS_DECIMAL_SCALE)
+	if ((bits != 32 && bits != 64 && bits != 128 && bits != 256) || scale < -DS_DECIMAL_SCALE ||
+		scale > DS_DECIMAL_SCALE)
 		return wrong(f, e, "has decimals of an unknown width or scale");
 	set(f, DS_AR_FIXED, DS_SC_DECIMAL, DS_FORM_BYTES, (uint32_t)bits / 8);
 	f->scalar.scale = (int)scale;
@@ -81,8 +81,7 @@ static ds_rc set_float(ds_ar_field *f, ds_flat_table t, ds_err *e)
 	int64_t precision = ds_flat_int(t, 0, 2, 0);
 	if (precision < 0 || precision > 2)
 		return wrong(f, e, "has floats of an unknown width");
-	set(f, DS_AR_FIXED, precision == 2 ? DS_SC_F64 : DS_SC_F32, DS_FORM_FLOAT,
-		2u << precision);
+	set(f, DS_AR_FIXED, precision == 2 ? DS_SC_F64 : DS_SC_F32, DS_FORM_FLOAT, 2u << precision);
 	return DS_OK;
 }
 
@@ -152,12 +151,18 @@ static ds_rc set_sized(ds_ar_field *f, ds_flat_table t, bool list, ds_err *e)
 
 static ds_rc set_type(reader *r, ds_ar_field *f, int64_t type, ds_flat_table t, ds_err *e)
 {
-	static const uint8_t strings[] = { [T_BINARY] = DS_AR_BYTES, [T_UTF8] = DS_AR_BYTES,
-		[T_LARGE_BINARY] = DS_AR_LARGE_BYTES, [T_LARGE_UTF8] = DS_AR_LARGE_BYTES,
-		[T_BINARY_VIEW] = DS_AR_VIEWS, [T_UTF8_VIEW] = DS_AR_VIEWS };
-	static const uint8_t nested[] = { [T_LIST] = DS_AR_LIST, [T_MAP] = DS_AR_LIST,
-		[T_LARGE_LIST] = DS_AR_LARGE_LIST, [T_LIST_VIEW] = DS_AR_LIST_VIEW,
-		[T_LARGE_LIST_VIEW] = DS_AR_LARGE_LIST_VIEW, [T_STRUCT] = DS_AR_STRUCT,
+	static const uint8_t strings[] = { [T_BINARY] = DS_AR_BYTES,
+		[T_UTF8] = DS_AR_BYTES,
+		[T_LARGE_BINARY] = DS_AR_LARGE_BYTES,
+		[T_LARGE_UTF8] = DS_AR_LARGE_BYTES,
+		[T_BINARY_VIEW] = DS_AR_VIEWS,
+		[T_UTF8_VIEW] = DS_AR_VIEWS };
+	static const uint8_t nested[] = { [T_LIST] = DS_AR_LIST,
+		[T_MAP] = DS_AR_LIST,
+		[T_LARGE_LIST] = DS_AR_LARGE_LIST,
+		[T_LIST_VIEW] = DS_AR_LIST_VIEW,
+		[T_LARGE_LIST_VIEW] = DS_AR_LARGE_LIST_VIEW,
+		[T_STRUCT] = DS_AR_STRUCT,
 		[T_RUNS] = DS_AR_RUNS };
 	switch (type) {
 	case T_NULL:
@@ -262,8 +267,7 @@ static ds_rc check_children(const ds_ar_field *f, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc read_field(
-	reader *r, ds_ar_field **out, ds_flat_table t, unsigned depth, ds_err *e)
+static ds_rc read_field(reader *r, ds_ar_field **out, ds_flat_table t, unsigned depth, ds_err *e)
 {
 	ds_ar_field *f = *out = ds_arena_zero(r->mem, sizeof *f);
 	ds_flat_vector children = ds_flat_list(t, 5, 4);
@@ -317,9 +321,8 @@ ds_rc ds_ar_read_schema(ds_ar_schema *s, ds_flat_table t, ds_arena *mem, ds_err 
 const ds_ar_field *ds_ar_find_dictionary(const ds_ar_field *first, int64_t id)
 {
 	for (const ds_ar_field *f = first; f; f = f->next) {
-		const ds_ar_field *below = f->encoded && f->dictionary == id
-						   ? f
-						   : ds_ar_find_dictionary(f->first, id);
+		const ds_ar_field *below =
+			f->encoded && f->dictionary == id ? f : ds_ar_find_dictionary(f->first, id);
 		if (below)
 			return below;
 	}

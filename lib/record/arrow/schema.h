@@ -34,8 +34,8 @@ typedef struct ds_ar_field {
 	bool no_sign, is_map, days_of_ms; /* days_of_ms: a date that counts milliseconds */
 	uint32_t n_children;
 	struct ds_ar_field *first, *next;
-	int8_t *type_ids; /* unions: each child's; NULL: 0, 1, 2 … */
-	bool encoded;     /* indices into a dictionary of `values` */
+	int8_t *type_ids;                 /* unions: each child's; NULL: 0, 1, 2 … */
+	bool encoded;                     /* indices into a dictionary of `values` */
 	const struct ds_ar_field *values; /* this one, not encoded */
 	int64_t dictionary;
 	uint32_t index_width;

@@ -84,8 +84,8 @@ static ds_rc add_named(ds_ar_columns *c, ds_str name, ds_arena *mem, ds_err *e)
 	return DS_USAGE;
 }
 
-ds_rc ds_ar_choose(ds_ar_columns *c, const ds_ar_schema *s, const ds_common *common,
-	ds_arena *mem, ds_err *e)
+ds_rc ds_ar_choose(
+	ds_ar_columns *c, const ds_ar_schema *s, const ds_common *common, ds_arena *mem, ds_err *e)
 {
 	size_t number = 0;
 	*c = (ds_ar_columns){ .schema = s, .max_record = common->max_record };
@@ -110,8 +110,8 @@ static ds_rc damaged(const ds_ar_field *f, ds_err *e, const char *what)
 }
 
 /* The values of n elements of a from `first` on; rows without one have valid 0. */
-static ds_rc get_scalars(work *w, const ds_ar_array *a, int64_t first, size_t n,
-	const ds_scalar *k, ds_scalars *out, uint8_t *valid, ds_err *e)
+static ds_rc get_scalars(work *w, const ds_ar_array *a, int64_t first, size_t n, const ds_scalar *k,
+	ds_scalars *out, uint8_t *valid, ds_err *e)
 {
 	size_t got = 0;
 	bool bytes = k->form == DS_FORM_BYTES;
@@ -229,8 +229,8 @@ static bool add_numbers(work *w, const ds_ar_column *x, const ds_ar_array *a)
 	return true;
 }
 
-static ds_rc not_printed(const work *w, const ds_ar_field *f, const char *wrong, uint32_t row,
-	ds_err *e)
+static ds_rc not_printed(
+	const work *w, const ds_ar_field *f, const char *wrong, uint32_t row, ds_err *e)
 {
 	if (wrong)
 		return damaged(f, e, wrong);
@@ -260,8 +260,8 @@ static ds_rc add_nested(work *w, const ds_ar_array *a, ds_str name, ds_err *e)
 			return not_printed(w, a->f, wrong, i, e);
 	}
 	off[w->n] = (uint32_t)t.n;
-	ds_ready_column(w->b,
-		(ds_col){ .name = name, .type = DS_T_JSON, .off = off, .data = t.at }, valid);
+	ds_ready_column(
+		w->b, (ds_col){ .name = name, .type = DS_T_JSON, .off = off, .data = t.at }, valid);
 	return DS_OK;
 }
 
@@ -291,8 +291,8 @@ static ds_rc add_more(work *w, ds_err *e)
 			const ds_ar_column *x = &w->c->at[k];
 			ds_text_byte(&t, before);
 			ds_text_add(&t, x->field->label.at, x->field->label.n);
-			if (!ds_ar_json(&t, &w->batch->arrays[x->number], w->from + i, limit,
-				    &wrong))
+			if (!ds_ar_json(
+				    &t, &w->batch->arrays[x->number], w->from + i, limit, &wrong))
 				return not_printed(w, x->field, wrong, i, e);
 		}
 		ds_text_byte(&t, '}');

@@ -150,9 +150,11 @@ static const char *read_column(
 	/* Some writers leave zero for a dictionary page that is there; the first page says what it is. */
 	if (c->dictionary_page > 0 && c->dictionary_page < c->first_page)
 		c->first_page = c->dictionary_page;
-	if (c->first_page < 4 || (uint64_t)c->first_page > m->data_end || c->packed_bytes < 0 ||
-		c->raw_bytes < 0)
+	/* A column without a value need not lie anywhere. */
+	if (c->n_values && (c->first_page < MAGIC || (uint64_t)c->first_page > m->data_end))
 		return "lies outside the file";
+	if (c->packed_bytes < 0 || c->raw_bytes < 0)
+		return "has a size below zero";
 	return NULL;
 }
 

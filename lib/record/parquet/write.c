@@ -6,23 +6,21 @@
  */
 #include "record/parquet/write.h"
 
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "record/parquet/held.h"
 #include "record/parquet/pages_out.h"
 #include "record/parquet/write_meta.h"
 
 #include <pthread.h>
 
-enum { GROUP_BYTES = 64 << 20, GROUP_ROWS = 1 << 20, HELD_BYTES = 32 << 20 };
+enum { GROUP_BYTES = 64 << 20, GROUP_ROWS = 1 << 20 };
 
 struct ds_pq_writer {
 	ds_out *out;
-	ds_arena *mem, *held_mem;
+	ds_arena *mem;
 	ds_pq_shredder s;
-	ds_block **held; /* until types are known */
-	size_t n_held, cap_held;
-	uint64_t held_bytes;
+	ds_pq_held held;
 	bool begun;
 	ds_pool *pool;
 	ds_packer **packers; /* one a worker */
@@ -49,7 +47,7 @@ ds_pq_writer *ds_pq_writer_new(ds_out *out, unsigned threads, int level)
 	ds_pq_writer *w = DS_NEW(ds_pq_writer, 1);
 	w->out = out;
 	w->mem = ds_arena_new(64 << 10);
-	w->held_mem = ds_arena_new(1 << 20);
+	ds_pq_held_open(&w->held);
 	w->s.mem = w->mem;
 	w->pool = ds_pool_new(threads);
 	w->packers = DS_NEW(ds_packer *, threads);
@@ -70,8 +68,7 @@ void ds_pq_writer_free(ds_pq_writer *w)
 	for (size_t i = 0; i < w->n_groups; i++)
 		ds_mem_free(w->groups[i].chunks);
 	ds_mem_free(w->groups);
-	ds_mem_free(w->held);
-	ds_arena_free(w->held_mem);
+	ds_pq_held_close(&w->held);
 	ds_arena_free(w->mem);
 	ds_mem_free(w);
 }
@@ -208,56 +205,22 @@ static ds_rc shred(ds_pq_writer *w, ds_block *b, ds_err *e)
 	return DS_OK;
 }
 
-/* What the values of a field have in common over all blocks held. */
-static ds_rc see_field(ds_pq_writer *w, ds_str name, ds_err *e)
-{
-	ds_shape seen = { 0 };
-	for (size_t i = 0; i < w->n_held; i++)
-		for (uint32_t k = 0; k < w->held[i]->n_cols; k++)
-			if (ds_str_eq(w->held[i]->cols[k].name, name))
-				DS_TRY(ds_shape_see(
-					&seen, w->held[i], &w->held[i]->cols[k], w->held_mem, e));
-	if (seen.kind == DS_SHAPE_OPEN)
-		ds_pq_note_open(&w->s, name);
-	else
-		ds_pq_add_field(&w->s, name, &seen);
-	return DS_OK;
-}
-
 static ds_rc release_held(ds_pq_writer *w, ds_err *e)
 {
-	DS_AUTO(ds_map) done = ds_map_new(64);
-	for (size_t i = 0; i < w->n_held; i++)
-		for (uint32_t k = 0; k < w->held[i]->n_cols; k++) {
-			bool is_new;
-			ds_map_put(done, w->held[i]->cols[k].name, &is_new);
-			if (is_new)
-				DS_TRY(see_field(w, w->held[i]->cols[k].name, e));
-		}
-	for (size_t i = 0; i < w->n_held; i++)
-		DS_TRY(shred(w, w->held[i], e));
-	w->n_held = 0;
-	w->held_bytes = UINT64_MAX; /* no more are held */
-	ds_arena_free(w->held_mem);
-	w->held_mem = NULL;
+	DS_TRY(ds_pq_learn(&w->held, &w->s, e));
+	for (size_t i = 0; i < w->held.n; i++)
+		DS_TRY(shred(w, w->held.at[i], e));
+	ds_pq_held_close(&w->held);
 	return DS_OK;
 }
 
 ds_rc ds_pq_writer_add(ds_pq_writer *w, ds_block *b, ds_err *e)
 {
-	ds_block *copy;
-	if (!w->held_mem)
+	bool enough;
+	if (!w->held.mem)
 		return shred(w, b, e);
-	DS_TRY(ds_block_copy(&copy, w->held_mem, b, NULL, b->n_rows, e));
-	if (w->n_held == w->cap_held) {
-		size_t cap = w->cap_held ? 2 * w->cap_held : 64;
-		w->held =
-			ds_mem_grow(w->held, w->cap_held * sizeof *w->held, cap * sizeof *w->held);
-		w->cap_held = cap;
-	}
-	w->held[w->n_held++] = copy;
-	w->held_bytes += ds_block_raw_bytes(copy);
-	return w->held_bytes >= HELD_BYTES ? release_held(w, e) : DS_OK;
+	DS_TRY(ds_pq_hold(&w->held, b, &enough, e));
+	return enough ? release_held(w, e) : DS_OK;
 }
 
 /* Row groups without a column that came later: null, behind all others. */
@@ -285,7 +248,7 @@ static ds_rc add_nulls(ds_pq_writer *w, ds_err *e)
 
 ds_rc ds_pq_writer_finish(ds_pq_writer *w, ds_str chain, ds_err *e)
 {
-	if (w->held_mem)
+	if (w->held.mem)
 		DS_TRY(release_held(w, e));
 	ds_pq_add_open(&w->s);
 	if (w->s.rows && !w->s.n_leaves)

@@ -172,12 +172,22 @@ static void add_feature(ds_buf *b, const ds_shape *x)
 	}
 }
 
-static bool has_picture(const ds_shape *x)
+bool ds_pq_add_features(ds_buf *b, const ds_pq_shredder *s)
 {
-	for (; x; x = x->next)
-		if (ds_pq_is_picture(x))
-			return true;
-	return false;
+	bool pictures = false;
+	for (const ds_shape *x = s->fields; x; x = x->next)
+		pictures |= ds_pq_is_picture(x);
+	if (!pictures)
+		return false;
+	ds_buf_add_c(b, "{\"info\":{\"features\":{");
+	for (const ds_shape *x = s->fields; x; x = x->next) {
+		ds_json_add_str(b, x->name);
+		ds_buf_add_byte(b, ':');
+		add_feature(b, x);
+		ds_buf_add_c(b, x->next ? "," : "");
+	}
+	ds_buf_add_c(b, "}}}");
+	return true;
 }
 
 static void put_key_value(ds_buf *b, ds_str key, ds_str value)
@@ -190,23 +200,14 @@ static void put_key_value(ds_buf *b, ds_str key, ds_str value)
 
 static void put_key_values(ds_buf *b, int *last, const ds_pq_shredder *s, ds_str chain)
 {
-	bool pictures = has_picture(s->fields);
+	ds_buf features = { 0 };
+	bool pictures = ds_pq_add_features(&features, s);
 	if (chain.n || pictures)
 		ds_thrift_put_list(b, last, 5, DS_THRIFT_STRUCT, (chain.n != 0) + pictures);
 	if (chain.n)
 		put_key_value(b, DS_S(DS_PQ_CHAIN), chain);
-	if (!pictures)
-		return;
-	ds_buf features = { 0 };
-	ds_buf_add_c(&features, "{\"info\":{\"features\":{");
-	for (const ds_shape *x = s->fields; x; x = x->next) {
-		ds_json_add_str(&features, x->name);
-		ds_buf_add_byte(&features, ':');
-		add_feature(&features, x);
-		ds_buf_add_c(&features, x->next ? "," : "");
-	}
-	ds_buf_add_c(&features, "}}}");
-	put_key_value(b, DS_S("huggingface"), ds_buf_view(&features));
+	if (pictures)
+		put_key_value(b, DS_S("huggingface"), ds_buf_view(&features));
 	ds_buf_free(&features);
 }
 

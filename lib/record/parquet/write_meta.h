@@ -20,4 +20,7 @@ typedef struct {
 void ds_pq_write_footer(ds_buf *b, const ds_pq_shredder *s, const ds_pq_group_out *groups,
 	size_t n_groups, ds_str chain);
 
+/* Where there are pictures, how Hugging Face's `datasets` describes the columns; else false. */
+bool ds_pq_add_features(ds_buf *b, const ds_pq_shredder *s);
+
 #endif

@@ -1,0 +1,10 @@
+/* fuzz_arrow.c - any bytes as --from arrow */
+#include "fuzz_import.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	const char *block = fuzz_block(&data, &n);
+	fuzz_most_chunks = 200;
+	fuzz_import("arrow", data, n, block, (ds_common){ .jobs = 1 });
+	return 0;
+}
