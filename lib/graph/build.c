@@ -54,9 +54,10 @@ ds_tid ds_g_attention(
 		ds_g_fail(g, "attention: dropout of %g, the limit is 1", (double)a.drop.p);
 	if (a.drop.p > 0)
 		a.drop.stream = g->n_streams++;
-	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_attention,
-					     .in = { q, k, v, opt.first, opt.last, opt.past },
-					     .attr.attention = a }));
+	return first_of(
+		ds_g_node(g, (ds_node){ .op = DS_OP_attention,
+				     .in = { q, k, v, opt.first, opt.last, opt.past, opt.slots },
+				     .attr.attention = a }));
 }
 
 ds_tid ds_g_rope(ds_graph *g, ds_tid x, ds_tid pos, ds_tid freq, ds_rope_attr a)
@@ -115,13 +116,14 @@ ds_tid ds_g_rows(ds_graph *g, ds_tid x, ds_tid index)
 	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_rows, .in = { x, index } }));
 }
 
-ds_tid ds_g_cache_put(ds_graph *g, ds_tid cache, ds_tid x, ds_tid past, int32_t seq, int32_t kv_seq)
+ds_tid ds_g_cache_put(
+	ds_graph *g, ds_tid cache, ds_tid x, ds_attention_in opt, int32_t seq, int32_t kv_seq)
 {
 	ds_attention_attr a = { .seq = seq, .kv_seq = kv_seq };
 	if (cache && ds_g_tensor(g, cache)->class != DS_CLASS_STATE)
 		ds_g_fail(g, "cache_put: '%s' is no state", ds_g_tensor(g, cache)->name);
 	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_cache_put,
-					     .in = { cache, x, past },
+					     .in = { cache, x, opt.past, opt.slots },
 					     .out = { cache },
 					     .attr.attention = a }));
 }

@@ -294,6 +294,8 @@ typedef struct {      /* optional inputs of attention, 0: none; all i32 */
 	ds_tid first; /* [rows of q]: the first key this query may see (documents; padding left) */
 	ds_tid last;  /* [rows of q]: one past the last key it may see (padding right) */
 	ds_tid past;  /* [batch]: keys before the first query (KV cache); 0 everywhere if absent */
+	ds_tid slots; /* [batch]: whose cache a sequence reads, of the kv rows / kv_seq there are; its own number if
+		       * absent */
 } ds_attention_in;
 /*
  * q[rows, heads*D], k and v[kv rows, kv_heads*D] -> [rows, heads*D]. Query t of a sequence is at
@@ -312,11 +314,12 @@ ds_tid ds_g_dropout(ds_graph *g, ds_tid x, float p); /* only in training; p = 0 
 ds_tid ds_g_slice(ds_graph *g, ds_tid x, int64_t from, int64_t n); /* columns; a view, no copy */
 ds_tid ds_g_rows(ds_graph *g, ds_tid x, ds_tid index); /* x's rows by index[n] (i32): [n, cols] */
 /*
- * Writes x[batch*seq, C] into cache[batch*kv_seq, C] (DS_CLASS_STATE) from row past[b] of each
- * sequence on; the result is the whole cache, to be read by attention. Not differentiable.
+ * Writes x[batch*seq, C] into cache[slots*kv_seq, C] (DS_CLASS_STATE) from row past[b] of each
+ * sequence's slot on (slots[batch]; 0: sequence b has slot b); the result is the whole cache, to be read by attention. What
+ * would fall outside a slot is left out. Not differentiable.
  */
 ds_tid ds_g_cache_put(
-	ds_graph *g, ds_tid cache, ds_tid x, ds_tid past, int32_t seq, int32_t kv_seq);
+	ds_graph *g, ds_tid cache, ds_tid x, ds_attention_in opt, int32_t seq, int32_t kv_seq);
 /*
  * Cross-entropy of softmax(x w^T + bias) against targets[rows] (i32; -1: not a target), in chunks of
  * rows so that logits never exist whole. The result is f32[1]: the sum over targets times inv[0], so

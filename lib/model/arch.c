@@ -70,8 +70,10 @@ static ds_tid through_cache(
 	ds_graph *g, const ds_build *b, int layer, char what, ds_tid x, int64_t width)
 {
 	DS_NAME(name, "cache.%d.%c", layer, what);
-	ds_tid cache = ds_g_state(g, name, DS_F32, DS_DIMS(g->batch * b->kv_seq, width));
-	return ds_g_cache_put(g, cache, x, b->past, (int32_t)g->seq, (int32_t)b->kv_seq);
+	ds_tid cache = ds_g_state(
+		g, name, DS_F32, DS_DIMS((b->n_slots ? b->n_slots : g->batch) * b->kv_seq, width));
+	return ds_g_cache_put(g, cache, x, (ds_attention_in){ .past = b->past, .slots = b->slots },
+		(int32_t)g->seq, (int32_t)b->kv_seq);
 }
 
 ds_tid ds_arch_attend(
@@ -93,7 +95,9 @@ ds_tid ds_arch_attend(
 	if (b->prefix)
 		return ds_soft_attend(g, b->soft, b->prefix, layer, (ds_tid[]){ q, k, v }, a);
 	return ds_g_attention(g, q, k, v,
-		(ds_attention_in){ .first = b->first, .last = b->last, .past = b->past }, a);
+		(ds_attention_in){
+			.first = b->first, .last = b->last, .past = b->past, .slots = b->slots },
+		a);
 }
 
 static ds_tid head_weight(ds_graph *g, const ds_config *c)
@@ -166,6 +170,8 @@ static void make_inputs(ds_graph *g, const ds_config *c, ds_build *b)
 	}
 	if (b->kv_seq)
 		b->past = input(g, "past", g->batch);
+	if (b->n_slots)
+		b->slots = input(g, "slots", g->batch);
 }
 
 static void freeze_base(ds_graph *g)

@@ -21,13 +21,15 @@ typedef struct {
 	bool docs;           /* attention stays inside documents: input "first" */
 	bool only_hidden;    /* no head: the trunk's states, output "hidden" */
 	int64_t kv_seq;      /* over 0: key/value caches of so many positions, inputs "past" */
+	int64_t n_slots;     /* over 0: caches of so many sequences, input "slots": which one's */
 	int64_t n_logits;    /* logits of so many rows, input "rows"; 0: of all rows.
 			      * With train: targets are of those rows alone */
 	const ds_lora *lora; /* beside the linears it names, which are frozen; NULL: none */
 	const ds_soft *soft; /* virtual tokens, the model is frozen; NULL: none */
 	/* got; 0: none */
-	ds_tid ids, positions, first, last, segments, past, rows; /* inputs, all i32; see model.h */
-	ds_tid targets, inv;                                      /* inputs of the loss */
+	ds_tid ids, positions, first, last, segments, past, slots,
+		rows;        /* inputs, all i32; see model.h */
+	ds_tid targets, inv; /* inputs of the loss */
 	ds_tid hidden, logits, loss, nll;
 	ds_tid prefix; /* of soft */
 } ds_build;

@@ -9,7 +9,8 @@
  *	input_ids [rows]      always
  *	position_ids [rows]   always: 0, 1, 2 … (+ past)
  *	first [rows]          with docs: the first row of its sequence that a row may see
- *	past [batch]          with kv_seq: positions already in the caches
+ *	past [batch]          with kv_seq: positions already in the caches; below 0: the sequence is idle
+ *	slots [batch]         with n_slots: whose cache a sequence has
  *	rows [n_logits]       with n_logits: which rows' logits are wanted
  *	targets [rows]        with train: -1 is no target
  *	inv_targets f32 [1]   with train: 1 / targets of the whole step

@@ -78,3 +78,19 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	says 2 "input_ids" dsexport onnx -m run -o no.onnx --input input_ids=1
 	[ ! -e no.onnx ]
 }
+
+@test "what a record gets does not depend on those beside it, and memory is asked for first" {
+	for i in $(seq 20); do echo "$i is a line of its own, $(printf 'word %.0s' $(seq $((i % 7))))"; done >lines.txt
+	dstrain --model llama --set "num_hidden_layers=1,hidden_size=32,num_attention_heads=2,num_key_value_heads=1,head_dim=16,intermediate_size=32,max_position_embeddings=96,rope_scaling=none" \
+		--seq 32 --batch-tokens 64 --max-steps 3 --out m -q lines.txt
+	dsgen -m m --temperature 0 --max-tokens 6 --logprobs --batch 3 -q --to jsonl lines.txt >all
+	for i in 1 8 20; do
+		sed -n "${i}p" lines.txt | dsgen -m m --temperature 0 --max-tokens 6 --logprobs --batch 3 -q --to jsonl | cmp - <(sed -n "${i}p" all)
+	done
+	run --separate-stderr dsgen -m m --batch 8 --memory 5M --max-tokens 40 --to jsonl lines.txt
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"sequences of 96 tokens at once instead of --batch 8: 5 MiB"* ]]
+	run --separate-stderr dsgen -m m --memory 1M --to jsonl lines.txt
+	[ "$status" -eq 4 ]
+	[[ $stderr == *"1 sequences of 96 tokens take "*" MiB with the weights, the limit is 1 MiB"* ]]
+}

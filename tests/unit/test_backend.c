@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "graph/cpu/kernel_impl.h"
-#include "infer/decode.h"
+#include "infer/slots.h"
 #include "infer/embed.h"
 #include "model/checkpoint.h"
 #include "model/engine.h"
@@ -251,17 +251,26 @@ static void decoding_and_embedding_give_the_same(void **state)
 		fail_msg("%s", e.msg);
 	for (int i = 0; i < 2; i++) {
 		DS_AUTO(ds_device) d = i ? open_far() : open_device("cpu", 2);
-		DS_AUTO(ds_decoder) dec = NULL;
+		DS_AUTO(ds_slots) slots = NULL;
 		DS_AUTO(ds_embedder) emb = NULL;
-		ds_sequence s = {
-			.prompt = prompt, .n_prompt = 5, .out = out[i], .logits = logits[i]
+		ds_slot_ask ask = {
+			.prompt = prompt, .n_prompt = 5, .how = { .top_p = 1 }, .max_tokens = 3
 		};
 		ds_embedding v = { prompt, 5, vectors[i] };
-		assert_int_equal(ds_decoder_open(&dec, m, d, 2, 8, &e), DS_OK);
-		assert_int_equal(
-			ds_decoder_run(dec, &s, 1, &(ds_sampling){ .top_p = 1 }, 3, NULL, 0, &e),
+		const ds_slot_event *events;
+		size_t n, n_out = 0;
+		int64_t slot;
+		assert_int_equal(ds_slots_open(&slots, m, d,
+					 &(ds_slots_opts){ .slots = 2, .context = 8 }, &e),
 			DS_OK);
-		assert_int_equal(s.n_out, 3);
+		assert_int_equal(ds_slots_admit(slots, &ask, &slot, &e), DS_OK);
+		while (ds_slots_busy(slots)) {
+			assert_int_equal(ds_slots_step(slots, &events, &n, &e), DS_OK);
+			assert_int_equal(n, 1);
+			memcpy(logits[i], events->logits, sizeof(logits[i]));
+			out[i][n_out++] = events->id;
+		}
+		assert_int_equal(n_out, 3);
 		assert_int_equal(ds_embedder_open(&emb, m, d, 1, 8, &e), DS_OK);
 		assert_int_equal(ds_embedder_run(emb, &v, 1, &e), DS_OK);
 	}

@@ -405,7 +405,7 @@ static ds_graph *cached(int32_t seq, int32_t cap)
 	ds_tid past = ds_g_input(g, "past", DS_I32, DS_DIMS(1));
 	ds_tid x = ds_g_input(g, "x", DS_F32, DS_DIMS(seq, 32));
 	ds_tid k = ds_g_cache_put(g, ds_g_state(g, "k", DS_F32, DS_DIMS(cap, 16)),
-		ds_g_slice(g, x, 16, 16), past, seq, cap);
+		ds_g_slice(g, x, 16, 16), (ds_attention_in){ .past = past }, seq, cap);
 	ds_attention_attr a = {
 		.heads = 2, .kv_heads = 1, .head_dim = 16, .seq = seq, .kv_seq = cap, .causal = true
 	};

@@ -1,14 +1,15 @@
 /*
  * main.c - dsgen: completions of records
  *
- * A block's records are continued in groups of --batch, in order; which group a record is in depends
- * on the input alone. Work happens in the ordered part: the model's own kernels use all threads.
+ * A block's records are admitted into the decoder's slots in order, one as soon as another has ended. Work happens
+ * in the ordered part: the model's own kernels use all threads.
  */
 #include "embed.h"
 
+#include "base/machine.h"
 #include "base/mem.h"
-#include "base/thread.h"
-#include "infer/decode.h"
+#include "base/progress.h"
+#include "infer/slots.h"
 #include "record/pipe.h"
 #include "talk.h"
 
@@ -16,6 +17,7 @@ static struct {
 	const char *model;
 	int64_t max_tokens, batch, context;
 	ds_sampling how;
+	ds_size memory;
 	bool ignore_eos, ignore_keys, logprobs, logits, embed, chat;
 	const char *layout;
 } opt = { .max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 } };
@@ -23,26 +25,38 @@ static struct {
 typedef struct {
 	ds_model *m;
 	ds_device *device;
-	ds_decoder *d;
+	const ds_common *common;
+	ds_slots *slots;
+	int64_t n_slots;
+	uint32_t *stops;
+	size_t n_stops;
 	ds_tok_scratch *scratch;
 	talker talker;
 	ds_buf text;
 	uint64_t n_tokens;
 } generator;
 
+typedef struct { /* a record's */
+	ds_slot_ask ask;
+	uint32_t *out;
+	float *logprobs, *logits;
+	size_t n_out;
+} job;
+
 static void generator_close(generator *g)
 {
-	ds_decoder_close(g->d);
+	ds_slots_close(g->slots);
 	ds_tok_scratch_free(g->scratch);
 	ds_device_close(g->device);
 	ds_model_close(g->m);
 	ds_buf_free(&g->text);
 	talker_close(&g->talker);
+	ds_mem_free(g->stops);
 }
 
 /* A record's prompt as ids in the block's arena; *has false: it has neither tokens nor text. */
 static ds_rc prompt_of(generator *g, ds_work *w, ds_block *b, uint32_t row, const ds_col *tokens,
-	const ds_col *text, ds_sequence *s, bool *has, ds_err *e)
+	const ds_col *text, ds_slot_ask *s, bool *has, ds_err *e)
 {
 	*has = false;
 	if (g->talker.chat) {
@@ -73,7 +87,7 @@ static ds_rc prompt_of(generator *g, ds_work *w, ds_block *b, uint32_t row, cons
 }
 
 /* Why a prompt cannot be continued, or NULL. An empty one starts from bos or eos where there is one. */
-static const char *unfit(generator *g, ds_work *w, ds_sequence *s, bool has)
+static const char *unfit(generator *g, ds_work *w, ds_slot_ask *s, bool has)
 {
 	const ds_config *c = ds_model_config(g->m);
 	if (!has)
@@ -96,7 +110,7 @@ static const char *unfit(generator *g, ds_work *w, ds_sequence *s, bool has)
 }
 
 /* Fills the sequences of the rows that can be continued; the others are record errors. */
-static ds_rc prompts(generator *g, ds_work *w, ds_block *b, ds_sequence *s, bool *ok, ds_err *e)
+static ds_rc prompts(generator *g, ds_work *w, ds_block *b, job *jobs, bool *ok, ds_err *e)
 {
 	const ds_common *c = ds_work_common(w);
 	const ds_col *tokens, *text;
@@ -106,14 +120,19 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, ds_sequence *s, bool
 		DS_TRY(ds_talk_find(&g->talker.columns, b, e));
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		bool has;
-		s[i] = (ds_sequence){ .key = ds_block_record(b, i) };
+		ds_slot_ask *ask = &jobs[i].ask;
+		jobs[i] = (job){ .ask = { .how = opt.how,
+					 .key = ds_block_record(b, i),
+					 .max_tokens = opt.max_tokens,
+					 .stops = g->stops,
+					 .n_stops = g->n_stops } };
 		ds_err bad;
-		ds_rc rc = prompt_of(g, w, b, i, tokens, text, &s[i], &has, &bad);
+		ds_rc rc = prompt_of(g, w, b, i, tokens, text, ask, &has, &bad);
 		if (rc != DS_OK && !(rc == DS_BAD && g->talker.chat)) {
 			*e = bad;
 			return rc;
 		}
-		const char *why = rc == DS_OK ? unfit(g, w, &s[i], has) : bad.msg;
+		const char *why = rc == DS_OK ? unfit(g, w, ask, has) : bad.msg;
 		ok[i] = !why;
 		if (why)
 			DS_TRY(ds_work_bad(w, b, i, e, "%s", why));
@@ -121,60 +140,97 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, ds_sequence *s, bool
 	return DS_OK;
 }
 
-/* A decoder with room for the longest of them, in steps so that it is seldom made anew. */
-static ds_rc fit(generator *g, const ds_sequence *s, const bool *ok, uint32_t n, ds_err *e)
+/* As many slots as memory has room for, up to --batch. */
+static ds_rc open_slots(generator *g, int64_t context, ds_err *e)
 {
-	int64_t need = 1;
-	for (uint32_t i = 0; i < n; i++)
-		if (ok[i] && (int64_t)s[i].n_prompt + opt.max_tokens > need)
-			need = (int64_t)s[i].n_prompt + opt.max_tokens;
-	need = (need + 127) / 128 * 128;
-	int64_t most = ds_model_longest(g->m);
-	need = need < most ? need : most;
-	if (g->d && ds_decoder_context(g->d) >= need)
-		return DS_OK;
-	ds_decoder_close(g->d);
-	g->d = NULL;
-	return ds_decoder_open(&g->d, g->m, g->device, opt.batch, need, e);
-}
-
-static ds_rc run_groups(
-	generator *g, ds_sequence *s, const bool *ok, uint32_t n, ds_arena *mem, ds_err *e)
-{
-	const ds_config *c = ds_model_config(g->m);
-	int64_t chat_end = g->talker.chat ? (int64_t)ds_chat_end(g->talker.chat) : 0;
-	size_t n_ends;
-	const int64_t *ends = ds_model_ends(g->m, &n_ends);
-	if (g->talker.chat) {
-		ends = &chat_end;
-		n_ends = 1;
+	double have = opt.memory.bytes ? (double)opt.memory.bytes : ds_machine_bytes();
+	ds_slots_opts o = { .slots = opt.batch, .context = context, .limit_bytes = (uint64_t)have };
+	for (; o.slots > 1; o.slots /= 2) {
+		uint64_t bytes;
+		DS_TRY(ds_slots_bytes(g->m, ds_device_backend(g->device), (unsigned)g->common->jobs,
+			&o, &bytes, e));
+		if (bytes <= o.limit_bytes)
+			break;
 	}
-	ds_sequence *group = ds_arena_get(mem, (size_t)opt.batch * sizeof(*group));
-	uint32_t *row = ds_arena_get(mem, (size_t)opt.batch * sizeof(*row));
-	for (uint32_t i = 0, k = 0; i < n; i++) {
-		if (ok[i]) {
-			s[i].out =
-				ds_arena_get(mem, ((size_t)opt.max_tokens + 1) * sizeof(uint32_t));
-			if (opt.logprobs)
-				s[i].logprobs = ds_arena_get(
-					mem, ((size_t)opt.max_tokens + 1) * sizeof(float));
-			if (opt.logits)
-				s[i].logits =
-					ds_arena_get(mem, (size_t)c->vocab_size * sizeof(float));
-			row[k] = i;
-			group[k++] = s[i];
-		}
-		if (k == opt.batch || (i + 1 == n && k)) {
-			DS_TRY(ds_decoder_run(g->d, group, k, &opt.how, opt.max_tokens, ends,
-				opt.ignore_eos ? 0 : n_ends, e));
-			while (k)
-				k--, s[row[k]] = group[k];
-		}
-	}
+	g->n_slots = o.slots;
+	DS_TRY(ds_slots_open(&g->slots, g->m, g->device, &o, e));
+	if (o.slots < opt.batch)
+		ds_warn(g->common,
+			"%lld sequences of %lld tokens at once instead of --batch %lld: %.0f MiB "
+			"of "
+			"memory",
+			(long long)o.slots, (long long)context, (long long)opt.batch,
+			have / (1 << 20));
 	return DS_OK;
 }
 
-static ds_rc put_columns(generator *g, ds_block *b, const ds_sequence *s, const bool *ok, ds_err *e)
+/* A decoder with room for the longest of them, in steps so that it is seldom made anew. */
+static ds_rc fit(generator *g, const job *jobs, const bool *ok, uint32_t n, ds_err *e)
+{
+	int64_t need = 1;
+	for (uint32_t i = 0; i < n; i++)
+		if (ok[i] && (int64_t)jobs[i].ask.n_prompt + opt.max_tokens > need)
+			need = (int64_t)jobs[i].ask.n_prompt + opt.max_tokens;
+	need = (need + 127) / 128 * 128;
+	int64_t most = ds_model_longest(g->m);
+	need = need < most ? need : most;
+	if (g->slots && ds_slots_context(g->slots) >= need)
+		return DS_OK;
+	ds_slots_close(g->slots);
+	g->slots = NULL;
+	return open_slots(g, need, e);
+}
+
+/* Room for what a job gives. */
+static void make_room(generator *g, job *j, ds_arena *mem)
+{
+	int64_t left = ds_slots_context(g->slots) - (int64_t)j->ask.n_prompt;
+	size_t n = (size_t)(left < opt.max_tokens ? left : opt.max_tokens) + 1;
+	size_t vocab = (size_t)ds_model_config(g->m)->vocab_size;
+	j->out = ds_arena_get(mem, n * sizeof(*j->out));
+	j->logprobs = opt.logprobs ? ds_arena_get(mem, n * sizeof(*j->logprobs)) : NULL;
+	j->logits = opt.logits ? ds_arena_get(mem, vocab * sizeof(*j->logits)) : NULL;
+}
+
+static void take_event(generator *g, job *j, const ds_slot_event *v)
+{
+	if (j->logits && v->n_out <= 1)
+		memcpy(j->logits, v->logits,
+			(size_t)ds_model_config(g->m)->vocab_size * sizeof(*j->logits));
+	if (!v->has_id || v->end == DS_SLOT_STOP)
+		return;
+	if (j->logprobs)
+		j->logprobs[j->n_out] = v->logprob;
+	j->out[j->n_out++] = v->id;
+}
+
+static ds_rc run_jobs(generator *g, job *jobs, const bool *ok, uint32_t n, ds_arena *mem, ds_err *e)
+{
+	job **owner = ds_arena_zero(mem, (size_t)g->n_slots * sizeof(*owner));
+	uint32_t next = 0;
+	for (;;) {
+		const ds_slot_event *events;
+		size_t n_events;
+		int64_t slot;
+		for (; next < n && (!ok[next] || ds_slots_free(g->slots)); next++) {
+			if (!ok[next])
+				continue;
+			make_room(g, &jobs[next], mem);
+			DS_TRY(ds_slots_admit(g->slots, &jobs[next].ask, &slot, e));
+			owner[slot] = &jobs[next];
+		}
+		if (!ds_slots_busy(g->slots))
+			return DS_OK;
+		DS_TRY(ds_slots_step(g->slots, &events, &n_events, e));
+		for (size_t i = 0; i < n_events; i++) {
+			take_event(g, owner[events[i].slot], &events[i]);
+			if (events[i].end != DS_SLOT_GOES_ON)
+				ds_slots_release(g->slots, events[i].slot);
+		}
+	}
+}
+
+static ds_rc put_columns(generator *g, ds_block *b, const job *s, const bool *ok, ds_err *e)
 {
 	const ds_tok *tok = ds_model_tok(g->m);
 	ds_colb *pred = ds_colb_new(b, "pred", tok ? DS_T_UTF8 : DS_T_U32S);
@@ -207,12 +263,27 @@ static ds_rc continue_block(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	generator *g = state;
 	ds_arena *mem = ds_work_mem(w);
-	ds_sequence *s = ds_arena_get(mem, (b->n_rows + 1) * sizeof(*s));
+	job *jobs = ds_arena_get(mem, (b->n_rows + 1) * sizeof(*jobs));
 	bool *ok = ds_arena_get(mem, b->n_rows + 1);
-	DS_TRY(prompts(g, w, b, s, ok, e));
-	DS_TRY(fit(g, s, ok, b->n_rows, e));
-	DS_TRY(run_groups(g, s, ok, b->n_rows, mem, e));
-	return put_columns(g, b, s, ok, e);
+	DS_TRY(prompts(g, w, b, jobs, ok, e));
+	DS_TRY(fit(g, jobs, ok, b->n_rows, e));
+	DS_TRY(run_jobs(g, jobs, ok, b->n_rows, mem, e));
+	return put_columns(g, b, jobs, ok, e);
+}
+
+/* Where a continuation ends. */
+static void settle_stops(generator *g)
+{
+	size_t n;
+	const int64_t *ends = ds_model_ends(g->m, &n);
+	if (opt.ignore_eos)
+		return;
+	g->stops = DS_NEW(uint32_t, n + 1);
+	for (size_t i = 0; i < n; i++)
+		if (ends[i] >= 0 && ends[i] < UINT32_MAX)
+			g->stops[g->n_stops++] = (uint32_t)ends[i];
+	if (g->talker.chat)
+		g->stops[g->n_stops++] = ds_chat_end(g->talker.chat);
 }
 
 static void summary(void *state, ds_buf *out)
@@ -223,7 +294,7 @@ static void summary(void *state, ds_buf *out)
 
 static ds_rc run(const ds_common *c, ds_err *e)
 {
-	generator g = { 0 };
+	generator g = { .common = c };
 	opt.how.seed = c->seed;
 	if (!opt.model)
 		return ds_fail(e, DS_USAGE, "name the model with -m DIR");
@@ -243,6 +314,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			g.scratch = ds_tok_scratch_new(ds_model_tok(g.m));
 		if (opt.chat)
 			rc = talker_open(&g.talker, g.m, opt.layout, c, e);
+		settle_stops(&g);
 		embed_run r = { g.m, g.device, g.scratch, opt.batch, NULL };
 		ds_stage generate = {
 			.name = "dsgen", .state = &g, .order = continue_block, .summary = summary
@@ -281,6 +353,9 @@ static const ds_arg args[] = {
 	DS_ARG(0, "embed", &opt.embed, NULL,
 		"add a vector for the whole record, and no completion"),
 	DS_ARG_F(0, "batch", &opt.batch, "N", "sequences computed together (8)", DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "memory", &opt.memory, "SIZE",
+		"what weights and sequences may take: as many at once as fit, up to --batch",
+		DS_ARG_UNRECORDED),
 	{ 0 },
 };
 

@@ -159,7 +159,7 @@ static ds_rc fit_layers(train_run *r, double have, ds_err *e)
 ds_rc train_fit(train_run *r, ds_err *e)
 {
 	uint64_t bytes, first;
-	double have = train_machine_bytes(), asked = (double)r->o->memory.bytes;
+	double have = ds_machine_bytes(), asked = (double)r->o->memory.bytes;
 	if (asked > 0 && asked < have)
 		have = asked;
 	DS_TRY(bytes_with(r, &(change){ 0 }, &bytes, e));

@@ -6,6 +6,7 @@
 #ifndef TRAIN_RUN_H
 #define TRAIN_RUN_H
 
+#include "base/machine.h"
 #include "base/progress.h"
 #include "model/checkpoint.h"
 #include "model/mlm.h"
@@ -124,9 +125,6 @@ DS_MUST ds_rc train_fit(train_run *r, ds_err *e); /* into --memory or the machin
 DS_MUST ds_rc train_explain_ways(train_run *r, uint64_t activations, ds_buf *b, ds_err *e);
 /* What evaluation takes beside the weights, 0 without eval_data. */
 DS_MUST ds_rc train_eval_bytes(train_run *r, uint64_t *bytes, ds_err *e);
-/* machine.c */
-double train_machine_bytes(void); /* what this process may have */
-double train_process_bytes(void); /* what it holds now */
 /* scale.c */
 double train_scale(train_run *r); /* what the loss is multiplied by */
 /* The scale for the next step; false where this one is not finite, and that is no overflow. */

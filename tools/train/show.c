@@ -65,7 +65,7 @@ static ds_rc explain_memory(train_run *r, const ds_plan *p, ds_buf *b, ds_err *e
 {
 	char human[16];
 	uint64_t eval;
-	double beside = train_process_bytes();
+	double beside = ds_process_bytes();
 	ds_plan_explain(p, r->train->g, b);
 	DS_TRY(train_eval_bytes(r, &eval, e));
 	if (eval)

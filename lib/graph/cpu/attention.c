@@ -73,7 +73,7 @@ static void turn_keys(const ds_job *j, const ds_heads *h, int64_t tile)
 {
 	int64_t b = tile / h->a->kv_heads, head = tile % h->a->kv_heads, kv = h->a->kv_seq;
 	for (int64_t kb = 0; kb < key_blocks(j); kb++) {
-		const float *k = row_of(&j->in[1], b * kv + kb * BLOCK) + head * h->d;
+		const float *k = row_of(&j->in[1], cache_at(h, b) + kb * BLOCK) + head * h->d;
 		ds_simd_now()->transpose(turned(j, b, head, kb), BLOCK, k, j->in[1].ld,
 			min_i64(BLOCK, kv - kb * BLOCK), h->d);
 	}
@@ -117,7 +117,7 @@ static void drop(const ds_job *j, float *p, int64_t row, int64_t head, int64_t k
 
 static void attend_block(const ds_job *j, const ds_heads *h, queries *q, int64_t kb, float *s)
 {
-	int64_t row = q->b * h->a->seq + q->t, key = q->b * h->a->kv_seq + kb * BLOCK;
+	int64_t row = q->b * h->a->seq + q->t, key = cache_at(h, q->b) + kb * BLOCK;
 	int64_t keys = min_i64(BLOCK, h->a->kv_seq - kb * BLOCK), kv_head = q->head / h->group;
 	ds_block scores = { s, BLOCK, 1 }, kt = { turned(j, q->b, kv_head, kb), BLOCK, 1 };
 	ds_block o = head_of(&j->out[0], row, q->head, h->d);
@@ -165,7 +165,7 @@ static void attend_short(const ds_job *j, const ds_heads *h, int64_t tile, float
 	const ds_simd *v = ds_simd_now();
 	int64_t b = tile / h->a->heads, head = tile % h->a->heads, col = head / h->group * h->d;
 	for (int64_t t = 0; t < h->a->seq; t++) {
-		int64_t row = b * h->a->seq + t, lo, hi, kv = b * h->a->kv_seq;
+		int64_t row = b * h->a->seq + t, lo, hi, kv = cache_at(h, b);
 		const float *q = row_of(&j->in[0], row) + head * h->d;
 		float *o = row_of(&j->out[0], row) + head * h->d, sum = 0, top = 0;
 		keys_of(h, b, t, &lo, &hi);

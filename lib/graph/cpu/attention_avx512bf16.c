@@ -178,7 +178,7 @@ void ds_attend_bf16_keys(const ds_job *j, int64_t tile)
 	sizes z = sizes_of(h.d);
 	int64_t b = tile / h.a->kv_heads, head = tile % h.a->kv_heads, kv = h.a->kv_seq;
 	for (int64_t kb = 0; kb < blocks_of(kv); kb++) {
-		int64_t n = min_i64(BLOCK, kv - kb * BLOCK), row = b * kv + kb * BLOCK;
+		int64_t n = min_i64(BLOCK, kv - kb * BLOCK), row = cache_at(&h, b) + kb * BLOCK;
 		ds_block k = head_of(&j->in[1], row, head, h.d);
 		ds_block v = head_of(&j->in[2], row, head, h.d);
 		uint32_t *to = keys_at(j, &z, b, head, kb);

@@ -14,14 +14,21 @@ enum {
 typedef struct {
 	const ds_attention_attr *a;
 	int64_t batch, group, d;
-	const int32_t *first, *last, *past;
+	const int32_t *first, *last, *past, *slots;
 } ds_heads;
 
 static inline ds_heads heads_of(const ds_job *j, int first, int past)
 {
 	const ds_attention_attr *a = &j->node->attr.attention;
 	return (ds_heads){ a, j->in[0].rows / a->seq, a->heads / a->kv_heads, a->head_dim,
-		j->in[first].data, j->in[first + 1].data, past ? j->in[past].data : NULL };
+		j->in[first].data, j->in[first + 1].data, past ? j->in[past].data : NULL,
+		past ? j->in[past + 1].data : NULL };
+}
+
+/* The first row of keys and values of sequence b. */
+static inline int64_t cache_at(const ds_heads *h, int64_t b)
+{
+	return (h->slots ? h->slots[b] : b) * h->a->kv_seq;
 }
 
 /* The keys [lo, hi) that query t of sequence b sees; none where lo >= hi. */

@@ -74,13 +74,14 @@ static int64_t put_tiles(const ds_job *j, int64_t stage)
 static void cache_put(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
 	const ds_attention_attr *a = &j->node->attr.attention;
-	const int32_t *past = j->in[2].data;
+	const int32_t *past = j->in[2].data, *slots = j->in[3].data;
 	int64_t cols = j->in[1].cols, from = tile * rows_a_tile(cols);
 	int64_t to = min_i64(from + rows_a_tile(cols), j->in[1].rows);
 	for (int64_t i = from; i < to; i++) {
 		int64_t b = i / a->seq, at = past[b] + i % a->seq;
 		if (at >= 0 && at < a->kv_seq)
-			copy(row_of(&j->out[0], b * a->kv_seq + at), row_of(&j->in[1], i), cols);
+			copy(row_of(&j->out[0], (slots ? slots[b] : b) * a->kv_seq + at),
+				row_of(&j->in[1], i), cols);
 	}
 }
 

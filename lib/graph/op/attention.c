@@ -1,7 +1,7 @@
 /*
  * attention.c - o = softmax(scale q k^T + mask) v, by head, and a cache of keys or values
  *
- * in: q[rows, H*D], k and v[kv rows, K*D], and optionally first, last [rows], past [batch]: which
+ * in: q[rows, H*D], k and v[kv rows, K*D], and optionally first, last [rows], past, slots [batch]: which
  * keys a query sees is said at ds_g_attention. Head h reads keys of head h / (H / K). out: o, and
  * lse[rows, H] = log of the sum of exp of a row's scores, from which the gradient makes the row
  * again instead of keeping it (Dao et al., 2022). A row that sees nothing has o = 0, lse = 0.
@@ -24,9 +24,15 @@ static ds_rc check(const ds_graph *g, const ds_node *n, ds_err *e)
 	if (rows % a->seq != 0)
 		return ds_fail(e, DS_BAD, "attention: %lld rows are no multiple of the sequence %d",
 			(long long)rows, a->seq);
-	for (int i = 1; i <= 2; i++)
-		DS_TRY(need_shape(
-			g, n, i, rows / a->seq * a->kv_seq, (int64_t)a->kv_heads * a->head_dim, e));
+	bool slots = n->op == DS_OP_attention && n->in[6];
+	for (int i = 1; i <= 2; i++) {
+		DS_TRY(need_shape(g, n, i, slots ? -1 : rows / a->seq * a->kv_seq,
+			(int64_t)a->kv_heads * a->head_dim, e));
+		if (ds_t_rows(in_of(g, n, i)) % a->kv_seq != 0)
+			return ds_fail(e, DS_BAD,
+				"attention: %lld rows of keys are no multiple of %d",
+				(long long)ds_t_rows(in_of(g, n, i)), a->kv_seq);
+	}
 	return DS_OK;
 }
 
@@ -35,9 +41,9 @@ ds_rc sh_attention(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	DS_TRY(check(g, n, e));
 	const ds_tensor *q = in_of(g, n, 0);
 	int64_t rows = ds_t_rows(q);
-	for (int i = 3; i <= 5; i++)
+	for (int i = 3; i <= 6; i++)
 		if (n->in[i]) {
-			int64_t want = i == 5 ? rows / n->attr.attention.seq : rows;
+			int64_t want = i >= 5 ? rows / n->attr.attention.seq : rows;
 			DS_TRY(need_shape(g, n, i, 0, want, e));
 			DS_TRY(need_type(g, n, i, DS_I32, e));
 		}
@@ -59,7 +65,7 @@ ds_rc sh_attention_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX
 	return DS_OK;
 }
 
-const char sd_attention[] = "ssssss>ss hhhRRR>hh";
+const char sd_attention[] = "ssssss.>ss hhhRRRR>hh";
 const char sd_attention_grad[] = "ssssssss>sss hhhhhhRR>hhh";
 
 void pr_attention(const ds_node *n, ds_buf *out)
@@ -116,6 +122,12 @@ double fl_attention_grad(const ds_graph *g, const ds_node *n)
 	return 10 * pairs(g, n) * n->attr.attention.head_dim;
 }
 
+/* Whose cache sequence b has. */
+static int64_t slot_of(const ds_ref_arg *slots, int64_t b)
+{
+	return slots->at ? (int64_t)slots->at[b] : b;
+}
+
 /* The keys [lo, hi) that query row i sees. */
 static void visible(const ds_ref *r, const ds_ref_arg opt[3], int64_t i, int64_t *lo, int64_t *hi)
 {
@@ -160,7 +172,8 @@ void ref_attention(const ds_ref *r)
 			const double *q = r->in[0].at + i * r->in[0].cols + h * d;
 			double *o = r->out[0].at + i * r->in[0].cols + h * d, top = -INFINITY,
 			       sum = 0;
-			int64_t lo, hi, kv = i / a->seq * a->kv_seq * wide + h / group * d;
+			int64_t slot = slot_of(&r->in[6], i / a->seq);
+			int64_t lo, hi, kv = slot * a->kv_seq * wide + h / group * d;
 			visible(r, &r->in[3], i, &lo, &hi);
 			for (int64_t j = lo; j < hi; j++)
 				top = fmax(top, a->scale * dot(q, r->in[1].at + kv + j * wide, d));
@@ -256,7 +269,7 @@ void sa_attention(ds_sample *s)
 	ds_sample_output(s, ds_g_attention(s->g, q, k, v, opt, a));
 }
 
-/* ---- cache_put: in: cache[batch*kv_seq, C], x[batch*seq, C], past[batch]; out: the cache ---- */
+/* ---- cache_put: in: cache[slots*kv_seq, C], x[batch*seq, C], past, slots [batch]; out: the cache ---- */
 
 ds_rc sh_cache_put(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
@@ -266,15 +279,24 @@ ds_rc sh_cache_put(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	if (a->seq < 1 || a->kv_seq < 1 || ds_t_rows(cache) % a->kv_seq != 0)
 		return ds_fail(e, DS_BAD, "cache_put: %lld rows are no multiple of %d",
 			(long long)ds_t_rows(cache), a->kv_seq);
-	int64_t batch = ds_t_rows(cache) / a->kv_seq;
-	DS_TRY(need_shape(g, n, 1, batch * a->seq, ds_t_cols(cache), e));
-	DS_TRY(need_shape(g, n, 2, 0, batch, e));
-	DS_TRY(need_type(g, n, 2, DS_I32, e));
+	DS_TRY(need_shape(g, n, 1, -1, ds_t_cols(cache), e));
+	int64_t batch = ds_t_rows(in_of(g, n, 1)) / a->seq;
+	if (batch * a->seq != ds_t_rows(in_of(g, n, 1)) ||
+		(!n->in[3] && batch != ds_t_rows(cache) / a->kv_seq))
+		return ds_fail(e, DS_BAD,
+			"cache_put: %lld rows in sequences of %d, for %lld caches",
+			(long long)ds_t_rows(in_of(g, n, 1)), a->seq,
+			(long long)ds_t_rows(cache) / a->kv_seq);
+	for (int i = 2; i <= 3; i++)
+		if (n->in[i]) {
+			DS_TRY(need_shape(g, n, i, 0, batch, e));
+			DS_TRY(need_type(g, n, i, DS_I32, e));
+		}
 	out[0] = shape_of(cache);
 	return DS_OK;
 }
 
-const char sd_cache_put[] = "sss>s ccR>c";
+const char sd_cache_put[] = "sss.>s ccRR>c";
 
 /* The rows that are new. */
 double by_put(const ds_graph *g, const ds_node *n)
@@ -292,16 +314,25 @@ void ref_cache_put(const ds_ref *r)
 		if (to < 0 || to >= a->kv_seq)
 			continue;
 		for (int64_t j = 0; j < cols; j++)
-			r->out[0].at[(b * a->kv_seq + to) * cols + j] = r->in[1].at[i * cols + j];
+			r->out[0].at[(slot_of(&r->in[3], b) * a->kv_seq + to) * cols + j] =
+				r->in[1].at[i * cols + j];
 	}
 }
 
 void sa_cache_put(ds_sample *s)
 {
 	int64_t batch = ds_sample_int(s, 1, 3), seq = ds_sample_int(s, 1, 5), cap = seq + 4;
-	ds_tid cache = ds_g_state(s->g, "cache", DS_F32, DS_DIMS(batch * cap, 8));
-	ds_tid x = ds_sample_tensor(s, batch * seq, 8), past = ds_sample_ids(s, batch, 0, 4);
-	ds_tid k = ds_g_cache_put(s->g, cache, x, past, (int32_t)seq, (int32_t)cap);
+	bool slots = ds_sample_int(s, 0, 2);
+	ds_tid cache =
+		ds_g_state(s->g, "cache", DS_F32, DS_DIMS((slots ? batch + 2 : batch) * cap, 8));
+	ds_tid x = ds_sample_tensor(s, batch * seq, 8);
+	ds_attention_in in = { .past = ds_sample_ids(s, batch, 0, 4) };
+	if (slots) {
+		/* No two sequences write the same rows: which comes last is open. */
+		int32_t turned[3] = { (int32_t)batch + 1, 1, 0 };
+		in.slots = ds_g_const(s->g, "slots", DS_I32, DS_DIMS(batch), turned);
+	}
+	ds_tid k = ds_g_cache_put(s->g, cache, x, in, (int32_t)seq, (int32_t)cap);
 	ds_attention_attr a = { .heads = 2,
 		.kv_heads = 1,
 		.head_dim = 8,
@@ -309,5 +340,5 @@ void sa_cache_put(ds_sample *s)
 		.kv_seq = (int32_t)cap,
 		.causal = true };
 	ds_tid q = ds_sample_tensor(s, batch * seq, 16);
-	ds_g_keep(s->g, ds_g_attention(s->g, q, k, k, (ds_attention_in){ .past = past }, a), "o");
+	ds_g_keep(s->g, ds_g_attention(s->g, q, k, k, in, a), "o");
 }

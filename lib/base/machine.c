@@ -5,7 +5,7 @@
  * over those ends in a kill without a word. Both versions of control groups are asked, from the
  * process's own group upwards.
  */
-#include "run.h"
+#include "base/machine.h"
 
 #include "base/io.h"
 
@@ -45,7 +45,7 @@ static double limited_by_groups(double most, const char *dir, ds_str group, cons
 	return most;
 }
 
-double train_process_bytes(void)
+double ds_process_bytes(void)
 {
 	ds_buf text = { 0 };
 	ds_err e;
@@ -60,7 +60,7 @@ double train_process_bytes(void)
 	return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-double train_machine_bytes(void)
+double ds_machine_bytes(void)
 {
 	double most = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
 	ds_buf text = { 0 };
