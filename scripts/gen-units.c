@@ -22,10 +22,12 @@ static uint16_t block[BLOCKS][SIZE], stage1[BLOCKS];
 static int32_t delta[4096];
 static unsigned n_blocks, n_deltas = 1;
 
+/* Scripts without spaces between words: Han with kana, and those with characters that break lines by a dictionary. */
 static int is_single(UChar32 c)
 {
 	static const UScriptCode scripts[] = { USCRIPT_HAN, USCRIPT_HIRAGANA, USCRIPT_KATAKANA,
-		USCRIPT_THAI, USCRIPT_LAO, USCRIPT_KHMER };
+		USCRIPT_THAI, USCRIPT_LAO, USCRIPT_KHMER, USCRIPT_MYANMAR, USCRIPT_TAI_LE,
+		USCRIPT_NEW_TAI_LUE, USCRIPT_LANNA, USCRIPT_TAI_VIET, USCRIPT_AHOM };
 	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
 		if (uscript_hasScript(c, scripts[i]))
 			return 1;
@@ -38,7 +40,9 @@ static unsigned class_of(UChar32 c)
 	if (mask & (U_GC_L_MASK | U_GC_M_MASK | U_GC_ND_MASK))
 		return is_single(c) ? 2 : 1;
 	/* Numerals such as U+3007 are written among Han characters. */
-	return mask & U_GC_NL_MASK && is_single(c) ? 2 : 0;
+	if (mask & U_GC_NL_MASK && is_single(c))
+		return 2;
+	return mask & U_GC_S_MASK && c >= 0x80 ? 3 : 0; /* of ASCII ngram.c knows better */
 }
 
 static unsigned delta_of(UChar32 c)

@@ -27,8 +27,9 @@ struct ds_ngram {
 	uint64_t power; /* M^n: takes the oldest unit out of the sum */
 	const uint8_t *at, *end;
 	const uint8_t *open; /* start of the ASCII run that at is in, or NULL */
+	const uint8_t *text;
+	const uint8_t *op, *op_end; /* the operator that at comes to next, or NULL */
 	uint64_t sum, n_seen;
-	bool short_given;
 	size_t n_units;
 	uint64_t units[DS_NGRAM_MAX + DS_NGRAM_ROOM]; /* the last n, then the new ones */
 };
@@ -51,12 +52,11 @@ void ds_ngram_free(ds_ngram *g)
 
 void ds_ngram_start(ds_ngram *g, ds_str text)
 {
-	g->at = (const uint8_t *)text.at;
+	g->at = g->text = (const uint8_t *)text.at;
 	g->end = g->at + text.n;
-	g->open = NULL;
+	g->open = g->op = NULL;
 	g->sum = 0;
 	g->n_seen = 0;
-	g->short_given = false;
 	memset(g->units, 0, DS_NGRAM_MAX * sizeof *g->units);
 }
 
@@ -117,7 +117,9 @@ static inline void put_ascii(ds_ngram *g, const uint8_t *p, size_t n)
 static inline unsigned class_of(const ds_ngram *g, unsigned e)
 {
 	unsigned class = e & DS_UNITS_CLASS;
-	if (g->mode == DS_UNIT_AUTO || !class)
+	if (class == 3)
+		return g->mode == DS_UNIT_LETTERS ? 0 : 3;
+	if (g->mode == DS_UNIT_AUTO || g->mode == DS_UNIT_LETTERS || !class)
 		return class;
 	return g->mode == DS_UNIT_WORD ? 1 : 2;
 }
@@ -158,10 +160,10 @@ static void put_run(ds_ngram *g, const uint8_t *p)
 	g->at = p;
 }
 
-/* The bit of every ASCII letter and digit among 64 bytes, and of every byte that is not ASCII. */
-static inline void classify(const uint8_t *p, uint64_t *word, uint64_t *high)
+/* The bit of every ASCII letter and digit among 64 bytes, of every byte that is not ASCII, and of what else is seen. */
+static inline void classify(const uint8_t *p, uint64_t *word, uint64_t *high, uint64_t *sign)
 {
-	*word = *high = 0;
+	*word = *high = *sign = 0;
 #ifdef __SSE2__
 	for (unsigned i = 0; i < 4; i++) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(p + 16 * i));
@@ -174,6 +176,9 @@ static inline void classify(const uint8_t *p, uint64_t *word, uint64_t *high)
 		*word |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_or_si128(letter, digit))
 			 << 16 * i;
 		*high |= (uint64_t)(unsigned)_mm_movemask_epi8(v) << 16 * i;
+		*sign |=
+			(uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(v, _mm_set1_epi8(' ')))
+			<< 16 * i;
 	}
 #else
 	for (unsigned i = 0; i < 64; i++) {
@@ -181,8 +186,125 @@ static inline void classify(const uint8_t *p, uint64_t *word, uint64_t *high)
 				    (uint8_t)(p[i] - '0') < 10)
 			 << i;
 		*high |= (uint64_t)(p[i] >> 7) << i;
+		*sign |= (uint64_t)(p[i] > ' ' && p[i] < 0x80) << i;
 	}
 #endif
+	*sign &= ~*word;
+}
+
+/* Characters that operators are made of. */
+static const uint8_t op[256] = { ['!'] = 1,
+	['#'] = 1,
+	['$'] = 1,
+	['%'] = 1,
+	['&'] = 1,
+	['*'] = 1,
+	['+'] = 1,
+	['-'] = 1,
+	['/'] = 1,
+	['<'] = 1,
+	['='] = 1,
+	['>'] = 1,
+	['@'] = 1,
+	['\\'] = 1,
+	['^'] = 1,
+	['|'] = 1,
+	['~'] = 1 };
+
+static inline bool is_white(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static inline bool is_digit(uint8_t c)
+{
+	return (uint8_t)(c - '0') < 10;
+}
+
+static inline bool is_word(uint8_t c)
+{
+	return is_digit(c) || (uint8_t)((c | 0x20) - 'a') < 26 || c >= 0x80;
+}
+
+/* What stands before p, blanks left out; a line feed where a line begins. */
+static uint8_t left_of(const ds_ngram *g, const uint8_t *p)
+{
+	while (p > g->text && (p[-1] == ' ' || p[-1] == '\t'))
+		p--;
+	return p > g->text && p[-1] != '\r' ? p[-1] : '\n';
+}
+
+static uint8_t right_of(const ds_ngram *g, const uint8_t *q)
+{
+	while (q < g->end && (*q == ' ' || *q == '\t'))
+		q++;
+	return q < g->end ? *q : '\n';
+}
+
+/* A dash is an operator as the sign of a number, and where it parts two or stands beside one. */
+static bool is_minus(const ds_ngram *g, const uint8_t *p, uint8_t before, uint8_t after)
+{
+	if (is_digit(after))
+		return !is_word(before) || is_digit(before);
+	return is_white(before) && is_white(after) &&
+	       (is_digit(left_of(g, p)) || is_digit(right_of(g, p + 1)));
+}
+
+/* The end of the operator that begins at p; NULL: these characters are punctuation. The one before p is none of them. */
+static const uint8_t *op_end(const ds_ngram *g, const uint8_t *p)
+{
+	const uint8_t *q = p + 1;
+	bool one_kind = true;
+	for (; q < g->end && op[*q]; q++)
+		one_kind &= *q == *p;
+	uint8_t before = p > g->text ? p[-1] : '\n', after = q < g->end ? *q : '\n';
+	/* Items, headings, comments, quotes and rules begin a line so. */
+	if (is_white(before) && is_white(after) && left_of(g, p) == '\n')
+		return NULL;
+	if (!one_kind)
+		return q;
+	if (*p == '-')
+		return q == p + 1 && is_minus(g, p, before, after) ? q : NULL;
+	if (*p == '!')
+		return q == p + 1 && !is_word(before) &&
+				       (is_word(after) || after == '(' || after == '_')
+			       ? q
+			       : NULL;
+	if (*p == '*' && is_white(before) != is_white(after)) /* emphasis */
+		return NULL;
+	return q;
+}
+
+/* The first operator among 64 bytes, by the bits of what may be one; 64: there is none. */
+static inline unsigned find_op(ds_ngram *g, const uint8_t *p, uint64_t sign)
+{
+	for (; sign; sign &= sign - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(sign);
+		if (!op[p[i]] || (p + i > g->text && op[p[(ptrdiff_t)i - 1]]))
+			continue;
+		const uint8_t *end = op_end(g, p + i);
+		if (!end)
+			continue;
+		g->op = p + i;
+		g->op_end = end;
+		return i;
+	}
+	return 64;
+}
+
+static void put_op(ds_ngram *g)
+{
+	const uint8_t *p = g->op, *end = g->op_end;
+	uint64_t h = K0;
+	if (g->open)
+		put_ascii(g, g->open, (size_t)(g->at - g->open));
+	for (; end - p > 16; p += 16)
+		h = hash_step(h, load64(p), load64(p + 8));
+	uint8_t copy[16] = { 0 };
+	memcpy(copy, p, (size_t)(end - p));
+	put(g, hash_last(h, copy, (size_t)(end - p), 0));
+	g->at = end;
+	g->open = g->op = NULL;
 }
 
 /* The ASCII that at begins with, at most 64 bytes of it. At most 33 units come out. */
@@ -190,17 +312,23 @@ static void scan_ascii(ds_ngram *g)
 {
 	const uint8_t *p = g->at;
 	size_t n = (size_t)(g->end - p) < 64 ? (size_t)(g->end - p) : 64;
-	uint64_t word, high;
+	uint64_t word, high, sign;
 	if (n == 64) {
-		classify(p, &word, &high);
+		classify(p, &word, &high, &sign);
 	} else {
 		uint8_t copy[64] = { 0 };
 		memcpy(copy, p, n);
-		classify(copy, &word, &high);
+		classify(copy, &word, &high, &sign);
 	}
 	if (high) {
 		n = (size_t)__builtin_ctzll(high);
 		word &= (high & -high) - 1;
+		sign &= (high & -high) - 1;
+	}
+	if (sign && g->mode != DS_UNIT_LETTERS) {
+		unsigned at = find_op(g, p, sign);
+		n = at < n ? at : n;
+		word &= at < 64 ? (UINT64_C(1) << at) - 1 : word;
 	}
 	/* A bit wherever a run starts or ends; beyond n nothing ends. */
 	uint64_t edge = word ^ (word << 1 | (g->open != NULL));
@@ -239,17 +367,26 @@ static void scan_other(ds_ngram *g)
 	}
 	if (open)
 		put_ascii(g, open, (size_t)(g->at - open));
-	if (class == 2) {
+	if (class >= 2) {
 		uint64_t v = lower(c, e, &m);
 		put(g, hash_step(K0, v, 0));
 	}
 	g->at += n ? n : 1;
+	if (class == 3 && g->end - g->at >= 3 && g->at[0] == 0xef && g->at[1] == 0xb8 &&
+		(g->at[2] & 0xfe) == 0x8e)
+		g->at += 3; /* U+FE0E and U+FE0F say how it is drawn */
 }
 
 static void scan_chars(ds_ngram *g)
 {
 	while (g->at < g->end && g->n_units < DS_NGRAM_ROOM) {
 		uint32_t c;
+		if (op[*g->at] && !(g->at > g->text && op[g->at[-1]]) &&
+			(g->op_end = op_end(g, g->at))) {
+			g->op = g->at;
+			put_op(g);
+			continue;
+		}
 		unsigned n = ds_utf8_get(g->at, g->end, &c), m;
 		unsigned e = n ? ds_units_entry(c) : 0;
 		if (e & DS_UNITS_CLASS) {
@@ -268,7 +405,9 @@ static void scan(ds_ngram *g)
 		return;
 	}
 	while (g->at < g->end && g->n_units < DS_NGRAM_ROOM - 34) {
-		if (*g->at < 0x80)
+		if (g->op)
+			put_op(g);
+		else if (*g->at < 0x80)
 			scan_ascii(g);
 		else
 			scan_other(g);
@@ -303,11 +442,6 @@ static inline size_t roll(ds_ngram *g, void *out, bool wide)
 	g->sum = sum;
 	g->n_seen += m;
 	memmove(g->units, g->units + m, DS_NGRAM_MAX * sizeof *u);
-	/* A scan that gives fewer units than a shingle has was the text's last. */
-	if (n == 0 && g->n_seen && g->n_seen < g->n && !g->short_given) {
-		g->short_given = true;
-		give(out, n++, sum, wide);
-	}
 	return n;
 }
 

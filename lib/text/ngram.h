@@ -2,9 +2,12 @@
  * ngram.h - units of text, and one hash for every n of them in a row (a shingle)
  *
  * A unit is a maximal run of letters, digits (Nd) and marks, lower-cased character by character
- * (simple mappings); each character of the scripts Han, Hiragana, Katakana, Thai, Lao and Khmer is a
- * unit of its own. Everything else, invalid UTF-8 included, separates. A text of fewer than n units
- * is one shingle; a text without units has none. Nothing is allocated while a text is read.
+ * (simple mappings); each character of a script without spaces (Han, kana, Thai, Lao, Khmer, Burmese and the Tai
+ * scripts) is a unit of its own, and so is each symbol (S*) and each run of ASCII operators
+ * (! # $ % & * + - / < = > @ \ ^ | ~) that is no sentence's punctuation: marks that a line begins with, dashes but for
+ * signs and differences of numbers, ! but before what it negates, and * of emphasis are none. Everything else,
+ * invalid UTF-8 included, separates. A text of fewer than n units has no shingle. Nothing is allocated while
+ * a text is read.
  *
  * The hashes are part of what two programs must agree on (index files, staged runs):
  *	unit     h = K0; for each 16 bytes of the lower-cased UTF-8, zero-padded, as two little-endian
@@ -19,10 +22,13 @@
 #include "base/str.h"
 
 typedef enum {
-	DS_UNIT_AUTO, /* as above */
-	DS_UNIT_WORD, /* runs only: no character is a unit of its own */
-	DS_UNIT_CHAR, /* each letter, digit or mark is one */
+	DS_UNIT_AUTO,    /* as above */
+	DS_UNIT_WORD,    /* runs only: no character is a unit of its own */
+	DS_UNIT_CHAR,    /* each letter, digit or mark is one */
+	DS_UNIT_LETTERS, /* as auto, without symbols and operators: for counting words */
 } ds_unit;
+
+enum { DS_UNIT_RULES = 2 }; /* grows whenever texts have other units than before: kept in files */
 
 enum { DS_NGRAM_MAX = 64, DS_NGRAM_ROOM = 1024 };
 

@@ -28,6 +28,7 @@ typedef struct { /* what must be the same for texts to be comparable, and what i
 	bool simhash; /* near is by fingerprint: a sketch is its bits, 32 at a time from the lowest */
 	bool verify;    /* sketches hold whole sets */
 	bool join;      /* build clusters */
+	bool labels;    /* near only under the same label: the caller sees to it */
 	unsigned scope; /* what a text is a piece of, to the caller */
 	ds_unit unit;
 	unsigned ngram, n_perm;
@@ -38,7 +39,7 @@ typedef struct { /* what must be the same for texts to be comparable, and what i
 } ds_seen_plan;
 
 /* A plan without join as numbers, for files. */
-enum { DS_SEEN_WORDS = 14 };
+enum { DS_SEEN_WORDS = 16 };
 void ds_seen_plan_words(const ds_seen_plan *p, uint64_t w[DS_SEEN_WORDS]);
 ds_seen_plan ds_seen_plan_of(const uint64_t w[DS_SEEN_WORDS]);
 /* The option in which two differ, NULL: in none. */

@@ -16,7 +16,7 @@
 #include "text/seen_impl.h"
 
 static const char magic[16] = "dsdedup index\n\0";
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 /* A side: the file and the sum of what went through. */
 typedef struct {

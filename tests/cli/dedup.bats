@@ -176,10 +176,10 @@ many() {
 
 @test "--keep takes the longest or the best of a cluster, the earlier of equals" {
 	cat >k.jsonl <<'END'
-{"id":"a","text":"one two three","s":1}
-{"id":"b","text":"one, two, three.","s":2}
+{"id":"a","text":"one two three four five","s":1}
+{"id":"b","text":"one, two, three, four, five.","s":2}
 {"id":"z","text":"zz"}
-{"id":"c","text":"ONE two three","s":7.5}
+{"id":"c","text":"ONE two three four five","s":7.5}
 {"id":"d","text":"zz","s":-1}
 {"id":"e","n":1}
 END
@@ -204,12 +204,12 @@ END
 }
 
 @test "--stats and -v say how much repeats and name the largest clusters" {
-	printf '{"id":"%s","text":"%s"}\n' a 'one two' b 'One\n two' c other d 'ONE TWO.' f other >in.jsonl
+	printf '{"id":"%s","text":"%s"}\n' a 'one two three four five' b 'One\n two three four five' c other d 'ONE TWO THREE FOUR FIVE.' f other >in.jsonl
 	dsdedup -v --stats s.json in.jsonl --to jsonl 2>err >out
-	grep -q '"clusters":{"n":2,"members":5,"largest":\[{"members":3,"like":"b","begins":"One two"}' s.json
+	grep -q '"clusters":{"n":2,"members":5,"largest":\[{"members":3,"like":"b","begins":"One two three four five"}' s.json
 	grep -q '"repeats":3,' s.json
 	grep -q '2 clusters with 5 members, the largest:$' err
-	grep -q '  3  like b  *One two$' err
+	grep -q '  3  like b  *One two three four five$' err
 	dsdedup -q in.jsonl --to jsonl | cmp - out
 	dsdedup -q --keep longest in.jsonl --to jsonl --stats k.json >/dev/null
 	grep -q '"clusters":{"n":2,"members":5,' k.json

@@ -179,3 +179,12 @@ same() {
 	printf '{"text":broken %d\n' 1 2 | cmp - bad
 	dsdedup band s && dsdedup cluster s && dsdedup filter -q --on-error skip s p1.jsonl p2.jsonl p3.jsonl >out.dsr
 }
+
+@test "labels are kept apart as in one run, and counts of both agree" {
+	sed -i 's/"n":\([0-9]*\)/"n":\1,"label":\1/' p1.jsonl p2.jsonl p3.jsonl
+	same "--keep-labels"
+	[ "$(wc -l <o1)" -gt "$(dsdedup -q p1.jsonl p2.jsonl p3.jsonl --to jsonl | wc -l)" ]
+	dsdedup -q --keep-labels p1.jsonl --index i >/dev/null
+	run -2 --separate-stderr dsdedup -q p1.jsonl --index i
+	[[ $stderr == *"made with another --keep-labels" ]]
+}

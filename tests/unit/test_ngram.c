@@ -41,6 +41,49 @@ static bool is_word(uint8_t c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+static bool is_op(uint8_t c)
+{
+	return c && strchr("!#$%&*+-/<=>@\\^|~", c);
+}
+
+static bool is_white(uint8_t c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
+
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* The bytes from i to k are operators all, and those beside them are not. */
+static bool slow_is_unit(const uint8_t *p, size_t len, size_t i, size_t k)
+{
+	uint8_t before = i ? p[i - 1] : '\n', after = k < len ? p[k] : '\n';
+	size_t l = i, r = k;
+	while (l && (p[l - 1] == ' ' || p[l - 1] == '\t'))
+		l--;
+	while (r < len && (p[r] == ' ' || p[r] == '\t'))
+		r++;
+	uint8_t left = l ? p[l - 1] : '\n', right = r < len ? p[r] : '\n';
+	size_t same = 1;
+	while (i + same < k && p[i + same] == p[i])
+		same++;
+	if (is_white(before) && is_white(after) && (left == '\n' || left == '\r'))
+		return false;
+	if (same < k - i)
+		return true;
+	bool one = k - i == 1, spaced = is_white(before) && is_white(after);
+	if (p[i] == '-') {
+		bool sign = is_digit(after) && (!is_word(before) || is_digit(before));
+		return one && (sign || (!is_digit(after) && spaced &&
+					       (is_digit(left) || is_digit(right))));
+	}
+	if (p[i] == '!')
+		return one && !is_word(before) && (is_word(after) || after == '(' || after == '_');
+	return p[i] != '*' || is_white(before) == is_white(after);
+}
+
 static size_t slow_shingles(const char *text, size_t len, unsigned n, uint64_t *out)
 {
 	uint64_t *u = DS_NEW(uint64_t, len + 1);
@@ -50,12 +93,15 @@ static size_t slow_shingles(const char *text, size_t len, unsigned n, uint64_t *
 		size_t k = i;
 		while (k < len && is_word(p[k]))
 			k++;
+		size_t op = k;
+		while (k == i && op < len && is_op(p[op]))
+			op++;
 		if (k > i)
 			u[n_u++] = slow_unit(p + i, k - i);
-		i = k > i ? k : i + 1;
+		else if (op > i && slow_is_unit(p, len, i, op))
+			u[n_u++] = slow_unit(p + i, op - i);
+		i = k > i ? k : op > i ? op : i + 1;
 	}
-	if (n_u && n_u < n)
-		out[got++] = slow_shingle(u, n_u);
 	for (size_t i = 0; i + n <= n_u; i++)
 		out[got++] = slow_shingle(u + i, n);
 	ds_mem_free(u);
@@ -88,7 +134,7 @@ static void ascii_equals_the_definition(void **state)
 		int gap = 1 + rand() % 30;
 		for (size_t i = 0; i < len; i++)
 			text[i] = rand() % gap ? "abcXYZ019"[rand() % 9]
-					       : " ,_-\n\0@[`{/:"[rand() % 12];
+					       : " ,_-\n\0@[`{/:+*!=  \t-#&|<"[rand() % 25];
 		unsigned n = 1 + (unsigned)rand() % 13;
 		char *exact = malloc(len ? len : 1);
 		memcpy(exact, text, len);
@@ -140,6 +186,24 @@ static void scripts_decide_what_a_unit_is(void **state)
 	same(DS_UNIT_AUTO, "\xce\xa9MEGA1 \xe2\xb1\xa5x",
 		"\xcf\x89mega1 \xc8\xbaX"); /* 2 and 3 bytes */
 	same(DS_UNIT_CHAR, "ABC", "a b c");
+	assert_int_equal(
+		count(DS_UNIT_AUTO, "\xe1\x80\x99\xe1\x80\xbc\xe1\x80\x94"), 3); /* Burmese */
+}
+
+static void symbols_and_operators_are_units_but_for_punctuation(void **state)
+{
+	same(DS_UNIT_AUTO, "a - b, c -- d! *e* well-known", "a b c d e well known");
+	same(DS_UNIT_AUTO, "* a\n# b\n ## c\n> d\n-----\n", "a b c d");
+	assert_int_equal(count(DS_UNIT_AUTO, "5 - 3"), 3);
+	assert_int_equal(count(DS_UNIT_AUTO, "x -3"), 3);
+	assert_int_equal(count(DS_UNIT_AUTO, "a && !b"), 4);
+	assert_int_equal(count(DS_UNIT_AUTO, "a->b != c"), 5);
+	assert_int_equal(count(DS_UNIT_AUTO, "a * b"), 3);
+	assert_int_equal(count(DS_UNIT_AUTO, "C++ C#"), 4);
+	assert_int_equal(count(DS_UNIT_CHAR, "ab+c"), 4);
+	assert_int_equal(count(DS_UNIT_LETTERS, "ab+c \xf0\x9f\x98\x80"), 2);
+	assert_int_equal(count(DS_UNIT_AUTO, "\xf0\x9f\x98\x80\xf0\x9f\x98\xa1 \xe2\x82\xac"), 3);
+	same(DS_UNIT_AUTO, "\xe2\x9d\xa4\xef\xb8\x8f x", "\xe2\x9d\xa4 x");
 }
 
 static void a_long_run_is_one_unit_wherever_it_starts(void **state)
@@ -156,10 +220,10 @@ static void a_long_run_is_one_unit_wherever_it_starts(void **state)
 	}
 }
 
-static void a_short_text_is_one_shingle_and_none_without_units(void **state)
+static void a_short_text_has_no_shingle(void **state)
 {
 	uint64_t x[8];
-	assert_int_equal(all(DS_UNIT_AUTO, 5, DS_S("one two"), x), 1);
+	assert_int_equal(all(DS_UNIT_AUTO, 5, DS_S("one two"), x), 0);
 	assert_int_equal(all(DS_UNIT_AUTO, 5, DS_S("a b c d e"), x), 1);
 	assert_int_equal(all(DS_UNIT_AUTO, 5, DS_S("a b c d e f"), x), 2);
 	assert_int_equal(all(DS_UNIT_AUTO, 5, DS_S(" ... "), x), 0);
@@ -195,6 +259,7 @@ static void white_space_becomes_one_space(void **state)
 
 TESTS(cmocka_unit_test(ascii_equals_the_definition),
 	cmocka_unit_test(scripts_decide_what_a_unit_is),
+	cmocka_unit_test(symbols_and_operators_are_units_but_for_punctuation),
 	cmocka_unit_test(a_long_run_is_one_unit_wherever_it_starts),
-	cmocka_unit_test(a_short_text_is_one_shingle_and_none_without_units),
+	cmocka_unit_test(a_short_text_has_no_shingle),
 	cmocka_unit_test(white_space_becomes_one_space))

@@ -1,7 +1,7 @@
 /*
  * rule_min_words.c - records of fewer words go
  *
- * A word is a run of letters, digits and marks; each character of Han, kana, Thai, Lao and Khmer is one.
+ * A word is a run of letters, digits and marks; each character of Han, kana, Thai, Lao, Khmer and Burmese is one.
  */
 #include "rule.h"
 
@@ -32,7 +32,7 @@ static void *thread_new(const void *p)
 {
 	thread *t = DS_NEW(thread, 1);
 	t->s = p;
-	t->units = ds_ngram_new(DS_UNIT_AUTO, 1);
+	t->units = ds_ngram_new(DS_UNIT_LETTERS, 1);
 	return t;
 }
 

@@ -38,7 +38,7 @@ static void add_ids(ds_ngram *reader, ds_str text, ds_buf *ids)
 
 static ds_rc read_list(state *s, ds_str text, ds_err *e)
 {
-	DS_AUTO(ds_ngram) reader = ds_ngram_new(DS_UNIT_AUTO, 1);
+	DS_AUTO(ds_ngram) reader = ds_ngram_new(DS_UNIT_LETTERS, 1);
 	ds_buf ids = { 0 };
 	ds_str entry;
 	unsigned line = 0;
@@ -104,7 +104,7 @@ static void *thread_new(const void *p)
 {
 	thread *t = DS_NEW(thread, 1);
 	t->s = p;
-	t->reader = ds_ngram_new(DS_UNIT_AUTO, 1);
+	t->reader = ds_ngram_new(DS_UNIT_LETTERS, 1);
 	return t;
 }
 

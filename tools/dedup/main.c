@@ -168,7 +168,9 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			"bits that may differ with simhash, 3 unless said"), \
 		DS_ARG(0, "bits", &opt.bits, "64|128", "of a simhash, 64 unless said"), \
 		DS_ARG(0, "verify", &opt.verify, NULL, \
-			"confirm by all shingles, not by 512 of them")
+			"confirm by all shingles, not by 512 of them"), \
+		DS_ARG(0, "keep-labels", &opt.keep_labels, NULL, \
+			"records of different label are never near")
 
 #define KEEP DS_ARG(0, "keep", &opt.keep, "WHICH", "first, longest or max:FIELD stays of a cluster")
 #define AGAINST \

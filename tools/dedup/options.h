@@ -16,7 +16,7 @@ typedef struct {
 	double threshold, share;
 	int ngram, perm, bands, distance;
 	const char *rehydrate;
-	bool verify, mark, tag, sizes;
+	bool verify, mark, tag, sizes, keep_labels;
 	ds_size memory, limit; /* of a stage; of a whole run, 0: none */
 } options;
 extern options opt;

@@ -157,6 +157,7 @@ ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 	p->seen.bits = strcmp(opt.bits, "128") == 0 ? 128 : 64;
 	p->seen.seed = c->seed;
 	p->seen.verify = opt.verify;
+	p->seen.labels = opt.keep_labels;
 	p->seen.join = opt.clusters || strcmp(opt.keep, "first") != 0 || wants_report(c);
 	p->scope = (scope)place_of(opt.scope, SCOPES);
 	p->mark = opt.mark || opt.tag;

@@ -19,6 +19,7 @@ struct signer {
 	ds_sketch *sketch;
 	ds_cutter *sentences; /* once there is a span to find */
 	uint32_t *sig;
+	uint64_t label; /* of the record at hand, as a hash; 0: it has none, or nobody asks */
 	ds_buf squeezed;
 	ds_buf sketches; /* uint32_t */
 	signed_block out;
@@ -72,15 +73,49 @@ static ds_h128 exact_key(signer *s, ds_str text, ds_arena *mem)
 	return ds_hash128(t.at, t.n);
 }
 
-static void sign_minhash(signer *s, ds_seen_item *it, uint64_t *keys)
+/*
+ * --keep-labels: under another label every shingle is another one, so texts neither meet nor are confirmed; under
+ * the same one they are as many as before, and as many are shared.
+ */
+static void mix32(uint32_t *x, size_t n, uint64_t label)
+{
+	for (size_t i = 0; label && i < n; i++)
+		x[i] ^= (uint32_t)label;
+}
+
+static void mix64(uint64_t *x, size_t n, uint64_t label)
+{
+	for (size_t i = 0; label && i < n; i++)
+		x[i] ^= label;
+}
+
+/* Of fewer units than a shingle has: 0, or the one that stands for the whole text where nothing else compares it. */
+static uint64_t short_shingle(signer *s, ds_str text, ds_arena *mem)
+{
+	if (s->plan->seen.exact || !ds_ngram_units(s->shingles))
+		return 0;
+	return exact_key(s, text, mem).lo | UINT64_C(0x100000001);
+}
+
+static void sign_minhash(signer *s, ds_seen_item *it, uint64_t *keys, ds_str text, ds_arena *mem)
 {
 	uint32_t x[DS_NGRAM_ROOM];
 	size_t n;
+	uint64_t whole;
+	bool any = false;
 	ds_sketch_reset(s->sketch);
 	ds_minhash_reset(s->perm, s->sig);
 	while ((n = ds_ngram_next(s->shingles, x))) {
+		mix32(x, n, s->label);
 		ds_minhash_add(s->perm, x, n, s->sig);
 		ds_sketch_add(s->sketch, x, n);
+		any = true;
+	}
+	if (!any && (whole = short_shingle(s, text, mem))) {
+		x[0] = (uint32_t)(whole >> 32);
+		mix32(x, 1, s->label);
+		ds_minhash_add(s->perm, x, 1, s->sig);
+		ds_sketch_add(s->sketch, x, 1);
 	}
 	const uint32_t *v = ds_sketch_finish(s->sketch, &n);
 	it->n_sketch = (uint32_t)n;
@@ -90,19 +125,27 @@ static void sign_minhash(signer *s, ds_seen_item *it, uint64_t *keys)
 		keys[i] = ds_bands_key(b, s->sig, i);
 }
 
-static void sign_simhash(signer *s, ds_seen_item *it, uint64_t *keys)
+static void add_simhash(signer *s, ds_simhash all[DS_SIMHASH_WORDS], uint64_t *x, size_t n)
+{
+	mix64(x, n, s->label);
+	ds_simhash_add(&all[0], x, n);
+	if (s->plan->seen.bits == 64)
+		return;
+	for (size_t i = 0; i < n; i++)
+		x[i] = ds_simhash_other(x[i]);
+	ds_simhash_add(&all[1], x, n);
+}
+
+static void sign_simhash(signer *s, ds_seen_item *it, uint64_t *keys, ds_str text, ds_arena *mem)
 {
 	uint64_t x[DS_NGRAM_ROOM], fingerprint[DS_SIMHASH_WORDS];
 	unsigned words = s->plan->seen.bits / 64;
 	size_t n;
 	ds_simhash all[DS_SIMHASH_WORDS] = { 0 };
-	while ((n = ds_ngram_next64(s->shingles, x))) {
-		ds_simhash_add(&all[0], x, n);
-		for (size_t i = 0; words > 1 && i < n; i++)
-			x[i] = ds_simhash_other(x[i]);
-		if (words > 1)
-			ds_simhash_add(&all[1], x, n);
-	}
+	while ((n = ds_ngram_next64(s->shingles, x)))
+		add_simhash(s, all, x, n);
+	if (!all[0].n && (x[0] = short_shingle(s, text, mem)))
+		add_simhash(s, all, x, 1);
 	if (!all[0].n)
 		return;
 	for (unsigned w = 0; w < words; w++) {
@@ -122,9 +165,9 @@ static void sign_near(signer *s, ds_seen_item *it, ds_str text, ds_arena *mem)
 	it->bands = keys;
 	ds_ngram_start(s->shingles, text);
 	if (s->plan->seen.simhash)
-		sign_simhash(s, it, keys);
+		sign_simhash(s, it, keys, text, mem);
 	else
-		sign_minhash(s, it, keys);
+		sign_minhash(s, it, keys, text, mem);
 }
 
 static void more_items(signer *s, ds_arena *mem)
@@ -203,6 +246,49 @@ static ds_rc add_spans(signer *s, ds_str text, ds_arena *mem, ds_err *e)
 	return DS_OK;
 }
 
+/* A value as text: 1 of any type and "1" are one label. */
+static ds_rc label_text(ds_block *b, const ds_col *col, uint32_t row, ds_str *out, ds_err *e)
+{
+	bool has;
+	char number[40];
+	switch (col->type) {
+	case DS_T_I64:
+		*out = ds_arena_fmt(b->mem, "%lld", (long long)ds_col_i64(col, row));
+		return DS_OK;
+	case DS_T_F64:
+		*out = ds_arena_str(
+			b->mem, (ds_str){ number, ds_f64_print(number, ds_col_f64(col, row)) });
+		if (ds_str_ends(*out, DS_S(".0")))
+			out->n -= 2;
+		return DS_OK;
+	case DS_T_BOOL:
+		*out = ds_str_of(ds_col_bool(col, row) ? "true" : "false");
+		return DS_OK;
+	case DS_T_JSON:
+		*out = ds_str_trim(ds_col_bytes(col, row));
+		return out->n && out->at[0] == '"' ? ds_block_text(b, col, row, out, &has, e)
+						   : DS_OK;
+	case DS_T_UTF8:
+	case DS_T_BYTES:
+		*out = ds_col_bytes(col, row);
+		return DS_OK;
+	default:
+		return ds_fail(e, DS_BAD, "field 'label' is %s, wanted a string or a number",
+			ds_type_name(col->type));
+	}
+}
+
+static ds_rc read_label(signer *s, ds_block *b, const ds_col *col, uint32_t row, ds_err *e)
+{
+	ds_str text;
+	s->label = 0;
+	if (!col || !ds_col_has(col, row) || ds_col_null(col, row))
+		return DS_OK;
+	DS_TRY(label_text(b, col, row, &text, e));
+	s->label = ds_hash64(text.at, text.n) | UINT64_C(0x100000001);
+	return DS_OK;
+}
+
 static ds_rc sign_row(
 	signer *s, ds_work *w, ds_block *b, const ds_col *col, uint32_t row, ds_err *e)
 {
@@ -235,10 +321,14 @@ ds_rc signer_work(void *state, ds_work *w, ds_block *b, ds_err *e)
 	*o = (signed_block){ .rows = ds_arena_get(mem, (b->n_rows + 1) * sizeof *o->rows) };
 	s->items_cap = 0;
 	ds_buf_clear(&s->sketches);
-	const ds_col *col;
+	const ds_col *col, *label = NULL;
 	DS_TRY(ds_block_get(b, ds_work_common(w)->field, &col, e));
-	for (uint32_t row = 0; row < b->n_rows; row++)
+	if (s->plan->seen.labels)
+		DS_TRY(ds_block_get(b, "label", &label, e));
+	for (uint32_t row = 0; row < b->n_rows; row++) {
+		DS_TRY(read_label(s, b, label, row, e));
 		DS_TRY(sign_row(s, w, b, col, row, e));
+	}
 	if (!s->sketches.n)
 		return DS_OK;
 	uint32_t *at = o->sketches = ds_mem_get(s->sketches.n);
