@@ -1,7 +1,7 @@
 /*
  * export_wds.c - WebDataset: a tar in which neighbouring files of one key are a record
  *
- * The key is the id where it can be one (letters, digits, - and _), else the record's number.
+ * The key is the id where it can be one (letters, digits, - and _) and is none yet, else the record's number.
  * text is KEY.txt, image KEY.jpg or whatever it is, a label KEY.cls, all other fields are members of
  * KEY.json, and so is the id where the key does not say it. No times, no owners: the bytes depend on
  * the records alone.
@@ -10,6 +10,7 @@
 #include "record/json_columns.h"
 
 #include "base/mem.h"
+#include "record/keyset.h"
 #include "record/tar.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ typedef struct {
 	const ds_common *common;
 	ds_out *out;
 	uint64_t n;
+	ds_keyset keys; /* that are in the archive: none comes twice */
 } archive;
 
 static ds_rc open_archive(void **state, const ds_common *c, ds_out *out, ds_err *e)
@@ -31,7 +33,10 @@ static ds_rc open_archive(void **state, const ds_common *c, ds_out *out, ds_err 
 
 static void close_archive(void *state)
 {
-	ds_mem_free(state);
+	archive *a = state;
+	if (a)
+		ds_keyset_free(&a->keys);
+	ds_mem_free(a);
 }
 
 static ds_rc add_file(archive *a, ds_str key, const char *suffix, ds_str bytes, ds_err *e)
@@ -88,11 +93,17 @@ static bool fit_for_cls(const ds_col *c, uint32_t row)
 
 static ds_str key_of(archive *a, ds_block *b, const ds_col *id, uint32_t row, bool *said, ds_err *e)
 {
+	unsigned long long n = a->n;
 	*said = id && has_value(id, row) && id->type == DS_T_UTF8 &&
-		fit_for_key(ds_col_bytes(id, row));
+		fit_for_key(ds_col_bytes(id, row)) &&
+		ds_keyset_add(&a->keys, ds_col_bytes(id, row));
 	if (*said)
 		return ds_col_bytes(id, row);
-	return ds_arena_fmt(b->mem, "%09llu", (unsigned long long)a->n);
+	ds_str key = ds_arena_fmt(b->mem, "%09llu", n);
+	/* Somebody's id may be a number too. */
+	for (unsigned i = 1; !ds_keyset_add(&a->keys, key); i++)
+		key = ds_arena_fmt(b->mem, "%09llu-%u", n, i);
+	return key;
 }
 
 /* The suffix under which a value is a file of its own, or NULL: then it is a member of .json. */

@@ -3,22 +3,32 @@
  *
  * The key is the path up to the first dot of its last part and becomes `id`; what follows the dot
  * says what a file is: .txt `text`, a picture's suffix `image`, .cls `label`, .json fields, and any
- * other a field of that name with its bytes.
+ * other a field of that name with its bytes. Keys that come again later are records of their own, and
+ * are named.
  */
 #include "record/import.h"
 #include "record/json_columns.h"
 
 #include "base/hash.h"
+#include "base/progress.h"
 #include "record/block_impl.h"
 #include "record/export.h"
 #include "record/json.h"
+#include "record/keyset.h"
 #include "record/tar.h"
 
+/* Of more keys than these none is remembered: 32 MiB. */
+enum { MOST_KEYS = 1 << 20 };
+
 typedef struct {
-	bool done;      /* the archive's end was seen */
+	bool after_end; /* what was taken last is an end mark */
+	bool done;      /* what follows it is no archive */
 	size_t missing; /* of an entry of a large record that is walked over */
 	bool has_key;
-	ds_h128 key; /* hash of its key */
+	ds_h128 key;    /* hash of its key */
+	ds_keyset keys; /* of the records so far */
+	uint64_t n_again;
+	ds_str again; /* the first key that came again */
 } cutter;
 
 static ds_str key_of(ds_str name)
@@ -35,7 +45,10 @@ static ds_str suffix_of(ds_str name, ds_str key)
 	return (ds_str){ name.at + n, name.n - n };
 }
 
-/* A record ends where an entry of another key begins. */
+/*
+ * A record ends where an entry of another key begins, or an end mark. Archives are written one after
+ * another, so what follows the mark is read on.
+ */
 static size_t last_record(void *state, ds_str bytes)
 {
 	cutter *x = state;
@@ -43,25 +56,40 @@ static size_t last_record(void *state, ds_str bytes)
 	char key_room[sizeof entry.small];
 	ds_str key = { NULL, 0 };
 	size_t end = 0, at = 0;
+	bool after_end = x->after_end, mark = false; /* mark: one stands before end */
 	for (;; at += entry.total) {
 		ds_tar_next((ds_str){ bytes.at + at, bytes.n - at }, &entry);
 		if (entry.kind == DS_TAR_PART)
-			return end;
-		if (entry.kind == DS_TAR_END || entry.kind == DS_TAR_BROKEN) {
-			x->done = entry.kind == DS_TAR_END;
-			return x->done || at ? at + (x->done ? DS_TAR_BLOCK : 0) : bytes.n;
+			break;
+		if (entry.kind == DS_TAR_BROKEN) {
+			x->done = after_end;
+			mark = after_end;
+			end = at ? at : bytes.n;
+			break;
 		}
+		if (entry.kind == DS_TAR_END) {
+			end = at + entry.total;
+			after_end = mark = true;
+			key.at = NULL;
+			continue;
+		}
+		after_end = false;
 		if (entry.kind != DS_TAR_FILE)
 			continue;
 		ds_str now = key_of(entry.name);
-		if (key.at && !ds_str_eq(now, key))
+		if (key.at && !ds_str_eq(now, key)) {
 			end = at;
+			mark = false;
+		}
 		if (entry.name.at == entry.small) {
 			memcpy(key_room, now.at, now.n);
 			now.at = key_room;
 		}
 		key = now;
 	}
+	if (end)
+		x->after_end = mark;
+	return end;
 }
 
 /* Whether the entry is of the record that is walked over; the first file gives its key. */
@@ -70,6 +98,7 @@ static bool belongs(cutter *x, const ds_tar_entry *entry)
 	ds_str key = key_of(entry->name);
 	ds_h128 hash = ds_hash128(key.at, key.n);
 	bool same = !x->has_key || memcmp(&hash, &x->key, sizeof hash) == 0;
+	x->after_end = false;
 	x->key = x->has_key ? x->key : hash;
 	x->has_key = true;
 	return same;
@@ -91,12 +120,14 @@ static size_t walk(void *state, ds_str bytes, bool first, bool *ended)
 		ds_tar_next((ds_str){ bytes.at + at, bytes.n - at }, &entry);
 		if (entry.kind == DS_TAR_PART && !entry.named)
 			return at;
+		if (entry.kind == DS_TAR_END && !x->has_key) {
+			x->after_end = *ended = true; /* a chunk without records */
+			return at + entry.total;
+		}
 		if (entry.kind == DS_TAR_END || entry.kind == DS_TAR_BROKEN) {
 			*ended = true;
-			if (x->has_key)
-				return at;
-			x->done = entry.kind == DS_TAR_END;
-			return x->done ? at + DS_TAR_BLOCK : bytes.n;
+			x->done = !x->has_key && x->after_end;
+			return x->has_key ? at : bytes.n;
 		}
 		if (entry.is_file && !belongs(x, &entry)) {
 			*ended = true;
@@ -119,7 +150,26 @@ static ds_rc open_file(ds_input *in, ds_err *e)
 	return DS_OK;
 }
 
-/* What follows the end is padding, up to a whole tape record. */
+static void close_file(ds_input *in)
+{
+	cutter *x = in->state;
+	if (x)
+		ds_keyset_free(&x->keys);
+}
+
+/* What was left behind the last archive, and keys that are not neighbours: said once, at the end. */
+static void tell(const ds_input *in, const cutter *x)
+{
+	if (x->done)
+		ds_warn(in->common, "%s: what follows the archive's end is no archive", in->name);
+	if (x->n_again)
+		ds_warn(in->common,
+			"%s: %llu keys come again behind other keys, the first is '%.*s': only "
+			"neighbouring files are one record",
+			in->name, (unsigned long long)x->n_again, DS_FMT(x->again));
+}
+
+/* Whatever it is, it has no part in this. */
 static ds_rc drain(ds_input *in, ds_chunk *ch, ds_err *e)
 {
 	char *piece = ds_arena_get(ch->mem, 64 << 10);
@@ -128,10 +178,20 @@ static ds_rc drain(ds_input *in, ds_chunk *ch, ds_err *e)
 	while (got)
 		DS_TRY(ds_in_read(in->in, piece, 64 << 10, &got, e));
 	in->ended = true;
+	tell(in, in->state);
 	return DS_OK;
 }
 
-static uint64_t count_keys(ds_str rest, bool *broken)
+static void remember(ds_input *in, ds_str key)
+{
+	cutter *x = in->state;
+	if (x->keys.n >= MOST_KEYS || ds_keyset_add(&x->keys, key))
+		return;
+	if (!x->n_again++)
+		x->again = ds_arena_str(ds_source_mem(in->source), key);
+}
+
+static uint64_t count_keys(ds_input *in, ds_str rest, bool *broken)
 {
 	ds_tar_entry entry;
 	ds_str key = { NULL, 0 };
@@ -140,12 +200,17 @@ static uint64_t count_keys(ds_str rest, bool *broken)
 	for (; rest.n; rest = (ds_str){ rest.at + entry.total, rest.n - entry.total }) {
 		ds_tar_next(rest, &entry);
 		*broken = entry.kind == DS_TAR_BROKEN;
-		if (entry.kind != DS_TAR_FILE && entry.kind != DS_TAR_OTHER)
+		if (entry.kind == DS_TAR_PART || entry.kind == DS_TAR_BROKEN)
 			break;
-		if (entry.kind == DS_TAR_OTHER)
+		if (entry.kind == DS_TAR_END)
+			key.at = NULL;
+		if (entry.kind != DS_TAR_FILE)
 			continue;
 		ds_str now = key_of(entry.name);
-		n += !key.at || !ds_str_eq(key, now);
+		if (!key.at || !ds_str_eq(key, now)) {
+			n++;
+			remember(in, now);
+		}
 		if (entry.name.at == entry.small) {
 			memcpy(room, now.at, now.n);
 			now.at = room;
@@ -155,6 +220,11 @@ static uint64_t count_keys(ds_str rest, bool *broken)
 	return n;
 }
 
+static bool all_zero(ds_str s)
+{
+	return s.n < DS_TAR_BLOCK && ds_count_byte(s, 0) == s.n;
+}
+
 static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 {
 	cutter *x = in->state;
@@ -162,13 +232,21 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	*more = false;
 	if (x->done)
 		return drain(in, ch, e);
-	DS_TRY(ds_cut(in, ch, &ends, x, more, e));
-	if (!*more)
+	ds_rc rc = ds_cut(in, ch, &ends, x, more, e);
+	/* Less than a block of zeros behind the end. */
+	if (rc == DS_SHORT && x->after_end && !in->broken && all_zero(ds_buf_view(&in->carry)))
+		rc = DS_OK;
+	DS_TRY(rc);
+	if (!*more && !x->after_end)
 		return ds_fail(
 			e, DS_SHORT, "%s: input ended early, the archive has no end", in->name);
-	ch->n_records = count_keys(ch->bytes, &broken);
+	if (!*more) {
+		tell(in, x);
+		return DS_OK;
+	}
+	ch->n_records = count_keys(in, ch->bytes, &broken);
 	in->n_records += ch->n_records;
-	if (broken)
+	if (broken && !x->done)
 		return ds_fail(e, DS_SHORT, "%s: damaged: no tar header behind record %llu",
 			in->name, (unsigned long long)in->n_records);
 	return DS_OK;
@@ -302,7 +380,7 @@ static void read_all(work *w)
 		ds_tar_next(rest, &entry);
 		if (entry.kind == DS_TAR_FILE)
 			add_record(w, &rest, &entry);
-		else if (entry.kind == DS_TAR_OTHER)
+		else if (entry.kind == DS_TAR_OTHER || entry.kind == DS_TAR_END)
 			rest = (ds_str){ rest.at + entry.total, rest.n - entry.total };
 		else
 			return;
@@ -398,4 +476,5 @@ const ds_importer ds_import_tar = {
 	.open = open_file,
 	.cut = cut,
 	.parse = parse,
+	.close = close_file,
 };

@@ -119,6 +119,8 @@ void ds_tar_next(ds_str s, ds_tar_entry *out)
 		out->total = total ? at + total : 0;
 		if (out->kind == DS_TAR_END && at) /* names for nothing */
 			out->kind = DS_TAR_BROKEN;
+		if (out->kind == DS_TAR_END)
+			out->total = DS_TAR_BLOCK;
 		names = total && memchr("LKxg", h[TYPE], 4);
 		if (names && total > MOST_NAMES)
 			out->kind = DS_TAR_BROKEN;

@@ -343,6 +343,51 @@ seams() {
 	END
 }
 
+@test "archives after one another are read on, whatever stands between them" {
+	local i want=''
+	for i in 1 2 3; do
+		printf '{"label":%d,"id":"k%d","text":"text %d"}\n' "$i" "$i" "$i" >$i.jsonl
+		dsrec export -q --to wds $i.jsonl -o $i.tar
+		want+='{"label":'$i',"id":"k'$i'","text":"text '$i'"}\n'
+	done
+	cat 1.tar 2.tar >two.tar
+	head -c 5120 /dev/zero | cat 1.tar - 2.tar >padded.tar
+	seams "$(head -c $((2 * ${#want} / 3)) <<<"$want")" jl two.tar
+	seams "$(head -c $((2 * ${#want} / 3)) <<<"$want")" jl padded.tar
+	cat two.tar 3.tar >three.tar
+	seams "$want" jl three.tar
+	{ cat two.tar 3.tar; head -c 300 /dev/zero; } | same "$want" jl
+	{ cat 1.tar; echo junk behind it; head -c 2000 /dev/zero; } >junk.tar
+	for size in 1 700 9000; do DS_BLOCK=$size same '{"label":1,"id":"k1","text":"text 1"}\n' jl junk.tar; done
+	dsrec import junk.tar -o o.dsr 2>err
+	grep -qF "warning: junk.tar: what follows the archive's end is no archive" err
+	head -c 1024 2.tar >cut
+	cat 1.tar cut >cut.tar
+	fails 3 "ended early" dsrec cat -q cut.tar
+	fails 3 "ended early" dsrec import --max-record 10 --on-error skip -q cut.tar
+}
+
+@test "records of one id, and ids that are numbers, go out to WebDataset and come back" {
+	local ids
+	printf '%s\n' '{"id":"000000001","n":1}' '{"text":"second"}' '{"text":"third"}' '{"id":"000000002-1","n":4}' \
+		'{"id":"a","n":5}' '{"id":"a","text":"other"}' '{"id":"b","text":"x"}' '{"id":"a","text":"y"}' '{"id":"000000005","n":9}' >a.jsonl
+	for size in 1 700 9000; do
+		DS_BLOCK=$size dsrec export -q --to wds a.jsonl -o a.tar
+		dsrec import --to jsonl a.tar -o o.jsonl 2>err
+		! grep -q warning err
+		[ "$(wc -l <o.jsonl)" = 9 ]
+		grep -o '"text":"[a-z]*"' o.jsonl | tr -d '\n' | grep -qx '"text":"second""text":"third""text":"other""text":"x""text":"y"'
+		ids=$(python3 -c 'import json; print([json.loads(l)["id"] for l in open("o.jsonl")])')
+		[ "$ids" = "['000000001', '000000001-1', '000000002', '000000002-1', 'a', 'a', 'b', 'a', '000000005']" ] || { echo "$ids"; return 1; }
+	done
+	[ "$(tar tf a.tar | sed 's/\..*//' | uniq | sort | uniq -d)" = '' ]
+	mkdir s
+	for f in x.txt y.txt; do printf t >s/$f; printf '{}' >s/${f%.txt}.json; done
+	tar cf s.tar -C s x.txt y.txt x.json y.json
+	dsrec import s.tar -o o.dsr 2>err
+	grep -qF "warning: s.tar: 2 keys come again behind other keys, the first is 'x'" err
+}
+
 @test "pictures come with the caption beside them" {
 	mkdir -p p/q
 	printf '\x89PNG\r\n\x1a\n1' | tee p/a.png p/b.png >p/q/c.png
