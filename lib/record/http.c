@@ -154,13 +154,12 @@ ds_http ds_http_open(ds_str content, ds_arena *mem)
 
 bool ds_http_is_plain(ds_str s)
 {
-	size_t n = s.n < 1024 ? s.n : 1024;
+	size_t n = s.n < 1024 ? s.n : 1024, odd = 0;
 	for (size_t i = 0; i < n; i++) {
 		uint8_t c = (uint8_t)s.at[i];
-		if ((c < 0x20 && !(c >= '\t' && c <= '\r') && c != 0x1B) || c == 0x7F)
-			return false;
+		odd += (c < 0x20 && !(c >= '\t' && c <= '\r') && c != 0x1B) || c == 0x7F;
 	}
-	return true;
+	return odd * 100 <= n && !(n && memchr(s.at, 0, n));
 }
 
 /* "1a;name=value": the chunk's size; false where the line is none. */

@@ -46,7 +46,7 @@ DS_AUTO_WITH(ds_http_coders, ds_http_coders_free)
  */
 DS_MUST ds_rc ds_http_decode(
 	ds_http *h, ds_http_coders *c, ds_arena *mem, uint64_t limit, bool *unknown, ds_err *e);
-/* No controls but white space and escapes in the first KiB: nothing packed looks so. */
+/* No NUL and at most one control byte of a hundred in the first KiB: what is packed has ten. */
 bool ds_http_is_plain(ds_str s);
 
 #endif

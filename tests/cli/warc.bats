@@ -53,6 +53,7 @@ for line in sys.stdin:
 		http("members", gzip.compress(b"one ") + gzip.compress(b"two"), CE + b"x-gzip")
 		http("tail", gzip.compress(b"zip") + b"\0\0junk", CE + b"GZIP")
 		http("not-gzip", b"<p>plain", CE + b"gzip")
+		http("stray-control", b"<p>plain \x01" + b"." * 90, CE + b"gzip")
 		http("zlib", zlib.compress(b"zlib body"), CE + b"deflate")
 		http("raw", raw(b"raw body"), CE + b"deflate")
 		http("not-deflate", b"x is plain, and so is this", CE + b"deflate")
@@ -82,6 +83,7 @@ for line in sys.stdin:
 		members: one two
 		tail: zip
 		not-gzip: <p>plain
+		stray-control: <p>plain ..........................................................................................
 		zlib: zlib body
 		raw: raw body
 		not-deflate: x is plain, and so is this
@@ -98,8 +100,8 @@ for line in sys.stdin:
 		dechunked: was joined
 		folded: f
 	END
-	texts a.warc | sed "s/[ \r]*$//" | diff want -
-	for size in 1 700; do DS_BLOCK=$size texts a.warc | sed "s/[ \r]*$//" | diff want -; done
+	texts a.warc | tr -d '\001\r' | sed 's/ *$//' | diff want -
+	for size in 1 700; do DS_BLOCK=$size texts a.warc | tr -d '\001\r' | sed 's/ *$//' | diff want -; done
 	dsrec import a.warc -o a.dsr 2>summary
 	grep -qF '(2 body cut short)' summary || { cat summary; return 1; }
 }
