@@ -73,5 +73,90 @@ for name, sets in cases:
             error = float(np.abs(got - want).max())
             check(f"{name} opset {opset} {inputs[-1:]}: inputs {names}, largest difference {error:.1e}",
                   names == sorted(feed) and error < 1e-4)
+
+
+# ---- BERT with each head: what dsgen says of a record is what ONNX Runtime computes ----
+
+TEXTS = ["the quick brown fox", "a dog", "the lazy dog jumps over it all again and again"]
+BERT = ["--model", "bert", "--set", "hidden_size=32,num_hidden_layers=2,num_attention_heads=2,intermediate_size=48,"
+        "max_position_embeddings=48", "--lr", "3e-3", "--batch-tokens", "96", "--seq", "16", "--max-steps", "12", "-q"]
+
+
+def lines(path, rows):
+    open(path, "w").write("".join(json.dumps(r) + "\n" for r in rows))
+    return path
+
+
+def bert(task, rows):
+    out = os.path.join(work, "bert-" + task)
+    if not os.path.exists(os.path.join(out, "model.safetensors")):
+        tool("dstrain", *BERT, "--task", task, "--out", out, lines(os.path.join(work, task + ".jsonl"), rows))
+    return out
+
+
+def encoded(path, text, *options):
+    out = tool("dstok", "-q", "-t", path, *options, "--to", "jsonl", text=text.encode() + b"\n")
+    return json.loads(out)["tokens"]
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def runtime(path, ids, opset, inputs):
+    file = os.path.join(work, "bert.onnx")
+    tool("dsexport", "onnx", "-m", path, "-o", file, "--opset", str(opset), "-q", *inputs)
+    onnx.checker.check_model(file, full_check=True)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    width = len(ids) + (0 if inputs else 3)  # padding that attention_mask hides
+    feed = {"input_ids": np.array([ids + [0] * (width - len(ids))], dtype=np.int64)}
+    if not inputs:
+        feed["attention_mask"] = np.array([[1] * len(ids) + [0] * (width - len(ids))], dtype=np.int64)
+        feed["token_type_ids"] = np.zeros((1, width), dtype=np.int64)
+    names = sorted(i.name for i in session.get_inputs())
+    check(f"{os.path.basename(path)} opset {opset}: inputs {names}", names == sorted(feed))
+    return {o.name: v[0] for o, v in zip(session.get_outputs(), session.run(None, feed))}
+
+
+def near(what, a, b):
+    error = float(np.abs(np.asarray(a) - np.asarray(b)).max())
+    check(f"{what}: largest difference {error:.1e}", error < 1e-4)
+
+
+def generated(path, row, *options):
+    return json.loads(tool("dsgen", "-m", path, "-q", "--to", "jsonl", *options, text=json.dumps(row).encode() + b"\n"))
+
+
+seq = bert("cls", [{"text": t, "label": "ab"[i % 2]} for i, t in enumerate(TEXTS * 4)])
+tags = bert("tokcls", [{"words": t.split(), "labels": ["B-X" if w == "dog" else "O" for w in t.split()]} for t in TEXTS * 4])
+mlm = bert("mlm", [{"text": t} for t in TEXTS * 8])
+trunk = os.path.join(work, "bert-trunk")
+if not os.path.exists(trunk):
+    os.makedirs(trunk)
+    for f in ("model.safetensors", "tokenizer.json"):
+        os.symlink(os.path.join(os.path.abspath(seq), f), os.path.join(trunk, f))
+    config = json.load(open(os.path.join(seq, "config.json")))
+    config["architectures"] = ["BertModel"]
+    json.dump(config, open(os.path.join(trunk, "config.json"), "w"))
+for opset in (13, 17, 21):
+    for inputs in ([], ["--input", "input_ids=batch,seq"]):
+        text = TEXTS[0]
+        got = runtime(seq, encoded(seq, text, "--add-special"), opset, inputs)
+        near("class probabilities", softmax(got["logits"]), generated(seq, {"text": text})["score"])
+        ids = [t for w in text.split() for t in encoded(tags, w)]
+        got = runtime(tags, ids, opset, inputs)["logits"][:len(ids)]
+        spans = generated(tags, {"tokens": ids})["pred"]
+        best = softmax(got).max(-1)
+        near("token probabilities of spans", [best[s["start"]:s["end"]].mean() for s in spans] or [0], [s["score"] for s in spans] or [0])
+        masked = "the <|mask|> brown fox"
+        ids = encoded(mlm, masked, "--specials", "--add-special")
+        mask = encoded(mlm, "<|mask|>", "--specials")[0]
+        got = softmax(runtime(mlm, ids, opset, inputs)["logits"][ids.index(mask)])
+        near("the masked token's probability", [got.max()], generated(mlm, {"text": masked})["score"])
+        ids = encoded(trunk, text, "--add-special")
+        got = runtime(trunk, ids, opset, inputs)
+        near("the sentence's vector", got["sentence_embedding"], generated(trunk, {"text": text}, "--embed")["embedding"])
+        check("pooler_output is there and bounded", got["pooler_output"].shape == (32,) and float(np.abs(got["pooler_output"]).max()) <= 1)
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

@@ -202,7 +202,15 @@ static ds_rc add_block(gathered *g, wanted_list *l, const char *by, ds_block *b,
 	return tallied ? run_slices(&s, g, pool, e) : DS_OK;
 }
 
-ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds_err *e)
+static ds_rc refuse(void *block, uint32_t row, const char *why, ds_err *e)
+{
+	const ds_block *b = block;
+	return ds_fail(e, DS_BAD, "%s:%llu: %s", b->origin,
+		(unsigned long long)(b->origin_record + row), why);
+}
+
+ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds_predictor *model,
+	ds_err *e)
 {
 	DS_AUTO(ds_source) s = NULL;
 	DS_AUTO(ds_progress) progress = ds_progress_new(c);
@@ -220,7 +228,10 @@ ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds
 		rc = ds_source_next(s, mem, &b, e);
 		if (rc != DS_OK || !b)
 			break;
-		rc = add_block(g, l, by, b, pool, mems, e);
+		if (model)
+			rc = ds_predict_block(model, b, c->field, mem, refuse, b, e);
+		if (rc == DS_OK)
+			rc = add_block(g, l, by, b, pool, mems, e);
 		ds_progress_add(progress, b->n_rows, b->input_bytes);
 	}
 	for (unsigned i = 0; i < n; i++)

@@ -4,6 +4,7 @@
 #ifndef DS_EVAL_GATHER_H
 #define DS_EVAL_GATHER_H
 
+#include "infer/predict.h"
 #include "metric.h"
 #include "tally.h"
 
@@ -50,6 +51,8 @@ DS_AUTO_WITH(gathered, gathered_free)
 DS_MUST ds_rc gathered_merge(gathered *into, const gathered *from, ds_err *e);
 
 /* Reads every record of the input. by: a field's name, or NULL. */
-DS_MUST ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds_err *e);
+/* model: adds pred and score to every record first; NULL: they are there. */
+DS_MUST ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by,
+	ds_predictor *model, ds_err *e);
 
 #endif

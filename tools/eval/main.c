@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 
+enum { EVAL_BATCH = 8 };
 enum { DEFAULT_TRIALS = 1000, DEFAULT_SWAPS = 10000 };
 
 static struct {
@@ -196,6 +197,20 @@ static ds_rc show(const wanted_list *l, const gathered *g, const gathered *basel
 	return write_report(&r, c, e);
 }
 
+typedef struct { /* a model that predicts what is measured */
+	ds_model *m;
+	ds_device *device;
+	ds_predictor *p; /* NULL: the records have it already */
+} asked_model;
+
+static void close_model(asked_model *a)
+{
+	ds_predictor_close(a->p);
+	ds_device_close(a->device);
+	ds_model_close(a->m);
+}
+DS_AUTO_WITH(asked_model, close_model)
+
 static bool any_blocks(const wanted_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -204,8 +219,33 @@ static bool any_blocks(const wanted_list *l)
 	return false;
 }
 
+/* An encoder is asked for pred and score; classes are its labels in their order. */
+static ds_rc open_model(asked_model *a, const wanted_list *l, score_opts *o, const ds_common *c,
+	ds_arena *mem, ds_err *e)
+{
+	unsigned predicted = METRIC_PRED | METRIC_LABEL | METRIC_SCORE;
+	if (!opt.model || !(l->needs & predicted))
+		return DS_OK;
+	ds_model_opts how = { .soft = true, .ignore_keys = opt.ignore_keys };
+	DS_TRY(ds_model_open_with(&a->m, opt.model, &how, e));
+	const ds_config *config = ds_model_config(a->m);
+	if (!(config->arch->traits & DS_ARCH_ENCODER) && any_blocks(l))
+		return DS_OK; /* it is ppl's */
+	DS_TRY(ds_device_open(&a->device, NULL, (unsigned)c->jobs, e));
+	DS_TRY(ds_predictor_open(&a->p, a->m, a->device, EVAL_BATCH, e));
+	if (o->n_order || config->head != DS_HEAD_SEQ)
+		return DS_OK;
+	ds_str *order = ds_arena_get(mem, ((size_t)config->n_labels + 1) * sizeof(*order));
+	for (int64_t i = 0; i < config->n_labels; i++)
+		order[o->n_order++] = ds_str_of(config->labels[i]);
+	o->order = order;
+	return DS_OK;
+}
+
 static ds_rc run_metrics(const ds_common *given, ds_err *e)
 {
+	asked_model asked = { 0 };
+	DS_AUTO(asked_model) model = &asked;
 	static const char *const from_stdin[] = { "-" };
 	ds_common c = *given, base = *given;
 	score_opts o;
@@ -229,12 +269,13 @@ static ds_rc run_metrics(const ds_common *given, ds_err *e)
 		DS_TRY(state_can_store(l, e));
 	l->shape.rows = o.resamples || opt.baseline;
 	DS_AUTO(gathered) g = gathered_new(&l->shape, opt.by != NULL);
-	DS_TRY(gather(g, l, &c, opt.by, e));
+	DS_TRY(open_model(model, l, &o, &c, mem, e));
+	DS_TRY(gather(g, l, &c, opt.by, model->p, e));
 	if (opt.baseline) {
 		baseline = gathered_new(&l->shape, false);
 		base.files = &opt.baseline;
 		base.n_files = 1;
-		DS_TRY(gather(baseline, l, &base, NULL, e));
+		DS_TRY(gather(baseline, l, &base, NULL, NULL, e));
 	}
 	DS_TRY(show(l, g, baseline, opt.by, &o, &c, e));
 	if (opt.state)
@@ -287,7 +328,8 @@ static ds_rc run_merge(const ds_common *c, ds_err *e)
 			"write what was gathered, for dseval merge")
 
 static const ds_arg args[] = {
-	DS_ARG('m', "model", &opt.model, "DIR", "the model that ppl asks"),
+	DS_ARG('m', "model", &opt.model, "DIR",
+		"the model that ppl asks, or a classifier that predicts what is measured"),
 	DS_ARG(0, "fit", &opt.fit, "FILE", "the tokens that unigram counts"),
 	DS_ARG(0, "seq", &opt.seq, "N", "tokens that ppl sees at once (the model's, at most 1024)"),
 	DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL,

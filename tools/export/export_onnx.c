@@ -1,10 +1,15 @@
 /*
- * export_onnx.c - a decoder as an ONNX model: input_ids and what --input names in, logits out
+ * export_onnx.c - a model as ONNX: input_ids and what --input names in, logits out
+ *
+ * A classifier's logits are [batch, labels], a token classifier's [batch, sequence, labels], a language model's [batch,
+ * sequence, vocabulary]. A trunk without a head gives last_hidden_state, sentence_embedding (dsgen --embed's vector)
+ * and, where the files have the layer for it, pooler_output.
  */
 #include "export.h"
 #include "onnx_walk.h"
 
 enum { MIN_OPSET = 13, MAX_OPSET = 21, BUILT_SEQ = 8 };
+enum { IDS, MASK, POSITIONS, TYPES, N_INPUTS };
 
 typedef struct {
 	const char *name;
@@ -44,7 +49,8 @@ static ds_rc parse_input(const char *text, input *in, size_t n_in, ds_arena *mem
 			at = &in[i];
 	if (!at)
 		return ds_fail(e, DS_USAGE,
-			"--input '%s': the inputs are input_ids, attention_mask, position_ids",
+			"--input '%s': the inputs are input_ids, attention_mask, position_ids and "
+			"an encoder's token_type_ids",
 			text);
 	if (at->given)
 		return ds_fail(e, DS_USAGE, "--input %s is given twice", at->name);
@@ -57,19 +63,23 @@ static ds_rc parse_input(const char *text, input *in, size_t n_in, ds_arena *mem
 	return DS_OK;
 }
 
-static ds_rc parse_inputs(const export_opts *o, input in[3], ds_arena *mem, ds_err *e)
+static ds_rc parse_inputs(
+	const export_opts *o, bool encoder, input in[N_INPUTS], ds_arena *mem, ds_err *e)
 {
-	if (o->inputs.n == 0) { /* Optimum's set for text generation */
-		for (int i = 0; i < 3; i++)
-			in[i] = (input){ in[i].name, true,
-				{ { 0, "batch_size" }, { 0, "sequence_length" } } };
+	if (o->inputs.n == 0) { /* Optimum's sets */
+		for (int i = 0; i < N_INPUTS; i++)
+			if (i != (encoder ? POSITIONS : TYPES))
+				in[i] = (input){ in[i].name, true,
+					{ { 0, "batch_size" }, { 0, "sequence_length" } } };
 		return DS_OK;
 	}
 	for (size_t i = 0; i < o->inputs.n; i++)
-		DS_TRY(parse_input(o->inputs.at[i], in, 3, mem, e));
+		DS_TRY(parse_input(o->inputs.at[i], in, N_INPUTS, mem, e));
 	if (!in[0].given)
 		return ds_fail(e, DS_USAGE, "--input input_ids=… is wanted as well");
-	for (int i = 1; i < 3; i++)
+	if (in[TYPES].given && !encoder)
+		return ds_fail(e, DS_USAGE, "--input token_type_ids: encoders have it");
+	for (int i = 1; i < N_INPUTS; i++)
 		if (in[i].given && !(same(&in[i].dims[0], &in[0].dims[0]) &&
 					   same(&in[i].dims[1], &in[0].dims[1])))
 			return ds_fail(e, DS_USAGE, "--input %s has other axes than input_ids",
@@ -85,32 +95,53 @@ static ds_rc write_file(onnx_file *f, const char *path, ds_err *e)
 	return ds_out_finish(out, e);
 }
 
-static ds_rc walk(const ds_model *m, const export_opts *o, const input in[3], const char *path,
-	ds_arena *mem, ds_err *e)
+static void name_outputs(onnx_file *f, const ds_model *m, const onnx_dim dims[2])
 {
 	const ds_config *c = ds_model_config(m);
-	const onnx_dim out[] = { in[0].dims[0], in[0].dims[1], { c->vocab_size, NULL } };
+	onnx_dim out[] = { dims[0], dims[1], { c->vocab_size, NULL } };
+	if (c->head == DS_HEAD_NONE) {
+		out[2].n = c->hidden_size;
+		onnx_output(f, "last_hidden_state", ONNX_FLOAT, out, 3);
+		out[1] = out[2];
+		onnx_output(f, "sentence_embedding", ONNX_FLOAT, out, 2);
+		if (ds_model_find(m, ONNX_POOLER ".weight", NULL))
+			onnx_output(f, "pooler_output", ONNX_FLOAT, out, 2);
+		return;
+	}
+	if (c->head != DS_HEAD_LM)
+		out[2].n = c->n_labels;
+	if (c->head == DS_HEAD_SEQ)
+		out[1] = out[2];
+	onnx_output(f, "logits", ONNX_FLOAT, out, c->head == DS_HEAD_SEQ ? 2 : 3);
+}
+
+static ds_rc walk(const ds_model *m, const export_opts *o, const input in[N_INPUTS],
+	const char *path, ds_arena *mem, ds_err *e)
+{
+	const ds_config *c = ds_model_config(m);
 	DS_AUTO(ds_device) device = NULL;
 	DS_AUTO(ds_engine) n = NULL;
 	DS_AUTO(onnx_file) f = onnx_new(o->opset, c->arch->name);
-	if (c->arch->traits & DS_ARCH_ENCODER)
-		return ds_fail(e, DS_USAGE, "onnx: encoders are not exported yet, safetensors is");
 	ds_engine_opts eo = { .config = c, .batch = 1, .seq = BUILT_SEQ, .weights = m };
 	DS_TRY(ds_device_open(&device, NULL, 1, e));
 	DS_TRY(ds_engine_open(&n, device, &eo, e));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < N_INPUTS; i++)
 		if (in[i].given)
 			onnx_input(f, in[i].name, ONNX_INT64, in[i].dims, 2);
-	onnx_output(f, "logits", ONNX_FLOAT, out, 3);
+	name_outputs(f, m, in[IDS].dims);
 	onnx_meta(f, "model_type", c->arch->name);
 	onnx_walk w = { .f = f,
 		.g = n->g,
 		.b = &n->b,
 		.x = n->x,
 		.mem = mem,
-		.attention_mask = in[1].given,
-		.position_ids = in[2].given };
+		.trunk = c->head == DS_HEAD_NONE,
+		.attention_mask = in[MASK].given,
+		.position_ids = in[POSITIONS].given,
+		.token_type_ids = in[TYPES].given };
 	DS_TRY(onnx_walk_run(&w, e));
+	if (w.trunk)
+		DS_TRY(onnx_pool(&w, m, e));
 	return write_file(f, path, e);
 }
 
@@ -118,12 +149,13 @@ static ds_rc write_onnx(const ds_model *m, const export_opts *o, const ds_common
 {
 	const ds_config *config = ds_model_config(m);
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
-	input in[3] = { { .name = "input_ids" }, { .name = "attention_mask" },
-		{ .name = "position_ids" } };
+	input in[N_INPUTS] = { { .name = "input_ids" }, { .name = "attention_mask" },
+		{ .name = "position_ids" }, { .name = "token_type_ids" } };
+	bool encoder = config->arch->traits & DS_ARCH_ENCODER;
 	if (o->opset < MIN_OPSET || o->opset > MAX_OPSET)
 		return ds_fail(e, DS_USAGE, "opset %d is not between %d and %d", o->opset,
 			MIN_OPSET, MAX_OPSET);
-	DS_TRY(parse_inputs(o, in, mem, e));
+	DS_TRY(parse_inputs(o, encoder, in, mem, e));
 	if (!in[0].dims[1].name && in[0].dims[1].n > config->max_positions)
 		return ds_fail(e, DS_USAGE, "a sequence of %lld, the model's context is %lld",
 			(long long)in[0].dims[1].n, (long long)config->max_positions);

@@ -58,6 +58,15 @@ static const char *leaf(onnx_walk *w, const ds_tensor *t)
 	return t->name;
 }
 
+/* Where they are no input, zeros of the shape of the ids. */
+static const char *segments(onnx_walk *w)
+{
+	if (!w->types)
+		w->types = w->token_type_ids ? "token_type_ids"
+					     : onnx_2(w, "Sub", "input_ids", "input_ids");
+	return w->types;
+}
+
 const char *onnx_name(onnx_walk *w, ds_tid id)
 {
 	const ds_tensor *t = ds_g_tensor(w->g, id);
@@ -69,6 +78,10 @@ const char *onnx_name(onnx_walk *w, ds_tid id)
 		return onnx_positions(w);
 	if (id == w->b->logits)
 		return "logits";
+	if (w->trunk && id == w->b->hidden)
+		return "last_hidden_state";
+	if (w->b->segments && id == w->b->segments)
+		return segments(w);
 	return ds_arena_fmt(w->mem, "t%d", id).at;
 }
 
@@ -220,6 +233,16 @@ static void scale(onnx_walk *w, const ds_node *n)
 	onnx_is(w, times(w, onnx_name(w, n->in[0]), n->attr.scale), n->out[0]);
 }
 
+/* The first token's state of every sequence: [batch, seq, C] -> [batch, C]. */
+static void rows(onnx_walk *w, const ds_node *n)
+{
+	const int64_t first = 0, axis = 1;
+	const char *in[] = { onnx_name(w, n->in[0]), onnx_const_is(w, &first, 1) };
+	const char *at = fresh(w);
+	onnx_attr_i(onnx_add(w->f, "Gather", in, 2, &at, 1), "axis", axis);
+	onnx_is(w, onnx_2(w, "Squeeze", at, onnx_const_is(w, &axis, 1)), n->out[0]);
+}
+
 static void slice(onnx_walk *w, const ds_node *n)
 {
 	const int64_t from = n->attr.slice.from, to = from + n->attr.slice.n, axis = -1;
@@ -240,6 +263,7 @@ static void (*const emit[DS_N_OPS])(onnx_walk *w, const ds_node *n) = {
 	[DS_OP_add] = add,
 	[DS_OP_scale] = scale,
 	[DS_OP_slice] = slice,
+	[DS_OP_rows] = rows,
 };
 
 ds_rc onnx_walk_run(onnx_walk *w, ds_err *e)

@@ -14,12 +14,14 @@ typedef struct {
 	onnx_file *f;
 	const ds_graph *g;
 	const ds_build *b;
-	ds_exec *x;                           /* where the weights are */
-	ds_arena *mem;                        /* for names */
-	bool attention_mask, position_ids;    /* which inputs the file has beside input_ids */
-	const char *mask, *range, *positions; /* made on first use */
-	const char *cosine, *sine;            /* of the rotary positions, likewise */
-	bool *added;                          /* [n_tensors]: weights that are in the file */
+	ds_exec *x;    /* where the weights are */
+	ds_arena *mem; /* for names */
+	bool trunk;    /* its states are the output */
+	bool attention_mask, position_ids,
+		token_type_ids; /* inputs that the file has beside input_ids */
+	const char *mask, *range, *positions, *types; /* made on first use */
+	const char *cosine, *sine;                    /* of the rotary positions, likewise */
+	bool *added; /* [n_tensors]: weights that are in the file */
 	int n_names;
 	ds_rc rc; /* the first error of reading weights */
 	ds_err err;
@@ -41,5 +43,9 @@ void onnx_is(onnx_walk *w, const char *value, ds_tid t); /* this value is tensor
 void onnx_attention(onnx_walk *w, const ds_node *n);
 void onnx_rope(onnx_walk *w, const ds_node *n);
 const char *onnx_positions(onnx_walk *w); /* [batch, seq] or [seq], int64 */
+
+/* onnx_pool.c: one vector a sequence out of last_hidden_state */
+#define ONNX_POOLER "bert.pooler.dense"
+DS_MUST ds_rc onnx_pool(onnx_walk *w, const ds_model *m, ds_err *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "infer/slots.h"
+#include "label.h"
 #include "record/pipe.h"
 #include "talk.h"
 
@@ -292,6 +293,11 @@ static void summary(void *state, ds_buf *out)
 	ds_buf_fmt(out, "%llu tokens", (unsigned long long)g->n_tokens);
 }
 
+static bool is_encoder(const ds_model *m)
+{
+	return ds_model_config(m)->arch->traits & DS_ARCH_ENCODER;
+}
+
 static ds_rc run(const ds_common *c, ds_err *e)
 {
 	generator g = { .common = c };
@@ -320,8 +326,14 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			.name = "dsgen", .state = &g, .order = continue_block, .summary = summary
 		};
 		ds_stage embed = { .name = "dsgen", .state = &r, .order = embed_block };
+		ds_stage label = { .name = "dsgen", .order = label_block };
+		bool labels = !opt.embed && is_encoder(g.m);
+		DS_AUTO(ds_predictor) p = NULL;
+		if (rc == DS_OK && labels)
+			rc = ds_predictor_open(&p, g.m, g.device, opt.batch, e);
+		label.state = p;
 		if (rc == DS_OK)
-			rc = ds_pipe_run(c, opt.embed ? &embed : &generate, e);
+			rc = ds_pipe_run(c, opt.embed ? &embed : labels ? &label : &generate, e);
 		ds_embedder_close(r.d);
 	}
 	generator_close(&g);
@@ -364,7 +376,7 @@ int main(int argc, char **argv)
 	static const ds_tool tool = {
 		.name = "dsgen",
 		.usage = "-m DIR [options] [FILE...]",
-		.what = "completions of records by a model, as the field pred, or their embeddings",
+		.what = "what a model says of records: completions, labels, spans, filled masks, vectors",
 		.args = args,
 		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 		.run = run,

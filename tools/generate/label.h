@@ -1,0 +1,12 @@
+/*
+ * label.h - dsgen with an encoder: what its head says of every record
+ */
+#ifndef GENERATE_LABEL_H
+#define GENERATE_LABEL_H
+
+#include "infer/predict.h"
+#include "record/pipe.h"
+
+ds_rc label_block(void *predictor, ds_work *w, ds_block *b, ds_err *e); /* a stage's order */
+
+#endif
