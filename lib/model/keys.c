@@ -175,6 +175,11 @@ ds_rc ds_key_set(const ds_key *k, void *base, ds_str value, ds_arena *mem, ds_er
 		*(int *)at = i;
 		return DS_OK;
 	}
+	case DS_KEY_NAME:
+		if (choice_of(k->choices, value) < 0)
+			return wrong(k, value, k->choices, e);
+		*(const char **)at = ds_arena_str(mem, value).at;
+		return DS_OK;
 	case DS_KEY_TEXT:
 		if (value.n && memchr(value.at, 0, value.n))
 			return wrong(k, value, "text without NUL", e);
@@ -227,6 +232,7 @@ void ds_key_print(const ds_key *k, const void *base, ds_buf *out)
 	case DS_KEY_CHOICE:
 		ds_buf_add_str(out, choice_at(k->choices, *(const int *)at));
 		return;
+	case DS_KEY_NAME:
 	case DS_KEY_TEXT:
 		if (*(const char *const *)at)
 			ds_buf_add_c(out, *(const char *const *)at);
@@ -246,6 +252,7 @@ bool ds_key_equal(const ds_key *k, const void *a, const void *b)
 		return *(const bool *)x == *(const bool *)y;
 	case DS_KEY_CHOICE:
 		return *(const int *)x == *(const int *)y;
+	case DS_KEY_NAME:
 	case DS_KEY_TEXT: {
 		const char *s = *(const char *const *)x, *t = *(const char *const *)y;
 		return strcmp(s ? s : "", t ? t : "") == 0;

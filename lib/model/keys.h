@@ -19,6 +19,7 @@ typedef enum {
 	DS_KEY_F64,    /* double */
 	DS_KEY_BOOL,   /* bool: true false 1 0 yes no on off */
 	DS_KEY_CHOICE, /* int: the index among `choices`, "a|b|c" */
+	DS_KEY_NAME,   /* const char *: one of `choices` itself */
 	DS_KEY_TEXT,   /* const char *, NULL: none */
 } ds_key_kind;
 

@@ -6,10 +6,9 @@
  */
 #include "run.h"
 
-#include <math.h>
 #include <sys/stat.h>
 
-enum { CONFIG_BYTES = 16 << 20, ROWS_A_STEP = 8, LONGEST_BY_DEFAULT = 1024 };
+enum { CONFIG_BYTES = 16 << 20, LONGEST_BY_DEFAULT = 1024 };
 
 static const char *in_out(train_run *r, const char *file)
 {
@@ -31,14 +30,14 @@ static bool is_folder(const char *path)
 /* ---- options ---- */
 
 /* --model config.ini: its keys first, the command line's after them. */
-static ds_rc read_model_ini(train_opts *o, const char **base, ds_err *e)
+static ds_rc read_model_ini(ds_request *o, const char **base, ds_err *e)
 {
 	*base = NULL;
 	for (size_t i = 0; i < o->n_given; i++) {
 		ds_str v = o->given[i].value;
 		if (!ds_str_is(o->given[i].name, "model") || !ds_str_ends(v, DS_S(".ini")))
 			continue;
-		DS_TRY(train_read_ini(o, ds_arena_str(o->mem, v).at, e));
+		DS_TRY(ds_request_read(o, ds_arena_str(o->mem, v).at, e));
 		*base = o->keys.model ? o->keys.model : "";
 	}
 	return DS_OK;
@@ -47,13 +46,13 @@ static ds_rc read_model_ini(train_opts *o, const char **base, ds_err *e)
 /* Is the data what a program or a library gives? */
 static bool made(const train_run *r)
 {
-	return r->o->keys.exec || r->o->keys.plugin;
+	return r->o->ask.keys.exec || r->o->ask.keys.plugin;
 }
 
 /* "0.7,0.3": a weight a file. */
 static ds_rc parse_mix(train_run *r, ds_err *e)
 {
-	ds_str rest = ds_str_of(r->o->keys.mix);
+	ds_str rest = ds_str_of(r->o->ask.keys.mix);
 	size_t n = 0;
 	r->mix = ds_arena_zero(r->mem, (r->n_data + 1) * sizeof(double));
 	for (; rest.at && rest.n; n++) {
@@ -76,9 +75,10 @@ static ds_rc parse_mix(train_run *r, ds_err *e)
 static ds_rc settle_errors(train_run *r, ds_err *e)
 {
 	r->common = *r->c;
-	if (r->c->on_error == DS_ON_STOP && r->o->skips)
+	if (r->c->on_error == DS_ON_STOP && r->o->ask.skips)
 		r->common.on_error = DS_ON_SKIP;
 	r->c = &r->common;
+	r->o->ask.skips = r->c->on_error != DS_ON_STOP;
 	return r->out && r->c->on_error == DS_ON_REJECT
 		       ? ds_out_open(&r->rejects, r->c->reject_path, e)
 		       : DS_OK;
@@ -86,14 +86,14 @@ static ds_rc settle_errors(train_run *r, ds_err *e)
 
 static ds_rc settle_options(train_run *r, ds_err *e)
 {
-	train_opts *o = r->o;
+	ds_request *o = &r->o->ask;
 	const char *base;
-	if (o->resume && is_file(in_out(r, "config.ini"))) {
-		DS_TRY(train_read_ini(o, in_out(r, "config.ini"), e));
-		DS_TRY_AT(train_apply_resumed(o, e), e, "%s", r->out);
+	if (r->o->resume && is_file(in_out(r, "config.ini"))) {
+		DS_TRY(ds_request_read(o, in_out(r, "config.ini"), e));
+		DS_TRY_AT(ds_request_resume(o, e), e, "%s", r->out);
 	} else {
 		DS_TRY(read_model_ini(o, &base, e));
-		DS_TRY(train_apply_given(o, e));
+		DS_TRY(ds_request_apply(o, e));
 		if (base && ds_str_ends(ds_str_of(o->keys.model), DS_S(".ini")))
 			o->keys.model = base[0] ? base : NULL;
 	}
@@ -104,7 +104,7 @@ static ds_rc settle_options(train_run *r, ds_err *e)
 	bool named = r->c->n_files > 0;
 	r->data = named ? r->c->files : o->data;
 	r->n_data = named ? r->c->n_files : o->n_data;
-	DS_TRY(train_check_commands(o, e));
+	DS_TRY(ds_request_check_commands(o, e));
 	DS_TRY(settle_errors(r, e));
 	if (o->keys.exec && o->keys.plugin)
 		return ds_fail(e, DS_USAGE, "--exec and --plugin exclude each other");
@@ -124,8 +124,8 @@ static ds_rc read_config(train_run *r, const char *path, ds_err *e)
 	ds_buf text = { 0 };
 	ds_rc rc = ds_file_read(path, CONFIG_BYTES, &text, e);
 	if (rc == DS_OK) {
-		rc = ds_config_parse(&r->config, ds_arena_str(r->mem, ds_buf_view(&text)),
-			r->o->ignore_keys, r->mem, e);
+		rc = ds_config_parse(&r->plan.config, ds_arena_str(r->mem, ds_buf_view(&text)),
+			r->o->ask.ignore_keys, r->mem, e);
 		if (rc != DS_OK)
 			rc = ds_at(e, rc, "%s", path);
 	}
@@ -137,59 +137,58 @@ static ds_rc read_config(train_run *r, const char *path, ds_err *e)
 static ds_rc go_on_with_adapter(train_run *r, ds_err *e)
 {
 	static const char *const shape[] = { "lora_r", "lora_alpha", "target_modules" };
-	train_keys *k = &r->o->keys;
-	for (size_t i = 0; i < r->o->n_given; i++)
+	ds_settings *k = &r->o->ask.keys;
+	for (size_t i = 0; i < r->o->ask.n_given; i++)
 		for (size_t n = 0; n < sizeof(shape) / sizeof(shape[0]); n++)
-			if (ds_key_find(train_key_table, r->o->given[i].name) ==
-				ds_key_find(train_key_table, ds_str_of(shape[n])))
+			if (ds_key_find(ds_setting_keys, r->o->ask.given[i].name) ==
+				ds_key_find(ds_setting_keys, ds_str_of(shape[n])))
 				return ds_fail(e, DS_USAGE, "%s: %s has one of its own", shape[n],
 					k->model);
-	r->lora = *ds_model_keep_apart(r->from);
-	if (r->lora.ranks || r->lora.alphas)
+	r->plan.lora = *ds_model_keep_apart(r->from);
+	if (r->plan.lora.ranks || r->plan.lora.alphas)
 		return ds_fail(e, DS_USAGE,
 			"%s has a rank_pattern or alpha_pattern: it can be merged, not trained",
 			k->model);
-	r->lora.dropout = k->lora_dropout;
-	k->lora_r = r->lora.r;
-	k->lora_alpha = r->lora.alpha;
-	k->target_modules = r->lora.targets;
+	r->plan.lora.dropout = k->lora_dropout;
+	k->lora_r = r->plan.lora.r;
+	k->lora_alpha = r->plan.lora.alpha;
+	k->target_modules = r->plan.lora.targets;
 	return DS_OK;
 }
 
 static ds_rc choose_adapter(train_run *r, ds_err *e)
 {
-	static const char *const names[] = { "full", "lora", "prompt", "prefix" };
-	train_keys *k = &r->o->keys;
+	ds_settings *k = &r->o->ask.keys;
 	const char *targets = k->target_modules;
 	if (!r->from)
 		return ds_fail(e, DS_USAGE, "tune=%s adapts a model directory, '%s' is none",
-			names[k->tune], k->model);
+			ds_tune_word((ds_tune)k->tune), k->model);
 	const ds_soft *soft = ds_model_soft(r->from);
-	if (ds_model_is_adapter(r->from) && !soft && k->tune != TUNE_LORA)
+	if (ds_model_is_adapter(r->from) && !soft && k->tune != DS_TUNE_lora)
 		return ds_fail(e, DS_USAGE, "%s is an adapter itself: --merge makes a model of it",
 			k->model);
 	r->state.weights = "adapter_model.safetensors";
 	r->adapts = true;
-	if (k->tune != TUNE_LORA) {
-		r->soft.kind = k->tune == TUNE_PROMPT ? DS_SOFT_PROMPT : DS_SOFT_PREFIX;
+	if (k->tune != DS_TUNE_lora) {
+		r->plan.soft.kind = k->tune == DS_TUNE_prompt ? DS_SOFT_PROMPT : DS_SOFT_PREFIX;
 		if (soft)
 			k->prompt_tokens = soft->tokens;
-		r->soft.tokens = k->prompt_tokens;
-		if (r->config.arch->traits & DS_ARCH_ENCODER)
+		r->plan.soft.tokens = k->prompt_tokens;
+		if (r->plan.config.arch->traits & DS_ARCH_ENCODER)
 			return ds_fail(e, DS_USAGE, "tune=%s is for decoders, %s is an encoder",
-				names[k->tune], r->config.arch->name);
+				ds_tune_word((ds_tune)k->tune), r->plan.config.arch->name);
 		return k->doc_attention
 			       ? ds_fail(e, DS_USAGE,
 					 "tune=%s with doc_attention: only the first document "
 					 "of a row would see the virtual tokens",
-					 names[k->tune])
+					 ds_tune_word((ds_tune)k->tune))
 			       : DS_OK;
 	}
 	if (ds_model_is_adapter(r->from))
 		return go_on_with_adapter(r, e);
 	if (!targets || strcmp(targets, "query_key_value") == 0)
-		targets = r->config.arch->attention_inputs;
-	r->lora = (ds_lora){ .r = k->lora_r,
+		targets = r->plan.config.arch->attention_inputs;
+	r->plan.lora = (ds_lora){ .r = k->lora_r,
 		.alpha = k->lora_alpha,
 		.dropout = k->lora_dropout,
 		.targets = targets };
@@ -199,11 +198,11 @@ static ds_rc choose_adapter(train_run *r, ds_err *e)
 static ds_rc grow(train_run *r, ds_err *e)
 {
 	int64_t had = ds_model_config(r->from)->n_layers;
-	if (r->config.n_layers < had)
+	if (r->plan.config.n_layers < had)
 		return ds_fail(e, DS_USAGE,
 			"grow: num_hidden_layers=%lld, the model has %lld already",
-			(long long)r->config.n_layers, (long long)had);
-	ds_model_grow(r->from, r->config.n_layers);
+			(long long)r->plan.config.n_layers, (long long)had);
+	ds_model_grow(r->from, r->plan.config.n_layers);
 	return DS_OK;
 }
 
@@ -212,39 +211,37 @@ enum { FULL_FROM = 100000, LORA_FROM = 10000 };
 /* More records than an adapter can take up are worth training everything; few are soon learned by heart. */
 static ds_rc choose_tune(train_run *r, ds_err *e)
 {
-	train_keys *k = &r->o->keys;
+	ds_settings *k = &r->o->ask.keys;
 	int64_t n = r->rows ? ds_rows_records(r->rows) : 0;
-	bool encoder = r->config.arch->traits & DS_ARCH_ENCODER;
-	if (k->tune != TUNE_AUTO)
+	bool encoder = r->plan.config.arch->traits & DS_ARCH_ENCODER;
+	if (k->tune != DS_TUNE_auto)
 		return DS_OK;
 	const char *why = "over 100,000 train all weights";
-	k->tune = TUNE_FULL;
-	if (!r->from || k->task >= TASK_CLS) {
+	k->tune = DS_TUNE_full;
+	if (!r->from || ds_task_labels(k->task)) {
 		why = !r->from ? "a model that begins at random is trained whole"
 			       : "a classifier is trained whole";
 	} else if (n <= FULL_FROM) {
 		/* Conversations that are kept apart in a row have no place for a prompt each. */
-		k->tune = n >= LORA_FROM || encoder || k->doc_attention ? TUNE_LORA : TUNE_PROMPT;
-		why = k->tune == TUNE_LORA ? "up to 100,000 train adapters"
-					   : "under 10,000 train a prompt";
+		k->tune = n >= LORA_FROM || encoder || k->doc_attention ? DS_TUNE_lora
+									: DS_TUNE_prompt;
+		why = k->tune == DS_TUNE_lora ? "up to 100,000 train adapters"
+					      : "under 10,000 train a prompt";
 	}
-	ds_say(r->c, "tune=auto: %s, %lld records: %s",
-		k->tune == TUNE_FULL   ? "full"
-		: k->tune == TUNE_LORA ? "lora"
-				       : "prompt",
+	ds_say(r->c, "tune=auto: %s, %lld records: %s", ds_tune_word((ds_tune)k->tune),
 		(long long)n, why);
-	return k->tune == TUNE_FULL ? DS_OK : choose_adapter(r, e);
+	return k->tune == DS_TUNE_full ? DS_OK : choose_adapter(r, e);
 }
 
 /* Virtual tokens can be trained further, and nothing else can be done with them. */
 static ds_rc check_soft(const train_run *r, ds_err *e)
 {
 	const ds_soft *soft = ds_model_soft(r->from);
-	int tune = r->o->keys.tune;
-	if (!soft || tune == (soft->kind == DS_SOFT_PROMPT ? TUNE_PROMPT : TUNE_PREFIX))
+	int tune = r->o->ask.keys.tune;
+	if (!soft || tune == (soft->kind == DS_SOFT_PROMPT ? DS_TUNE_prompt : DS_TUNE_prefix))
 		return DS_OK;
-	return ds_fail(e, DS_USAGE, "%s is a %s: only --tune %s goes on with it", r->o->keys.model,
-		soft->kind == DS_SOFT_PROMPT ? "prompt" : "prefix",
+	return ds_fail(e, DS_USAGE, "%s is a %s: only --tune %s goes on with it",
+		r->o->ask.keys.model, soft->kind == DS_SOFT_PROMPT ? "prompt" : "prefix",
 		soft->kind == DS_SOFT_PROMPT ? "prompt" : "prefix");
 }
 
@@ -255,10 +252,10 @@ static ds_rc change_specials(train_run *r, ds_err *e)
 	const ds_tok *tok = ds_model_tok(r->from);
 	static const char *const names[DS_SIDE_N] = { "bos_token_id", "eos_token_id",
 		"pad_token_id" };
-	r->side = ds_side_of(ds_model_config(r->from), &r->config);
+	r->side = ds_side_of(ds_model_config(r->from), &r->plan.config);
 	for (int i = 0; i < DS_SIDE_N; i++)
-		r->side.changed[i] |=
-			train_is_given(r->o, ds_key_find(ds_config_keys, ds_str_of(names[i])));
+		r->side.changed[i] |= ds_request_gave(
+			&r->o->ask, ds_key_find(ds_config_keys, ds_str_of(names[i])));
 	for (int i = 0; i < DS_SIDE_N && tok && !r->state.step; i++) {
 		uint32_t id = r->side.id[i] < 0 ? DS_TOK_NONE : (uint32_t)r->side.id[i];
 		if (!r->side.changed[i] || id == ds_tok_special(tok, kinds[i]))
@@ -279,9 +276,9 @@ static ds_rc change_specials(train_run *r, ds_err *e)
  */
 static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 {
-	const char *model = r->o->keys.model;
+	const char *model = r->o->ask.keys.model;
 	*fixed = true;
-	bool adapts = r->o->keys.tune != TUNE_FULL && r->o->keys.tune != TUNE_AUTO,
+	bool adapts = r->o->ask.keys.tune != DS_TUNE_full && r->o->ask.keys.tune != DS_TUNE_auto,
 	     own = r->state.step && !adapts;
 	if (r->state.step && ds_tok_in_folder(r->out))
 		DS_TRY(ds_tok_open(&r->kept_tok, r->out, NULL, e));
@@ -289,23 +286,23 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 		DS_TRY(read_config(r, in_out(r, "config.json"), e));
 	} else if (is_folder(model) && !ds_config_is_preset(ds_str_of(model))) {
 		DS_TRY(ds_model_open_with(&r->from, model,
-			&(ds_model_opts){ .soft = true, .ignore_keys = r->o->ignore_keys }, e));
+			&(ds_model_opts){ .soft = true, .ignore_keys = r->o->ask.ignore_keys }, e));
 		DS_TRY(check_soft(r, e));
-		r->config = *ds_model_config(r->from);
+		r->plan.config = *ds_model_config(r->from);
 	} else if (is_file(model) && !ds_config_is_preset(ds_str_of(model))) {
 		DS_TRY(read_config(r, model, e));
 	} else {
-		DS_TRY(ds_config_preset(&r->config, ds_str_of(model), r->mem, e));
+		DS_TRY(ds_config_preset(&r->plan.config, ds_str_of(model), r->mem, e));
 		*fixed = false;
 	}
-	for (size_t i = 0; i < r->o->n_model && !own; i++)
-		DS_TRY(ds_config_set(
-			&r->config, r->o->model[i].name, r->o->model[i].value, r->mem, e));
-	if (ds_config_given(&r->config, "vocab_size"))
+	for (size_t i = 0; i < r->o->ask.n_model && !own; i++)
+		DS_TRY(ds_config_set(&r->plan.config, r->o->ask.model[i].name,
+			r->o->ask.model[i].value, r->mem, e));
+	if (ds_config_given(&r->plan.config, "vocab_size"))
 		*fixed = true;
 	if (r->from)
 		DS_TRY(change_specials(r, e));
-	if (r->from && r->o->keys.grow)
+	if (r->from && r->o->ask.keys.grow)
 		DS_TRY(grow(r, e));
 	return adapts ? choose_adapter(r, e) : DS_OK;
 }
@@ -319,7 +316,7 @@ static int64_t special(const ds_tok *t, ds_tok_special_kind kind)
 /* A preset's special tokens are those of the tokenizer at hand; without one, those there is room for. */
 static void take_specials(train_run *r, const ds_tok *t)
 {
-	ds_config *c = &r->config;
+	ds_config *c = &r->plan.config;
 	const struct {
 		const char *name;
 		int64_t *id;
@@ -344,16 +341,17 @@ static const ds_tok *model_tok(const train_run *r)
 
 static ds_rows_kind rows_kind(const train_run *r)
 {
-	return r->o->keys.task == TASK_CHAT     ? DS_ROWS_CHAT
-	       : r->o->keys.task == TASK_CLS    ? DS_ROWS_CLASS
-	       : r->o->keys.task == TASK_TOKCLS ? DS_ROWS_TAGS
-						: DS_ROWS_TEXT;
+	return r->o->ask.keys.task == DS_TASK_chat     ? DS_ROWS_CHAT
+	       : r->o->ask.keys.task == DS_TASK_cls    ? DS_ROWS_CLASS
+	       : r->o->ask.keys.task == DS_TASK_tokcls ? DS_ROWS_TAGS
+						       : DS_ROWS_TEXT;
 }
 
 /* Segments: what has none does not look at them. */
 static int64_t n_types(const train_run *r)
 {
-	return r->config.arch->traits & DS_ARCH_ENCODER ? r->config.type_vocab : 0;
+	const ds_config *c = &r->plan.config;
+	return c->arch->traits & DS_ARCH_ENCODER ? c->type_vocab : 0;
 }
 
 static void tell_bad(const train_run *r, const ds_rows *rows)
@@ -391,7 +389,7 @@ static void tell_chat(const train_run *r)
 /* The directory whose chat template counts: of a run that goes on --out itself, which was given it. */
 static const char *chat_dir(const train_run *r)
 {
-	const char *model = r->o->keys.model;
+	const char *model = r->o->ask.keys.model;
 	if (r->state.step && ds_own_chat_has(r->out))
 		return r->out;
 	if (r->from && !ds_own_chat_has(ds_model_dir(r->from)))
@@ -404,13 +402,13 @@ static const char *chat_dir(const train_run *r)
  */
 static ds_rc choose_chat(train_run *r, ds_err *e)
 {
-	train_keys *k = &r->o->keys;
-	bool soft = k->tune == TUNE_PROMPT || k->tune == TUNE_PREFIX;
-	if (k->task != TASK_CHAT)
+	ds_settings *k = &r->o->ask.keys;
+	bool soft = k->tune == DS_TUNE_prompt || k->tune == DS_TUNE_prefix;
+	if (k->task != DS_TASK_chat)
 		return k->chat && *k->chat
 			       ? ds_fail(e, DS_USAGE, "chat=%s needs task=chat", k->chat)
 			       : DS_OK;
-	if (!r->o->docs_given)
+	if (!r->o->ask.docs_given)
 		k->doc_attention = !soft;
 	const char *dir = chat_dir(r);
 	DS_TRY(ds_own_chat(&r->chat, k->chat, dir, r->mem, e));
@@ -421,11 +419,11 @@ static ds_rc choose_chat(train_run *r, ds_err *e)
 
 static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 {
-	train_keys *k = &r->o->keys;
-	int64_t longest = r->config.max_positions - r->soft.tokens;
+	ds_settings *k = &r->o->ask.keys;
+	int64_t longest = r->plan.config.max_positions - r->plan.soft.tokens;
 	ds_rows_opts o = { .kind = rows_kind(r),
-		.labels = r->config.labels,
-		.n_labels = (size_t)r->config.n_labels,
+		.labels = r->plan.config.labels,
+		.n_labels = (size_t)r->plan.config.n_labels,
 		.exec = k->exec,
 		.plugin = k->plugin,
 		.plugin_options = k->plugin_options,
@@ -437,9 +435,9 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		.docs = k->doc_attention,
 		.any_tok = k->any_tokenizer,
 		.chat = r->chat,
-		.alone = r->soft.kind != DS_SOFT_NONE,
+		.alone = r->plan.soft.kind != DS_SOFT_NONE,
 		.tok = model_tok(r),
-		.vocab_size = fixed ? r->config.vocab_size : 0,
+		.vocab_size = fixed ? r->plan.config.vocab_size : 0,
 		.n_types = n_types(r),
 		.rejects = r->rejects };
 	if (r->n_data || made(r)) {
@@ -449,22 +447,22 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		tell_mix(r);
 		tell_chat(r);
 	}
-	r->seq = r->rows ? ds_rows_seq(r->rows) : k->seq ? k->seq : o.seq_max;
+	r->plan.seq = r->rows ? ds_rows_seq(r->rows) : k->seq ? k->seq : o.seq_max;
 	const ds_tok *tok = r->rows ? ds_rows_tok(r->rows) : o.tok;
 	if (tok && !fixed)
-		r->config.vocab_size = ds_tok_size(tok);
+		r->plan.config.vocab_size = ds_tok_size(tok);
 	if (!r->from && !r->state.step && ds_config_is_preset(ds_str_of(k->model)))
 		take_specials(r, tok);
-	if (tok && fixed && ds_tok_size(tok) > r->config.vocab_size)
+	if (tok && fixed && ds_tok_size(tok) > r->plan.config.vocab_size)
 		ds_warn(r->c, "the tokenizer has %u ids, vocab_size is %lld", ds_tok_size(tok),
-			(long long)r->config.vocab_size);
+			(long long)r->plan.config.vocab_size);
 	return DS_OK;
 }
 
 /* After the data, whose tokenizer and labels hold here too. */
 static ds_rc open_eval(train_run *r, ds_err *e)
 {
-	train_keys *k = &r->o->keys;
+	ds_settings *k = &r->o->ask.keys;
 	if (!k->eval_data && k->patience)
 		ds_warn(r->c, "early_stopping_patience=%lld without eval_data stops nothing",
 			(long long)k->patience);
@@ -472,18 +470,18 @@ static ds_rc open_eval(train_run *r, ds_err *e)
 		return DS_OK;
 	const ds_tok *tok = r->rows ? ds_rows_tok(r->rows) : model_tok(r);
 	ds_rows_opts o = { .kind = rows_kind(r),
-		.labels = r->config.labels,
-		.n_labels = (size_t)r->config.n_labels,
+		.labels = r->plan.config.labels,
+		.n_labels = (size_t)r->plan.config.n_labels,
 		.files = &k->eval_data,
 		.n_files = 1,
-		.seq = r->seq,
-		.seq_max = r->seq,
+		.seq = r->plan.seq,
+		.seq_max = r->plan.seq,
 		.docs = k->doc_attention,
 		.any_tok = k->any_tokenizer,
 		.chat = r->chat,
-		.alone = r->soft.kind != DS_SOFT_NONE,
+		.alone = r->plan.soft.kind != DS_SOFT_NONE,
 		.tok = tok,
-		.vocab_size = r->config.vocab_size,
+		.vocab_size = r->plan.config.vocab_size,
 		.n_types = n_types(r),
 		.rejects = r->rejects };
 	DS_TRY_AT(ds_rows_open(&r->eval_rows, r->c, &o, e), e, "eval_data");
@@ -494,13 +492,13 @@ static ds_rc open_eval(train_run *r, ds_err *e)
 /* Is there anything to learn? Only rows without a target are looked at beyond the first. */
 static ds_rc check_targets(train_run *r, ds_rows *rows, ds_err *e)
 {
-	size_t n = (size_t)r->seq;
+	size_t n = (size_t)r->plan.seq;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
 	ds_row row = { .ids = ds_arena_get(mem, n * 4),
 		.targets = ds_arena_get(mem, n * 4),
 		.positions = ds_arena_get(mem, n * 4),
 		.plain = ds_arena_get(mem, n) };
-	bool mlm = r->o->keys.task == TASK_MLM;
+	bool mlm = r->o->ask.keys.task == DS_TASK_mlm;
 	for (int64_t i = 0; i < ds_rows_count(rows); i++) {
 		DS_TRY(ds_rows_get(rows, i, &row, e));
 		if (mlm ? memchr(row.plain, 1, n) != NULL : row.n_targets > 0)
@@ -509,7 +507,7 @@ static ds_rc check_targets(train_run *r, ds_rows *rows, ds_err *e)
 	return ds_fail(e, DS_BAD,
 		"not one target in %lld rows: all tokens are masked, without a label or cut off at "
 		"seq=%lld",
-		(long long)ds_rows_count(rows), (long long)r->seq);
+		(long long)ds_rows_count(rows), (long long)r->plan.seq);
 }
 
 static ds_rc check_data(train_run *r, ds_err *e)
@@ -519,64 +517,6 @@ static ds_rc check_data(train_run *r, ds_err *e)
 	if (r->eval_rows)
 		DS_TRY_AT(check_targets(r, r->eval_rows, e), e, "eval_data");
 	return r->rejects ? ds_out_finish(r->rejects, e) : DS_OK;
-}
-
-/* ---- the steps ---- */
-
-static ds_rc choose_batch(train_run *r, ds_err *e)
-{
-	train_keys *k = &r->o->keys;
-	r->wide = r->seq + ds_soft_rows(&r->soft);
-	if (r->seq + r->soft.tokens > r->config.max_positions)
-		return ds_fail(e, DS_USAGE,
-			"seq=%lld, the model's longest sequence is max_position_embeddings=%lld, "
-			"virtual tokens (%lld) included",
-			(long long)r->seq, (long long)r->config.max_positions,
-			(long long)r->soft.tokens);
-	if (!k->batch_tokens)
-		k->batch_tokens = ROWS_A_STEP * r->seq;
-	r->step_rows = k->batch_tokens / r->seq;
-	if (r->step_rows < 1 || k->batch_tokens % r->seq)
-		return ds_fail(e, DS_USAGE, "batch_tokens=%lld is not a multiple of seq=%lld",
-			(long long)k->batch_tokens, (long long)r->seq);
-	if (r->step_rows % k->accumulation)
-		return ds_fail(e, DS_USAGE,
-			"a step has %lld rows, not a multiple of gradient_accumulation_steps=%lld",
-			(long long)r->step_rows, (long long)k->accumulation);
-	r->n_micro = k->accumulation;
-	r->micro_rows = r->step_rows / r->n_micro;
-	if (r->micro_rows > INT32_MAX / r->wide)
-		return ds_fail(e, DS_USAGE,
-			"batch_tokens=%lld: %lld rows of %lld tokens at once, the limit is %d "
-			"tokens",
-			(long long)k->batch_tokens, (long long)r->micro_rows, (long long)r->wide,
-			INT32_MAX);
-	k->seq = r->seq;
-	return DS_OK;
-}
-
-static ds_rc choose_steps(train_run *r, ds_err *e)
-{
-	static const char *const names[] = { "linear", "cosine", "constant", "wsd" };
-	train_keys *k = &r->o->keys;
-	double epochs = k->epochs > 0 ? k->epochs : k->max_steps ? 0 : 1;
-	r->limit_rows = INT64_MAX;
-	r->steps = k->max_steps;
-	if (epochs > 0 && r->n_rows) {
-		double rows = ceil(epochs * (double)r->n_rows);
-		if (rows > 1e15)
-			return ds_fail(e, DS_USAGE, "epochs=%g: too many rows", epochs);
-		int64_t by_rows = ((int64_t)rows + r->step_rows - 1) / r->step_rows;
-		if (!r->steps || by_rows <= r->steps) {
-			r->steps = by_rows;
-			r->limit_rows = (int64_t)rows;
-		}
-	}
-	if (k->lr < 0)
-		k->lr = r->soft.kind ? 1e-2 : r->lora.r ? 2e-4 : r->from ? 1e-5 : 3e-4;
-	r->schedule = (ds_schedule){ names[k->scheduler], k->lr, k->warmup_steps,
-		r->steps ? r->steps : 1 };
-	return ds_schedule_check(&r->schedule, e);
 }
 
 /* Where nothing whole is left of a run that got that far, beginning again would train over its model. */
@@ -610,7 +550,11 @@ ds_rc train_choose(train_run *r, ds_err *e)
 	DS_TRY(train_open_task(r, fixed, e));
 	DS_TRY(open_eval(r, e));
 	DS_TRY(check_data(r, e));
-	DS_TRY(ds_config_finish(&r->config, e));
-	DS_TRY(choose_batch(r, e));
-	return choose_steps(r, e);
+	DS_TRY(ds_config_finish(&r->plan.config, e));
+	ds_settings *k = &r->o->ask.keys;
+	r->plan.docs = k->doc_attention;
+	r->plan.evaluates = k->eval_data != NULL;
+	r->plan.compile = ds_settings_compile(k);
+	DS_TRY(ds_train_plan_batch(&r->plan, k, e));
+	return ds_train_plan_steps(&r->plan, k, r->n_rows, r->from != NULL, e);
 }

@@ -2,13 +2,13 @@
  * main.c - dstrain: train and fine-tune language models
  */
 #include "run.h"
-#include "signals.h"
+#include "train/signals.h"
 
 #include <math.h>
 
 static ds_rc train(train_run *r, ds_err *e)
 {
-	DS_TRY(train_signals_open(e));
+	DS_TRY(ds_signals_open(e));
 	DS_TRY(train_out_open(r, e));
 	DS_TRY(train_choose(r, e));
 	DS_TRY(train_open(r, e));
@@ -38,10 +38,11 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		.out_fd = -1,
 		.out = shown ? NULL : c->out_path,
 		.state.best = INFINITY };
-	o->mem = r.mem;
+	o->ask.mem = r.mem;
+	o->ask.keys = ds_settings_default;
 	ds_rc rc = shown ? show(&r, e) : o->merge ? train_merge(&r, e) : train(&r, e);
 	train_close(&r);
-	train_signals_close();
+	ds_signals_close();
 	return rc;
 }
 

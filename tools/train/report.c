@@ -54,18 +54,19 @@ static ds_rc measure(train_run *r, ds_err *e)
 	char params[16];
 	if (r->c->quiet)
 		return DS_OK;
-	DS_TRY(train_gemm_rate(r, 0.2, &p->gemm_flops, e));
-	p->step_flops = (double)r->n_micro * (ds_graph_flops(r->train->g, DS_PHASE_FWD) +
-						     ds_graph_flops(r->train->g, DS_PHASE_BWD));
+	DS_TRY(ds_device_rate(r->device, r->plan.compile.product, 0.2, &p->gemm_flops, e));
+	p->step_flops =
+		(double)r->plan.n_micro * (ds_graph_flops(r->train->g, DS_PHASE_FWD) +
+						  ds_graph_flops(r->train->g, DS_PHASE_BWD));
 	bool shown = ds_progress_live(p->progress) || r->c->verbose;
 	int64_t trained, all = ds_graph_params(r->train->g, &trained);
 	if (shown)
 		ds_say(r->c,
 			"%s: %s parameters, matrix products at %.1f GFLOP/s, %lld steps of %lld "
 			"tokens",
-			r->config.arch->name, ds_human_count(params, (double)all),
-			p->gemm_flops * 1e-9, (long long)r->steps,
-			(long long)(r->step_rows * r->seq));
+			r->plan.config.arch->name, ds_human_count(params, (double)all),
+			p->gemm_flops * 1e-9, (long long)r->plan.steps,
+			(long long)(r->plan.step_rows * r->plan.seq));
 	if (shown || r->adapts)
 		ds_say(r->c, "trained: %lld of %lld parameters (%.2f %%)", (long long)trained,
 			(long long)all, 100.0 * (double)trained / (double)all);
@@ -85,7 +86,7 @@ ds_rc train_report_open(train_run *r, ds_err *e)
 	p->first_step = r->state.step + 1;
 	p->tokens_before = r->state.tokens;
 	p->loss = p->first_loss = p->eval_loss = NAN;
-	p->started = p->last = train_now();
+	p->started = p->last = ds_now();
 	return DS_OK;
 }
 
@@ -105,17 +106,17 @@ static double mfu(const train_run *r, double seconds)
 	return p->gemm_flops > 0 && seconds > 0 ? p->step_flops / seconds / p->gemm_flops * 100 : 0;
 }
 
-static void show(train_run *r, const train_figures *f, double speed, double seconds)
+static void show(train_run *r, const ds_figures *f, double speed, double seconds)
 {
 	train_report *p = &r->report;
 	char rate[16], bytes[16], eval[32] = "";
-	double each = (train_now() - p->started) / (double)(r->state.step - p->first_step + 1);
-	long left = (long)(each * (double)(r->steps - r->state.step) + 0.5);
+	double each = (ds_now() - p->started) / (double)(r->state.step - p->first_step + 1);
+	long left = (long)(each * (double)(r->plan.steps - r->state.step) + 0.5);
 	if (isfinite(p->eval_loss))
 		snprintf(eval, sizeof(eval), ", eval %.4f", p->eval_loss);
 	ds_progress_line(p->progress,
 		"step %lld/%lld, loss %.4f%s, %s tokens/s, MFU %.0f%%, %s, ETA %ld:%02ld",
-		(long long)r->state.step, (long long)r->steps, f->loss, eval,
+		(long long)r->state.step, (long long)r->plan.steps, f->loss, eval,
 		ds_human_count(rate, speed), mfu(r, seconds),
 		ds_human_bytes(bytes, (double)ds_exec_plan(r->train->x)->total_bytes), left / 60,
 		left % 60);
@@ -130,7 +131,7 @@ static void put(ds_buf *line, const char *name, double v)
 		ds_buf_fmt(line, ", \"%s\": null", name);
 }
 
-static void print_step(const train_run *r, const train_figures *f, double speed, ds_buf *line)
+static void print_step(const train_run *r, const ds_figures *f, double speed, ds_buf *line)
 {
 	ds_buf_fmt(line, "{\"step\": %lld", (long long)r->state.step);
 	put(line, "loss", f->empty ? NAN : f->loss);
@@ -146,11 +147,12 @@ static void print_step(const train_run *r, const train_figures *f, double speed,
 		(long long)r->state.tokens, speed);
 }
 
-ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
+ds_rc train_report_step(train_run *r, const ds_figures *f, ds_err *e)
 {
 	train_report *p = &r->report;
-	double now = train_now(), seconds = now - p->last;
-	double speed = (double)(r->step_rows * r->seq) / (seconds > 1e-9 ? seconds : 1e-9);
+	double now = ds_now(), seconds = now - p->last;
+	double speed =
+		(double)(r->plan.step_rows * r->plan.seq) / (seconds > 1e-9 ? seconds : 1e-9);
 	ds_buf line = { 0 };
 	p->last = now;
 	if (f->z > 0)
@@ -166,7 +168,7 @@ ds_rc train_report_step(train_run *r, const train_figures *f, ds_err *e)
 			p->first_loss = f->loss;
 	}
 	show(r, f, speed, seconds);
-	if (r->state.step % r->o->keys.log_every)
+	if (r->state.step % r->o->ask.keys.log_every)
 		return DS_OK;
 	print_step(r, f, speed, &line);
 	DS_TRY(write_log(r, &line, e));
@@ -188,7 +190,7 @@ ds_rc train_report_eval(train_run *r, double loss, ds_err *e)
 	DS_TRY(ds_tb_add(r->report.tb, r->state.step, wall(),
 		&(ds_tb_scalar){ "eval/loss", (float)loss }, 1, e));
 	/* Evaluation is no part of a step's time. */
-	double now = train_now();
+	double now = ds_now();
 	r->report.started += now - r->report.last;
 	r->report.last = now;
 	return DS_OK;
@@ -233,8 +235,8 @@ ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
 		ds_say(r->c,
 			"%s: step %lld of %lld, loss %.4f -> %.4f%s%s, %.1f s, %s tokens/s, MFU "
 			"%.0f%% of %.1f GFLOP/s",
-			how, (long long)r->state.step, (long long)r->steps, p->first_loss, p->loss,
-			eval, empty, seconds,
+			how, (long long)r->state.step, (long long)r->plan.steps, p->first_loss,
+			p->loss, eval, empty, seconds,
 			ds_human_count(rate, seconds > 0 ? tokens / seconds : 0), mfu(r, each),
 			p->gemm_flops * 1e-9);
 	return DS_OK;

@@ -62,21 +62,21 @@ ds_rc train_write_tokenizer(train_run *r, const ds_tok *tok, ds_err *e)
 	const char *settings = ds_arena_fmt(r->mem, "%s/tokenizer_config.json", r->out).at;
 	if (!tok || access(settings, F_OK) == 0)
 		return DS_OK;
-	ds_side_print(tok, r->config.max_positions, &json);
+	ds_side_print(tok, r->plan.config.max_positions, &json);
 	return train_write_in_out(r, "tokenizer_config.json", &json, e);
 }
 
 ds_rc train_out_begin(train_run *r, ds_err *e)
 {
 	ds_buf config = { 0 }, ini = { 0 }, chat = { 0 };
-	if (r->soft.kind)
-		ds_soft_print(&r->soft, &r->config, ds_model_base(r->from), &config);
-	else if (r->lora.r)
-		ds_lora_print(&r->lora, ds_model_base(r->from),
-			r->config.arch->traits & DS_ARCH_IN_OUT,
-			!(r->config.arch->traits & DS_ARCH_ENCODER), &config);
+	if (r->plan.soft.kind)
+		ds_soft_print(&r->plan.soft, &r->plan.config, ds_model_base(r->from), &config);
+	else if (r->plan.lora.r)
+		ds_lora_print(&r->plan.lora, ds_model_base(r->from),
+			r->plan.config.arch->traits & DS_ARCH_IN_OUT,
+			!(r->plan.config.arch->traits & DS_ARCH_ENCODER), &config);
 	else
-		ds_config_print(&r->config, &config);
+		ds_config_print(&r->plan.config, &config);
 	DS_TRY(train_write_in_out(
 		r, r->adapts ? "adapter_config.json" : "config.json", &config, e));
 	if (!r->state.step)
@@ -85,13 +85,13 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 		ds_chat_jinja(ds_rows_layout(r->rows), &chat);
 		DS_TRY(train_write_in_out(r, "chat_template.jinja", &chat, e));
 	}
-	train_print_ini(r->o, r->c, &r->config, r->data, r->n_data, &ini);
+	ds_request_print(&r->o->ask, &r->plan.config, r->data, r->n_data, &ini);
 	DS_TRY(train_write_in_out(r, "config.ini", &ini, e));
-	DS_TRY(ds_ckpt_prune(r->out, r->o->keys.save_total_limit, r->state.best_step, e));
+	DS_TRY(ds_ckpt_prune(r->out, r->o->ask.keys.save_total_limit, r->state.best_step, e));
 	DS_TRY(ds_dir_make(ds_arena_fmt(r->mem, "%s/tb", r->out).at, e));
 	if (r->state.step)
 		return ds_ckpt_publish(r->out, &r->state, r->train->x, r->train->g,
-			(ds_st_type)(DS_ST_F32 + r->o->keys.save_dtype), e);
+			ds_settings_stored(&r->o->ask.keys), e);
 	return DS_OK;
 }
 
@@ -113,6 +113,6 @@ ds_rc train_save(train_run *r, ds_err *e)
 		return ds_fail_errno(e, "%s/log.jsonl: cannot sync", r->out);
 	DS_TRY(ds_ckpt_save(r->out, &r->state, r->train->x, r->train->g, e));
 	DS_TRY(ds_ckpt_publish(r->out, &r->state, r->train->x, r->train->g,
-		(ds_st_type)(DS_ST_F32 + r->o->keys.save_dtype), e));
-	return ds_ckpt_prune(r->out, r->o->keys.save_total_limit, r->state.best_step, e);
+		ds_settings_stored(&r->o->ask.keys), e));
+	return ds_ckpt_prune(r->out, r->o->ask.keys.save_total_limit, r->state.best_step, e);
 }

@@ -1,56 +1,13 @@
 /*
- * setup.c - graphs, memory and weights of a run
+ * setup.c - graphs, memory and weights of a run, and its loop
  */
 #include "run.h"
 
-#include "base/mem.h"
+#include "train/signals.h"
 
-#include <time.h>
 #include <unistd.h>
 
 enum { PROMPT_DRAW = 0x70726d74 /* "prmt" */ };
-
-double train_now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-ds_compile train_compile(const train_opts *o)
-{
-	static const char *const optimizers[] = { "adamw", "lamb", "muon" };
-	const train_keys *k = &o->keys;
-	static const ds_dtype products[] = { DS_F32, DS_BF16, DS_F16 };
-	return (ds_compile){ .train = true,
-		.product = products[k->precision],
-		.recompute = (ds_recompute)k->recompute,
-		.recompute_layers = INT32_MAX,
-		.optimizer = optimizers[k->optimizer],
-		.beta1 = (float)k->beta1,
-		.beta2 = (float)k->beta2,
-		.eps = (float)k->epsilon,
-		.decay = (float)k->weight_decay,
-		.max_norm = (float)k->max_norm,
-		.momentum = (float)k->muon_momentum,
-		.muon_steps = (int32_t)k->muon_steps };
-}
-
-ds_engine_opts train_engine_opts(const train_run *r, bool train, ds_exec_opts opts)
-{
-	ds_engine_opts o = { .config = &r->config,
-		.batch = r->micro_rows,
-		.seq = r->wide,
-		.build = { .train = true,
-			.docs = r->o->keys.doc_attention,
-			.n_logits = r->o->keys.task == TASK_MLM ? r->micro_rows * r->per_row : 0,
-			.lora = r->lora.r ? &r->lora : NULL,
-			.soft = r->soft.kind ? &r->soft : NULL },
-		.compile = r->compile,
-		.exec = opts };
-	o.compile.train = train;
-	return o;
-}
 
 static ds_rc load_directory(train_run *r, ds_err *e)
 {
@@ -82,12 +39,12 @@ static ds_rc load_checkpoint(train_run *r, ds_err *e)
 static ds_rc sample_prompt(train_run *r, ds_err *e)
 {
 	const ds_graph *g = r->train->g;
-	ds_tid p = ds_g_find(g, DS_SOFT_PARAM), w = ds_g_find(g, r->config.arch->embedding);
-	ds_rng rng = ds_rng_of((uint64_t)r->o->keys.seed, PROMPT_DRAW);
+	ds_tid p = ds_g_find(g, DS_SOFT_PARAM), w = ds_g_find(g, r->plan.config.arch->embedding);
+	ds_rng rng = ds_rng_of((uint64_t)r->o->ask.keys.seed, PROMPT_DRAW);
 	int64_t cols = ds_t_cols(ds_g_tensor(g, p));
 	float *row = ds_arena_get(r->mem, (size_t)cols * sizeof(*row));
-	for (int64_t i = 0; i < r->soft.tokens; i++) {
-		uint64_t id = ds_rng_below(rng, (uint64_t)i, (uint64_t)r->config.vocab_size);
+	for (int64_t i = 0; i < r->plan.soft.tokens; i++) {
+		uint64_t id = ds_rng_below(rng, (uint64_t)i, (uint64_t)r->plan.config.vocab_size);
 		DS_TRY(ds_exec_read(r->train->x, w, (int64_t)id * cols, cols, row, e));
 		DS_TRY(ds_exec_write(r->train->x, p, i * cols, cols, row, e));
 	}
@@ -106,33 +63,91 @@ static bool any_new(const train_run *r)
 static ds_rc fill_weights(train_run *r, ds_err *e)
 {
 	if (!r->from || r->adapts || any_new(r))
-		DS_TRY(ds_exec_init(r->train->x, (uint64_t)r->o->keys.seed, e));
+		DS_TRY(ds_exec_init(r->train->x, (uint64_t)r->o->ask.keys.seed, e));
 	if (r->from)
 		DS_TRY(load_directory(r, e));
-	if (r->soft.kind == DS_SOFT_PROMPT && !ds_model_soft(r->from))
+	if (r->plan.soft.kind == DS_SOFT_PROMPT && !ds_model_soft(r->from))
 		DS_TRY(sample_prompt(r, e));
 	return r->state.step ? load_checkpoint(r, e) : DS_OK;
 }
 
+ds_train_room train_room(const train_run *r)
+{
+	return (ds_train_room){ .backend = ds_backend_find(NULL),
+		.threads = (unsigned)r->c->jobs,
+		.asked = r->o->memory.bytes };
+}
+
 ds_rc train_open(train_run *r, ds_err *e)
 {
-	r->compile = train_compile(r->o);
-	DS_TRY(train_fit(r, e));
+	ds_train_room room = train_room(r);
+	DS_TRY(ds_train_plan_fit(&r->plan, &room, e));
 	DS_TRY(ds_device_open(&r->device, NULL, (unsigned)r->c->jobs, e));
-	ds_engine_opts o = train_engine_opts(r, true, (ds_exec_opts){ 0 });
+	ds_engine_opts o = ds_train_plan_engine(&r->plan, true, (ds_exec_opts){ 0 });
 	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));
 	DS_TRY(fill_weights(r, e));
 	if (r->eval_rows) {
-		o = train_engine_opts(r, false, (ds_exec_opts){ .share = r->train->x });
+		o = ds_train_plan_engine(&r->plan, false, (ds_exec_opts){ .share = r->train->x });
 		DS_TRY(ds_engine_open(&r->eval, r->device, &o, e));
 	}
-	train_fetch_open(r);
+	r->feed = ds_feed_new(&r->plan, &r->mlm);
 	return DS_OK;
+}
+
+/* ---- the loop, told and saved ---- */
+
+static ds_rc stepped(void *context, const ds_figures *f, ds_err *e)
+{
+	return train_report_step(context, f, e);
+}
+
+static ds_rc evaluated(void *context, double loss, ds_err *e)
+{
+	return train_report_eval(context, loss, e);
+}
+
+static ds_rc save(void *context, ds_err *e)
+{
+	return train_save(context, e);
+}
+
+static void save_failed(void *context, const ds_err *e)
+{
+	const train_run *r = context;
+	ds_warn(r->c, "checkpoint-%lld could not be written, training goes on: %s",
+		(long long)r->state.step, e->msg);
+}
+
+static bool stop(void *context)
+{
+	return ds_signals_stop();
+}
+
+ds_rc train_loop(train_run *r, ds_err *e)
+{
+	static const char *const words[] = { [DS_TRAINED_ALL] = "done",
+		[DS_TRAINED_ENOUGH] = "stopped early",
+		[DS_TRAINED_STOPPED] = "stopped by a signal, --resume goes on" };
+	ds_trainer t = { .plan = &r->plan,
+		.keys = &r->o->ask.keys,
+		.device = r->device,
+		.train = r->train,
+		.eval = r->eval,
+		.rows = r->rows,
+		.eval_rows = r->eval_rows,
+		.feed = r->feed,
+		.state = &r->state };
+	ds_train_watch w = { r, stepped, evaluated, save, save_failed, stop };
+	ds_trained how;
+	ds_signals_heed();
+	DS_TRY(ds_train(&t, &w, &how, e));
+	return train_report_end(r, words[how], e);
 }
 
 void train_close(train_run *r)
 {
 	train_report_close(r);
+	ds_feed_free(r->feed);
 	ds_engine_close(r->eval);
 	ds_engine_close(r->train);
 	ds_device_close(r->device);
@@ -143,9 +158,6 @@ void train_close(train_run *r)
 	ds_model_close(r->from);
 	if (r->out_fd >= 0)
 		close(r->out_fd);
-	ds_arena_free(r->row_mem);
 	ds_arena_free(r->mem);
-	ds_mem_free(r->o->given);
-	ds_mem_free(r->o->model);
-	ds_mem_free(r->o->data);
+	ds_request_release(&r->o->ask);
 }

@@ -18,36 +18,36 @@ static void summary(const train_run *r, const ds_plan *p, ds_buf *b)
 		       ds_graph_flops(r->train->g, DS_PHASE_BWD);
 	ds_buf_fmt(b,
 		"model       %s, %lld layers, hidden size %lld, %lld heads, vocabulary %lld\n",
-		r->config.arch->name, (long long)r->config.n_layers,
-		(long long)r->config.hidden_size, (long long)r->config.n_heads,
-		(long long)r->config.vocab_size);
+		r->plan.config.arch->name, (long long)r->plan.config.n_layers,
+		(long long)r->plan.config.hidden_size, (long long)r->plan.config.n_heads,
+		(long long)r->plan.config.vocab_size);
 	ds_buf_fmt(b, "parameters  %lld, trained %lld (%.2f %%)\n", (long long)all,
 		(long long)trained, 100.0 * (double)trained / (double)all);
 	if (r->rows)
 		ds_buf_fmt(b, "data        %lld rows of %lld tokens\n", (long long)r->n_rows,
-			(long long)r->seq);
+			(long long)r->plan.seq);
 	ds_buf_fmt(b, "step        %lld rows of %lld tokens in %lld parts, %.4g GFLOP\n",
-		(long long)r->step_rows, (long long)r->seq, (long long)r->n_micro,
-		flops * (double)r->n_micro * 1e-9);
-	if (r->steps)
-		ds_buf_fmt(b, "run         %lld steps, %s from %g\n", (long long)r->steps,
-			r->schedule.name, r->schedule.lr);
+		(long long)r->plan.step_rows, (long long)r->plan.seq, (long long)r->plan.n_micro,
+		flops * (double)r->plan.n_micro * 1e-9);
+	if (r->plan.steps)
+		ds_buf_fmt(b, "run         %lld steps, %s from %g\n", (long long)r->plan.steps,
+			r->plan.schedule.name, r->plan.schedule.lr);
 	ds_plan_explain(p, r->train->g, b);
 }
 
 /* A table of where a step's time goes, over a few of them with all ids 0. */
-static ds_rc explain_time(train_run *r, ds_buf *b, ds_err *e)
+static ds_rc explain_time(train_run *r, const ds_train_room *room, ds_buf *b, ds_err *e)
 {
 	enum { STEPS = 3 };
 	ds_engine *t = r->train;
 	ds_buf first = { 0 };
 	DS_TRY(ds_device_open(&r->device, NULL, (unsigned)r->c->jobs, e));
-	DS_TRY(train_fit(r, e));
+	DS_TRY(ds_train_plan_fit(&r->plan, room, e));
 	DS_TRY(ds_exec_new(&t->x, t->g, r->device, (ds_exec_opts){ .profile = true }, e));
-	DS_TRY(ds_exec_init(t->x, (uint64_t)r->o->keys.seed, e));
-	*(float *)ds_exec_input(t->x, t->b.inv) = 1 / (float)(r->micro_rows * r->seq);
+	DS_TRY(ds_exec_init(t->x, (uint64_t)r->o->ask.keys.seed, e));
+	*(float *)ds_exec_input(t->x, t->b.inv) = 1 / (float)(r->plan.micro_rows * r->plan.seq);
 	for (int64_t step = 1; step <= STEPS; step++) {
-		ds_hyper(ds_exec_input(t->x, t->g->hyper), &r->compile, step, 1e-5);
+		ds_hyper(ds_exec_input(t->x, t->g->hyper), &r->plan.compile, step, 1e-5);
 		for (int phase = 0; phase < DS_N_PHASES; phase++)
 			DS_TRY(ds_exec_run(t->x, (ds_phase)phase, &(ds_run){ .step = step }, e));
 		if (step == 1) /* it touches all memory for the first time */
@@ -55,44 +55,44 @@ static ds_rc explain_time(train_run *r, ds_buf *b, ds_err *e)
 	}
 	ds_buf_free(&first);
 	ds_buf_fmt(b, "a step of %lld tokens, the mean of %d\n",
-		(long long)(r->micro_rows * r->seq), STEPS - 1);
+		(long long)(r->plan.micro_rows * r->plan.seq), STEPS - 1);
 	ds_exec_profile(t->x, STEPS - 1, b);
 	return DS_OK;
 }
 
 /* The plan's bytes, evaluation's, and what the process holds beside them. */
-static ds_rc explain_memory(train_run *r, const ds_plan *p, ds_buf *b, ds_err *e)
+static ds_rc explain_memory(
+	const train_run *r, const ds_train_room *room, const ds_plan *p, ds_buf *b, ds_err *e)
 {
 	char human[16];
 	uint64_t eval;
 	double beside = ds_process_bytes();
 	ds_plan_explain(p, r->train->g, b);
-	DS_TRY(train_eval_bytes(r, &eval, e));
+	DS_TRY(ds_train_plan_eval_bytes(&r->plan, room, &eval, e));
 	if (eval)
 		ds_buf_fmt(b, "evaluation takes %s more (%llu)\n",
 			ds_human_bytes(human, (double)eval), (unsigned long long)eval);
 	ds_buf_fmt(b, "beside it the process holds %s now: program, libraries, data\n",
 		ds_human_bytes(human, beside));
-	return train_explain_ways(r, p->bytes[DS_CLASS_ACT], b, e);
+	return ds_train_plan_ways(&r->plan, room, p->bytes[DS_CLASS_ACT], b, e);
 }
 
 ds_rc train_show(train_run *r, ds_err *e)
 {
-	const ds_backend *backend = ds_backend_find(NULL);
+	ds_train_room room = train_room(r);
 	ds_buf b = { 0 };
 	ds_plan p;
 	ds_rc rc = DS_OK;
-	r->compile = train_compile(r->o);
 	if (r->o->memory.bytes)
-		DS_TRY(train_fit(r, e));
-	ds_engine_opts o = train_engine_opts(r, true, (ds_exec_opts){ 0 });
-	DS_TRY(ds_engine_plan(&r->train, backend, &o, e));
+		DS_TRY(ds_train_plan_fit(&r->plan, &room, e));
+	ds_engine_opts o = ds_train_plan_engine(&r->plan, true, (ds_exec_opts){ 0 });
+	DS_TRY(ds_engine_plan(&r->train, room.backend, &o, e));
 	const ds_engine *t = r->train;
-	ds_plan_make(&p, t->g, backend, (unsigned)r->c->jobs);
+	ds_plan_make(&p, t->g, room.backend, room.threads);
 	if (r->o->explain && strcmp(r->o->explain, "time") == 0) {
-		rc = explain_time(r, &b, e);
+		rc = explain_time(r, &room, &b, e);
 	} else if (r->o->explain) {
-		rc = explain_memory(r, &p, &b, e);
+		rc = explain_memory(r, &room, &p, &b, e);
 	} else if (!r->o->dump)
 		summary(r, &p, &b);
 	else if (strcmp(r->o->dump, "graph") == 0)

@@ -1,7 +1,7 @@
 /*
  * signals.c - a thread that waits for SIGINT and SIGTERM
  */
-#include "signals.h"
+#include "train/signals.h"
 
 #include "base/temp.h"
 #include "base/thread.h"
@@ -41,7 +41,7 @@ static void watch(void *context)
 	}
 }
 
-ds_rc train_signals_open(ds_err *e)
+ds_rc ds_signals_open(ds_err *e)
 {
 	static const int wanted[] = { SIGINT, SIGTERM };
 	struct sigaction now;
@@ -54,7 +54,7 @@ ds_rc train_signals_open(ds_err *e)
 	return ds_thread_start(&watcher, watch, NULL, e);
 }
 
-void train_signals_close(void)
+void ds_signals_close(void)
 {
 	if (!watcher)
 		return;
@@ -64,12 +64,12 @@ void train_signals_close(void)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void train_signals_heed(void)
+void ds_signals_heed(void)
 {
 	atomic_store(&heeded, true);
 }
 
-bool train_signals_stop(void)
+bool ds_signals_stop(void)
 {
 	return atomic_load(&stop);
 }

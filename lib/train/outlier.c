@@ -5,16 +5,15 @@
  * deviations above the mean is told and marked in the log. It enters the figures at that border only, so
  * that a row of bad batches does not make itself the rule.
  */
-#include "run.h"
+#include "train/trainer.h"
 
 #include <math.h>
 
 enum { SETTLED = 20, FAR = 5 };
 static const double KEEP_MEAN = 0.9, KEEP_VAR = 0.98;
 
-double train_outlier(train_run *r, int64_t step, double loss)
+double ds_train_outlier(ds_ckpt *s, int64_t step, double loss)
 {
-	ds_ckpt *s = &r->state;
 	if (!isfinite(loss))
 		return 0;
 	if (step == 1) {

@@ -5,26 +5,25 @@
  * by it. A step whose gradients are over the range changes nothing and halves the scale; after 2000
  * good ones it doubles.
  */
-#include "run.h"
+#include "train/trainer.h"
 
 #include <math.h>
 
 enum { FIRST = 65536, GROW_AFTER = 2000 };
 
-double train_scale(train_run *r)
+double ds_train_scale(const ds_train_plan *p, ds_ckpt *s)
 {
-	if (r->compile.product != DS_F16)
+	if (p->compile.product != DS_F16)
 		return 1;
-	if (r->state.scale <= 0)
-		r->state.scale = FIRST;
-	return r->state.scale;
+	if (s->scale <= 0)
+		s->scale = FIRST;
+	return s->scale;
 }
 
-bool train_scale_next(train_run *r, train_figures *f)
+bool ds_train_scale_next(const ds_train_plan *p, ds_ckpt *s, ds_figures *f)
 {
-	ds_ckpt *s = &r->state;
 	bool finite = isfinite(f->loss) && isfinite(f->grad_norm);
-	if (r->compile.product != DS_F16)
+	if (p->compile.product != DS_F16)
 		return finite;
 	f->scale = s->scale;
 	/* Not the scale's doing: the loss itself is summed in fp32. */

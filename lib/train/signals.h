@@ -12,10 +12,10 @@
 
 #include <stdbool.h>
 
-DS_MUST ds_rc train_signals_open(ds_err *e);
-void train_signals_close(void); /* fine where it was not opened */
+DS_MUST ds_rc ds_signals_open(ds_err *e);
+void ds_signals_close(void); /* fine where it was not opened */
 /* From here on the first signal asks to stop; before, and for the second, it ends the process as usual. */
-void train_signals_heed(void);
-bool train_signals_stop(void);
+void ds_signals_heed(void);
+bool ds_signals_stop(void);
 
 #endif

@@ -1,0 +1,49 @@
+/*
+ * eval.c - the loss on data that is not trained on
+ *
+ * Rows in their own order; the mean over all targets, summed in double row by row, so it does not
+ * depend on how rows fall into batches.
+ */
+#include "train/trainer.h"
+
+/* Rows of training data never have such numbers. */
+#define EVAL_NUMBER ((uint64_t)1 << 62)
+
+static ds_rc fetch(ds_trainer *t, int64_t row, int64_t n, int64_t *n_targets, ds_err *e)
+{
+	for (int64_t i = 0; i < t->plan->micro_rows; i++) {
+		/* A batch that is not full repeats its last row, which is not counted. */
+		int64_t which = i < n ? row + i : row + n - 1, ignored = 0;
+		DS_TRY(ds_feed_row(t->feed, t->eval_rows, which, i, EVAL_NUMBER + (uint64_t)which,
+			i < n ? n_targets : &ignored, e));
+	}
+	return DS_OK;
+}
+
+ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e)
+{
+	ds_engine *n = t->eval;
+	int64_t at_once = t->plan->micro_rows, per_row = ds_train_plan_targets(t->plan);
+	int64_t rows = ds_rows_count(t->eval_rows), most = t->keys->eval_batches * at_once;
+	int64_t n_targets = 0;
+	double sum = 0;
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
+	if (most && most < rows)
+		rows = most;
+	for (int64_t row = 0; row < rows; row += at_once) {
+		int64_t some = rows - row < at_once ? rows - row : at_once;
+		const void *nll;
+		DS_TRY_AT(fetch(t, row, some, &n_targets, e), e, "eval_data");
+		ds_feed_give(t->feed, n, 0, at_once);
+		*(float *)ds_exec_input(n->x, n->b.inv) = 1;
+		DS_TRY(ds_exec_run(n->x, DS_PHASE_FWD, &(ds_run){ .step = t->state->step }, e));
+		ds_arena_reset(mem);
+		DS_TRY(ds_exec_view(n->x, n->b.nll, mem, &nll, e));
+		for (int64_t i = 0; i < some * per_row; i++)
+			sum += ((const float *)nll)[i];
+	}
+	if (!n_targets)
+		return ds_fail(e, DS_BAD, "eval_data has no targets");
+	*loss = sum / (double)n_targets;
+	return DS_OK;
+}

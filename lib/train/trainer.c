@@ -1,0 +1,148 @@
+/*
+ * trainer.c - the steps
+ */
+#include "train/trainer.h"
+
+#include <math.h>
+
+static ds_rc fetch(ds_trainer *t, int64_t step, int64_t *n_targets, ds_err *e)
+{
+	const ds_train_plan *p = t->plan;
+	*n_targets = 0;
+	for (int64_t i = 0; i < p->step_rows; i++) {
+		int64_t at = (step - 1) * p->step_rows + i;
+		if (at >= p->limit_rows) {
+			ds_feed_blank(t->feed, i);
+			continue;
+		}
+		int64_t row = ds_rows_order(t->rows, (uint64_t)t->keys->seed, at);
+		DS_TRY(ds_feed_row(t->feed, t->rows, row, i, (uint64_t)at, n_targets, e));
+		t->state->tokens += p->seq;
+	}
+	return DS_OK;
+}
+
+static ds_rc run_parts(ds_trainer *t, ds_engine *n, int64_t step, double *loss, ds_err *e)
+{
+	const ds_train_plan *p = t->plan;
+	*loss = 0;
+	for (int64_t m = 0; m < p->n_micro; m++) {
+		ds_run run = { (uint64_t)t->keys->seed, step, m, m * p->micro_rows };
+		float part;
+		ds_feed_give(t->feed, n, m * p->micro_rows, p->micro_rows);
+		DS_TRY(ds_exec_run(n->x, DS_PHASE_FWD, &run, e));
+		DS_TRY(ds_exec_run(n->x, DS_PHASE_BWD, &run, e));
+		DS_TRY(ds_exec_read(n->x, n->b.loss, 0, 1, &part, e));
+		*loss += (double)part;
+	}
+	return DS_OK;
+}
+
+/* The step once more, looking at every tensor that is made; the weights are still those before it. */
+static ds_rc find_culprit(ds_trainer *t, int64_t step, float inv, const char *what, ds_err *e)
+{
+	DS_AUTO(ds_engine) n = NULL;
+	ds_engine_opts o = ds_train_plan_engine(
+		t->plan, true, (ds_exec_opts){ .share = t->train->x, .check = true });
+	double loss;
+	DS_TRY(ds_engine_open(&n, t->device, &o, e));
+	*(float *)ds_exec_input(n->x, n->b.inv) = inv;
+	DS_TRY(run_parts(t, n, step, &loss, e));
+	return ds_fail(e, DS_BAD, "step %lld: the %s is not finite", (long long)step, what);
+}
+
+static ds_rc one_step(ds_trainer *t, int64_t step, ds_figures *f, ds_err *e)
+{
+	ds_engine *n = t->train;
+	int64_t n_targets;
+	DS_TRY(fetch(t, step, &n_targets, e));
+	f->lr = ds_schedule_at(&t->plan->schedule, step);
+	if (!n_targets) { /* there is nothing to learn from, and no weight moves */
+		t->state->empty++;
+		f->empty = true;
+		return DS_OK;
+	}
+	double scale = ds_train_scale(t->plan, t->state);
+	float *hyper = ds_exec_input(n->x, n->g->hyper), norm;
+	float inv = (float)scale / (float)n_targets;
+	*(float *)ds_exec_input(n->x, n->b.inv) = inv;
+	ds_hyper(hyper, &t->plan->compile, step - t->state->skipped - t->state->empty, f->lr);
+	hyper[3] = (float)(1 / scale);
+	DS_TRY(run_parts(t, n, step, &f->loss, e));
+	f->loss /= scale;
+	DS_TRY(ds_exec_run(
+		n->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)t->keys->seed, step, 0, 0 }, e));
+	DS_TRY(ds_exec_read(n->x, n->g->grad_norm, 0, 1, &norm, e));
+	f->grad_norm = (double)norm;
+	f->z = ds_train_outlier(t->state, step - t->state->empty, f->loss);
+	if (!ds_train_scale_next(t->plan, t->state, f))
+		return find_culprit(t, step, inv, isfinite(f->loss) ? "gradient" : "loss", e);
+	return DS_OK;
+}
+
+static bool eval_due(const ds_trainer *t, int64_t step)
+{
+	int64_t every = t->keys->eval_every, rows = t->plan->step_rows;
+	if (!t->eval)
+		return false;
+	if (step == t->plan->steps)
+		return true;
+	if (every != DS_EVERY_EPOCH)
+		return step % every == 0;
+	int64_t n = ds_rows_count(t->rows);
+	return step * rows / n > (step - 1) * rows / n;
+}
+
+static bool is_enough(const ds_trainer *t)
+{
+	return t->keys->patience && t->state->worse >= t->keys->patience;
+}
+
+static ds_rc evaluate(ds_trainer *t, const ds_train_watch *w, ds_err *e)
+{
+	ds_ckpt *s = t->state;
+	double loss;
+	DS_TRY(ds_train_eval(t, &loss, e));
+	if (loss < s->best) {
+		s->best = loss;
+		s->best_step = s->step;
+		s->worse = 0;
+	} else {
+		s->worse++;
+	}
+	return w->evaluated(w->context, loss, e);
+}
+
+/* A checkpoint that cannot be written in the middle of a run costs that checkpoint, not the run. */
+static void save(const ds_train_watch *w)
+{
+	ds_err e;
+	if (w->save(w->context, &e) != DS_OK)
+		w->save_failed(w->context, &e);
+}
+
+ds_rc ds_train(ds_trainer *t, const ds_train_watch *w, ds_trained *how, ds_err *e)
+{
+	ds_ckpt *s = t->state;
+	int64_t steps = t->plan->steps, every = t->keys->save_every;
+	bool saved = true;
+	while (s->step < steps && !is_enough(t) && !w->stop(w->context)) {
+		int64_t step = s->step + 1;
+		ds_figures f = { 0 };
+		DS_TRY(one_step(t, step, &f, e));
+		s->step = step;
+		DS_TRY(w->stepped(w->context, &f, e));
+		if (eval_due(t, step))
+			DS_TRY(evaluate(t, w, e));
+		/* The best so far is saved where it is found, and kept. */
+		saved = every && step < steps && (step % every == 0 || s->best_step == step);
+		if (saved)
+			save(w);
+	}
+	if (!saved)
+		DS_TRY(w->save(w->context, e));
+	*how = s->step == steps ? DS_TRAINED_ALL
+	       : is_enough(t)   ? DS_TRAINED_ENOUGH
+				: DS_TRAINED_STOPPED;
+	return DS_OK;
+}

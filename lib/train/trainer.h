@@ -1,0 +1,60 @@
+/*
+ * trainer.h - the steps of a run: gradients, loss scale, evaluation, when to save and when to stop
+ *
+ * Row i of step s is place (s - 1) * rows + i of an endless order of the data (ds_rows_order), so a step knows its rows
+ * without any history. The loss is the mean over all targets of the step: they are counted before its first part is
+ * computed. What is said, written and saved is the caller's, through a table of functions.
+ */
+#ifndef DS_TRAIN_TRAINER_H
+#define DS_TRAIN_TRAINER_H
+
+#include "model/checkpoint.h"
+#include "train/feed.h"
+
+typedef struct {
+	double loss, lr, grad_norm;
+	double scale; /* of the loss; 0: there is none */
+	double z;     /* of a loss far above those before: deviations from their mean; else 0 */
+	bool skipped; /* the gradients were over fp16's range */
+	bool empty;   /* no row had a target: nothing was computed */
+} ds_figures;
+
+typedef struct
+{ /* of the caller's; the first two, or a save that is the last, end the run where they fail */
+	void *context;
+	ds_rc (*stepped)(void *context, const ds_figures *f, ds_err *e);
+	ds_rc (*evaluated)(void *context, double loss, ds_err *e);
+	ds_rc (*save)(void *context, ds_err *e);
+	void (*save_failed)(void *context, const ds_err *e); /* training goes on */
+	bool (*stop)(void *context);
+} ds_train_watch;
+
+typedef struct { /* all is borrowed */
+	const ds_train_plan *plan;
+	const ds_settings *keys;
+	ds_device *device;
+	ds_engine *train, *eval; /* eval: NULL: nothing is measured */
+	ds_rows *rows, *eval_rows;
+	ds_feed *feed;
+	ds_ckpt *state; /* step by step */
+} ds_trainer;
+
+typedef enum { DS_TRAINED_ALL, DS_TRAINED_ENOUGH, DS_TRAINED_STOPPED } ds_trained;
+/* From the state's step to the plan's last. */
+DS_MUST ds_rc ds_train(ds_trainer *t, const ds_train_watch *w, ds_trained *how, ds_err *e);
+/* The mean loss over the targets of eval_rows. */
+DS_MUST ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e);
+
+/* ---- outlier.c: how many deviations a step's loss is above those before it; 0: it is no outlier ---- */
+double ds_train_outlier(ds_ckpt *s, int64_t step, double loss);
+/* ---- scale.c ---- */
+double ds_train_scale(const ds_train_plan *p, ds_ckpt *s); /* what the loss is multiplied by */
+/* The scale for the next step; false where this one is not finite, and that is no overflow. */
+bool ds_train_scale_next(const ds_train_plan *p, ds_ckpt *s, ds_figures *f);
+/* ---- rate.c ---- */
+double ds_now(void); /* seconds, monotonic */
+/* Floating-point operations a second of a large matrix product, measured for `seconds`. */
+DS_MUST ds_rc ds_device_rate(
+	ds_device *d, ds_dtype product, double seconds, double *flops, ds_err *e);
+
+#endif
