@@ -141,6 +141,8 @@ DS_MUST ds_rc ds_reject_line(
 	const ds_common *c, ds_block *b, uint32_t row, ds_arena *mem, ds_str *out, ds_err *e);
 /* Rows over --max-record leave the block, as ds_reject says. */
 DS_MUST ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e);
+/* Provenance that a file of another format carries, as ds_chain_print has it; in open and cut. */
+DS_MUST ds_rc ds_source_add_chain(ds_input *in, ds_str json, ds_err *e);
 /* Whether a run goes on after an input's damage; then ds_source_damaged is told of it, on any thread. */
 bool ds_goes_on(const ds_common *c);
 void ds_source_damaged(ds_input *in, const char *why, uint64_t lost_bytes);

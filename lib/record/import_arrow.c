@@ -358,6 +358,8 @@ static ds_rc use_batch(ds_input *in, message *m, ds_err *e)
 	if (!x->schema.n)
 		return ds_fail(e, DS_BAD, "%s: has rows but no fields", in->name);
 	choose_rows(x, b);
+	if (x->map.at) /* what threads still look into is read again */
+		ds_in_forget(in->in, (uint64_t)(b->body.at - x->map.at));
 	x->now = b;
 	x->row = 0;
 	return DS_OK;
@@ -414,16 +416,24 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	return DS_OK;
 }
 
+/* Under --salvage and --on-error the rows of a damaged batch are lost, and no others. */
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	file *x = ch->input->state;
 	const stretch *s = ch->own;
-	DS_TRY_AT(ds_ar_batch_ready(s->b, e), e, "%s: record %llu", ch->input->name,
-		(unsigned long long)ch->first_record);
-	DS_TRY_AT(ds_ar_make_block(&x->columns, s->b, s->from, s->to, ch->mem, out, e), e,
-		"%s: record %llu", ch->input->name, (unsigned long long)ch->first_record);
+	ds_rc rc = ds_ar_batch_ready(s->b, e);
+	if (rc == DS_OK)
+		rc = ds_ar_make_block(&x->columns, s->b, s->from, s->to, ch->mem, out, e);
+	if (rc != DS_OK)
+		ds_at(e, rc, "%s: record %llu", ch->input->name,
+			(unsigned long long)ch->first_record);
+	if (rc == DS_SHORT && ds_goes_on(ch->input->common)) {
+		ds_source_damaged(ch->input, e->msg, ch->input_bytes);
+		*out = ds_block_new(ch->mem, 0);
+		rc = DS_OK;
+	}
 	batch_done(x, s);
-	return DS_OK;
+	return rc;
 }
 
 const ds_importer ds_import_arrow = {

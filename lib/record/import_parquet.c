@@ -82,6 +82,9 @@ static ds_rc open_file(ds_input *in, ds_err *e)
 	DS_TRY_AT(ds_whole_open(&x->whole, in->in, e), e, "%s", in->name);
 	in->map = x->whole.bytes; /* so that it stays open */
 	DS_TRY(ds_pq_read_meta(&x->f.meta, x->whole.bytes, ds_str_of(in->name), x->f.mem, e));
+	if (x->f.meta.chain.n)
+		DS_TRY_AT(ds_source_add_chain(in, x->f.meta.chain, e), e, "%s: %s", in->name,
+			DS_PQ_CHAIN);
 	return ds_pq_choose(&x->fields, &x->f, in->common, e);
 }
 
@@ -197,14 +200,21 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	return DS_OK;
 }
 
+/* Under --salvage and --on-error the rows of a damaged page are lost, and no others. */
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	file *x = ch->input->state;
 	const stretch *s = ch->own;
-	DS_TRY_AT(ds_pq_make_block(&x->fields, s->g->chunks, s->from, s->to, ch->mem, out, e), e,
-		"%s: row group %zu", ch->input->name, s->g->number);
+	ds_rc rc = ds_pq_make_block(&x->fields, s->g->chunks, s->from, s->to, ch->mem, out, e);
+	if (rc != DS_OK)
+		ds_at(e, rc, "%s: row group %zu", ch->input->name, s->g->number);
+	if (rc == DS_SHORT && ds_goes_on(ch->input->common)) {
+		ds_source_damaged(ch->input, e->msg, ch->input_bytes);
+		*out = ds_block_new(ch->mem, 0);
+		rc = DS_OK;
+	}
 	stretch_done(x, s);
-	return DS_OK;
+	return rc;
 }
 
 const ds_importer ds_import_parquet = {

@@ -32,6 +32,8 @@ struct ds_source {
 	uint32_t saw;
 	ds_reader **readers;
 	size_t n_readers, cap_readers;
+	ds_chain **chains; /* of inputs that are no streams */
+	size_t n_chains, cap_chains;
 	ds_out *rejects; /* of ds_source_next */
 	ds_out *lent;    /* the same, somebody else's; NULL: none */
 	uint64_t n_bad;  /* the same */
@@ -191,6 +193,7 @@ void ds_source_close(ds_source *s)
 	pthread_mutex_destroy(&s->lock);
 	ds_mem_free(s->inputs);
 	ds_mem_free(s->readers);
+	ds_mem_free(s->chains);
 	ds_mem_free(s->free_indexes);
 	ds_mem_free(s->spills);
 	ds_mem_free(s->path);
@@ -521,12 +524,24 @@ void ds_source_add_reader(ds_source *s, ds_reader *r)
 	s->readers[s->n_readers++] = r;
 }
 
+ds_rc ds_source_add_chain(ds_input *in, ds_str json, ds_err *e)
+{
+	ds_source *s = in->source;
+	s->chains = grown(s->chains, s->n_chains, &s->cap_chains, sizeof *s->chains);
+	DS_TRY(ds_chain_parse(&s->chains[s->n_chains], s->mem, json, e));
+	s->n_chains++;
+	return DS_OK;
+}
+
 ds_chain *ds_source_chain(const ds_source *s)
 {
-	ds_chain **chains = ds_arena_get(s->mem, (s->n_readers + 1) * sizeof *chains);
+	size_t n = s->n_readers + s->n_chains;
+	ds_chain **chains = ds_arena_get(s->mem, (n + 1) * sizeof *chains);
 	for (size_t i = 0; i < s->n_readers; i++)
 		chains[i] = ds_reader_chain(s->readers[i]);
-	return ds_chain_merge(s->mem, chains, s->n_readers);
+	for (size_t i = 0; i < s->n_chains; i++)
+		chains[s->n_readers + i] = s->chains[i];
+	return ds_chain_merge(s->mem, chains, n);
 }
 
 /* Of all readers, each kind and content once. */

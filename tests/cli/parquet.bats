@@ -176,11 +176,24 @@ roundtrip() {
 	dsrec cat -q a.parquet --to jsonl | diff <(printf '{"text":"a\xef\xbf\xbdb"}\n') -
 }
 
-@test "the chain of programs is in the file" {
+@test "the chain of programs is in the file, and goes on from there" {
 	printf '{"text":"a"}\n{"text":"a"}\n' >a.jsonl
-	dsrec cat -q a.jsonl | dsrec cat -q -o a.parquet
-	grep -aq 'dstools.chain' a.parquet
-	grep -aq '"program":"dsrec"' a.parquet
+	dsclean -q a.jsonl | dsdedup -q -o a.parquet
+	dsrec cat -q a.parquet -o a.dsr
+	dsrec log a.dsr >log
+	cat log
+	grep -q '^dsclean.* 2' log
+	grep -q '^dsdedup.* 1' log
+}
+
+@test "with --on-error skip or --salvage a damaged page costs its rows" {
+	numbered 60000 >a.jsonl
+	dsrec cat -q a.jsonl -o a.parquet
+	printf '\xa5\xa5' | dd of=a.parquet bs=1 seek=$(($(stat -c %s a.parquet) / 2)) conv=notrunc status=none
+	fails 3 "bytes were lost" dsrec cat -q --on-error skip a.parquet --to jsonl -o out.jsonl
+	[ "$(wc -l <out.jsonl)" -gt 20000 ] && [ "$(wc -l <out.jsonl)" -lt 60000 ]
+	fails 3 "bytes were lost" dsrec cat -q --salvage -j 3 a.parquet --to jsonl -o salvaged.jsonl
+	cmp out.jsonl salvaged.jsonl
 }
 
 @test "a damaged byte in a page is damage" {

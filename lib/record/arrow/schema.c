@@ -308,7 +308,6 @@ ds_rc ds_ar_read_schema(ds_ar_schema *s, ds_flat_table t, ds_arena *mem, ds_err 
 		return ds_fail(e, DS_BAD, "big-endian data is not read here");
 	for (size_t i = 0; i < fields.n && !t.f->failed; i++, last = &(*last)->next, s->n++)
 		DS_TRY(read_field(&r, last, ds_flat_list_table(fields, i), 0, e));
-	s->chain = ds_arena_str(mem, find_key(t, 2, DS_AR_CHAIN));
 	if (t.f->failed || !t.at)
 		return ds_fail(e, DS_SHORT, "damaged: the schema");
 	for (const ds_ar_field *a = s->first; a; a = a->next)

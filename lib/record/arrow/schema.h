@@ -45,7 +45,6 @@ typedef struct ds_ar_field {
 typedef struct {
 	ds_ar_field *first;
 	uint32_t n;
-	ds_str chain; /* provenance, where dstools wrote it */
 } ds_ar_schema;
 
 #define DS_AR_CHAIN "dstools.chain"
