@@ -23,10 +23,13 @@ typedef struct {
 	char msg[DS_ERR_BYTES]; /* one line, no line end; longer ones are cut with "..." */
 } ds_err;
 
+/* In place: controls, bytes that are no UTF-8 and marks that turn writing around become '?'. */
+void ds_tidy(char *text);
+
 #define DS_MUST __attribute__((warn_unused_result))
 #define DS_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* Writes the message, replacing an earlier one, and returns rc. Control bytes become '?'. */
+/* Writes the message, replacing an earlier one, and returns rc. It is made tidy. */
 ds_rc ds_fail(ds_err *e, ds_rc rc, const char *fmt, ...) DS_PRINTF(3, 4);
 /* The same with ": " and the text of errno at the end; rc is DS_IO, or DS_PIPE for EPIPE. */
 ds_rc ds_fail_errno(ds_err *e, const char *fmt, ...) DS_PRINTF(2, 3);

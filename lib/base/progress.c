@@ -206,9 +206,7 @@ __attribute__((format(printf, 3, 0))) static void print_line(
 {
 	char what[4096];
 	vsnprintf(what, sizeof(what), fmt, ap);
-	for (char *p = what; *p; p++)
-		if ((unsigned char)*p < 0x20)
-			*p = '?';
+	ds_tidy(what);
 	pthread_mutex_lock(&draw_lock);
 	wipe();
 	fprintf(stderr, "%s: %s%s\n", c->program, before, what);

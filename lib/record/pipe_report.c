@@ -4,6 +4,7 @@
 #include "record/pipe_impl.h"
 
 #include "base/io.h"
+#include "record/export.h"
 #include "record/import.h"
 #include "record/json.h"
 
@@ -124,6 +125,19 @@ static void add_tally(ds_buf *out, unsigned *shown, const char *name, uint64_t n
 	ds_buf_fmt(out, " %s", name);
 }
 
+/* An option that changed nothing: the rows were not named by it, in or out. */
+static void warn_columns(const ds_pipe *p)
+{
+	ds_sink_form form;
+	ds_err unused;
+	if (!p->c->columns || ds_source_saw(p->source, "csv") || ds_source_saw(p->source, "tsv") ||
+		ds_sink_format(&form, p->c->to, p->c->out_path, NULL, &unused) != DS_OK)
+		return;
+	const char *to = form.exporter ? form.exporter->name : "dsr";
+	if (strcmp(to, "csv") != 0 && strcmp(to, "tsv") != 0)
+		ds_warn(p->c, "--columns has no effect: neither input nor output is CSV or TSV");
+}
+
 void ds_report_summary(ds_pipe *p)
 {
 	ds_buf out = { 0 };
@@ -131,6 +145,7 @@ void ds_report_summary(ds_pipe *p)
 	unsigned n = tallies(p, own), shown = 0;
 	double seconds = ds_progress_seconds(p->progress);
 	char rate[16];
+	warn_columns(p);
 	add_number(&out, p->records_in);
 	ds_buf_add_c(&out, p->records_in == 1 ? " record in, " : " records in, ");
 	add_number(&out, p->records_out);

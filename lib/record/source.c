@@ -264,6 +264,7 @@ static ds_rc begin(ds_source *s, ds_input *in, ds_arena *mem, ds_chunk **out, ds
 		return DS_OK;
 	}
 	if (rc == DS_BAD) {
+		in->importer = ds_importer_find("text"); /* of a chunk without bytes */
 		*out = new_chunk(mem, in);
 		return ds_reject(*out, 1, (ds_str){ "", 0 }, e);
 	}

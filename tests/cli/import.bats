@@ -285,6 +285,25 @@ seams() {
 	seams '{"a":"1","b":"2"}\n' jl crlf.tsv
 }
 
+@test "--columns where nothing is CSV or TSV is told of" {
+	dsrec import --columns a,b -o o.dsr <<<'{"a":1}' 2>err
+	grep -q 'warning: --columns has no effect' err
+	dsrec import --columns a,b --to csv -o o.csv <<<'{"a":1}' 2>err
+	! grep -q warning err
+}
+
+@test "names and bytes of others are not obeyed by a terminal" {
+	local name=$'a\e[31m\xc2\x9b\xffb.jsonl'
+	printf '{"\e\xff":1}\n{"a":1,"\xc2\x9b\xff":0,"\xc2\x9b\xff":1}\n' >"$name"
+	run -1 --separate-stderr dsrec cat "$name"
+	[[ $stderr == *a?'[31m'??b.jsonl* ]] || { echo "$stderr"; return 1; }
+	! LC_ALL=C grep -q $'[\001-\010\013-\037\177-\377]' <<<"$stderr"
+	sed -i 1d "$name"
+	run -1 --separate-stderr dsrec cat "$name"
+	[[ $stderr == *"duplicate key '??'"* ]] || { echo "$stderr"; return 1; }
+	! LC_ALL=C grep -q $'[\001-\010\013-\037\177-\377]' <<<"$stderr"
+}
+
 @test "CSV and TSV leave no field out in silence" {
 	printf '{"a":1}\n{"a":2,"b":[1]}\n' >a.jsonl
 	same 'a,b\n1,\n2,[1]\n' dsrec cat -q --to csv a.jsonl

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "record/export.h"
+#include "record/import.h"
 #include "record/source.h"
 
 #include <stdlib.h>

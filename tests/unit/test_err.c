@@ -42,6 +42,26 @@ static void a_message_is_one_line(void **state)
 	assert_string_equal(e.msg, "a?b?c?d");
 }
 
+static void what_a_terminal_would_obey_is_not_in_a_message(void **state)
+{
+	static const char *const pairs[][2] = {
+		{ "\x1b[31mred\x1b]0;t\x07", "?[31mred?]0;t?" },
+		{ "caf\xe9, caf\xc3\xa9, \xe4\xb8\xad\xf0\x9f\x98\x80",
+			"caf?, caf\xc3\xa9, \xe4\xb8\xad\xf0\x9f\x98\x80" },
+		{ "\xc2\x9b 2J \xe2\x80\xae txt.exe \xe2\x80\xa8|\xe2\x81\xa6",
+			"? 2J ? txt.exe ?|?" },
+		{ "\xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80 \xe4\xb8", "?? ??? ???? ??" },
+		{ "\xff\xfe \x80", "?? ?" },
+	};
+	ds_err e;
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		(void)ds_fail(&e, DS_BAD, "%s", pairs[i][0]);
+		assert_string_equal(e.msg, pairs[i][1]);
+		(void)ds_at(&e, DS_BAD, "%s", pairs[i][0]);
+		assert_memory_equal(e.msg, pairs[i][1], strlen(pairs[i][1]));
+	}
+}
+
 static void a_long_message_is_cut_between_characters(void **state)
 {
 	ds_err e;
@@ -71,5 +91,6 @@ static void a_long_where_keeps_the_message_whole_lines(void **state)
 
 TESTS(cmocka_unit_test(where_is_put_before_what), cmocka_unit_test(errno_is_read_before_it_changes),
 	cmocka_unit_test(a_message_is_one_line),
+	cmocka_unit_test(what_a_terminal_would_obey_is_not_in_a_message),
 	cmocka_unit_test(a_long_message_is_cut_between_characters),
 	cmocka_unit_test(a_long_where_keeps_the_message_whole_lines))
