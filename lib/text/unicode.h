@@ -72,7 +72,12 @@ size_t ds_han_cut(ds_han_cutter *c, ds_str run, uint32_t *ends);
 /* Decodes to UTF-8, what is wrong to U+FFFD. DS_USAGE: ICU knows no such charset. */
 DS_MUST ds_rc ds_charset_decode(
 	ds_str *out, ds_str bytes, const char *charset, ds_arena *mem, ds_err *e);
-/* ICU's guess, markup left out of account; NULL where it has none. Lives for ever. */
-const char *ds_charset_guess(ds_str bytes);
+/* ICU's guesses, the likeliest first: how many. Names live for ever; confidence is of 100. */
+enum { DS_CHARSET_GUESSES = 16 };
+typedef struct {
+	const char *name;
+	int confidence;
+} ds_charset_guess;
+size_t ds_charset_guesses(ds_str bytes, ds_charset_guess out[DS_CHARSET_GUESSES]);
 
 #endif

@@ -438,27 +438,34 @@ ds_rc ds_charset_decode(ds_str *out, ds_str bytes, const char *charset, ds_arena
 	return DS_OK;
 }
 
-const char *ds_charset_guess(ds_str bytes)
+/* The same name where it does not go with the detector; NULL: none that is known. */
+static const char *lasting(const char *name)
 {
-	static const char *const known[] = { "UTF-8", "UTF-16LE", "UTF-16BE", "UTF-32LE",
-		"UTF-32BE", "GB18030", "Big5", "Shift_JIS", "EUC-JP", "EUC-KR", "ISO-2022-JP",
-		"ISO-2022-KR", "ISO-2022-CN", "ISO-8859-1", "ISO-8859-2", "ISO-8859-5",
-		"ISO-8859-6", "ISO-8859-7", "ISO-8859-8", "ISO-8859-8-I", "ISO-8859-9", "KOI8-R",
-		"windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254",
-		"windows-1255", "windows-1256" };
-	UErrorCode status = U_ZERO_ERROR;
-	UCharsetDetector *d = ucsdet_open(&status);
-	const char *found = NULL;
-	int32_t n = (int32_t)(bytes.n < (256 << 10) ? bytes.n : (256 << 10));
-	ucsdet_enableInputFilter(d, true);
-	ucsdet_setText(d, bytes.at, n, &status);
-	const UCharsetMatch *match = ucsdet_detect(d, &status);
-	const char *name = match && U_SUCCESS(status) ? ucsdet_getName(match, &status) : NULL;
+	static const char *const known[] = { "GB18030", "Big5", "Shift_JIS", "EUC-JP", "EUC-KR",
+		"ISO-8859-1", "ISO-8859-2", "ISO-8859-5", "ISO-8859-6", "ISO-8859-7", "ISO-8859-8",
+		"ISO-8859-8-I", "ISO-8859-9", "KOI8-R", "windows-1250", "windows-1251",
+		"windows-1252", "windows-1253", "windows-1254", "windows-1255", "windows-1256" };
 	for (size_t i = 0; name && i < sizeof(known) / sizeof(*known); i++)
 		if (strcmp(name, known[i]) == 0)
-			found = known[i];
+			return known[i];
+	return NULL;
+}
+
+size_t ds_charset_guesses(ds_str bytes, ds_charset_guess out[DS_CHARSET_GUESSES])
+{
+	UErrorCode status = U_ZERO_ERROR;
+	UCharsetDetector *d = ucsdet_open(&status);
+	int32_t found = 0, most = bytes.n < INT32_MAX ? (int32_t)bytes.n : INT32_MAX;
+	size_t n = 0;
+	ucsdet_setText(d, bytes.at, most, &status);
+	const UCharsetMatch **matches = ucsdet_detectAll(d, &found, &status);
+	for (int32_t i = 0; U_SUCCESS(status) && i < found && n < DS_CHARSET_GUESSES; i++) {
+		out[n].name = lasting(ucsdet_getName(matches[i], &status));
+		out[n].confidence = ucsdet_getConfidence(matches[i], &status);
+		n += out[n].name != NULL;
+	}
 	ucsdet_close(d);
-	return found;
+	return n;
 }
 
 struct ds_cutter {

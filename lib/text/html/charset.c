@@ -4,6 +4,7 @@
  * Names of charsets are those of the Encoding standard; what browsers read as another one (ISO-8859-1
  * as windows-1252, GB2312 as GB18030) is read so here.
  */
+#include "text/html/charset_impl.h"
 #include "text/html/html_impl.h"
 
 #include <strings.h>
@@ -55,7 +56,7 @@ static const struct {
 };
 
 /* NULL: no such charset. */
-static const char *name_of(ds_str label)
+const char *ds_charset_named(ds_str label)
 {
 	char word[40];
 	label = ds_str_trim(label);
@@ -92,7 +93,7 @@ static const char *from_content(ds_str content, const char *key)
 			(quoted ? content.at[to] != quote
 				: !ds_html_blank(content.at[to]) && content.at[to] != ';'))
 			to++;
-		return name_of((ds_str){ content.at + from, to - from });
+		return ds_charset_named((ds_str){ content.at + from, to - from });
 	}
 	return NULL;
 }
@@ -102,7 +103,7 @@ static const char *from_meta(ds_str attrs)
 	ds_str name, value, content = { "", 0 };
 	while (ds_html_attr(&attrs, &name, &value)) {
 		if (name.n == 7 && strncasecmp(name.at, "charset", 7) == 0)
-			return name_of(value);
+			return ds_charset_named(value);
 		if (name.n == 7 && strncasecmp(name.at, "content", 7) == 0)
 			content = value;
 	}
@@ -145,14 +146,14 @@ static const char *wide(ds_str bytes)
 }
 
 /*
- * Nearly all of it is UTF-8: more of its characters of several bytes are whole than broken. One that the end
- * cuts is neither. Text in another charset has by chance at most one for every four that are not (Shift_JIS).
+ * Nearly all of it is UTF-8: as many of its characters of several bytes are whole as are broken, or more. One that
+ * the end cuts is neither. Text in another charset has by chance at most one for every four that are not (Shift_JIS).
  */
 static bool is_nearly_utf8(ds_str bytes)
 {
 	size_t whole, broken;
 	ds_utf8_census(bytes, &whole, &broken);
-	return whole > broken;
+	return whole && whole >= broken;
 }
 
 /* Enough bytes that continue a character: nothing but UTF-8 is valid with so many. */
@@ -182,13 +183,11 @@ const char *ds_html_charset(ds_str bytes, ds_str http, size_t *skip)
 	/* Many a page was saved in UTF-8 and still says what its server sent. */
 	if (valid && is_surely_utf8(bytes))
 		return "UTF-8";
-	name = name_of(http);
+	name = ds_charset_named(http);
 	name = name ? name : declared(bytes);
 	if (name)
 		return name;
-	if (valid || is_nearly_utf8(bytes))
-		return "UTF-8";
-	name = ds_charset_guess(bytes);
-	name = name ? name_of(ds_str_of(name)) : NULL;
-	return name ? name : "windows-1252";
+	if (valid && memmem(bytes.at, bytes.n, "\x1b$B", 3))
+		return "ISO-2022-JP";
+	return valid || is_nearly_utf8(bytes) ? "UTF-8" : ds_charset_best(bytes);
 }
