@@ -82,15 +82,16 @@ uint32_t ds_sample(const ds_sampling *s, const float *logits, size_t n, uint64_t
 	ds_arena *mem, float *logprob)
 {
 	assert(ds_f32_finite(logits, n) == n);
-	uint32_t top = best(logits, n), id = top;
+	size_t drawn = s->n_ids && s->n_ids < n ? s->n_ids : n;
+	uint32_t top = best(logits, drawn), id = top;
 	if (s->temperature > 0)
-		id = draw(
-			s, logits, n, logits[top], ds_rng_unit(ds_rng_of(s->seed, key), step), mem);
+		id = draw(s, logits, drawn, logits[top], ds_rng_unit(ds_rng_of(s->seed, key), step),
+			mem);
 	if (logprob) {
-		double sum = 0;
+		double sum = 0, most = drawn < n ? logits[best(logits, n)] : logits[top];
 		for (size_t i = 0; i < n; i++)
-			sum += exp((double)logits[i] - logits[top]);
-		*logprob = (float)((double)logits[id] - logits[top] - log(sum));
+			sum += exp((double)logits[i] - most);
+		*logprob = (float)((double)logits[id] - most - log(sum));
 	}
 	return id;
 }

@@ -14,6 +14,7 @@ typedef struct {
 	int64_t top_k;      /* draw among the k most probable; 0: all */
 	double top_p;       /* draw among the fewest that reach this probability; 1: all */
 	uint64_t seed;
+	size_t n_ids; /* only ids below this are drawn, where a vocabulary is padded; 0: all */
 } ds_sampling;
 
 DS_MUST ds_rc ds_sampling_check(const ds_sampling *s, ds_err *e);

@@ -62,7 +62,8 @@ static ds_slots_opts settled(const ds_slots_opts *o)
 
 static int64_t front_of(const ds_model *m)
 {
-	return ds_model_config(m)->max_positions - ds_model_longest(m);
+	const ds_soft *soft = ds_model_soft(m);
+	return soft ? soft->tokens : 0;
 }
 
 static ds_engine_opts engine_of(const ds_model *m, const ds_slots_opts *o, int64_t rows)
@@ -205,7 +206,7 @@ ds_rc ds_slots_open(
 	d->o = settled(o);
 	d->front = front_of(m);
 	d->vocab = c->vocab_size;
-	d->max_positions = c->max_positions;
+	d->max_positions = d->front + ds_model_longest(m);
 	d->mem = ds_arena_new(1 << 16);
 	d->choice = ds_arena_new(1 << 20);
 	d->logits = ds_arena_new(1 << 16);

@@ -39,6 +39,7 @@ enum {                        /* ds_arch.traits */
 	DS_ARCH_IN_OUT = 2,   /* the linears' weights are [in, out] */
 	DS_ARCH_ENCODER = 4,  /* attention looks both ways; nothing is generated */
 	DS_ARCH_QK_NORM = 8,  /* every head of q and k goes through an RMSNorm */
+	DS_ARCH_ROTARY = 16,  /* positions turn q and k; there is no table of them that ends */
 };
 
 struct ds_arch {
@@ -73,6 +74,16 @@ ds_head ds_arch_head(const ds_arch *a, ds_str class_name); /* LM where it is no 
 
 /* Builds all that b asks for; errors stay in the graph (ds_graph_check). */
 void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b);
+
+/*
+ * The longest row behind so many virtual tokens. As PEFT counts, they are no part of it; but a table of
+ * positions has room for max_position_embeddings of both together.
+ */
+static inline int64_t ds_arch_longest(const ds_config *c, int64_t virtual_tokens)
+{
+	bool free = c->arch->traits & DS_ARCH_ROTARY && c->scaling != DS_SCALING_DYNAMIC;
+	return c->max_positions - (free ? 0 : virtual_tokens);
+}
 
 /* What decoders share. */
 enum { DS_NAME_BYTES = 96 };

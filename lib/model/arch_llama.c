@@ -215,6 +215,7 @@ const ds_arch ds_arch_llama = {
 	.name = "llama",
 	.class_name = "LlamaForCausalLM",
 	.help = "Llama: RMSNorm, rotary positions, grouped heads, SwiGLU",
+	.traits = DS_ARCH_ROTARY,
 	.keys = COMMON_KEYS " head_dim attention_bias mlp_bias",
 	.nulls = "num_key_value_heads head_dim attention_dropout",
 	.defaults = COMMON_DEFAULTS "vocab_size=32000,intermediate_size=11008,"
@@ -225,6 +226,7 @@ const ds_arch ds_arch_mistral = {
 	.name = "mistral",
 	.class_name = "MistralForCausalLM",
 	.help = "Mistral: Llama with a sliding window",
+	.traits = DS_ARCH_ROTARY,
 	.keys = COMMON_KEYS " head_dim sliding_window",
 	.nulls = "num_key_value_heads head_dim sliding_window",
 	.defaults =
@@ -237,7 +239,7 @@ const ds_arch ds_arch_qwen2 = {
 	.name = "qwen2",
 	.class_name = "Qwen2ForCausalLM",
 	.help = "Qwen2: Llama with biases on q, k and v",
-	.traits = DS_ARCH_QKV_BIAS,
+	.traits = DS_ARCH_ROTARY | DS_ARCH_QKV_BIAS,
 	.keys = COMMON_KEYS,
 	.nulls = "num_key_value_heads",
 	.defaults = COMMON_DEFAULTS "vocab_size=151936,intermediate_size=22016,"
@@ -249,7 +251,7 @@ const ds_arch ds_arch_qwen3 = {
 	.name = "qwen3",
 	.class_name = "Qwen3ForCausalLM",
 	.help = "Qwen3: Llama with every head of q and k normalised",
-	.traits = DS_ARCH_QK_NORM,
+	.traits = DS_ARCH_ROTARY | DS_ARCH_QK_NORM,
 	.keys = COMMON_KEYS " head_dim attention_bias",
 	.nulls = "num_key_value_heads",
 	.defaults = COMMON_DEFAULTS "vocab_size=151936,intermediate_size=22016,head_dim=128,"

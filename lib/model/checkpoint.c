@@ -50,7 +50,7 @@ static bool wanted(const ds_tensor *t, ds_class class)
 }
 
 static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class class,
-	ds_st_type type, ds_h128 *hash, ds_err *e)
+	ds_st_type type, ds_st_how *how, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
 	ds_st_item *items = ds_arena_zero(mem, (size_t)g->n_tensors * sizeof(*items));
@@ -66,7 +66,7 @@ static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class
 		for (int d = 0; d < t->rank; d++)
 			item->dims[d] = t->dims[d];
 	}
-	return ds_st_write_hashed(to, items, n, type, hash, e);
+	return ds_st_write_how(to, items, n, type, how, e);
 }
 
 static void print_state(ds_buf *b, const ds_ckpt *s)
@@ -100,12 +100,15 @@ static ds_rc write_parts(
 {
 	ds_buf state = { 0 }, sums = { 0 };
 	ds_h128 hashes[N_FILES];
+	ds_st_how weights = { 0 }, states = { 0 };
 	DS_TRY(ds_dir_make(join(p, out, part, s->step, ""), e));
 	DS_TRY(write_class(join(p, out, part, s->step, files[WEIGHTS]), x, g, DS_CLASS_PARAM,
-		DS_ST_F32, &hashes[WEIGHTS], e));
+		DS_ST_F32, &weights, e));
 	DS_TRY(write_class(join(p, out, part, s->step, files[STATES]), x, g, DS_CLASS_OPT,
-		DS_ST_F32, &hashes[STATES], e));
+		DS_ST_F32, &states, e));
 	print_state(&state, s);
+	hashes[WEIGHTS] = weights.hash;
+	hashes[STATES] = states.hash;
 	hashes[STATE] = ds_hash128(state.at, state.n);
 	ds_rc rc = ds_file_write(join(p, out, part, s->step, files[STATE]), ds_buf_view(&state), e);
 	for (int i = 0; i < N_FILES; i++)
@@ -171,8 +174,8 @@ ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_gr
 	if (type != DS_ST_F32 || !publish_by_link(&p, out, s->step, file)) {
 		ds_buf_clear(&p.at);
 		ds_buf_fmt(&p.at, "%s/%s", out, file);
-		ds_h128 unused;
-		rc = write_class(ds_buf_text(&p.at), x, g, DS_CLASS_PARAM, type, &unused, e);
+		ds_st_how how = { .clamp = s->clamp };
+		rc = write_class(ds_buf_text(&p.at), x, g, DS_CLASS_PARAM, type, &how, e);
 	}
 	ds_buf_free(&p.at);
 	return rc;

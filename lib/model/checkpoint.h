@@ -13,19 +13,20 @@
 #include "graph/exec.h"
 #include "model/safetensors.h"
 
-typedef struct {             /* everything that is not a tensor */
-	int64_t step;        /* steps done */
-	int64_t tokens;      /* trained on so far */
-	int64_t log_bytes;   /* length of log.jsonl */
-	uint64_t data;       /* identity of what it is trained on */
-	double best;         /* smallest eval loss; infinite: none yet */
-	int64_t best_step;   /* where that was; 0: none yet */
-	int64_t worse;       /* evaluations since */
-	double mean, var;    /* of the loss lately, for outliers */
-	double scale;        /* of the loss, fp16 alone; 0: not begun */
-	int64_t good;        /* steps since the scale changed */
-	int64_t empty;       /* steps in which no row had a target */
-	int64_t skipped;     /* steps that changed nothing, their gradients being over the range */
+typedef struct {           /* everything that is not a tensor */
+	int64_t step;      /* steps done */
+	int64_t tokens;    /* trained on so far */
+	int64_t log_bytes; /* length of log.jsonl */
+	uint64_t data;     /* identity of what it is trained on */
+	double best;       /* smallest eval loss; infinite: none yet */
+	int64_t best_step; /* where that was; 0: none yet */
+	int64_t worse;     /* evaluations since */
+	double mean, var;  /* of the loss lately, for outliers */
+	double scale;      /* of the loss, fp16 alone; 0: not begun */
+	int64_t good;      /* steps since the scale changed */
+	int64_t empty;     /* steps in which no row had a target */
+	int64_t skipped;   /* steps that changed nothing, their gradients being over the range */
+	bool clamp; /* weights over the range of the type they are published in; not read back */
 	const char *weights; /* their file in OUT; NULL: model.safetensors; not read back */
 	const char *chain;   /* the data's provenance, JSON; not read back */
 } ds_ckpt;

@@ -289,6 +289,17 @@ static void print_ends(const ds_config *c, ds_buf *out)
 	ds_buf_add_byte(out, ']');
 }
 
+/* Was it null where this config came from, and nobody gave it a value? Then it is derived again. */
+static bool was_null(const ds_config *c, const ds_key *k)
+{
+	if (!ds_config_word(c->arch->nulls, k->name) || c->given & ds_config_bit(k))
+		return false;
+	for (const ds_json *m = c->kept ? c->kept->first : NULL; m; m = m->next)
+		if (ds_config_key(m->key) == k)
+			return m->kind == DS_J_NULL;
+	return false;
+}
+
 static void print_key(const ds_config *c, const ds_key *k, ds_buf *out)
 {
 	if (part_of_scaling(k))
@@ -301,7 +312,7 @@ static void print_key(const ds_config *c, const ds_key *k, ds_buf *out)
 		print_scaling(c, out);
 	} else if (k->offset == AT(eos) && c->n_ends > 1 && c->eos == c->ends[0]) {
 		print_ends(c, out);
-	} else if (is_none(c, k)) {
+	} else if (is_none(c, k) || was_null(c, k)) {
 		ds_buf_add_c(out, "null");
 	} else if (k->kind == DS_KEY_CHOICE || k->kind == DS_KEY_TEXT) {
 		ds_buf_add_byte(out, '"');

@@ -134,7 +134,15 @@ static ds_rc open_adapter(ds_model *m, const char *config, ds_err *e)
 			"%s: the model '%s' that it adapts is not there, nor beside it; the config "
 			"names it as base_model_name_or_path",
 			config, base);
-	return ds_st_open(&m->adapter, join(m, m->dir, DS_S("adapter_model.safetensors")), e);
+	DS_TRY(ds_st_open(&m->adapter, join(m, m->dir, DS_S("adapter_model.safetensors")), e));
+	for (size_t i = 0; m->soft.kind != DS_SOFT_NONE && i < ds_st_n(m->adapter) && !m->insist;
+		i++)
+		if (!ds_str_is(ds_st_at(m->adapter, i)->name, DS_SOFT_PARAM))
+			return ds_fail(e, DS_BAD,
+				"%s: tensor '%.*s' is no virtual token; --ignore-keys leaves it "
+				"out",
+				m->dir, DS_FMT(ds_st_at(m->adapter, i)->name));
+	return DS_OK;
 }
 
 static ds_rc open_tok(ds_model *m, ds_err *e)
@@ -233,6 +241,24 @@ const ds_config *ds_model_config(const ds_model *m)
 const ds_tok *ds_model_tok(const ds_model *m)
 {
 	return m->tok;
+}
+
+ds_rc ds_model_meet(const ds_model *m, const ds_opt *opts, size_t n, size_t *seen, ds_err *e)
+{
+	for (; *seen < n; ++*seen) {
+		DS_AUTO(ds_tok) t = NULL;
+		if (opts[*seen].kind != DS_OPT_TOKENIZER || !m->tok)
+			continue;
+		DS_TRY(ds_tok_unpack(&t, opts[*seen].bytes, e));
+		bool same;
+		DS_TRY(ds_tok_same(m->tok, t, &same, e));
+		if (!same)
+			return ds_fail(e, DS_BAD,
+				"the input was encoded with another tokenizer than that of %s; "
+				"--any-tokenizer takes its ids as they are",
+				m->dir);
+	}
+	return DS_OK;
 }
 
 const int64_t *ds_model_ends(const ds_model *m, size_t *n)
@@ -440,8 +466,8 @@ static ds_rc check_one(const ds_model *m, const ds_tensor *t, ds_err *e)
 /* Buffers that transformers itself recomputes and older files carry along. */
 static bool is_buffer(ds_str name)
 {
-	static const char *const ends[] = { "embeddings.position_ids", ".attn.bias",
-		".attn.masked_bias", "rotary_emb.inv_freq" };
+	static const char *const ends[] = { "embeddings.position_ids", "embeddings.token_type_ids",
+		".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq" };
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (ds_str_ends(name, ds_str_of(ends[i])))
 			return true;
@@ -517,7 +543,7 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 	for (ds_tid i = 1; i < g->n_tensors; i++)
 		if (is_param(&g->tensors[i]) && !ds_model_is_new(m, &g->tensors[i]))
 			DS_TRY(check_one(m, &g->tensors[i], e));
-	if (m->adapter && m->lora.r)
+	if (m->adapter && m->lora.r && !m->insist)
 		DS_TRY_AT(ds_lora_covers(
 				  g, m->adapter, m->config.arch->prefix, m->config.arch->head, e),
 			e, "%s", m->dir);
@@ -543,7 +569,7 @@ const ds_soft *ds_model_soft(const ds_model *m)
 
 int64_t ds_model_longest(const ds_model *m)
 {
-	return m->config.max_positions - m->soft.tokens;
+	return ds_arch_longest(&m->config, m->soft.tokens);
 }
 
 ds_rc ds_model_soft_row(

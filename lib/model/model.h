@@ -26,6 +26,7 @@
 #include "model/arch.h"
 #include "model/config.h"
 #include "model/safetensors.h"
+#include "record/stream.h"
 #include "text/tok/tok.h"
 
 typedef struct ds_model ds_model;
@@ -62,6 +63,12 @@ const char *ds_model_base(const ds_model *m); /* the model's directory that an a
 const ds_lora *ds_model_keep_apart(ds_model *m);
 const ds_config *ds_model_config(const ds_model *m);
 const ds_tok *ds_model_tok(const ds_model *m); /* NULL: the directory has no tokenizer */
+/*
+ * A stream's optional blocks from *seen on: DS_BAD where a tokenizer among them is another one than the
+ * model's, so that its ids mean other things; *seen goes to n.
+ */
+DS_MUST ds_rc ds_model_meet(
+	const ds_model *m, const ds_opt *opts, size_t n, size_t *seen, ds_err *e);
 /* Ids that end a text: generation_config.json's, else config.json's, else the tokenizer's; may be none. */
 const int64_t *ds_model_ends(const ds_model *m, size_t *n);
 

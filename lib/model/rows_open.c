@@ -82,8 +82,9 @@ static ds_rc meet_tokenizer(ds_rows *r, const ds_opt *opts, size_t n, const char
 			continue;
 		DS_TRY_AT(ds_tok_unpack(&t, opts[i].bytes, e), e, "%s", origin);
 		if (r->tok) {
-			ds_h128 a = ds_tok_identity(r->tok), b = ds_tok_identity(t);
-			if ((a.lo != b.lo || a.hi != b.hi) && !r->any_tok)
+			bool same;
+			DS_TRY(ds_tok_same(r->tok, t, &same, e));
+			if (!same && !r->any_tok)
 				return ds_fail(e, DS_BAD,
 					"%s: encoded with another tokenizer than that of %s; "
 					"--any-tokenizer true takes its ids as they are",

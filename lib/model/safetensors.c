@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "record/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -339,6 +340,7 @@ typedef struct { /* a file being written */
 	ds_out *out;
 	ds_hasher *hasher;
 	ds_st_type type;
+	bool clamp;
 } writing;
 
 static ds_rc write_bytes(writing *w, const void *p, size_t n, ds_err *e)
@@ -347,16 +349,36 @@ static ds_rc write_bytes(writing *w, const void *p, size_t n, ds_err *e)
 	return ds_out_write(w->out, p, n, e);
 }
 
-static ds_rc write_floats(writing *w, const float *v, int64_t n, ds_err *e)
+static uint16_t halved(const writing *w, float v)
 {
-	uint16_t half[4096];
-	if (w->type == DS_ST_F32)
-		return write_bytes(w, v, (size_t)n * 4, e);
-	for (int64_t from = 0; from < n; from += 4096) {
-		int64_t m = n - from < 4096 ? n - from : 4096;
-		for (int64_t i = 0; i < m; i++)
-			half[i] = w->type == DS_ST_F16 ? ds_f16_of_f32(v[from + i])
-						       : ds_bf16_of_f32(v[from + i]);
+	return w->type == DS_ST_F16 ? ds_f16_of_f32(v) : ds_bf16_of_f32(v);
+}
+
+/* The largest of two bytes, with v's sign. */
+static uint16_t largest(const writing *w, float v)
+{
+	return (uint16_t)((w->type == DS_ST_F16 ? 0x7bff : 0x7f7f) | (v < 0 ? 0x8000 : 0));
+}
+
+static ds_rc write_halves(writing *w, const ds_st_item *t, const float *v, int64_t n, ds_err *e)
+{
+	enum { PART = 4096 };
+	uint16_t half[PART];
+	for (int64_t from = 0; from < n; from += PART) {
+		int64_t m = n - from < PART ? n - from : PART;
+		for (int64_t i = 0; i < m; i++) {
+			float one = v[from + i];
+			uint16_t infinite = w->type == DS_ST_F16 ? 0x7c00 : 0x7f80;
+			half[i] = halved(w, one);
+			if ((half[i] & 0x7fff) != infinite || !isfinite(one))
+				continue;
+			if (!w->clamp)
+				return ds_fail(e, DS_BAD,
+					"tensor '%s': %g is over the range of %s; --clamp stores "
+					"the largest that there is",
+					t->name, (double)one, types[w->type].name);
+			half[i] = largest(w, one);
+		}
 		DS_TRY(write_bytes(w, half, (size_t)m * 2, e));
 	}
 	return DS_OK;
@@ -365,10 +387,12 @@ static ds_rc write_floats(writing *w, const float *v, int64_t n, ds_err *e)
 static ds_rc write_item(writing *w, const ds_st_item *t, ds_err *e)
 {
 	int64_t n = item_count(t), cols = t->rank ? t->dims[t->rank - 1] : 1;
-	if (!t->ld || t->ld == cols)
-		return write_floats(w, t->data, n, e);
-	for (int64_t row = 0; row < n / cols; row++)
-		DS_TRY(write_floats(w, t->data + row * t->ld, cols, e));
+	int64_t at_once = !t->ld || t->ld == cols ? n : cols, ld = at_once == n ? n : t->ld;
+	for (int64_t row = 0; row * at_once < n; row++) {
+		const float *v = t->data + row * ld;
+		DS_TRY(w->type == DS_ST_F32 ? write_bytes(w, v, (size_t)at_once * 4, e)
+					    : write_halves(w, t, v, at_once, e));
+	}
 	return DS_OK;
 }
 
@@ -385,23 +409,22 @@ static ds_rc write_head(writing *w, const ds_st_item *items, size_t n, ds_err *e
 	return rc;
 }
 
-ds_rc ds_st_write_hashed(
-	const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_h128 *hash, ds_err *e)
+ds_rc ds_st_write_how(
+	const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_st_how *how, ds_err *e)
 {
 	DS_AUTO(ds_out) out = NULL;
 	DS_AUTO(ds_hasher) hasher = ds_hasher_new();
 	qsort(items, n, sizeof(*items), by_name);
 	DS_TRY(ds_out_open(&out, path, e));
-	writing w = { out, hasher, type };
+	writing w = { out, hasher, type, how->clamp };
 	DS_TRY(write_head(&w, items, n, e));
 	for (size_t i = 0; i < n; i++)
-		DS_TRY(write_item(&w, &items[i], e));
-	*hash = ds_hasher_get128(hasher);
+		DS_TRY_AT(write_item(&w, &items[i], e), e, "%s", path);
+	how->hash = ds_hasher_get128(hasher);
 	return ds_out_finish(out, e);
 }
 
 ds_rc ds_st_write(const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_err *e)
 {
-	ds_h128 unused;
-	return ds_st_write_hashed(path, items, n, type, &unused, e);
+	return ds_st_write_how(path, items, n, type, &(ds_st_how){ 0 }, e);
 }

@@ -68,11 +68,17 @@ typedef struct { /* one tensor to be written */
 	const float *data;
 	int64_t ld; /* elements from a row to the next; 0: the last dimension */
 } ds_st_item;
-/* f32 values stored as `type` (F32, BF16 or F16), sorted by name; metadata {"format":"pt"}. */
+/*
+ * f32 values stored as `type` (F32, BF16 or F16), sorted by name; metadata {"format":"pt"}. DS_BAD names a
+ * tensor with a finite value that is over the type's range.
+ */
 DS_MUST ds_rc ds_st_write(
 	const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_err *e);
-/* The same, and the hash of the file's bytes as they were meant, not as they were stored. */
-DS_MUST ds_rc ds_st_write_hashed(
-	const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_h128 *hash, ds_err *e);
+typedef struct {
+	bool clamp;   /* such values become the type's largest */
+	ds_h128 hash; /* got: of the file's bytes as they were meant, not as they were stored */
+} ds_st_how;
+DS_MUST ds_rc ds_st_write_how(
+	const char *path, ds_st_item *items, size_t n, ds_st_type type, ds_st_how *how, ds_err *e);
 
 #endif

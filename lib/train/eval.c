@@ -6,6 +6,8 @@
  */
 #include "train/trainer.h"
 
+#include <math.h>
+
 /* Rows of training data never have such numbers. */
 #define EVAL_NUMBER ((uint64_t)1 << 62)
 
@@ -45,5 +47,8 @@ ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e)
 	if (!n_targets)
 		return ds_fail(e, DS_BAD, "eval_data has no targets");
 	*loss = sum / (double)n_targets;
-	return DS_OK;
+	return isfinite(*loss)
+		       ? DS_OK
+		       : ds_fail(e, DS_BAD, "step %lld: the loss of eval_data is not finite",
+				 (long long)t->state->step);
 }

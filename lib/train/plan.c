@@ -3,6 +3,8 @@
  */
 #include "train/plan.h"
 
+#include "model/arch.h"
+
 #include <math.h>
 
 enum { ROWS_A_STEP = 8 };
@@ -10,12 +12,12 @@ enum { ROWS_A_STEP = 8 };
 ds_rc ds_train_plan_batch(ds_train_plan *p, ds_settings *k, ds_err *e)
 {
 	p->wide = p->seq + ds_soft_rows(&p->soft);
-	if (p->seq + p->soft.tokens > p->config.max_positions)
+	int64_t longest = ds_arch_longest(&p->config, p->soft.tokens);
+	if (p->seq > longest)
 		return ds_fail(e, DS_USAGE,
-			"seq=%lld, the model's longest sequence is max_position_embeddings=%lld, "
-			"virtual tokens (%lld) included",
+			"seq=%lld, the model's longest sequence is max_position_embeddings=%lld%s",
 			(long long)p->seq, (long long)p->config.max_positions,
-			(long long)p->soft.tokens);
+			longest < p->config.max_positions ? ", virtual tokens included" : "");
 	if (!k->batch_tokens)
 		k->batch_tokens = ROWS_A_STEP * p->seq;
 	p->step_rows = k->batch_tokens / p->seq;

@@ -121,6 +121,7 @@ const ds_key ds_setting_keys[] = {
 	{ "save_every", { "save_steps" }, DS_KEY_I64, AT(save_every), COUNT, "steps between checkpoints, 500 unless said; 0: at the end" },
 	{ "save_total_limit", { 0 }, DS_KEY_I64, AT(save_total_limit), COUNT, "checkpoints kept, 2 unless said; 0: all" },
 	{ "save_dtype", { 0 }, DS_KEY_CHOICE, AT(save_dtype), 0, 0, WORDS(types), "how the model's weights are stored" },
+	{ "clamp", { 0 }, DS_KEY_BOOL, AT(clamp), 0, 0, NULL, "weights over the range of save_dtype become its largest; else that is an error" },
 	{ "log_every", { "logging_steps" }, DS_KEY_I64, AT(log_every), 1, 1e15, NULL, "steps between lines of log.jsonl" },
 	{ 0 },
 };
@@ -130,7 +131,7 @@ const ds_key ds_setting_keys[] = {
  * is saved, measured and written down. */
 static const char *const free_keys[] = { "gradient_checkpointing", "max_steps", "epochs",
 	"eval_data", "eval_every", "eval_batches", "early_stopping_patience", "save_every",
-	"save_total_limit", "save_dtype", "log_every", NULL };
+	"save_total_limit", "save_dtype", "clamp", "log_every", NULL };
 
 const ds_settings ds_settings_default = { .optimizer = "adamw",
 	.scheduler = "linear",

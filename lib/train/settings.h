@@ -45,7 +45,7 @@ typedef struct { /* the keys; config.ini holds them all */
 	int64_t muon_steps, warmup_steps, max_steps, batch_tokens, seq, accumulation;
 	int64_t save_every, save_total_limit, log_every, eval_every, eval_batches, patience, seed;
 	double mlm_probability, mlm_mask_share, mlm_random_share;
-	bool any_tokenizer;
+	bool any_tokenizer, clamp;
 	bool doc_attention, whole_word, grow;
 } ds_settings;
 

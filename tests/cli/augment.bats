@@ -37,6 +37,16 @@ aug() {
 	dsaug -q --swap 0.1 --label-balance=9 -j 3 --to jsonl in.jsonl >out
 	[ "$(grep -c '"few"' out)" = 9 ] && [ "$(grep -c '"many"' out)" = 9 ]
 	fails 2 "must be files" dsaug --swap 0.1 --label-balance - <in.jsonl
+	# over seams of blocks and threads, bad records between them, the same
+	for i in $(seq 200); do
+		echo "{\"text\":\"some words of record $i here\",\"label\":$((i % 7 * (i % 3)))}"
+		[ $((i % 31)) -gt 0 ] || echo "{"
+	done >in.jsonl
+	dsaug -q --swap 0.1 --label-balance --on-error skip -j 1 --to jsonl in.jsonl >one
+	for block in 512 4096; do
+		DS_BLOCK=$block dsaug -q --swap 0.1 --label-balance --on-error skip -j 3 --to jsonl in.jsonl | cmp - one
+	done
+	[ "$(wc -l <one)" -gt 300 ]
 }
 
 @test "a translator gets each sentence once, and lines come back in their places" {

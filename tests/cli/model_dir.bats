@@ -118,6 +118,51 @@ sides="tokenizer_config.json special_tokens_map.json generation_config.json chat
 	done
 }
 
+@test "directories with the files of older tokenizers train, go on and are read the same" {
+	mkdir old-gpt2 old-bert
+	python3 - <<-'P'
+		import json
+		t = json.load(open("tok.json"))
+		vocab = {**t["model"]["vocab"], **{a["content"]: a["id"] for a in t["added_tokens"]}}
+		json.dump(vocab, open("old-gpt2/vocab.json", "w"))
+		merges = [m if isinstance(m, str) else " ".join(m) for m in t["model"]["merges"]]
+		open("old-gpt2/merges.txt", "w").write("\n".join(["#version: 0.2"] + merges) + "\n")
+		json.dump({"eos_token": "<|im_end|>"}, open("old-gpt2/special_tokens_map.json", "w"))
+		words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "Row", "row", "of", "a", "small", "text", ",", "and", "more"]
+		open("old-bert/vocab.txt", "w").write("\n".join(words + [str(i) for i in range(61)]) + "\n")
+		json.dump({"do_lower_case": False}, open("old-bert/tokenizer_config.json", "w"))
+	P
+	sed 's/^row/Row/' t.txt >T.txt
+	[ "$(echo Row row | dstok -q -t old-bert --to jsonl)" = '{"tokens":[5,6]}' ]
+	kinds="gpt2 bert"
+	if [ -n "${DS_TEST_DATA-}" ]; then
+		mkdir old-llama && cp "$DS_TEST_DATA/tokenizers/sentencepiece/test_model.model" old-llama/tokenizer.model
+		echo '{"eos_token": "</s>", "bos_token": "<s>"}' >old-llama/tokenizer_config.json
+		kinds+=" llama"
+	fi
+	for m in $kinds; do
+		d=old-$m
+		dstok -q -t $d --seq 32 --no-eos T.txt -o $d.dsr
+		dstrain --model $m --max-steps 1 --batch-tokens 64 --out x $d.dsr -q \
+			--set n_layer=1,n_embd=32,n_head=2,max_position_embeddings=64,intermediate_size=64
+		cp x/config.json x/model.safetensors $d
+		dstrain --model $d "${common[@]}" --max-steps 4 --save-every 2 --out a T.txt
+		cp -r a b && rm -r b/checkpoint-4
+		dstrain --resume --out b -q
+		cmp a/model.safetensors b/model.safetensors
+		dstrain --model a --batch-tokens 64 --max-steps 1 --out c $d.dsr -q
+		for f in $(cd $d && ls | grep -v -e model -e '^config'); do cmp $d/$f a/$f; done
+		rm -r x a b c
+	done
+}
+
+@test "a run goes on with the tokenizer that it began with, or not at all" {
+	side base
+	dstrain --model base "${common[@]}" --max-steps 2 --out a t.txt
+	sed -i 's/<|im_end|>/<|endoftext|>/' a/tokenizer_config.json
+	fails 2 "or its tokenizer is not" dstrain --resume --max-steps 4 --out a -q
+}
+
 @test "several ids end a text at any of them, and stay several" {
 	for end in '<|im_end|>' '<|endoftext|>' '<s>'; do
 		id "$end"
@@ -179,6 +224,10 @@ more() {
 	fails 1 "$why" dsgen -m base -q t.txt
 	fails 1 "$why" dstrain --model base "${common[@]}" --max-steps 1 --out o t.txt
 	dsgen -m base --ignore-keys --max-tokens 1 -q --to jsonl t.txt >said
+	# and in adapters
+	dstrain --model base --ignore-keys "${common[@]}" --tune prompt --max-steps 1 --out p t.txt
+	more p/adapter_model.safetensors other prompt_embeddings 1
+	fails 1 "p: tensor 'other' is no virtual token" dsgen -m p --ignore-eos -q t.txt || fails 1 "base: tensor" dsgen -m p -q t.txt
 }
 
 @test "an output projection that is stored and differs from the embedding is one of its own" {

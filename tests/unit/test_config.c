@@ -237,6 +237,9 @@ static void null_and_lists_are_written_back(void **state)
 			"\"eos_token_id\": [2, 5, 7]" },
 		{ "{\"model_type\":\"llama\",\"rope_scaling\":null}", "\"rope_scaling\": null" },
 		{ "{\"model_type\":\"gpt2\",\"pad_token_id\":null}", "\"pad_token_id\": null" },
+		{ "{\"model_type\":\"gpt2\",\"n_inner\":null}", "\"n_inner\": null" },
+		{ "{\"model_type\":\"llama\",\"num_key_value_heads\":null,\"head_dim\":null}",
+			"\"num_key_value_heads\": null" },
 		{ "{\"model_type\":\"bert\",\"classifier_dropout\":null}",
 			"\"classifier_dropout\": null" },
 	};

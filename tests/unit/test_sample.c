@@ -20,6 +20,21 @@ static void greedy_takes_the_lowest_id_of_the_best(void **state)
 	assert_true(fabs(logprob - (2 - log(sum))) < 1e-6);
 }
 
+static void what_is_behind_the_tokenizers_ids_is_never_drawn(void **state)
+{
+	static const float padded[] = { 0, 1, 30, 40 };
+	DS_AUTO(ds_arena) mem = ds_arena_new(1024);
+	for (int t = 0; t < 2; t++) {
+		ds_sampling s = { .temperature = t, .top_p = 1, .n_ids = 2 };
+		for (uint64_t i = 0; i < 200; i++) {
+			float logprob;
+			ds_arena_reset(mem);
+			assert_true(ds_sample(&s, padded, 4, i, 0, mem, &logprob) < 2);
+			assert_true(logprob < -30); /* of the whole softmax */
+		}
+	}
+}
+
 static void frequencies_follow_the_softmax(void **state)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1024);
@@ -74,6 +89,7 @@ static void settings_out_of_range_are_usage_errors(void **state)
 }
 
 TESTS(cmocka_unit_test(greedy_takes_the_lowest_id_of_the_best),
+	cmocka_unit_test(what_is_behind_the_tokenizers_ids_is_never_drawn),
 	cmocka_unit_test(frequencies_follow_the_softmax),
 	cmocka_unit_test(cuts_leave_only_the_most_probable),
 	cmocka_unit_test(a_key_and_a_step_always_draw_the_same),

@@ -74,7 +74,9 @@ typedef struct balance balance;
 DS_MUST ds_rc balance_read(
 	balance **out, const ds_common *c, const char *target, uint32_t most, ds_err *e);
 void balance_free(balance *b);
-uint32_t balance_copies(const balance *b, uint64_t record);
+/* Of a block's records, in mem. Any thread may ask. */
+DS_MUST ds_rc balance_copies(
+	const balance *b, ds_block *block, ds_arena *mem, const uint32_t **copies, ds_err *e);
 DS_AUTO_WITH(balance, balance_free)
 
 #endif

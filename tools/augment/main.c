@@ -52,13 +52,6 @@ static void scratch_free(void *scratch)
 	ds_mem_free(k);
 }
 
-/* The copies that a record is to have. */
-static uint32_t wanted(const augmenter *a, const ds_block *b, uint32_t row)
-{
-	return a->balance ? balance_copies(a->balance, ds_block_record(b, row))
-			  : (uint32_t)opt.copies;
-}
-
 static ds_rc change_row(worker *k, ds_work *w, ds_block *b, const variant *of, uint32_t copies,
 	variants *v, ds_err *e)
 {
@@ -134,6 +127,9 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 		*e = k->err;
 		return k->rc;
 	}
+	const uint32_t *shares = NULL;
+	if (a->balance)
+		DS_TRY(balance_copies(a->balance, b, ds_work_mem(w), &shares, e));
 	if (k->back)
 		back_start(k->back, ds_work_mem(w));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
@@ -142,7 +138,7 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 		DS_TRY(text_of(w, b, row, &of.text, &has, &bad, e));
 		if (bad)
 			continue;
-		uint32_t copies = has ? wanted(a, b, row) : 0;
+		uint32_t copies = !has ? 0 : shares ? shares[row] : (uint32_t)opt.copies;
 		if (k->back) {
 			trip *t = &trips[n_trips++];
 			*t = (trip){ of, 0, copies > 0 };

@@ -202,6 +202,17 @@ static ds_rc add_block(gathered *g, wanted_list *l, const char *by, ds_block *b,
 	return tallied ? run_slices(&s, g, pool, e) : DS_OK;
 }
 
+static ds_rc meet(const wanted_list *l, ds_source *s, size_t *seen, ds_err *e)
+{
+	size_t n;
+	const ds_opt *opts = ds_source_opts(s, &n);
+	for (size_t i = 0; i < l->n && n > *seen; i++)
+		if (l->at[i].m->meet)
+			DS_TRY(l->at[i].m->meet(l->at[i].state, opts, n, e));
+	*seen = n;
+	return DS_OK;
+}
+
 static ds_rc refuse(void *block, uint32_t row, const char *why, ds_err *e)
 {
 	const ds_block *b = block;
@@ -217,6 +228,7 @@ ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds
 	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)c->jobs);
 	DS_AUTO(ds_arena) mem = ds_arena_new(DS_BLOCK_BYTES);
 	unsigned n = ds_pool_threads(pool);
+	size_t seen = 0; /* optional blocks */
 	ds_arena **mems = DS_NEW(ds_arena *, n);
 	ds_rc rc;
 	for (unsigned i = 0; i < n; i++)
@@ -228,7 +240,8 @@ ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds
 		rc = ds_source_next(s, mem, &b, e);
 		if (rc != DS_OK || !b)
 			break;
-		if (model)
+		rc = meet(l, s, &seen, e);
+		if (rc == DS_OK && model)
 			rc = ds_predict_block(model, b, c->field, mem, refuse, b, e);
 		if (rc == DS_OK)
 			rc = add_block(g, l, by, b, pool, mems, e);

@@ -19,7 +19,7 @@ static struct {
 	const char *model, *fit, *by, *state, *classes, *tok, *baseline, *paired;
 	int64_t seq, bootstrap, trials;
 	uint64_t seed;
-	bool markdown, ignore_keys;
+	bool markdown, ignore_keys, any_tokenizer;
 	ds_strs plugins;
 	const char *exec;
 } opt = { .seed = 12345 };
@@ -87,6 +87,7 @@ static ds_rc take_metrics(wanted_list *l, const plugins *p, ds_common *c, ds_err
 	for (size_t i = 0; i < n; i++) {
 		a = (metric_args){ .model = opt.model,
 			.ignore_keys = opt.ignore_keys,
+			.any_tokenizer = opt.any_tokenizer,
 			.fit = opt.fit,
 			.tok = opt.tok,
 			.seq = opt.seq,
@@ -332,6 +333,8 @@ static const ds_arg args[] = {
 		"the model that ppl asks, or a classifier that predicts what is measured"),
 	DS_ARG(0, "fit", &opt.fit, "FILE", "the tokens that unigram counts"),
 	DS_ARG(0, "seq", &opt.seq, "N", "tokens that ppl sees at once (the model's, at most 1024)"),
+	DS_ARG(0, "any-tokenizer", &opt.any_tokenizer, NULL,
+		"take shards of another tokenizer than the model's, their ids as they are"),
 	DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL,
 		"leave out what a model has and this program does not"),
 	DS_ARG(0, "tok", &opt.tok, "NAME",

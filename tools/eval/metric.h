@@ -16,6 +16,7 @@
 
 #include "base/args.h"
 #include "record/block.h"
+#include "record/stream.h"
 
 typedef struct metric_table metric_table; /* tally.h */
 
@@ -44,6 +45,7 @@ typedef struct {
 	const char *tok;     /* --tok NAME, or NULL */
 	int64_t seq;         /* --seq N, or 0 */
 	bool ignore_keys;    /* --ignore-keys */
+	bool any_tokenizer;  /* --any-tokenizer */
 	const ds_common *common;
 	const struct plugin *plugin; /* of own_plugin */
 	const char *command;         /* of own_exec */
@@ -74,6 +76,8 @@ typedef struct metric {
 		metric_result *out, ds_err *e);
 	/* table */
 	ds_rc (*of_table)(const void *state, const metric_table *t, metric_result *out, ds_err *e);
+	/* The input's optional blocks, all of them whenever there are more; may be NULL. */
+	ds_rc (*meet)(void *state, const ds_opt *opts, size_t n, ds_err *e);
 	/* blocks: rows [from, to) of a block; it and mem are this thread's, mem is reset by the caller */
 	const char *fields[4]; /* decoded before update; NULL-ended */
 	bool serial; /* update takes whole blocks, one at a time, and may use threads itself */

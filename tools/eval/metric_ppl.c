@@ -23,7 +23,9 @@ typedef struct {
 	ds_tok_scratch *scratch;
 	const char *field;
 	int64_t batch, seq, filled; /* windows waiting in the inputs */
-	int64_t front, wide;        /* virtual tokens before a window, and both together */
+	bool any_tok;
+	size_t seen;         /* optional blocks of the input */
+	int64_t front, wide; /* virtual tokens before a window, and both together */
 } lm;
 
 typedef struct {
@@ -51,6 +53,7 @@ static ds_rc open_lm(void **state, metric_args *a, ds_err *e)
 	lm *l = DS_NEW(lm, 1);
 	*state = l;
 	l->field = a->common->field;
+	l->any_tok = a->any_tokenizer;
 	DS_TRY(ds_model_open_with(&l->m, a->model,
 		&(ds_model_opts){ .soft = true, .ignore_keys = a->ignore_keys }, e));
 	const ds_config *c = ds_model_config(l->m);
@@ -82,6 +85,12 @@ static ds_rc open_lm(void **state, metric_args *a, ds_err *e)
 	ds_model_positions(l->n->x, l->n->g, &l->n->b);
 	*(float *)ds_exec_input(l->n->x, l->n->b.inv) = 1;
 	return DS_OK;
+}
+
+static ds_rc meet(void *state, const ds_opt *opts, size_t n, ds_err *e)
+{
+	lm *l = state;
+	return l->any_tok ? DS_OK : ds_model_meet(l->m, opts, n, &l->seen, e);
 }
 
 static void *part_new(void *state)
@@ -210,6 +219,7 @@ const metric metric_ppl = {
 	.close = close_lm,
 	.part_new = part_new,
 	.part_free = ds_mem_free,
+	.meet = meet,
 	.update = update,
 	.compute = compute,
 };

@@ -15,8 +15,8 @@ typedef struct { /* of the command line; each exporter looks at what its args ta
 	const char *model;
 	int opset;
 	ds_strs inputs;    /* name=dim,dim */
-	const char *dtype; /* f32 bf16 f16 */
-	bool ignore_keys;
+	const char *dtype; /* fp32 bf16 fp16 */
+	bool ignore_keys, clamp;
 } export_opts;
 
 typedef struct {

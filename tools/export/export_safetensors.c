@@ -10,16 +10,17 @@ static ds_rc type_of(const char *name, ds_st_type *t, ds_err *e)
 	static const struct {
 		const char *name;
 		ds_st_type t;
-	} types[] = { { "f32", DS_ST_F32 }, { "bf16", DS_ST_BF16 }, { "f16", DS_ST_F16 } };
+	} types[] = { { "fp32", DS_ST_F32 }, { "bf16", DS_ST_BF16 }, { "fp16", DS_ST_F16 },
+		{ "f32", DS_ST_F32 }, { "f16", DS_ST_F16 } };
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (strcmp(name, types[i].name) == 0) {
 			*t = types[i].t;
 			return DS_OK;
 		}
-	return ds_fail(e, DS_USAGE, "--dtype '%s': f32, bf16 or f16", name);
+	return ds_fail(e, DS_USAGE, "--dtype '%s': fp32, bf16 or fp16", name);
 }
 
-static ds_rc write_all(const ds_engine *m, ds_st_type t, const char *path, ds_err *e)
+static ds_rc write_all(const ds_engine *m, ds_st_type t, bool clamp, const char *path, ds_err *e)
 {
 	const ds_graph *g = m->g;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
@@ -36,7 +37,7 @@ static ds_rc write_all(const ds_engine *m, ds_st_type t, const char *path, ds_er
 		for (int d = 0; d < p->rank; d++)
 			s->dims[d] = p->dims[d];
 	}
-	return ds_st_write(path, items, n, t, e);
+	return ds_st_write_how(path, items, n, t, &(ds_st_how){ .clamp = clamp }, e);
 }
 
 static ds_rc write_safetensors(
@@ -49,11 +50,11 @@ static ds_rc write_safetensors(
 	DS_TRY(type_of(o->dtype, &t, e));
 	DS_TRY(ds_device_open(&device, NULL, 1, e));
 	DS_TRY(ds_engine_open(&n, device, &eo, e));
-	return write_all(n, t, c->out_path, e);
+	return write_all(n, t, o->clamp, c->out_path, e);
 }
 
 const exporter export_safetensors = {
 	.name = "safetensors",
-	.help = "the weights as one file, in f32, bf16 or f16",
+	.help = "the weights as one file, in fp32, bf16 or fp16",
 	.write = write_safetensors,
 };

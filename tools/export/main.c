@@ -5,7 +5,7 @@
 
 #include "base/progress.h"
 
-static export_opts opt = { .opset = 17, .dtype = "f32" };
+static export_opts opt = { .opset = 17, .dtype = "fp32" };
 
 static ds_rc run(const exporter *x, const ds_common *c, ds_err *e)
 {
@@ -46,7 +46,9 @@ static const ds_arg onnx_args[] = {
 };
 static const ds_arg safetensors_args[] = {
 	MODEL,
-	DS_ARG(0, "dtype", &opt.dtype, "f32|bf16|f16", "the type of the values (f32)"),
+	DS_ARG(0, "dtype", &opt.dtype, "fp32|bf16|fp16", "the type of the values (fp32)"),
+	DS_ARG(0, "clamp", &opt.clamp, NULL,
+		"values over the type's range become its largest; else that is an error"),
 	{ 0 },
 };
 

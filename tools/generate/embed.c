@@ -67,6 +67,10 @@ ds_rc embed_block(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	embed_run *r = state;
 	ds_arena *mem = ds_work_mem(w);
+	size_t n_opts;
+	const ds_opt *opts = ds_work_opts(w, &n_opts);
+	if (!r->any_tok)
+		DS_TRY(ds_model_meet(r->m, opts, n_opts, &r->seen, e));
 	ds_embedding *s = ds_arena_zero(mem, (b->n_rows + 1) * sizeof(*s));
 	bool *ok = ds_arena_zero(mem, b->n_rows + 1);
 	size_t width = (size_t)ds_model_config(r->m)->hidden_size;

@@ -13,6 +13,8 @@ typedef struct {
 	ds_tok_scratch *scratch; /* NULL: the model has no tokenizer */
 	int64_t batch;
 	ds_embedder *d;
+	bool any_tok;
+	size_t seen; /* optional blocks of the input */
 } embed_run;
 
 ds_rc embed_block(void *state, ds_work *w, ds_block *b, ds_err *e); /* a stage's order */

@@ -19,7 +19,7 @@ static struct {
 	int64_t max_tokens, batch, context;
 	ds_sampling how;
 	ds_size memory;
-	bool ignore_eos, ignore_keys, logprobs, logits, embed, chat;
+	bool ignore_eos, ignore_keys, any_tokenizer, no_special, logprobs, logits, embed, chat;
 	const char *layout;
 } opt = { .max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 } };
 
@@ -35,6 +35,7 @@ typedef struct {
 	talker talker;
 	ds_buf text;
 	uint64_t n_tokens;
+	size_t seen; /* optional blocks of the input */
 } generator;
 
 typedef struct { /* a record's */
@@ -80,7 +81,8 @@ static ds_rc prompt_of(generator *g, ds_work *w, ds_block *b, uint32_t row, cons
 		return ds_fail(e, DS_BAD,
 			"%s has no tokenizer, so only records with tokens can be continued",
 			ds_model_dir(g->m));
-	DS_TRY(ds_tok_encode(ds_model_tok(g->m), g->scratch, t, 0, &ids, &s->n_prompt, e));
+	unsigned flags = opt.no_special ? 0 : DS_TOK_ADD_SPECIAL;
+	DS_TRY(ds_tok_encode(ds_model_tok(g->m), g->scratch, t, flags, &ids, &s->n_prompt, e));
 	uint32_t *copy = ds_arena_get(ds_work_mem(w), (s->n_prompt + 1) * sizeof(*copy));
 	memcpy(copy, ids, s->n_prompt * sizeof(*copy));
 	s->prompt = copy;
@@ -264,6 +266,10 @@ static ds_rc continue_block(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	generator *g = state;
 	ds_arena *mem = ds_work_mem(w);
+	size_t n_opts;
+	const ds_opt *opts = ds_work_opts(w, &n_opts);
+	if (!opt.any_tokenizer)
+		DS_TRY(ds_model_meet(g->m, opts, n_opts, &g->seen, e));
 	job *jobs = ds_arena_get(mem, (b->n_rows + 1) * sizeof(*jobs));
 	bool *ok = ds_arena_get(mem, b->n_rows + 1);
 	DS_TRY(prompts(g, w, b, jobs, ok, e));
@@ -321,7 +327,8 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		if (opt.chat)
 			rc = talker_open(&g.talker, g.m, opt.layout, c, e);
 		settle_stops(&g);
-		embed_run r = { g.m, g.device, g.scratch, opt.batch, NULL };
+		opt.how.n_ids = ds_model_tok(g.m) ? ds_tok_size(ds_model_tok(g.m)) : 0;
+		embed_run r = { g.m, g.device, g.scratch, opt.batch, NULL, opt.any_tokenizer, 0 };
 		ds_stage generate = {
 			.name = "dsgen", .state = &g, .order = continue_block, .summary = summary
 		};
@@ -358,6 +365,10 @@ static const ds_arg args[] = {
 	DS_ARG_F(0, "chat", &chat_call, "LAYOUT",
 		"answer conversations, laid out as the model's own or this", DS_ARG_OPTIONAL),
 	DS_ARG(0, "ignore-eos", &opt.ignore_eos, NULL, "go on after the end-of-sequence token"),
+	DS_ARG(0, "no-add-special", &opt.no_special, NULL,
+		"leave out the tokens that the tokenizer puts around a text (BOS)"),
+	DS_ARG(0, "any-tokenizer", &opt.any_tokenizer, NULL,
+		"take shards of another tokenizer than the model's, their ids as they are"),
 	DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL,
 		"leave out what a model has and this program does not"),
 	DS_ARG(0, "logprobs", &opt.logprobs, NULL, "add each token's log probability"),

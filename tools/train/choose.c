@@ -420,7 +420,7 @@ static ds_rc choose_chat(train_run *r, ds_err *e)
 static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 {
 	ds_settings *k = &r->o->ask.keys;
-	int64_t longest = r->plan.config.max_positions - r->plan.soft.tokens;
+	int64_t longest = ds_arch_longest(&r->plan.config, r->plan.soft.tokens);
 	ds_rows_opts o = { .kind = rows_kind(r),
 		.labels = r->plan.config.labels,
 		.n_labels = (size_t)r->plan.config.n_labels,
@@ -542,6 +542,7 @@ ds_rc train_choose(train_run *r, ds_err *e)
 	DS_TRY(settle_options(r, e));
 	if (r->o->resume && r->out)
 		DS_TRY(find_checkpoint(r, e));
+	r->state.clamp = r->o->ask.keys.clamp;
 	DS_TRY(choose_model(r, &fixed, e));
 	DS_TRY(train_choose_task(r, e));
 	DS_TRY(choose_chat(r, e));

@@ -16,6 +16,7 @@ static ds_rc write_model(train_run *r, const ds_engine *t, ds_err *e)
 ds_rc train_merge(train_run *r, ds_err *e)
 {
 	DS_TRY(ds_request_apply(&r->o->ask, e));
+	r->state.clamp = r->o->ask.keys.clamp;
 	const char *model = r->o->ask.keys.model;
 	if (!model || r->c->n_files)
 		return ds_fail(e, DS_USAGE, "--merge takes --model ADAPTER and --out DIR, no data");

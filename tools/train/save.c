@@ -95,11 +95,13 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 	return DS_OK;
 }
 
+/* The rows' own ids are in their identity; what is put between and behind them is not. */
 uint64_t train_data_identity(const train_run *r)
 {
 	const ds_tok *tok = ds_rows_tok(r->rows);
-	ds_h128 t = tok ? ds_tok_identity(tok) : (ds_h128){ 0 };
-	uint64_t all[] = { ds_rows_identity(r->rows), t.lo, t.hi };
+	uint64_t all[1 + DS_TOK_N_SPECIAL] = { ds_rows_identity(r->rows) };
+	for (int i = 0; i < DS_TOK_N_SPECIAL && tok; i++)
+		all[1 + i] = ds_tok_special(tok, (ds_tok_special_kind)i);
 	return ds_hash64(all, sizeof(all));
 }
 

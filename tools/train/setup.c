@@ -26,8 +26,10 @@ static ds_rc load_checkpoint(train_run *r, ds_err *e)
 {
 	int64_t step = r->state.step;
 	const char *weights = r->state.weights;
+	bool clamp = r->state.clamp;
 	DS_TRY(ds_ckpt_load(r->out, step, &r->state, r->train->x, r->train->g, e));
 	r->state.weights = weights;
+	r->state.clamp = clamp;
 	if (r->state.data != train_data_identity(r))
 		return ds_fail(e, DS_USAGE,
 			"%s: the data is not that of checkpoint-%lld, or its tokenizer is not",

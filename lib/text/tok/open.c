@@ -346,3 +346,36 @@ ds_rc ds_tok_json(const ds_tok *t, ds_buf *out, ds_err *e)
 	ds_buf_add_str(out, t->file);
 	return DS_OK;
 }
+
+/* What ds_tok_json writes of it, read again, with the special tokens that a file beside it named. */
+static ds_rc as_json(ds_tok **out, const ds_tok *t, ds_err *e)
+{
+	ds_buf json = { 0 };
+	ds_rc rc = ds_tok_json(t, &json, e);
+	if (rc == DS_OK)
+		rc = ds_tok_parse(out, ds_buf_view(&json), NULL, e);
+	ds_buf_free(&json);
+	DS_TRY(rc);
+	memcpy((*out)->special, t->special, sizeof(t->special));
+	tok_identify(*out);
+	return DS_OK;
+}
+
+static bool equal(const ds_tok *a, const ds_tok *b)
+{
+	return a->identity.lo == b->identity.lo && a->identity.hi == b->identity.hi;
+}
+
+ds_rc ds_tok_same(const ds_tok *a, const ds_tok *b, bool *same, ds_err *e)
+{
+	const ds_tok *both[] = { a, b };
+	*same = equal(a, b);
+	for (int i = 0; i < 2 && !*same; i++) {
+		DS_AUTO(ds_tok) json = NULL;
+		if (both[i]->format == TOK_FILE_HF || ds_tok_size(a) != ds_tok_size(b))
+			continue;
+		DS_TRY(as_json(&json, both[i], e));
+		*same = equal(json, both[1 - i]);
+	}
+	return DS_OK;
+}

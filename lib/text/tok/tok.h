@@ -64,7 +64,9 @@ void ds_tok_set_special(ds_tok *t, ds_tok_special_kind kind, uint32_t id);
 bool ds_tok_is_special(const ds_tok *t, uint32_t id);
 ds_str ds_tok_bytes(const ds_tok *t,
 	uint32_t id); /* what it stands for; empty for unknown ids; lives as t does */
-ds_h128 ds_tok_identity(const ds_tok *t);    /* of what it does, not of its file */
+ds_h128 ds_tok_identity(const ds_tok *t); /* of what it does, not of its file */
+/* Have they one identity, or has the one as tokenizer.json that of the other? */
+DS_MUST ds_rc ds_tok_same(const ds_tok *a, const ds_tok *b, bool *same, ds_err *e);
 const char *ds_tok_model(const ds_tok *t);   /* "bpe" "wordpiece" "unigram" */
 const char *ds_tok_pattern(const ds_tok *t); /* "qwen2", or "" */
 const char *ds_tok_name(const ds_tok *t);    /* the file's name, or "built-in" */
