@@ -48,6 +48,8 @@ enum {
 	DS_ARG_HIDDEN = 8, /* not on the first screen of --help; in the manual all the same */
 	DS_ARG_INPUT = 16, /* is the input itself: where it is given, no FILE does not mean stdin */
 	DS_ARG_NEW = 32,   /* with DS_ARG_FILE: it may be absent, and is recorded as "new" then */
+	DS_ARG_OUT =
+		64, /* names a file that the run writes: no other output, and no input, may be the same */
 };
 
 typedef struct {
@@ -147,6 +149,8 @@ typedef struct {
 	ds_rc (*run)(const ds_common *c, ds_err *e); /* NULL: a subcommand is needed */
 	const ds_cmd *cmds;                          /* ends with { 0 }; NULL: none */
 	const char *examples[3];
+	/* run failed, and a reader of stdout was told nothing yet: ds_sink_failed where records are written. */
+	void (*failed)(const ds_common *c, const char *reason);
 	/* Called before parsing, to build a table that is not constant; may be NULL. */
 	const ds_arg *(*more_args)(void); /* options besides args, ended by { 0 } */
 } ds_tool;
@@ -160,7 +164,7 @@ typedef struct {
 DS_MUST ds_rc ds_args_add_file(ds_buf *out, const char *wants, const char *value, ds_err *e);
 
 /*
- * Ignores SIGPIPE (a child that is to be ended by it must set it back) and, on SIGINT, SIGTERM and
+ * Ignores SIGPIPE and SIGXFSZ (a child that is to be ended by them must set them back) and, on SIGINT, SIGTERM and
  * SIGHUP, removes temporary files and ends as that signal does; run may install other handlers.
  */
 int ds_main(const ds_tool *tool, int argc, char **argv);

@@ -18,7 +18,7 @@ ds_rc ds_args_level(void *context, const char *name, const char *value, ds_err *
 const ds_shared_arg ds_args_common[] = {
 	{ DS_TAKES_OUTPUT | DS_TAKES_REPORT | DS_TAKES_PATH,
 		DS_ARG_F('o', "out", &V.out_path, "FILE", "write FILE, not stdout",
-			DS_ARG_UNRECORDED) },
+			DS_ARG_UNRECORDED | DS_ARG_OUT) },
 	{ DS_TAKES_OUTPUT, DS_ARG_F(0, "to", &V.to, "dsr|jsonl|text|tsv|csv",
 				   "format of the output; by the name after -o, else dsr",
 				   DS_ARG_UNRECORDED) },
@@ -57,7 +57,7 @@ const ds_shared_arg ds_args_common[] = {
 				 DS_ARG_UNRECORDED) },
 	{ DS_TAKES_OUTPUT | DS_TAKES_STATS,
 		DS_ARG_F(0, "stats", &V.stats_path, "FILE", "write the summary to FILE as JSON",
-			DS_ARG_UNRECORDED) },
+			DS_ARG_UNRECORDED | DS_ARG_OUT) },
 	{ 0, DS_ARG_F('q', "quiet", &V.quiet, NULL, "no summary and no warnings",
 		     DS_ARG_UNRECORDED) },
 	{ 0, DS_ARG_F('v', "verbose", &V.verbose, NULL,

@@ -64,6 +64,9 @@ ds_before ds_args_before(const ds_arg *arg);
 /* The canonical spelling of what was given. */
 DS_MUST ds_rc ds_args_record(const ds_args *a, ds_buf *out, ds_err *e);
 
+/* Outputs of one name, and inputs that would be written over: DS_USAGE. */
+DS_MUST ds_rc ds_args_outputs(const ds_args *a, const ds_common *c, ds_err *e);
+
 void ds_args_help(const ds_args *a, ds_buf *out);
 void ds_args_print(
 	const ds_tool *tool, ds_buf *out); /* --print-options: a line an option, by tabs */

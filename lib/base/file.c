@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,6 +37,59 @@ ds_rc ds_file_write(const char *path, ds_str bytes, ds_err *e)
 	DS_TRY(ds_out_open(&out, path, e));
 	DS_TRY(ds_out_write(out, bytes.at, bytes.n, e));
 	return ds_out_finish(out, e);
+}
+
+ds_rc ds_file_deliver(const char *path, ds_str bytes, ds_err *e)
+{
+	DS_AUTO(ds_out) out = NULL;
+	DS_TRY(ds_out_open(&out, path, e));
+	DS_TRY(ds_out_write(out, bytes.at, bytes.n, e));
+	return ds_out_deliver(out, e);
+}
+
+ds_rc ds_file_follow(const char *path, ds_buf *at, ds_err *e)
+{
+	ds_buf_add_c(at, path);
+	for (int links = 0; links < 40; links++) {
+		char to[PATH_MAX];
+		ssize_t n = readlink(ds_buf_text(at), to, sizeof(to) - 1);
+		if (n < 0)
+			return DS_OK;
+		if (to[0] == '/') {
+			ds_buf_clear(at);
+		} else {
+			while (at->n > 0 && at->at[at->n - 1] != '/')
+				at->n--;
+		}
+		ds_buf_add(at, to, (size_t)n);
+	}
+	return ds_fail(e, DS_IO, "%s: too many symbolic links", path);
+}
+
+char *ds_file_real(const char *path)
+{
+	struct stat st;
+	char real[PATH_MAX];
+	ds_buf folder = { 0 }, all = { 0 };
+	if (stat(path, &st) == 0)
+		return (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && realpath(path, real)
+			       ? ds_mem_text(real)
+			       : NULL;
+	ds_buf last = { 0 };
+	ds_err unused;
+	if (ds_file_follow(path, &last, &unused) != DS_OK)
+		ds_buf_clear(&last);
+	path = ds_buf_text(&last);
+	const char *slash = strrchr(path, '/');
+	ds_buf_add(&folder, slash ? path : ".", slash ? (size_t)(slash + 1 - path) : 1);
+	if (realpath(ds_buf_text(&folder), real))
+		ds_buf_fmt(&all, "%s/%s", strcmp(real, "/") == 0 ? "" : real,
+			slash ? slash + 1 : path);
+	char *out = all.n ? ds_mem_text(ds_buf_text(&all)) : NULL;
+	ds_buf_free(&folder);
+	ds_buf_free(&last);
+	ds_buf_free(&all);
+	return out;
 }
 
 ds_rc ds_dir_make(const char *path, ds_err *e)

@@ -29,7 +29,7 @@ typedef struct {
 struct ds_in {
 	char *name;
 	int fd;
-	bool own_fd, from_mem, raw_ended, ended, regular, known;
+	bool own_fd, from_mem, raw_ended, ended, regular, is_pipe, known;
 	ds_str mem; /* from_mem: what is left */
 	buffer raw, plain;
 	ds_wrap wrap;
@@ -386,6 +386,7 @@ static ds_rc look_at(ds_in *in, ds_err *e)
 	if (S_ISFIFO(st.st_mode))
 		fcntl(in->fd, F_SETPIPE_SZ, PIPE_BYTES); /* faster where it is allowed */
 	in->regular = S_ISREG(st.st_mode);
+	in->is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
 	if (in->regular) {
 		off_t at = lseek(in->fd, 0, SEEK_CUR);
 		in->start = at > 0 ? (uint64_t)at : 0;
@@ -447,6 +448,11 @@ void ds_in_close(ds_in *in)
 	ds_mem_free(in->damage);
 	ds_mem_free(in->name);
 	ds_mem_free(in);
+}
+
+bool ds_in_is_pipe(const ds_in *in)
+{
+	return in->is_pipe;
 }
 
 const char *ds_in_name(const ds_in *in)

@@ -45,6 +45,7 @@ DS_MUST ds_rc ds_in_peek(ds_in *in, size_t n, ds_str *view, ds_err *e);
 bool ds_in_map(ds_in *in, ds_str *view); /* after true, only the view is read */
 /* Mapped bytes before this one are done with: they stay readable, but count as memory no more. */
 void ds_in_forget(ds_in *in, uint64_t before);
+bool ds_in_is_pipe(const ds_in *in);         /* a FIFO or a socket: there is a writer */
 const char *ds_in_name(const ds_in *in);     /* as given; "-" is "stdin" */
 ds_wrap ds_in_wrap(const ds_in *in);         /* what was found around the bytes */
 uint64_t ds_in_offset(const ds_in *in);      /* bytes given so far, after unwrapping */
@@ -73,16 +74,27 @@ DS_MUST ds_rc ds_out_write(ds_out *out, const void *p, size_t n, ds_err *e);
 DS_MUST ds_rc ds_out_parts(ds_out *out, const ds_str *parts, size_t n, ds_err *e);
 DS_MUST ds_rc ds_out_flush(ds_out *out, ds_err *e);
 DS_MUST ds_rc ds_out_finish(ds_out *out, ds_err *e); /* flush, sync, rename: then it is there */
-void ds_out_close(ds_out *out);                      /* without finish: discards. NULL is fine */
+/* The same but for the rename, which comes when the run has succeeded, with those of its other outputs (outs.h). */
+DS_MUST ds_rc ds_out_deliver(ds_out *out, ds_err *e);
+void ds_out_close(ds_out *out); /* without finish: discards. NULL is fine */
 bool ds_out_is_terminal(const ds_out *out);
 bool ds_out_is_pipe(const ds_out *out);
+bool ds_out_stdout_used(void); /* something was written to stdout through a ds_out */
 const char *ds_out_name(const ds_out *out);
 uint64_t ds_out_offset(const ds_out *out); /* bytes taken so far, before wrapping */
 DS_AUTO_WITH(ds_out, ds_out_close)
 
 /* Reads or writes a small file whole; the read refuses more than limit_bytes with DS_BAD. */
 DS_MUST ds_rc ds_file_read(const char *path, size_t limit_bytes, ds_buf *into, ds_err *e);
-DS_MUST ds_rc ds_file_write(const char *path, ds_str bytes, ds_err *e); /* beside, sync, rename */
+DS_MUST ds_rc ds_file_deliver(const char *path, ds_str bytes, ds_err *e); /* as ds_out_deliver */
+DS_MUST ds_rc ds_file_write(const char *path, ds_str bytes, ds_err *e);   /* beside, sync, rename */
+/* The file that a chain of symbolic links ends at, which need not exist, at the end of `at`. */
+DS_MUST ds_rc ds_file_follow(const char *path, ds_buf *at, ds_err *e);
+/*
+ * What a name stands for: links followed; of a file that is not there, by its folder. NULL: a device, FIFO or
+ * socket, or a folder that is not there. The caller frees it with ds_mem_free.
+ */
+char *ds_file_real(const char *path);
 DS_MUST ds_rc ds_dir_make(const char *path, ds_err *e);   /* with its parents; may exist */
 DS_MUST ds_rc ds_dir_remove(const char *path, ds_err *e); /* with all in it; may be absent */
 /* Names in a folder in byte order, those beginning with a dot left out; NULL-ended, ds_names_free. */

@@ -4,7 +4,10 @@
 #include "base/args_impl.h"
 
 #include "base/cpu.h"
+#include "base/io.h"
 #include "base/mem.h"
+#include "base/outs.h"
+#include "base/progress.h"
 #include "base/temp.h"
 
 #include <errno.h>
@@ -41,6 +44,9 @@ static char bus_line[128];
 /* A mapped file became shorter while it was read: nothing that was computed can be trusted. */
 static void on_bus(int sig)
 {
+	static atomic_flag ending = ATOMIC_FLAG_INIT;
+	while (atomic_flag_test_and_set(&ending)) /* another thread met it too, and cleans up */
+		pause();
 	ssize_t unused = write(STDERR_FILENO, bus_line, strlen(bus_line));
 	(void)unused;
 	ds_temp_discard();
@@ -54,8 +60,8 @@ static void set_signals(const char *program)
 	snprintf(bus_line, sizeof(bus_line), "%s: an input file was cut while it was read\n",
 		program);
 	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGBUS, &(struct sigaction){ .sa_handler = on_bus, .sa_flags = SA_RESETHAND },
-		NULL);
+	signal(SIGXFSZ, SIG_IGN); /* then write(2) says so, as it does of a full disk */
+	sigaction(SIGBUS, &(struct sigaction){ .sa_handler = on_bus }, NULL);
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		/* nohup stays nohup */
 		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
@@ -155,6 +161,34 @@ static ds_rc print_help(const ds_args *a, FILE *to)
 	return to == stderr ? DS_USAGE : DS_OK;
 }
 
+/* What printf kept back can still fail to be written. */
+static ds_rc flush_stdout(ds_rc rc, ds_err *e)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return rc;
+	return rc == DS_OK ? ds_fail_errno(e, "cannot write stdout") : rc;
+}
+
+/* The outputs of a run that succeeded come into their places, and then it says what it did. */
+static ds_rc finish(
+	const ds_args *a, const ds_common *c, ds_rc rc, const ds_late *late, ds_err *e)
+{
+	if (rc == DS_OK)
+		rc = ds_outs_commit(e);
+	if (rc == DS_OK && late->rc != DS_OK) {
+		*e = late->err;
+		rc = late->rc;
+	}
+	if (rc == DS_OK)
+		ds_say_all();
+	else
+		ds_outs_discard();
+	if (rc != DS_OK && rc != DS_PIPE && a->tool->failed && a->takes & DS_TAKES_OUTPUT &&
+		!ds_out_stdout_used())
+		a->tool->failed(c, e->msg);
+	return rc;
+}
+
 /* Everything up to the end of run; *silent: the user got help instead of a message. */
 static ds_rc go(ds_args *a, int argc, char **argv, int skip, bool *silent, ds_err *e)
 {
@@ -179,6 +213,7 @@ static ds_rc go(ds_args *a, int argc, char **argv, int skip, bool *silent, ds_er
 		*silent = true;
 		return print_help(a, stderr);
 	}
+	DS_TRY(ds_args_outputs(a, c, e));
 	ds_buf recorded = { 0 };
 	ds_rc rc = ds_args_record(a, &recorded, e);
 	c->recorded = ds_buf_view(&recorded);
@@ -186,20 +221,9 @@ static ds_rc go(ds_args *a, int argc, char **argv, int skip, bool *silent, ds_er
 	c->late = &late;
 	if (rc == DS_OK)
 		rc = run(c, e);
-	if (rc == DS_OK && late.rc != DS_OK) {
-		*e = late.err;
-		rc = late.rc;
-	}
+	rc = finish(a, c, flush_stdout(rc, e), &late, e);
 	ds_buf_free(&recorded);
 	return rc;
-}
-
-/* What printf kept back can still fail to be written. */
-static ds_rc flush_stdout(ds_rc rc, ds_err *e)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return rc;
-	return rc == DS_OK ? ds_fail_errno(e, "cannot write stdout") : rc;
 }
 
 int ds_main(const ds_tool *tool, int argc, char **argv)

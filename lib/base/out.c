@@ -7,12 +7,14 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/outs.h"
 #include "base/temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -37,6 +39,13 @@ struct ds_out {
 	uint64_t offset;
 };
 
+static atomic_bool stdout_used;
+
+bool ds_out_stdout_used(void)
+{
+	return atomic_load(&stdout_used);
+}
+
 static ds_rc write_failed(ds_out *o, ds_err *e)
 {
 	return ds_fail_errno(e, "cannot write %s", o->name);
@@ -51,9 +60,14 @@ static ds_rc put_parts(ds_out *o, struct iovec *v, int n, ds_err *e)
 			n--;
 			continue;
 		}
+		if (o->fd == STDOUT_FILENO)
+			atomic_store(&stdout_used, true);
 		ssize_t r = DS_FAULT(DS_FAULT_WRITE) ? (errno = ENOSPC, -1) : writev(o->fd, v, n);
 		if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			poll(&(struct pollfd){ .fd = o->fd, .events = POLLOUT }, 1, -1);
+		else if (r < 0 &&
+			 errno == EFAULT) /* the kernel met what on_bus in main.c is told of */
+			return ds_fail(e, DS_IO, "an input file was cut while it was read");
 		else if (r < 0 && errno != EINTR)
 			return write_failed(o, e);
 		size_t left = r < 0 ? 0 : (size_t)r;
@@ -121,26 +135,6 @@ static void look_at(ds_out *o)
 		fcntl(o->fd, F_SETPIPE_SZ, PIPE_BYTES); /* faster where it is allowed */
 	}
 	o->is_terminal = isatty(o->fd);
-}
-
-/* The file that a chain of symbolic links ends at, which need not exist. */
-static ds_rc follow(const char *path, ds_buf *at, ds_err *e)
-{
-	ds_buf_add_c(at, path);
-	for (int links = 0; links < 40; links++) {
-		char to[PATH_MAX];
-		ssize_t n = readlink(ds_buf_text(at), to, sizeof(to) - 1);
-		if (n < 0)
-			return DS_OK;
-		if (to[0] == '/') {
-			ds_buf_clear(at);
-		} else {
-			while (at->n > 0 && at->at[at->n - 1] != '/')
-				at->n--;
-		}
-		ds_buf_add(at, to, (size_t)n);
-	}
-	return ds_fail(e, DS_IO, "%s: too many symbolic links", path);
 }
 
 static ds_rc open_in_place(ds_out *o, const char *path, mode_t mode, ds_err *e)
@@ -212,7 +206,7 @@ static ds_rc open_path(ds_out *o, const char *path, ds_err *e)
 	if (exists && access(path, W_OK) != 0)
 		return ds_fail_errno(e, "%s", path);
 	ds_buf final = { 0 };
-	ds_rc rc = follow(path, &final, e);
+	ds_rc rc = ds_file_follow(path, &final, e);
 	if (rc == DS_OK)
 		rc = open_beside(
 			o, ds_buf_text(&final), exists ? st.st_mode & 07777 : new_file_mode(), e);
@@ -315,42 +309,50 @@ ds_rc ds_out_flush(ds_out *o, ds_err *e)
 	return drain(o, e);
 }
 
-/* What was renamed survives a power cut only once its folder is on disk as well. */
-static void sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX] = ".";
-	if (slash && slash - path < PATH_MAX - 1)
-		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path + 1), path);
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-}
-
-ds_rc ds_out_finish(ds_out *o, ds_err *e)
+/* All of it is on disk, and the descriptor closed. */
+static ds_rc settle(ds_out *o, ds_err *e)
 {
 	DS_TRY(drain(o, e));
 	if (o->codec)
 		DS_TRY(put_packed(o, (ds_str){ "", 0 }, true, e));
 	if (o->final_path) {
-		if (fsync(o->fd) != 0 && errno != EINVAL && errno != EROFS)
+		int rc;
+		while ((rc = fsync(o->fd)) != 0 && errno == EINTR)
+			;
+		if (rc != 0 && errno != EINVAL && errno != EROFS)
 			return write_failed(o, e);
 	}
 	if (o->own_fd) {
 		int fd = o->fd;
 		o->fd = -1;
 		o->own_fd = false;
-		if (close(fd) != 0)
+		if (close(fd) != 0 && errno != EINTR) /* then it is closed all the same */
 			return write_failed(o, e);
 	}
+	return DS_OK;
+}
+
+ds_rc ds_out_deliver(ds_out *o, ds_err *e)
+{
+	DS_TRY(settle(o, e));
+	if (o->final_path) {
+		ds_outs_add(o->temp, o->final_path);
+		o->temp = NULL;
+	}
+	o->finished = true;
+	DS_LOG(DS_LOG_IO, "%s: whole after %llu bytes", o->name, (unsigned long long)o->offset);
+	return DS_OK;
+}
+
+ds_rc ds_out_finish(ds_out *o, ds_err *e)
+{
+	DS_TRY(settle(o, e));
 	if (o->final_path) {
 		if (rename(ds_temp_path(o->temp), o->final_path) != 0)
 			return write_failed(o, e);
 		ds_temp_release(o->temp, false);
 		o->temp = NULL;
-		sync_folder(o->final_path);
+		DS_TRY(ds_folder_sync(o->final_path, e));
 	}
 	o->finished = true;
 	DS_LOG(DS_LOG_IO, "%s: finished after %llu bytes", o->name, (unsigned long long)o->offset);

@@ -29,6 +29,7 @@ struct ds_progress {
 
 static pthread_mutex_t draw_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool line_is_up; /* under draw_lock */
+static ds_buf said;     /* the same: what ds_say_all prints */
 
 static int64_t now_ns(void)
 {
@@ -201,15 +202,31 @@ double ds_progress_seconds(const ds_progress *p)
 	return (double)(now_ns() - p->start_ns) / 1e9;
 }
 
-__attribute__((format(printf, 3, 0))) static void print_line(
-	const ds_common *c, const char *before, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void print_line(
+	const ds_common *c, const char *before, bool now, const char *fmt, va_list ap)
 {
 	char what[4096];
 	vsnprintf(what, sizeof(what), fmt, ap);
 	ds_tidy(what);
 	pthread_mutex_lock(&draw_lock);
-	wipe();
-	fprintf(stderr, "%s: %s%s\n", c->program, before, what);
+	if (now) {
+		wipe();
+		fprintf(stderr, "%s: %s%s\n", c->program, before, what);
+	} else {
+		ds_buf_fmt(&said, "%s: %s\n", c->program, what);
+	}
+	pthread_mutex_unlock(&draw_lock);
+}
+
+void ds_say_all(void)
+{
+	pthread_mutex_lock(&draw_lock);
+	if (said.n) {
+		wipe();
+		fwrite(said.at, 1, said.n, stderr);
+	}
+	ds_buf_free(&said);
+	said = (ds_buf){ 0 };
 	pthread_mutex_unlock(&draw_lock);
 }
 
@@ -219,7 +236,7 @@ void ds_warn(const ds_common *c, const char *fmt, ...)
 		return;
 	va_list ap;
 	va_start(ap, fmt);
-	print_line(c, "warning: ", fmt, ap);
+	print_line(c, "warning: ", true, fmt, ap);
 	va_end(ap);
 }
 
@@ -229,6 +246,16 @@ void ds_say(const ds_common *c, const char *fmt, ...)
 		return;
 	va_list ap;
 	va_start(ap, fmt);
-	print_line(c, "", fmt, ap);
+	print_line(c, "", false, fmt, ap);
+	va_end(ap);
+}
+
+void ds_tell(const ds_common *c, const char *fmt, ...)
+{
+	if (c->quiet)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	print_line(c, "", true, fmt, ap);
 	va_end(ap);
 }

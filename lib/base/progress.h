@@ -25,8 +25,11 @@ DS_AUTO_WITH(ds_progress, ds_progress_free)
 
 /* "program: warning: …" on stderr, not with -q; wipes a live line first. */
 void ds_warn(const ds_common *c, const char *fmt, ...) DS_PRINTF(2, 3);
-/* "program: …": the summary line, not with -q. */
+/* "program: …": the summary line, not with -q. It waits until the run has succeeded (ds_say_all). */
 void ds_say(const ds_common *c, const char *fmt, ...) DS_PRINTF(2, 3);
+void ds_say_all(void);
+/* The same at once, for what is of use while the run goes on. */
+void ds_tell(const ds_common *c, const char *fmt, ...) DS_PRINTF(2, 3);
 /* "1.2 GB", "12.3 k": at most 15 characters. */
 const char *ds_human_bytes(char out[16], double bytes);
 const char *ds_human_count(char out[16], double count);

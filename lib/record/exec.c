@@ -57,6 +57,7 @@ static void become(const char *command, int in, int out, int err)
 {
 	int from = in >= 0 ? in : open("/dev/null", O_RDONLY);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	setpgid(0, 0);
 	if (from >= 0 && dup2(from, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2)
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);

@@ -89,8 +89,8 @@ static ds_rc finish(void *state, ds_err *e)
 	DS_TRY(ds_out_open(&idx, pair_name(mem, w->common->out_path, ".idx"), e));
 	DS_TRY(ds_spool_write(w->tokens, bin, width, e));
 	DS_TRY(write_index(w, idx, width, e));
-	DS_TRY(ds_out_finish(bin, e));
-	return ds_out_finish(idx, e);
+	DS_TRY(ds_out_deliver(bin, e));
+	return ds_out_deliver(idx, e);
 }
 
 const ds_exporter ds_export_megatron = {

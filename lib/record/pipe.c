@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/outs.h"
 
 static bool failed_before(const ds_work *w)
 {
@@ -285,10 +286,10 @@ static ds_rc run(ds_pipe *p, ds_err *e)
 	DS_TRY(end_run(p, e));
 	DS_TRY(ds_sink_finish(p->sink, ds_report_chain(p, true), e));
 	if (p->rejects)
-		DS_TRY(ds_out_finish(p->rejects, e));
+		DS_TRY(ds_out_deliver(p->rejects, e));
 	DS_TRY(ds_report_stats(p, e));
 	p->committed = true;
-	return ds_source_tell(p->source, e);
+	return ds_outs_with(ds_source_tell(p->source, e), e);
 }
 
 /* A reader downstream learns why, even where nothing was written yet. */

@@ -96,7 +96,7 @@ ds_rc ds_report_stats(ds_pipe *p, ds_err *e)
 	if (p->s->stats)
 		p->s->stats(p->s->state, &out);
 	ds_buf_add_c(&out, "}\n");
-	ds_rc rc = ds_file_write(p->c->stats_path, ds_buf_view(&out), e);
+	ds_rc rc = ds_file_deliver(p->c->stats_path, ds_buf_view(&out), e);
 	ds_buf_free(&out);
 	return rc;
 }

@@ -222,6 +222,12 @@ ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 	*out = ds_recognize_name(in->common, in->name);
 	if (in->common->from)
 		return DS_OK;
+	/* A program that meant to write nothing would have begun a stream; one that died could not. */
+	if (!head.n && ds_in_is_pipe(in->in) && !in->common->exec)
+		return ds_fail(e, DS_SHORT,
+			"%s: input ended early, before its first byte (--from says that it may be "
+			"empty)",
+			in->name);
 	if (ds_stream_looks(head)) {
 		*out = ds_importer_find("dsr");
 		return DS_OK;

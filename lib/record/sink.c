@@ -7,6 +7,8 @@
 #include "record/export.h"
 #include "record/preview.h"
 
+#include <unistd.h>
+
 struct ds_sink {
 	const ds_common *common;
 	const ds_exporter *exporter; /* NULL: dsr */
@@ -98,7 +100,7 @@ ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e)
 	if (s->exporter == &ds_export_text && s->n_rows && !s->n_values)
 		return ds_fail(e, DS_BAD, "no record has the field '%s' (--field names another)",
 			s->common->field);
-	return s->out ? ds_out_finish(s->out, e) : DS_OK;
+	return s->out ? ds_out_deliver(s->out, e) : DS_OK;
 }
 
 /* Under -o nothing is left behind; a reader downstream gets what is whole, and is told in dsr. */
@@ -111,6 +113,20 @@ void ds_sink_abort(ds_sink *s, const char *reason)
 	if (rc == DS_OK)
 		rc = ds_out_flush(s->out, &unused);
 	(void)rc; /* where the reader is gone there is nobody to tell */
+}
+
+void ds_sink_failed(const ds_common *c, const char *reason)
+{
+	ds_err unused;
+	DS_AUTO(ds_sink) s = NULL;
+	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
+	ds_chain *chain = ds_chain_new(mem);
+	bool to_stdout = !c->out_path || strcmp(c->out_path, "-") == 0;
+	if (!to_stdout || (c->to && strcmp(c->to, "dsr") != 0) || isatty(STDOUT_FILENO))
+		return;
+	ds_chain_push(mem, chain, ds_str_of(c->program), DS_S(DS_VERSION), c->recorded);
+	if (ds_sink_open(&s, c, chain, &unused) == DS_OK)
+		ds_sink_abort(s, reason);
 }
 
 bool ds_sink_is_dsr(const ds_sink *s)

@@ -48,6 +48,8 @@ DS_MUST ds_rc ds_sink_opt(ds_sink *s, ds_opt opt, ds_err *e); /* kept in dsr, dr
 DS_MUST ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e);
 void ds_sink_abort(
 	ds_sink *s, const char *reason); /* the abort block where one fits; never fails */
+/* ds_tool.failed of programs that write records: a reader of our stream gets a header and the reason. */
+void ds_sink_failed(const ds_common *c, const char *reason);
 bool ds_sink_is_dsr(const ds_sink *s);
 uint64_t ds_sink_replaced(const ds_sink *s); /* invalid UTF-8 replaced in JSON so far */
 DS_AUTO_WITH(ds_sink, ds_sink_close)

@@ -427,7 +427,7 @@ static ds_rc finish_rejects(ds_source *s, ds_err *e)
 {
 	ds_out *rejects = s->rejects;
 	s->rejects = NULL;
-	ds_rc rc = rejects ? ds_out_finish(rejects, e) : DS_OK;
+	ds_rc rc = rejects ? ds_out_deliver(rejects, e) : DS_OK;
 	ds_out_close(rejects);
 	return rc;
 }

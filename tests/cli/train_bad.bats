@@ -278,7 +278,7 @@ edit() {
 	fails 1 "bad: the adapter of 'transformer.h.0.attn.c_attn.weight' does not fit it" dsgen -m bad --max-tokens 1 -q text.txt
 }
 
-@test "a full disk costs the checkpoints it has no room for, loudly, and none before" {
+@test "a checkpoint for which the disk has no room ends the run, and costs none before it" {
 	unshare -rm true 2>/dev/null || skip "needs user namespaces"
 	set -- --model gpt2 --set "n_layer=2,n_embd=32,n_head=4,$sizes,save_every=5,save_total_limit=0,max_steps=20,scheduler=constant"
 	dstrain "$@" --out whole -q text.txt
@@ -293,7 +293,6 @@ edit() {
 	S
 	[ "$(cat code)" -eq 4 ]
 	[ "$(cat left)" = "checkpoint-10 checkpoint-5" ]
-	grep -q "^dstrain: warning: checkpoint-15 could not be written, training goes on: .*No space left" said
-	[ "$(grep -vc warning said)" -eq 1 ] && grep -q "^dstrain: cannot write small/run/checkpoint-20.*No space left" said
+	[ "$(wc -l <said)" -eq 1 ] && grep -q "^dstrain: checkpoint-15 could not be written: .*No space left" said
 	cmp resumed whole/model.safetensors
 }

@@ -54,7 +54,7 @@ static const ds_cmd cmds[] = {
 	{ 0 },
 };
 static const ds_tool tool = { "dstest", NULL, "test", args,
-	DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED, run, cmds, { "dstest a" }, NULL };
+	DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED, run, cmds, { "dstest a" }, NULL, NULL };
 
 static ds_err e;
 static char recorded[2000];

@@ -4,6 +4,7 @@
 #include "streams.h"
 
 #include "base/args.h"
+#include "base/outs.h"
 #include "record/json.h"
 #include "record/pipe.h"
 
@@ -71,6 +72,10 @@ static ds_rc go(trial *t, int jobs, const char *to, const ds_stage *s)
 	unlink(out_path);
 	unlink(bad_path);
 	ds_rc rc = ds_pipe_run(&t->c, s, &t->err);
+	if (rc == DS_OK)
+		rc = ds_outs_commit(&t->err);
+	else
+		ds_outs_discard();
 	ds_buf_clear(&t->out);
 	if (access(out_path, F_OK) == 0 && ds_file_read(out_path, 1 << 26, &t->out, &e) != DS_OK)
 		fail_msg("%s", e.msg);

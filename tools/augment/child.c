@@ -80,6 +80,7 @@ static void become(const char *command, pid_t parent, int in, int out, int err)
 	if (getppid() != parent)
 		_exit(127);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	setpgid(0, 0);
 	if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2)
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);

@@ -318,7 +318,7 @@ static const ds_arg args[] = {
 	DS_ARG_F(0, "timeout", &opt.way.timeout_s, "S",
 		"seconds without a sign of life, 300 unless said", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "cache", &opt.way.cache, "FILE", "remember translations there",
-		DS_ARG_UNRECORDED),
+		DS_ARG_UNRECORDED | DS_ARG_OUT),
 	DS_ARG(0, "min-chrf", &opt.filter.min_chrf, "X",
 		"leave out what is less alike, 30 of 100 unless said"),
 	DS_ARG(0, "max-chrf", &opt.filter.max_chrf, "X",
@@ -337,6 +337,7 @@ static const ds_tool tool = {
 	.args = args,
 	.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 	.run = run,
+	.failed = ds_sink_failed,
 	.examples = {
 		"dsaug --synonym 0.1 --insert 0.1 --swap 0.1 --delete 0.1 -n 4 train.dsr",
 		"dsaug --synonym 0.2 --synonyms cilin.txt --keep-original zh.jsonl --to jsonl",

@@ -169,7 +169,7 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 			DS_TRY(c->rules.at[i].rule->finish(c->rules.at[i].state, e));
 	if (shown) {
 		DS_TRY(sample_write(&c->sample, shown, e));
-		DS_TRY(ds_out_finish(shown, e));
+		DS_TRY(ds_out_deliver(shown, e));
 	}
 	return dropped ? rejected_finish(dropped, e) : DS_OK;
 }
@@ -202,9 +202,9 @@ static const ds_arg *more_args(void)
 static const ds_arg args[] = {
 	DS_ARG(0, "unmapped", &opt.unmapped, UNMAPPED, "a label that is not in the map"),
 	DS_ARG_F(0, "label-table", &opt.label_table, "FILE", "what became of each label, as TSV",
-		DS_ARG_UNRECORDED | DS_ARG_HIDDEN),
+		DS_ARG_UNRECORDED | DS_ARG_HIDDEN | DS_ARG_OUT),
 	DS_ARG_F(0, "rejected", &opt.rejected, "FILE", "keep what is dropped, with its rule",
-		DS_ARG_UNRECORDED),
+		DS_ARG_UNRECORDED | DS_ARG_OUT),
 	DS_ARG(0, "markdown", &opt.markdown, NULL,
 		"Markdown instead of plain text, by --html strip and auto"),
 	DS_ARG(0, "tag", &opt.tag, NULL, "drop nothing: rules write what they found as fields"),
@@ -222,6 +222,7 @@ int main(int argc, char **argv)
 		.args = args,
 		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SEED,
 		.run = run,
+		.failed = ds_sink_failed,
 		.examples = { "dsclean pages/*.html | dsdedup -o text.dsr",
 			"dsclean --default --regex 's/\\d{11}/[number]/g' --min-chars 20 "
 			"notes.jsonl",

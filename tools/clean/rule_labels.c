@@ -154,7 +154,7 @@ static ds_rc finish(const void *p, ds_err *e)
 	if (rc == DS_OK)
 		rc = ds_out_write(file, rows.at, rows.n, e);
 	if (rc == DS_OK)
-		rc = ds_out_finish(file, e);
+		rc = ds_out_deliver(file, e);
 	ds_buf_free(&rows);
 	labelmap_run_free(run);
 	return rc;

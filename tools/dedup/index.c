@@ -38,5 +38,5 @@ ds_rc index_save(const ds_seen *s, ds_out *out, const char *path, ds_err *e)
 {
 	DS_TRY_AT(ds_seen_save(s, out, e), e, "%s", path);
 	DS_TRY(keep_before(path, e));
-	return ds_out_finish(out, e);
+	return ds_out_deliver(out, e);
 }

@@ -3,6 +3,7 @@
  */
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/outs.h"
 #include "base/progress.h"
 #include "options.h"
 
@@ -128,9 +129,12 @@ static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 	if (clusters) {
 		DS_TRY_AT(ds_seen_write_clusters(d->applier.seen, clusters, e), e, "%s",
 			opt.clusters);
-		DS_TRY(ds_out_finish(clusters, e));
+		DS_TRY(ds_out_deliver(clusters, e));
 	}
-	return index ? index_save(d->applier.seen, index, opt.index, e) : DS_OK;
+	if (!index)
+		return DS_OK;
+	DS_TRY(index_save(d->applier.seen, index, opt.index, e));
+	return ds_outs_commit(e); /* now: the next run may take the lock at once */
 }
 
 ds_rc run_streaming(const ds_common *c, uint64_t limit, bool *over, ds_err *e)
@@ -180,7 +184,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			"with --against: drop what has this share of a text there")
 #define CLUSTERS \
 	DS_ARG_F(0, "clusters", &opt.clusters, "FILE", "write who is alike, as TSV", \
-		DS_ARG_UNRECORDED)
+		DS_ARG_UNRECORDED | DS_ARG_OUT)
 #define MARK DS_ARG(0, "mark", &opt.mark, NULL, "drop nothing, name the earlier record in dup_of")
 #define MEMORY \
 	DS_ARG_F(0, "memory", &opt.memory, "SIZE", "of the tables, 1G unless said", \
@@ -196,7 +200,8 @@ static const ds_arg args[] = {
 		"compare and cut lines, paragraphs or three sentences in a row"),
 	AGAINST,
 	DS_ARG_F(0, "index", &opt.index, "FILE",
-		"compare with earlier runs too, and remember this one", DS_ARG_FILE | DS_ARG_NEW),
+		"compare with earlier runs too, and remember this one",
+		DS_ARG_FILE | DS_ARG_NEW | DS_ARG_OUT),
 	CLUSTERS,
 	DS_ARG_F(0, "memory", &opt.limit, "SIZE", "go on in a temporary folder beyond it",
 		DS_ARG_UNRECORDED),
@@ -234,6 +239,7 @@ static const ds_tool tool = {
 	.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 	.run = run,
 	.cmds = cmds,
+	.failed = ds_sink_failed,
 	.examples = {
 		"dsclean pages/*.html | dsdedup | dstok > shard.dsr",
 		"dsdedup --threshold 0.7 --clusters alike.tsv --mark docs.jsonl --to jsonl",

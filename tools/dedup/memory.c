@@ -7,6 +7,7 @@
 #include "options.h"
 
 #include "base/mem.h"
+#include "base/outs.h"
 #include "base/progress.h"
 #include "base/temp.h"
 
@@ -154,7 +155,7 @@ static ds_rc run_within(limited *l, const ds_common *c, const plan *p, ds_err *e
 	ds_rc rc = run_streaming(&l->c, opt.limit.bytes, &over, e);
 	if (over) {
 		if (c->verbose)
-			ds_say(c, "more than %s of tables: the staged run in %s",
+			ds_tell(c, "more than %s of tables: the staged run in %s",
 				ds_human_bytes(size, (double)opt.limit.bytes),
 				ds_temp_dir_path(l->dir));
 		hold_stages(l, p);
@@ -162,6 +163,8 @@ static ds_rc run_within(limited *l, const ds_common *c, const plan *p, ds_err *e
 		rc = run_stages(l, e);
 	}
 	DS_TRY(rc);
+	if (l->held)
+		DS_TRY(ds_outs_commit_one(l->c.out_path, e));
 	return l->held ? copy_out(l->c.out_path, c->out_path, e) : DS_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "stage.h"
 
 #include "base/mem.h"
+#include "base/outs.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -205,6 +206,8 @@ static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
 	reject_part(&rejects, c, part);
 	one.reject_path = ds_buf_text(&rejects);
 	ds_rc rc = ds_pipe_run(&one, &stage, e);
+	if (rc == DS_OK) /* of a folder that a later run goes on with: each input by itself */
+		rc = ds_outs_commit(e);
 	ds_buf_free(&path);
 	ds_buf_free(&rejects);
 	return rc;
@@ -249,7 +252,7 @@ static ds_rc join_rejects(const ds_common *c, ds_err *e)
 		ds_buf_free(&path);
 		DS_TRY(rc);
 	}
-	return ds_out_finish(to, e);
+	return ds_out_deliver(to, e);
 }
 
 static ds_rc sign_all(sign_run *r, const ds_common *c, ds_err *e)

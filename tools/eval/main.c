@@ -138,7 +138,7 @@ static ds_rc write_report(const report *r, const ds_common *c, ds_err *e)
 	if (rc == DS_OK)
 		rc = ds_out_write(out, text.at, text.n, e);
 	if (rc == DS_OK)
-		rc = ds_out_finish(out, e);
+		rc = ds_out_deliver(out, e);
 	ds_buf_free(&text);
 	return rc;
 }

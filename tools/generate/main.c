@@ -391,6 +391,7 @@ int main(int argc, char **argv)
 		.args = args,
 		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 		.run = run,
+		.failed = ds_sink_failed,
 		.examples = {
 			"echo 'The Debian project' | dsgen -m run/ --to jsonl",
 			"dsgen -m run/ --temperature 0.7 --top-p 0.9 --seed 7 prompts.jsonl",

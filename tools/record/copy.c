@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/outs.h"
 #include "record/json.h"
 
 ds_rc copy_open(copy_run **out, const ds_common *c, const char *const *paths, size_t n, ds_err *e)
@@ -181,7 +182,7 @@ static ds_rc write_stats(copy_run *r, ds_err *e)
 		(unsigned long long)(r->records + ds_source_bad(r->source)),
 		(unsigned long long)out, (unsigned long long)r->bytes,
 		ds_progress_seconds(r->progress), (unsigned long long)ds_source_bad(r->source));
-	ds_rc rc = ds_file_write(r->c->stats_path, ds_buf_view(&text), e);
+	ds_rc rc = ds_file_deliver(r->c->stats_path, ds_buf_view(&text), e);
 	ds_buf_free(&text);
 	return rc;
 }
@@ -198,7 +199,7 @@ ds_rc copy_finish(copy_run *r, const char *elsewhere, ds_err *e)
 		o->finished = true;
 	}
 	DS_TRY(write_stats(r, e));
-	return ds_source_tell(r->source, e);
+	return ds_outs_with(ds_source_tell(r->source, e), e);
 }
 
 ds_rc copy_abort(copy_run *r, ds_rc rc, const ds_err *e)

@@ -97,6 +97,7 @@ static const ds_tool tool = {
 	.usage = "COMMAND [OPTION...] [FILE...]",
 	.what = "the record stream's own tool: into it, out of it, and a look at it",
 	.cmds = cmds,
+	.failed = ds_sink_failed,
 	.examples = {
 		"dsrec import reviews.jsonl -z -o reviews.dsr",
 		"dsrec cat a.dsr b.dsr | dsclean | dsrec export --to jsonl",

@@ -20,7 +20,7 @@ ds_rc write_report(const ds_common *c, const ds_buf *text, ds_err *e)
 	DS_AUTO(ds_out) out = NULL;
 	DS_TRY(ds_out_open(&out, c->out_path, e));
 	DS_TRY(ds_out_write(out, text->at, text->n, e));
-	return ds_out_finish(out, e);
+	return ds_out_deliver(out, e);
 }
 
 ds_rc open_stream(ds_reader **r, const char *path, ds_err *e)

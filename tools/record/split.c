@@ -66,10 +66,29 @@ static ds_rc read_names(plan *p, const char *out, ds_err *e)
 	}
 	if (n != p->n)
 		return ds_fail(e, DS_USAGE, "'-o' names %zu files, '--by' has %zu shares", n, p->n);
-	for (size_t i = 0; i < n; i++)
+	return DS_OK;
+}
+
+static bool one_file(const char *a, const char *b)
+{
+	char *x = ds_file_real(a), *y = b ? ds_file_real(b) : NULL;
+	bool same = x && y && strcmp(x, y) == 0;
+	ds_mem_free(x);
+	ds_mem_free(y);
+	return same;
+}
+
+/* What ds_main does for an output of one name. */
+static ds_rc check_names(const plan *p, const ds_common *c, ds_err *e)
+{
+	for (size_t i = 0; i < p->n; i++) {
 		for (size_t k = 0; k < i; k++)
-			if (strcmp(p->paths[i], p->paths[k]) == 0)
+			if (one_file(p->paths[i], p->paths[k]))
 				return ds_fail(e, DS_USAGE, "'-o' names %s twice", p->paths[i]);
+		if (one_file(p->paths[i], c->stats_path) || one_file(p->paths[i], c->reject_path))
+			return ds_fail(e, DS_USAGE, "'-o' and another output are one file: %s",
+				p->paths[i]);
+	}
 	return DS_OK;
 }
 
@@ -154,6 +173,7 @@ static ds_rc split(plan *p, const ds_common *c, ds_err *e)
 	p->seed = c->seed;
 	DS_TRY(read_shares(p, opt.by, e));
 	DS_TRY(read_names(p, c->out_path, e));
+	DS_TRY(check_names(p, c, e));
 	DS_TRY(copy_open(&r, c, p->paths, p->n, e));
 	DS_TRY(copy_abort(r, split_all(p, r, mem, e), e));
 	ds_buf line = { 0 };

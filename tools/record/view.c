@@ -31,6 +31,7 @@ static void pager_start(pager *p)
 	p->pid = fork();
 	if (p->pid == 0) {
 		signal(SIGPIPE, SIG_DFL);
+		signal(SIGXFSZ, SIG_DFL);
 		dup2(ends[0], STDIN_FILENO);
 		close(ends[0]);
 		close(ends[1]);

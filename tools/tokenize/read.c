@@ -26,7 +26,7 @@ ds_rc write_tokenizer(const char *path, const ds_tok *t, ds_err *e)
 	if (rc == DS_OK)
 		rc = ds_out_write(out, json.at, json.n, e);
 	if (rc == DS_OK)
-		rc = ds_out_finish(out, e);
+		rc = ds_out_deliver(out, e);
 	ds_buf_free(&json);
 	return rc;
 }

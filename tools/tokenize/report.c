@@ -71,5 +71,5 @@ ds_rc report_write(const ds_common *c, report *r, ds_err *e)
 		ds_buf_add_c(r->out, "}\n");
 	DS_TRY(ds_out_open(&out, c->out_path, e));
 	DS_TRY(ds_out_write(out, r->out->at, r->out->n, e));
-	return ds_out_finish(out, e);
+	return ds_out_deliver(out, e);
 }

@@ -228,7 +228,7 @@ static ds_rc choose_tune(train_run *r, ds_err *e)
 		why = k->tune == DS_TUNE_lora ? "up to 100,000 train adapters"
 					      : "under 10,000 train a prompt";
 	}
-	ds_say(r->c, "tune=auto: %s, %lld records: %s", ds_tune_word((ds_tune)k->tune),
+	ds_tell(r->c, "tune=auto: %s, %lld records: %s", ds_tune_word((ds_tune)k->tune),
 		(long long)n, why);
 	return k->tune == DS_TUNE_full ? DS_OK : choose_adapter(r, e);
 }
@@ -368,7 +368,7 @@ static void tell_mix(const train_run *r)
 	ds_buf b = { 0 };
 	ds_rows_tell_mix(r->rows, &b);
 	if (b.n)
-		ds_say(r->c, "mix: %s", ds_buf_text(&b));
+		ds_tell(r->c, "mix: %s", ds_buf_text(&b));
 	ds_buf_free(&b);
 }
 

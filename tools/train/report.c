@@ -43,7 +43,7 @@ static void say_memory(const train_run *r)
 			ds_buf_fmt(&b, "%s %s, ", ds_class_name((ds_class)c),
 				ds_human_bytes(bytes, (double)plan->bytes[c]));
 	ds_buf_fmt(&b, "scratch %s", ds_human_bytes(bytes, (double)plan->scratch_bytes));
-	ds_say(r->c, "memory: %s (%s)", ds_human_bytes(bytes, (double)plan->total_bytes),
+	ds_tell(r->c, "memory: %s (%s)", ds_human_bytes(bytes, (double)plan->total_bytes),
 		ds_buf_text(&b));
 	ds_buf_free(&b);
 }
@@ -61,14 +61,14 @@ static ds_rc measure(train_run *r, ds_err *e)
 	bool shown = ds_progress_live(p->progress) || r->c->verbose;
 	int64_t trained, all = ds_graph_params(r->train->g, &trained);
 	if (shown)
-		ds_say(r->c,
+		ds_tell(r->c,
 			"%s: %s parameters, matrix products at %.1f GFLOP/s, %lld steps of %lld "
 			"tokens",
 			r->plan.config.arch->name, ds_human_count(params, (double)all),
 			p->gemm_flops * 1e-9, (long long)r->plan.steps,
 			(long long)(r->plan.step_rows * r->plan.seq));
 	if (shown || r->adapts)
-		ds_say(r->c, "trained: %lld of %lld parameters (%.2f %%)", (long long)trained,
+		ds_tell(r->c, "trained: %lld of %lld parameters (%.2f %%)", (long long)trained,
 			(long long)all, 100.0 * (double)trained / (double)all);
 	if (shown)
 		say_memory(r);
@@ -209,7 +209,7 @@ static ds_rc write_stats(const train_run *r, double seconds, ds_err *e)
 	if (isfinite(p->eval_loss))
 		ds_buf_fmt(&b, ", \"eval_loss\": %.9g", p->eval_loss);
 	ds_buf_add_c(&b, "}\n");
-	ds_rc rc = ds_file_write(r->c->stats_path, ds_buf_view(&b), e);
+	ds_rc rc = ds_file_deliver(r->c->stats_path, ds_buf_view(&b), e);
 	ds_buf_free(&b);
 	return rc;
 }

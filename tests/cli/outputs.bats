@@ -1,0 +1,98 @@
+# outputs.bats - what a run leaves behind: all of its outputs or none, whatever ends it
+load common
+setup() {
+	common_setup
+	numbered 300 >in.jsonl
+	printf '{"text":"precious"}\n' | dsrec import --from jsonl -q -o kept.dsr
+	cp kept.dsr was.dsr
+}
+
+# Nothing was replaced, and no temporary file is left.
+untouched() {
+	cmp kept.dsr was.dsr
+	[ -z "$(find . -name '.*.??????')" ] || { find . -name '.*'; return 1; }
+}
+
+@test "a writer that died before its first byte is a writer that died" {
+	for tool in dsclean dsdedup dstok dsaug "dsrec cat" "dsrec shuf" "dsrec head"; do
+		run --separate-stderr bash -c "true | $tool -q -o kept.dsr"
+		[ "$status" -eq 3 ] && [ "${#stderr_lines[@]}" -eq 1 ] && [[ $stderr == *"before its first byte"* ]]
+		untouched
+	done
+	true | dsdedup -q --from jsonl -o none.dsr
+	dsdedup -q -o none.dsr </dev/null
+	: >none.txt
+	dsdedup -q none.txt -o none.dsr
+	dsrec check -q none.dsr
+	dsrec import --exec true -q -o none.dsr
+}
+
+@test "whatever stops a program, the reader of its stream is told" {
+	local c
+	for c in "dsclean none.jsonl" "dsclean --labels none.map in.jsonl" "dstok -t none.json in.jsonl" \
+		"dsdedup --against none.txt in.jsonl" "dsaug --synonyms none.tsv --synonym 0.1 in.jsonl" \
+		"dsgen -m none in.jsonl" "dsrec cat none.dsr" "dsrec shuf none.dsr"; do
+		run --separate-stderr bash -c "$c 2>first | dsdedup -q -o kept.dsr; echo \${PIPESTATUS[@]}"
+		[ "${output##* }" = 3 ] || { echo "$c: $output $stderr"; return 1; }
+		[[ $stderr == *"the program that wrote this failed: "*none* ]] || { echo "$c: $stderr"; return 1; }
+		[ "$(wc -l <first)" -eq 1 ]
+		untouched
+	done
+	# Not where it writes something else.
+	run -4 bash -c "dsclean none.jsonl --to jsonl 2>/dev/null"
+	[ -z "$output" ]
+}
+
+@test "two outputs of one name, and an input as a second output, are refused" {
+	ln -s out link
+	mkdir there
+	local c
+	for c in "dsclean in.jsonl -o out --rejected out" "dsclean in.jsonl -o out --stats ./out" \
+		"dsclean in.jsonl -o there/../out --on-error reject=link" "dsclean in.jsonl --rejected in.jsonl -o out" \
+		"dsdedup in.jsonl --clusters out -o out" "dsdedup in.jsonl --index x -o x" \
+		"dsrec cat in.jsonl --stats in.jsonl" "dsrec cat in.jsonl --on-error reject=-" \
+		"dsrec split --by 1,1 in.jsonl -o a,./a" "dsrec split --by 1,1 in.jsonl -o a,b --stats b" \
+		"dsclean in.jsonl --labels map --label-table map -o out"; do
+		echo 'a: b' >map
+		run --separate-stderr $c
+		[ "$status" -eq 2 ] && [ "${#stderr_lines[@]}" -eq 1 ] || { echo "$c: $status $stderr"; return 1; }
+		[ ! -e out ] && [ "$(wc -l <in.jsonl)" -eq 300 ] && [ "$(cat map)" = 'a: b' ]
+	done
+	dsclean -q in.jsonl -o in.jsonl # alone it may be
+	dsrec cat -q in.jsonl -o /dev/null --stats /dev/null
+}
+
+@test "a second output that cannot be written leaves the first as it was" {
+	fails 4 "none/s" dsclean in.jsonl -o kept.dsr --stats none/s
+	untouched
+	fails 4 "/dev/full" dsdedup in.jsonl -o kept.dsr --clusters /dev/full
+	untouched
+	fails 4 "none/t" dsclean in.jsonl --labels sentiment --label-table none/t -o kept.dsr
+	untouched
+	echo '{bad' >>in.jsonl
+	fails 1 "in.jsonl:301" dsdedup in.jsonl -o kept.dsr --clusters c --index i --stats s
+	untouched
+	[ ! -e c ] && [ ! -e i ] && [ ! -e s ]
+}
+
+@test "a limit on the size of files is an error like a full disk" {
+	yes '{"text":"some words"}' | head -20000 >big.jsonl
+	for c in "dsrec import" "dsclean" "dsrec cat --to dsr" "dsdedup --method exact --mark"; do
+		fails 4 "File too large" bash -c "ulimit -f 8; exec $c big.jsonl -o kept.dsr"
+		untouched
+	done
+}
+
+@test "an input that is cut while it is mapped is exit 4, for any thread that meets it" {
+	numbered 60000 >big.jsonl
+	export DS_BLOCK=50000 # so that much of it is not read yet when the pipe is full
+	mkfifo out
+	for j in 1 8; do
+		cp big.jsonl cut.jsonl
+		{ head -c 1 >/dev/null; truncate -s 4096 cut.jsonl; cat >/dev/null; } <out &
+		run --separate-stderr dsrec import -j $j cut.jsonl --on-error reject=kept.dsr -o out
+		wait
+		[ "$status" -eq 4 ] && [ "${#stderr_lines[@]}" -eq 1 ] || { echo "$j: $status $stderr"; return 1; }
+		untouched
+	done
+}
