@@ -20,8 +20,15 @@ struct ds_packer {
 void *ds_codec_have(void *p)
 {
 	if (!p)
-		ds_mem_free(ds_mem_get(SIZE_MAX)); /* says so and ends */
+		ds_mem_out(0);
 	return p;
+}
+
+/* A lack of memory says nothing about the bytes. */
+static ds_rc zstd_failed(size_t code, ds_rc rc, ds_err *e)
+{
+	bool memory = ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation;
+	return ds_fail(e, memory ? DS_IO : rc, "zstd: %s", ZSTD_getErrorName(code));
 }
 
 ds_packer *ds_packer_new(int level)
@@ -52,7 +59,7 @@ ds_rc ds_pack(
 		p->pack = ds_codec_have(ZSTD_createCCtx());
 	*got = ZSTD_compressCCtx(p->pack, out, room, in, n, p->level);
 	if (ZSTD_isError(*got))
-		return ds_fail(e, DS_BAD, "zstd: %s", ZSTD_getErrorName(*got));
+		return zstd_failed(*got, DS_BAD, e);
 	return DS_OK;
 }
 
@@ -62,7 +69,7 @@ ds_rc ds_unpack(ds_packer *p, const void *in, size_t in_n, void *out, size_t n, 
 		p->unpack = ds_codec_have(ZSTD_createDCtx());
 	size_t got = ZSTD_decompressDCtx(p->unpack, out, n, in, in_n);
 	if (ZSTD_isError(got))
-		return ds_fail(e, DS_SHORT, "zstd: %s", ZSTD_getErrorName(got));
+		return zstd_failed(got, DS_SHORT, e);
 	if (got != n)
 		return ds_fail(e, DS_SHORT, "zstd: %zu bytes came out, %zu were promised", got, n);
 	return DS_OK;
@@ -141,11 +148,7 @@ static ds_rc zstd_step(
 	ds_codec_move(in, from.pos, out, room, to.pos);
 	if (!ZSTD_isError(rc))
 		return DS_OK;
-	return ds_fail(e,
-		c->pack                                                 ? DS_BAD
-		: ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation ? DS_IO
-									: DS_SHORT,
-		"zstd: %s", ZSTD_getErrorName(rc));
+	return zstd_failed(rc, c->pack ? DS_BAD : DS_SHORT, e);
 }
 
 /* zlib's three: they differ in what is around the deflated bytes. */
@@ -218,9 +221,9 @@ static ds_rc zlib_step(
 	if (rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR)
 		return DS_OK;
 	return ds_fail(e,
-		c->compress         ? DS_BAD
-		: rc == Z_MEM_ERROR ? DS_IO
-				    : DS_SHORT,
+		rc == Z_MEM_ERROR ? DS_IO
+		: c->compress     ? DS_BAD
+				  : DS_SHORT,
 		"gzip: %s",
 		c->z.msg            ? c->z.msg
 		: rc == Z_MEM_ERROR ? "no memory"

@@ -10,14 +10,16 @@
 #include "base/progress.h"
 #include "base/temp.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <ucontext.h>
 #include <unistd.h>
 
-enum { MAX_JOBS = 4096 };
+enum { MAX_JOBS = 4096, NEAR_NULL = 1 << 16 };
 
 /* Files opened later must not become stdin, stdout or stderr; using a closed one must still fail. */
 static void fill_descriptors(void)
@@ -53,6 +55,51 @@ static void on_bus(int sig)
 	_exit(DS_IO);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/*
+ * A fault of ours, or of a library: nothing temporary stays. One without memory that a library does not
+ * look for, at an address near 0 in its own code, ends as that does everywhere else.
+ */
+static void on_crash(int sig, siginfo_t *info, void *context)
+{
+	static atomic_flag ending = ATOMIC_FLAG_INIT;
+	static const char *const ours[] = { "libc.so", "libm.so", "ld-linux" };
+	Dl_info at = { 0 };
+	char why[128];
+	while (atomic_flag_test_and_set(&ending))
+		pause();
+	ds_temp_discard();
+#ifdef REG_RIP
+	const ucontext_t *u = context;
+	bool known = sig == SIGSEGV && (uintptr_t)info->si_addr < NEAR_NULL &&
+		     dladdr((void *)(uintptr_t)u->uc_mcontext.gregs[REG_RIP], &at) && at.dli_fname;
+	const char *name = known ? strrchr(at.dli_fname, '/') : NULL;
+	known = name && strstr(name, ".so");
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		known = known && !strstr(name, ours[i]);
+	if (known) {
+		snprintf(why, sizeof(why), "out of memory in %.80s", name + 1);
+		ds_mem_die(why);
+	}
+#endif
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void set_crashes(void)
+{
+	static const int crashes[] = { SIGSEGV, SIGABRT, SIGILL, SIGFPE };
+	for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+		sigaction(crashes[i],
+			&(struct sigaction){ .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO },
+			NULL);
+}
+#else
+static void set_crashes(void) /* sanitizers have their own */
+{
+}
+#endif
+
 static void set_signals(const char *program)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
@@ -62,6 +109,7 @@ static void set_signals(const char *program)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* then write(2) says so, as it does of a full disk */
 	sigaction(SIGBUS, &(struct sigaction){ .sa_handler = on_bus }, NULL);
+	set_crashes();
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		/* nohup stays nohup */
 		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
@@ -234,6 +282,7 @@ int ds_main(const ds_tool *tool, int argc, char **argv)
 	int skip = 0;
 	fill_descriptors();
 	ds_mem_at_death(ds_temp_discard);
+	ds_mem_cxx();
 	set_signals(tool->name);
 	ds_args_shared = (ds_shared){
 		.common = { .jobs = (int)ds_cpu_cores(), .field = "text" },

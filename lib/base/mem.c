@@ -10,6 +10,7 @@
 #include "base/fault.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,16 +28,48 @@ void ds_mem_at_death(void (*fn)(void))
 }
 
 /* The one place where the library prints and exits: there is no memory to do it any other way. */
-__attribute__((noreturn)) static void out_of_memory(size_t bytes)
+void ds_mem_die(const char *why)
 {
-	char line[128];
-	int n = snprintf(line, sizeof(line), "%s: out of memory, %zu bytes wanted\n",
-		program_invocation_short_name, bytes);
-	ssize_t unused = write(STDERR_FILENO, line, (size_t)n);
+	static atomic_flag dying = ATOMIC_FLAG_INIT;
+	char line[256];
+	while (atomic_flag_test_and_set(&dying)) /* another thread says it */
+		pause();
+	int n = snprintf(line, sizeof(line), "%s: %s\n", program_invocation_short_name, why);
+	ssize_t unused =
+		write(STDERR_FILENO, line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);
 	(void)unused;
 	if (at_death)
 		at_death();
 	_exit(4);
+}
+
+void ds_mem_out(size_t bytes)
+{
+	char why[64] = "out of memory";
+	if (bytes)
+		snprintf(why, sizeof(why), "out of memory, %zu bytes wanted", bytes);
+	ds_mem_die(why);
+}
+
+void *ds_mem_plain(size_t bytes)
+{
+	void *p = DS_FAULT(DS_FAULT_ALLOC) ? NULL : malloc(bytes ? bytes : 1);
+	if (!p)
+		ds_mem_out(bytes);
+	return p;
+}
+
+void *ds_mem_plain_grow(void *p, size_t bytes)
+{
+	void *q = DS_FAULT(DS_FAULT_ALLOC) ? NULL : realloc(p, bytes ? bytes : 1);
+	if (!q)
+		ds_mem_out(bytes);
+	return q;
+}
+
+void ds_mem_plain_free(void *p)
+{
+	free(p);
 }
 
 static char *align(char *base)
@@ -60,7 +93,7 @@ void *ds_mem_get(size_t bytes)
 	size_t all;
 	if (DS_FAULT(DS_FAULT_ALLOC) || !ds_add(bytes, ALIGN, &all) ||
 		posix_memalign(&base, ALIGN, all) != 0)
-		out_of_memory(bytes);
+		ds_mem_out(bytes);
 	return align(base);
 }
 
@@ -71,7 +104,7 @@ void *ds_mem_zero(size_t bytes)
 	size_t all;
 	char *base = NULL;
 	if (DS_FAULT(DS_FAULT_ALLOC) || !ds_add(bytes, SLACK, &all) || !(base = calloc(1, all)))
-		out_of_memory(bytes);
+		ds_mem_out(bytes);
 	return align(base);
 }
 
@@ -85,7 +118,7 @@ void *ds_mem_huge(size_t bytes)
 	char *base = NULL;
 	if (DS_FAULT(DS_FAULT_ALLOC) || !ds_add(bytes, HUGE_BYTES + SLACK, &all) ||
 		!(base = calloc(1, all)))
-		out_of_memory(bytes);
+		ds_mem_out(bytes);
 	char *p = (char *)(((uintptr_t)base + sizeof(char *) + HUGE_BYTES - 1) &
 			   ~(uintptr_t)(HUGE_BYTES - 1));
 	memcpy(p - sizeof(char *), &base, sizeof(char *));
@@ -103,7 +136,7 @@ void *ds_mem_grow(void *p, size_t old_bytes, size_t bytes)
 	size_t shift = (uintptr_t)p - (uintptr_t)old, all;
 	char *base = NULL;
 	if (DS_FAULT(DS_FAULT_ALLOC) || !ds_add(bytes, SLACK, &all) || !(base = realloc(old, all)))
-		out_of_memory(bytes);
+		ds_mem_out(bytes);
 	/* malloc may have moved it to another place within 64 bytes. */
 	size_t keep = old_bytes < bytes ? old_bytes : bytes;
 	char *q =

@@ -19,6 +19,17 @@ void *ds_mem_grow(
 char *ds_mem_text(const char *s);                 /* a copy of a C string */
 void ds_mem_free(void *p);                        /* NULL is fine */
 
+/* As malloc, realloc and free are, for libraries that take allocators; never NULL either. */
+void *ds_mem_plain(size_t bytes);
+void *ds_mem_plain_grow(void *p, size_t bytes);
+void ds_mem_plain_free(void *p);
+
+/* Memory is gone, bytes of it were wanted (0: not known): one line, ds_mem_at_death, exit 4. */
+__attribute__((noreturn)) void ds_mem_out(size_t bytes);
+/* The same end with another line: a library cannot go on. */
+__attribute__((noreturn)) void ds_mem_die(const char *why);
+void ds_mem_cxx(void); /* C++ libraries end so as well (cxx.cc); ds_main calls it */
+
 /* What must still happen when memory runs out, such as removing temporary files. Set once. */
 void ds_mem_at_death(void (*fn)(void));
 

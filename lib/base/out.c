@@ -348,11 +348,9 @@ ds_rc ds_out_finish(ds_out *o, ds_err *e)
 {
 	DS_TRY(settle(o, e));
 	if (o->final_path) {
-		if (rename(ds_temp_path(o->temp), o->final_path) != 0)
-			return write_failed(o, e);
-		ds_temp_release(o->temp, false);
+		ds_temp *temp = o->temp;
 		o->temp = NULL;
-		DS_TRY(ds_folder_sync(o->final_path, e));
+		DS_TRY(ds_outs_put(temp, o->final_path, e));
 	}
 	o->finished = true;
 	DS_LOG(DS_LOG_IO, "%s: finished after %llu bytes", o->name, (unsigned long long)o->offset);

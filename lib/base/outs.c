@@ -46,7 +46,10 @@ ds_rc ds_folder_sync(const char *path, ds_err *e)
 	if (fd < 0) /* a folder that may be written and not read */
 		return errno == EACCES ? DS_OK : ds_fail_errno(e, "cannot write %s", dir);
 	/* Some file systems cannot: there is nothing more to do on them. */
-	bool failed = fsync(fd) != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP;
+	int rc;
+	while ((rc = fsync(fd)) != 0 && errno == EINTR)
+		;
+	bool failed = rc != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP;
 	int code = errno;
 	close(fd);
 	errno = code;
@@ -85,9 +88,9 @@ static void undo(output *o)
 	}
 }
 
-static ds_rc rename_all(ds_err *e)
+static ds_rc rename_all(output *list, ds_err *e)
 {
-	for (output *o = first; o; o = o->next) {
+	for (output *o = list; o; o = o->next) {
 		if (rename(ds_temp_path(o->temp), o->final_path) != 0)
 			return ds_fail_errno(e, "cannot write %s", o->final_path);
 		o->renamed = true;
@@ -98,28 +101,42 @@ static ds_rc rename_all(ds_err *e)
 	return DS_OK;
 }
 
-static void forget(void)
+static void forget(output *list)
 {
-	while (first) {
-		output *o = first;
-		first = o->next;
+	while (list) {
+		output *o = list;
+		list = o->next;
 		ds_temp_release(o->temp, true);
 		ds_temp_release(o->before, true);
 		ds_mem_free(o->final_path);
 		ds_mem_free(o);
 	}
-	last = &first;
+}
+
+static ds_rc commit(output *list, ds_err *e)
+{
+	for (output *o = list; o; o = o->next)
+		keep_before(o);
+	ds_rc rc = rename_all(list, e);
+	for (output *o = list; rc != DS_OK && o; o = o->next)
+		undo(o);
+	forget(list);
+	return rc;
 }
 
 ds_rc ds_outs_commit(ds_err *e)
 {
-	for (output *o = first; o; o = o->next)
-		keep_before(o);
-	ds_rc rc = rename_all(e);
-	for (output *o = first; rc != DS_OK && o; o = o->next)
-		undo(o);
-	forget();
-	return rc;
+	output *all = first;
+	first = NULL;
+	last = &first;
+	return commit(all, e);
+}
+
+ds_rc ds_outs_put(ds_temp *temp, const char *final_path, ds_err *e)
+{
+	output *o = DS_NEW(output, 1);
+	*o = (output){ .temp = temp, .final_path = ds_mem_text(final_path) };
+	return commit(o, e);
 }
 
 ds_rc ds_outs_commit_one(const char *final_path, ds_err *e)
@@ -127,21 +144,14 @@ ds_rc ds_outs_commit_one(const char *final_path, ds_err *e)
 	output **at = &first;
 	while (*at && strcmp((*at)->final_path, final_path) != 0)
 		at = &(*at)->next;
-	output *o = *at, *rest, **rest_last;
+	output *o = *at;
 	if (!o)
 		return DS_OK;
 	*at = o->next;
 	if (!*at)
 		last = at;
-	rest = first;
-	rest_last = last;
 	o->next = NULL;
-	first = o;
-	last = &o->next;
-	ds_rc rc = ds_outs_commit(e);
-	first = rest;
-	last = rest ? rest_last : &first;
-	return rc;
+	return commit(o, e);
 }
 
 ds_rc ds_outs_with(ds_rc rc, ds_err *e)
@@ -156,5 +166,8 @@ ds_rc ds_outs_with(ds_rc rc, ds_err *e)
 
 void ds_outs_discard(void)
 {
-	forget();
+	output *all = first;
+	first = NULL;
+	last = &first;
+	forget(all);
 }

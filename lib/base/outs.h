@@ -12,7 +12,9 @@
 #include "base/temp.h"
 
 void ds_outs_add(ds_temp *temp, const char *final_path); /* takes temp over; for out.c */
-DS_MUST ds_rc ds_outs_commit(ds_err *e);                 /* fine where there are none */
+/* At once, for an output that stands alone; takes temp over. Any thread. */
+DS_MUST ds_rc ds_outs_put(ds_temp *temp, const char *final_path, ds_err *e);
+DS_MUST ds_rc ds_outs_commit(ds_err *e); /* fine where there are none */
 /* The one of that name alone, for what waits in a folder of our own. */
 DS_MUST ds_rc ds_outs_commit_one(const char *final_path, ds_err *e);
 /* What is whole is kept although rc tells of what was lost; rc with its e, or why it cannot be kept. */

@@ -37,7 +37,10 @@ static ds_rc sync_dir(const char *dir, ds_err *e)
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return ds_fail_errno(e, "%s: cannot open", dir);
-	int bad = fsync(fd) != 0 && errno != EINVAL; /* some file systems cannot */
+	int bad;
+	while ((bad = fsync(fd)) != 0 && errno == EINTR)
+		;
+	bad = bad && errno != EINVAL; /* some file systems cannot */
 	int kept = errno;
 	close(fd);
 	errno = kept;

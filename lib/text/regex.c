@@ -17,6 +17,7 @@
 enum {
 	MATCH_LIMIT = 10000000,
 	STACK_BYTES = 1 << 20,
+	NO_HEAP = 121,       /* pcre2_compile's, which has no name in the older headers */
 	HEAP_KIB = 64 << 10, /* of the interpreter, where there is no JIT */
 	NEEDLES_MAX = 8,
 	GROUPS_MAX = 1000,
@@ -84,6 +85,8 @@ static ds_rc compile_as(ds_regex *r, ds_str pattern, uint32_t options, ds_err *e
 	PCRE2_SIZE at;
 	options |= PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
 	r->code = pcre2_compile((PCRE2_SPTR)pattern.at, pattern.n, options, &code, &at, NULL);
+	if (!r->code && code == NO_HEAP)
+		ds_mem_out(0);
 	if (!r->code) {
 		char why[200];
 		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
@@ -341,10 +344,14 @@ ds_regex_run *ds_regex_run_new(const ds_regex *r)
 	run->r = r;
 	run->match = pcre2_match_data_create_from_pattern(r->code, NULL);
 	run->context = pcre2_match_context_create(NULL);
+	if (!run->match || !run->context)
+		ds_mem_out(0);
 	pcre2_set_match_limit(run->context, MATCH_LIMIT);
 	pcre2_set_heap_limit(run->context, HEAP_KIB);
 	if (r->jit) {
 		run->stack = pcre2_jit_stack_create(32 << 10, STACK_BYTES, NULL);
+		if (!run->stack)
+			ds_mem_out(0);
 		pcre2_jit_stack_assign(run->context, NULL, run->stack);
 	}
 	return run;
@@ -372,6 +379,8 @@ static ds_rc match(
 			    : pcre2_match(run->r->code, s, text.n, from, options, run->match,
 				      run->context);
 	*found = n > 0;
+	if (n == PCRE2_ERROR_NOMEMORY)
+		ds_mem_out(0);
 	if (n > 0 || n == PCRE2_ERROR_NOMATCH)
 		return DS_OK;
 	if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT ||

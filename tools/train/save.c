@@ -111,7 +111,10 @@ ds_rc train_save(train_run *r, ds_err *e)
 	r->state.data = train_data_identity(r);
 	ds_str chain = ds_rows_chain(r->rows);
 	r->state.chain = chain.n ? ds_arena_str(r->mem, chain).at : "";
-	if (fdatasync(fileno(r->report.log)) != 0 && errno != EINVAL)
+	int failed;
+	while ((failed = fdatasync(fileno(r->report.log))) != 0 && errno == EINTR)
+		;
+	if (failed && errno != EINVAL)
 		return ds_fail_errno(e, "%s/log.jsonl: cannot sync", r->out);
 	DS_TRY(ds_ckpt_save(r->out, &r->state, r->train->x, r->train->g, e));
 	DS_TRY(ds_ckpt_publish(r->out, &r->state, r->train->x, r->train->g,
