@@ -218,8 +218,7 @@ static ds_rc flush_stdout(ds_rc rc, ds_err *e)
 }
 
 /* The outputs of a run that succeeded come into their places, and then it says what it did. */
-static ds_rc finish(
-	const ds_args *a, const ds_common *c, ds_rc rc, const ds_late *late, ds_err *e)
+static ds_rc finish(const ds_args *a, const ds_common *c, ds_rc rc, const ds_late *late, ds_err *e)
 {
 	if (rc == DS_OK)
 		rc = ds_outs_commit(e);
