@@ -99,6 +99,13 @@ $(BUILD)/test/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/r
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(lib)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $(filter %.o,$^) $(lib) $(LIBS) -o $@
+# Failures on order, in front of libc, and files with changed bytes and right hashes.
+faults   := $(BUILD)/test/shim.so $(BUILD)/test/mutate
+$(BUILD)/test/shim.so: tests/faults/shim.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -shared -fPIC $< -o $@ -ldl
+$(BUILD)/test/mutate: $(BUILD)/obj/tests/faults/mutate.o $(lib)
+	$(CC) $(LDFLAGS_ALL) $< $(lib) $(LIBS) -o $@
 # Parsers that a program has for itself.
 $(foreach t,labelmap rules textrules,$(BUILD)/test/fuzz_$(t) $(BUILD)/fuzz/fuzz_$(t)): $(filter-out %/main.o,$(obj_clean))
 $(BUILD)/test/fuzz_state $(BUILD)/fuzz/fuzz_state: $(filter-out %/main.o,$(obj_eval))
@@ -125,7 +132,7 @@ demo: deps ## raw pages to a trained model, on real text
 
 run_tests = BUILD=$(BUILD) scripts/run-tests $(JOBS) $(BUILD)/failed
 
-test-programs: $(bins) $(units) $(replays) # what the tests run
+test-programs: $(bins) $(units) $(replays) $(faults) # what the tests run
 
 check: deps ## all tests; the last line is N passed, N failed
 	@$(MAKE) -s man
@@ -160,9 +167,13 @@ asan: ## all tests under the address and undefined-behaviour sanitizers
 	$(call sanitized,asan,address$(comma)undefined,check-run)
 tsan: ## all tests under the race detector
 	$(call sanitized,tsan,thread,check-run)
-torture: ## fail every allocation, read and write in turn
-	$(call sanitized,asan,address$(comma)undefined,all)
+torture: all $(faults) ## fail every call in turn, forge files, fill disks, kill: docs/reliability.md
+	$(call sanitized,asan,address$(comma)undefined,all build/asan/test/mutate)
 	BUILD=build/asan scripts/torture $(T)
+	build/asan/test/mutate 20000
+	BUILD=$(BUILD) tests/faults/disk 30
+	BUILD=$(BUILD) tests/faults/kill 100
+	MOST=$${MOST:-200} BUILD=$(BUILD) tests/faults/walk $(T)
 comma := ,
 
 FUZZ_SECONDS ?= 60
