@@ -113,14 +113,6 @@ static ds_rc evaluate(ds_trainer *t, const ds_train_watch *w, ds_err *e)
 	return w->evaluated(w->context, loss, e);
 }
 
-/* A checkpoint that cannot be written in the middle of a run costs that checkpoint, not the run. */
-static void save(const ds_train_watch *w)
-{
-	ds_err e;
-	if (w->save(w->context, &e) != DS_OK)
-		w->save_failed(w->context, &e);
-}
-
 ds_rc ds_train(ds_trainer *t, const ds_train_watch *w, ds_trained *how, ds_err *e)
 {
 	ds_ckpt *s = t->state;
@@ -137,7 +129,7 @@ ds_rc ds_train(ds_trainer *t, const ds_train_watch *w, ds_trained *how, ds_err *
 		/* The best so far is saved where it is found, and kept. */
 		saved = every && step < steps && (step % every == 0 || s->best_step == step);
 		if (saved)
-			save(w);
+			DS_TRY(w->save(w->context, e));
 	}
 	if (!saved)
 		DS_TRY(w->save(w->context, e));

@@ -19,13 +19,11 @@ typedef struct {
 	bool empty;   /* no row had a target: nothing was computed */
 } ds_figures;
 
-typedef struct
-{ /* of the caller's; the first two, or a save that is the last, end the run where they fail */
+typedef struct { /* of the caller's; where one fails it ends the run */
 	void *context;
 	ds_rc (*stepped)(void *context, const ds_figures *f, ds_err *e);
 	ds_rc (*evaluated)(void *context, double loss, ds_err *e);
 	ds_rc (*save)(void *context, ds_err *e);
-	void (*save_failed)(void *context, const ds_err *e); /* training goes on */
 	bool (*stop)(void *context);
 } ds_train_watch;
 

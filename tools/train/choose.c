@@ -358,7 +358,7 @@ static void tell_bad(const train_run *r, const ds_rows *rows)
 {
 	uint64_t n = ds_rows_bad(rows);
 	if (n)
-		ds_say(r->c, "%s%llu record%s left out",
+		ds_tell(r->c, "%s%llu record%s left out",
 			rows == r->rows ? "" : "eval_data: ", (unsigned long long)n,
 			n == 1 ? "" : "s");
 }

@@ -108,16 +108,16 @@ static ds_rc evaluated(void *context, double loss, ds_err *e)
 	return train_report_eval(context, loss, e);
 }
 
+/*
+ * One that cannot be written ends the run: what comes after it could not be kept either, and nobody may be
+ * looking. The checkpoints before stay, and --resume goes on from the last.
+ */
 static ds_rc save(void *context, ds_err *e)
 {
-	return train_save(context, e);
-}
-
-static void save_failed(void *context, const ds_err *e)
-{
-	const train_run *r = context;
-	ds_warn(r->c, "checkpoint-%lld could not be written, training goes on: %s",
-		(long long)r->state.step, e->msg);
+	train_run *r = context;
+	DS_TRY_AT(train_save(r, e), e, "checkpoint-%lld could not be written",
+		(long long)r->state.step);
+	return DS_OK;
 }
 
 static bool stop(void *context)
@@ -139,7 +139,7 @@ ds_rc train_loop(train_run *r, ds_err *e)
 		.eval_rows = r->eval_rows,
 		.feed = r->feed,
 		.state = &r->state };
-	ds_train_watch w = { r, stepped, evaluated, save, save_failed, stop };
+	ds_train_watch w = { r, stepped, evaluated, save, stop };
 	ds_trained how;
 	ds_signals_heed();
 	DS_TRY(ds_train(&t, &w, &how, e));
