@@ -20,6 +20,7 @@ struct ds_predictor {
 	ds_tok_scratch *scratch; /* NULL: the model has no tokenizer */
 	int64_t batch;
 	ds_encoder *d;
+	bool any_tok;
 };
 
 typedef struct {
@@ -36,6 +37,16 @@ typedef struct {         /* a record */
 	uint32_t *first; /* the token of each word */
 	size_t n_words;
 } item;
+
+ds_rc ds_predict_meet(const ds_predictor *p, const ds_opt *opts, size_t n, size_t *seen, ds_err *e)
+{
+	return p->any_tok ? DS_OK : ds_model_meet(p->m, opts, n, seen, e);
+}
+
+void ds_predict_any_tokenizer(ds_predictor *p)
+{
+	p->any_tok = true;
+}
 
 ds_rc ds_predictor_open(
 	ds_predictor **out, const ds_model *m, ds_device *device, int64_t batch, ds_err *e)

@@ -20,6 +20,11 @@ DS_MUST ds_rc ds_predictor_open(
 void ds_predictor_close(ds_predictor *p); /* NULL is fine */
 DS_AUTO_WITH(ds_predictor, ds_predictor_close)
 
+/* As ds_model_meet, unless every tokenizer's ids are taken. */
+DS_MUST ds_rc ds_predict_meet(
+	const ds_predictor *p, const ds_opt *opts, size_t n, size_t *seen, ds_err *e);
+void ds_predict_any_tokenizer(ds_predictor *p);
+
 /* Of a record about which nothing can be said, and why; what it returns ends the block unless it is DS_OK. */
 typedef ds_rc ds_predict_bad(void *context, uint32_t row, const char *why, ds_err *e);
 /* Adds the fields to a block. field: that of the text. */

@@ -25,6 +25,16 @@ setup() {
 		[ -s said ]
 		dsrec cat -q o.dsr | fails 1 "$why" $run -m m -q
 	done
+	# an encoder, which is asked for labels, too
+	printf '{"text":"row %s","label":"%s"}\n' 1 odd 2 even >l.jsonl
+	dstok -q -t tok.json l.jsonl -o l.dsr && dstok -q -t other.json l.jsonl -o ol.dsr
+	dstrain --model bert --set hidden_size=32,num_hidden_layers=1,num_attention_heads=2,max_position_embeddings=32 --task cls \
+		--seq 8 --batch-tokens 16 --max-steps 1 --out c l.dsr -q
+	for run in "dsgen --to jsonl" "dseval accuracy"; do
+		fails 1 "another tokenizer than that of c" $run -m c -q ol.dsr
+		$run -m c -q l.dsr >said
+		$run -m c -q --any-tokenizer ol.dsr >said
+	done
 	# a shard that follows others in one stream is looked at too
 	fails 1 "$why" dseval ppl -m m -q s.dsr o.dsr
 }

@@ -202,10 +202,13 @@ static ds_rc add_block(gathered *g, wanted_list *l, const char *by, ds_block *b,
 	return tallied ? run_slices(&s, g, pool, e) : DS_OK;
 }
 
-static ds_rc meet(const wanted_list *l, ds_source *s, size_t *seen, ds_err *e)
+static ds_rc meet(
+	const wanted_list *l, const ds_predictor *model, ds_source *s, size_t *seen, ds_err *e)
 {
-	size_t n;
+	size_t n, known = *seen;
 	const ds_opt *opts = ds_source_opts(s, &n);
+	if (model)
+		DS_TRY(ds_predict_meet(model, opts, n, &known, e));
 	for (size_t i = 0; i < l->n && n > *seen; i++)
 		if (l->at[i].m->meet)
 			DS_TRY(l->at[i].m->meet(l->at[i].state, opts, n, e));
@@ -240,7 +243,7 @@ ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds
 		rc = ds_source_next(s, mem, &b, e);
 		if (rc != DS_OK || !b)
 			break;
-		rc = meet(l, s, &seen, e);
+		rc = meet(l, model, s, &seen, e);
 		if (rc == DS_OK && model)
 			rc = ds_predict_block(model, b, c->field, mem, refuse, b, e);
 		if (rc == DS_OK)

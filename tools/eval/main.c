@@ -234,6 +234,8 @@ static ds_rc open_model(asked_model *a, const wanted_list *l, score_opts *o, con
 		return DS_OK; /* it is ppl's */
 	DS_TRY(ds_device_open(&a->device, NULL, (unsigned)c->jobs, e));
 	DS_TRY(ds_predictor_open(&a->p, a->m, a->device, EVAL_BATCH, e));
+	if (opt.any_tokenizer)
+		ds_predict_any_tokenizer(a->p);
 	if (o->n_order || config->head != DS_HEAD_SEQ)
 		return DS_OK;
 	ds_str *order = ds_arena_get(mem, ((size_t)config->n_labels + 1) * sizeof(*order));

@@ -14,9 +14,12 @@ static ds_rc refuse(void *context, uint32_t row, const char *why, ds_err *e)
 	return ds_work_bad(at->w, at->b, row, e, "%s", why);
 }
 
-ds_rc label_block(void *predictor, ds_work *w, ds_block *b, ds_err *e)
+ds_rc label_block(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
+	label_run *r = state;
 	place at = { w, b };
-	return ds_predict_block(
-		predictor, b, ds_work_common(w)->field, ds_work_mem(w), refuse, &at, e);
+	size_t n;
+	const ds_opt *opts = ds_work_opts(w, &n);
+	DS_TRY(ds_predict_meet(r->p, opts, n, &r->seen, e));
+	return ds_predict_block(r->p, b, ds_work_common(w)->field, ds_work_mem(w), refuse, &at, e);
 }

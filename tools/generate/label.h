@@ -7,6 +7,10 @@
 #include "infer/predict.h"
 #include "record/pipe.h"
 
-ds_rc label_block(void *predictor, ds_work *w, ds_block *b, ds_err *e); /* a stage's order */
+typedef struct {
+	ds_predictor *p;
+	size_t seen; /* optional blocks of the input */
+} label_run;
+ds_rc label_block(void *state, ds_work *w, ds_block *b, ds_err *e); /* a stage's order */
 
 #endif

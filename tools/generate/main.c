@@ -338,7 +338,10 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		DS_AUTO(ds_predictor) p = NULL;
 		if (rc == DS_OK && labels)
 			rc = ds_predictor_open(&p, g.m, g.device, opt.batch, e);
-		label.state = p;
+		if (rc == DS_OK && labels && opt.any_tokenizer)
+			ds_predict_any_tokenizer(p);
+		label_run said = { p, 0 };
+		label.state = &said;
 		if (rc == DS_OK)
 			rc = ds_pipe_run(c, opt.embed ? &embed : labels ? &label : &generate, e);
 		ds_embedder_close(r.d);
