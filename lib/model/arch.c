@@ -140,14 +140,14 @@ static ds_tid pooled(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid 
 		first[i] = (int32_t)(i * g->seq);
 	ds_tid at = ds_g_const(g, "first.rows", DS_I32, DS_DIMS(g->batch), first);
 	ds_mem_free(first);
-	x = ds_arch_linear(g, b, "bert.pooler.dense", ds_g_rows(g, x, at),
+	x = ds_arch_linear(g, b, c->arch->pooler, ds_g_rows(g, x, at),
 		(ds_linear_shape){ n, n, true, false, c->init_range });
 	return ds_g_unary(g, x, DS_ACT_TANH);
 }
 
 static projection label_head(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid x)
 {
-	if (c->head == DS_HEAD_SEQ)
+	if (c->head == DS_HEAD_SEQ && c->arch->pooler)
 		x = pooled(g, c, b, x);
 	double dropout = c->classifier_dropout < 0 ? c->resid_dropout : c->classifier_dropout;
 	return (projection){ ds_g_dropout(g, x, (float)dropout),

@@ -42,6 +42,11 @@ enum {                        /* ds_arch.traits */
 	DS_ARCH_ROTARY = 16,  /* positions turn q and k; there is no table of them that ends */
 };
 
+typedef struct {            /* parameters that models with some heads have alone */
+	const char *prefix; /* NULL ends a table */
+	unsigned heads;     /* by bit */
+} ds_arch_part;
+
 struct ds_arch {
 	const char *name;                 /* model_type */
 	const char *class_name;           /* what config.json names under "architectures" */
@@ -65,6 +70,11 @@ struct ds_arch {
 	const char *embedding;                  /* the token embedding's name */
 	const char *head;                       /* the output projection's name */
 	const char *head_bias, *head_bias_also; /* its bias; NULL: none */
+	const char *layers; /* what stands before a layer's number in a parameter's name, "h." */
+	const char *
+		pooler; /* the linear over a sequence's first state, before its classifier; NULL: none */
+	const ds_arch_part *parts;       /* what some heads have alone; NULL: nothing */
+	const char *const (*renamed)[2]; /* endings of names, now and in older files; NULL: none */
 };
 
 extern const ds_arch *const ds_archs[];   /* ends with NULL */

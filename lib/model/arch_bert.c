@@ -89,6 +89,14 @@ static ds_tid before_head(ds_graph *g, const ds_config *c, const ds_build *b, ds
 	return ds_arch_norm(g, c, "cls.predictions.transform.LayerNorm", x, 0, NULL);
 }
 
+static const ds_arch_part parts[] = { { "cls.", 1 << DS_HEAD_LM },
+	{ "classifier.", 1 << DS_HEAD_SEQ | 1 << DS_HEAD_TOKEN },
+	{ "bert.pooler.", 1 << DS_HEAD_SEQ | 1 << DS_HEAD_NONE }, { "qa_outputs.", 0 }, { 0 } };
+
+/* The first BERTs called a norm's weight and bias gamma and beta. */
+static const char *const renamed[][2] = { { ".LayerNorm.weight", ".LayerNorm.gamma" },
+	{ ".LayerNorm.bias", ".LayerNorm.beta" }, { 0 } };
+
 const ds_arch ds_arch_bert = {
 	.name = "bert",
 	.class_name = "BertForMaskedLM",
@@ -119,4 +127,8 @@ const ds_arch ds_arch_bert = {
 	.head = "cls.predictions.decoder.weight",
 	.head_bias = "cls.predictions.bias",
 	.head_bias_also = "cls.predictions.decoder.bias",
+	.layers = "layer.",
+	.pooler = "bert.pooler.dense",
+	.parts = parts,
+	.renamed = renamed,
 };

@@ -99,4 +99,5 @@ const ds_arch ds_arch_gpt2 = {
 	.attention_inputs = "c_attn",
 	.embedding = "transformer.wte.weight",
 	.head = "lm_head.weight",
+	.layers = "h.",
 };

@@ -206,7 +206,7 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 #define COMMON \
 	.only = "use_sliding_window=false", .norm_type = DS_NORM_RMS, .prefix = "model.", \
 	.finish = finish, .trunk = trunk, .attention_inputs = "q_proj,k_proj,v_proj", \
-	.embedding = "model.embed_tokens.weight", .head = "lm_head.weight"
+	.embedding = "model.embed_tokens.weight", .head = "lm_head.weight", .layers = "layers."
 #define COMMON_DEFAULTS \
 	"hidden_act=silu,rms_norm_eps=1e-6,rope_theta=10000,norm_type=rmsnorm,hidden_size=4096," \
 	"num_hidden_layers=32,num_attention_heads=32,"

@@ -272,25 +272,28 @@ void ds_model_grow(ds_model *m, int64_t n_layers)
 	m->grown = n_layers;
 }
 
+/* Behind the mark that stands before a layer's number; 0: it is not there. */
+static size_t behind(ds_str name, ds_str mark)
+{
+	for (size_t i = 0; i + mark.n <= name.n; i++)
+		if ((i == 0 || name.at[i - 1] == '.') && memcmp(name.at + i, mark.at, mark.n) == 0)
+			return i + mark.n;
+	return 0;
+}
+
 /* The name with the number of the stored layer: "model.layers.7.mlp" -> "model.layers.3.mlp". */
 static ds_str stored_name(const ds_model *m, ds_str name, char *room, size_t size)
 {
-	static const char *const before[] = { ".h.", "layers.", "layer." };
-	for (int i = 0; i < 3; i++) {
-		ds_str mark = ds_str_of(before[i]);
-		const char *at = memmem(name.at, name.n, mark.at, mark.n);
-		int64_t layer = 0;
-		size_t from = at ? (size_t)(at - name.at) + mark.n : 0, to = from;
-		for (; at && to < name.n && name.at[to] >= '0' && name.at[to] <= '9'; to++)
-			layer = layer < 1 << 16 ? 10 * layer + name.at[to] - '0' : layer;
-		if (to == from)
-			continue;
-		int n = snprintf(room, size, "%.*s%lld%.*s", (int)from, name.at,
-			(long long)(layer * m->config.n_layers / m->grown), (int)(name.n - to),
-			name.at + to);
-		return n > 0 && (size_t)n < size ? (ds_str){ room, (size_t)n } : name;
-	}
-	return name;
+	size_t from = behind(name, ds_str_of(m->config.arch->layers)), to = from;
+	int64_t layer = 0;
+	for (; from && to < name.n && name.at[to] >= '0' && name.at[to] <= '9'; to++)
+		layer = layer < 1 << 16 ? 10 * layer + name.at[to] - '0' : layer;
+	if (to == from)
+		return name;
+	int n = snprintf(room, size, "%.*s%lld%.*s", (int)from, name.at,
+		(long long)(layer * m->config.n_layers / m->grown), (int)(name.n - to),
+		name.at + to);
+	return n > 0 && (size_t)n < size ? (ds_str){ room, (size_t)n } : name;
 }
 
 static const ds_st_tensor *find_exact(const ds_model *m, ds_str name)
@@ -306,16 +309,15 @@ static const ds_st_tensor *find_exact(const ds_model *m, ds_str name)
 	return NULL;
 }
 
-/* The first BERTs called a norm's weight and bias gamma and beta. */
+/* As older files call it. */
 static const ds_st_tensor *find_old(const ds_model *m, ds_str name)
 {
-	static const char *const ends[][2] = { { ".LayerNorm.weight", ".LayerNorm.gamma" },
-		{ ".LayerNorm.bias", ".LayerNorm.beta" } };
-	for (int i = 0; i < 2; i++) {
-		ds_str end = ds_str_of(ends[i][0]);
+	const char *const(*ends)[2] = m->config.arch->renamed;
+	for (; ends && (*ends)[0]; ends++) {
+		ds_str end = ds_str_of((*ends)[0]);
 		if (!ds_str_ends(name, end))
 			continue;
-		DS_NAME(old, "%.*s%s", (int)(name.n - end.n), name.at, ends[i][1]);
+		DS_NAME(old, "%.*s%s", (int)(name.n - end.n), name.at, (*ends)[1]);
 		return find_exact(m, ds_str_of(old));
 	}
 	return NULL;
@@ -344,20 +346,27 @@ static bool same_shape(const ds_st_tensor *s, const ds_tensor *t)
 	return true;
 }
 
+/* The part of the architecture that a name, with or without the prefix, belongs to; NULL: all heads have it. */
+static const ds_arch_part *part_of(const ds_arch *a, ds_str name)
+{
+	ds_str prefix = ds_str_of(a->prefix);
+	for (const ds_arch_part *p = a->parts; p && p->prefix; p++) {
+		ds_str start = ds_str_of(p->prefix);
+		if (ds_str_starts(name, start))
+			return p;
+		if (ds_str_starts(start, prefix) &&
+			ds_str_starts(name, (ds_str){ start.at + prefix.n, start.n - prefix.n }))
+			return p;
+	}
+	return NULL;
+}
+
 bool ds_model_is_new(const ds_model *m, const ds_tensor *t)
 {
-	static const struct {
-		const char *prefix;
-		unsigned heads; /* that have it, by bit */
-	} parts[] = { { "cls.predictions.", 1 << DS_HEAD_LM },
-		{ "classifier.", 1 << DS_HEAD_SEQ | 1 << DS_HEAD_TOKEN },
-		{ "bert.pooler.", 1 << DS_HEAD_SEQ | 1 << DS_HEAD_NONE } };
 	if (t->class != DS_CLASS_PARAM || ds_model_find(m, t->name, t->also))
 		return false;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (ds_str_starts(ds_str_of(t->name), ds_str_of(parts[i].prefix)))
-			return !(parts[i].heads >> m->config.head & 1);
-	return false;
+	const ds_arch_part *p = part_of(m->config.arch, ds_str_of(t->name));
+	return p && !(p->heads >> m->config.head & 1);
 }
 
 static bool is_param(const ds_tensor *t)
@@ -477,14 +486,8 @@ static bool is_buffer(ds_str name)
 /* Parts of the same model with another head: who reads it with this one has no use for them. */
 static bool is_other_head(const ds_config *c, ds_str name)
 {
-	static const char *const starts[] = { "cls.", "bert.pooler.", "pooler.", "classifier.",
-		"qa_outputs." };
-	if (!(c->arch->traits & DS_ARCH_ENCODER))
-		return c->head == DS_HEAD_NONE && ds_str_is(name, c->arch->head);
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
-		if (ds_str_starts(name, ds_str_of(starts[i])))
-			return true;
-	return false;
+	return part_of(c->arch, name) ||
+	       (c->head == DS_HEAD_NONE && ds_str_is(name, c->arch->head));
 }
 
 /* A tensor of the files that no parameter of g takes, at NULL: none. */

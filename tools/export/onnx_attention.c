@@ -8,6 +8,20 @@
 
 #include <float.h>
 
+struct onnx_mask { /* what is added to scores [batch, heads, seq, seq] */
+	bool causal;
+	int32_t window;
+	const char *name; /* NULL: nothing */
+	struct onnx_mask *next;
+};
+
+struct onnx_angles { /* [batch or nothing, seq, 1, rot/2] */
+	ds_tid positions, frequencies;
+	float factor;
+	const char *cosine, *sine;
+	struct onnx_angles *next;
+};
+
 static const char *reshape(onnx_walk *w, const char *x, const int64_t *shape, size_t n)
 {
 	return onnx_2(w, "Reshape", x, onnx_const_is(w, shape, n));
@@ -59,8 +73,7 @@ const char *onnx_positions(onnx_walk *w)
 	return w->positions;
 }
 
-/* What is added to scores [batch, heads, seq, seq]; NULL: nothing. */
-static const char *mask_of(onnx_walk *w, const ds_attention_attr *a)
+static const char *make_mask(onnx_walk *w, const ds_attention_attr *a)
 {
 	const char *seen = NULL;
 	if (a->causal) {
@@ -80,6 +93,17 @@ static const char *mask_of(onnx_walk *w, const ds_attention_attr *a)
 	}
 	return seen ? onnx_3(w, "Where", seen, onnx_const_f(w, 0), onnx_const_f(w, -FLT_MAX))
 		    : NULL;
+}
+
+static const char *mask_of(onnx_walk *w, const ds_attention_attr *a)
+{
+	for (struct onnx_mask *m = w->masks; m; m = m->next)
+		if (m->causal == a->causal && m->window == a->window)
+			return m->name;
+	struct onnx_mask *m = ds_arena_get(w->mem, sizeof(*m));
+	*m = (struct onnx_mask){ a->causal, a->window, make_mask(w, a), w->masks };
+	w->masks = m;
+	return m->name;
 }
 
 /* [batch, seq, heads * D] -> [batch, heads, seq, D], each head `times` times */
@@ -109,30 +133,36 @@ void onnx_attention(onnx_walk *w, const ds_node *n)
 	const char *v = heads_first(w, n->in[2], a->kv_heads, a->head_dim, times);
 	q = onnx_2(w, "Mul", q, onnx_const_f(w, a->scale));
 	const char *s = onnx_2(w, "MatMul", q, permute(w, k, swap));
-	if (!w->mask)
-		w->mask = mask_of(w, a);
-	if (w->mask)
-		s = onnx_2(w, "Add", s, w->mask);
+	const char *mask = mask_of(w, a);
+	if (mask)
+		s = onnx_2(w, "Add", s, mask);
 	const char *p = ds_arena_fmt(w->mem, "v%d", w->n_names++).at;
 	onnx_attr_i(onnx_add(w->f, "Softmax", &s, 1, &p, 1), "axis", -1);
 	const char *y = permute(w, onnx_2(w, "MatMul", p, v), back);
 	onnx_is(w, reshape(w, y, flat, 3), n->out[0]);
 }
 
-/* Cosine and sine of position times frequency, [batch or nothing, seq, 1, rot/2]. */
-static void angles(onnx_walk *w, const ds_node *n)
+/* Cosine and sine of position times frequency. */
+static const struct onnx_angles *angles_of(onnx_walk *w, const ds_node *n)
 {
-	if (w->cosine)
-		return;
+	float by = n->attr.rope.factor;
+	struct onnx_angles *a = w->angles;
+	for (; a; a = a->next)
+		if (a->positions == n->in[1] && a->frequencies == n->in[2] && a->factor == by)
+			return a;
 	const char *pos = unsqueeze(w, cast(w, onnx_name(w, n->in[1]), ONNX_FLOAT), -1);
 	const char *angle = unsqueeze(w, onnx_2(w, "Mul", pos, onnx_name(w, n->in[2])), -2);
-	w->cosine = onnx_1(w, "Cos", angle);
-	w->sine = onnx_1(w, "Sin", angle);
-	if (n->attr.rope.factor != 1) {
-		const char *factor = onnx_const_f(w, n->attr.rope.factor);
-		w->cosine = onnx_2(w, "Mul", w->cosine, factor);
-		w->sine = onnx_2(w, "Mul", w->sine, factor);
+	a = ds_arena_get(w->mem, sizeof(*a));
+	*a = (struct onnx_angles){ n->in[1], n->in[2], by, NULL, NULL, w->angles };
+	w->angles = a;
+	a->cosine = onnx_1(w, "Cos", angle);
+	a->sine = onnx_1(w, "Sin", angle);
+	if (by != 1) {
+		const char *factor = onnx_const_f(w, by);
+		a->cosine = onnx_2(w, "Mul", a->cosine, factor);
+		a->sine = onnx_2(w, "Mul", a->sine, factor);
 	}
+	return a;
 }
 
 /* The last axis from `from` in steps of `step` before `to` */
@@ -152,14 +182,14 @@ void onnx_rope(onnx_walk *w, const ds_node *n)
 	int64_t cols = ds_t_cols(ds_g_tensor(w->g, n->in[0])), half = a->rot / 2;
 	const int64_t split[] = { 0, 0, cols / a->head_dim, a->head_dim }, flat[] = { 0, 0, cols };
 	const int64_t pairs[] = { 0, 0, cols / a->head_dim, a->rot };
-	angles(w, n);
+	const struct onnx_angles *t = angles_of(w, n);
 	const char *x = reshape(w, onnx_name(w, n->in[0]), split, 4);
 	const char *u = a->interleaved ? part(w, x, 0, a->rot, 2) : part(w, x, 0, half, 1);
 	const char *v = a->interleaved ? part(w, x, 1, a->rot, 2) : part(w, x, half, a->rot, 1);
-	const char *first = onnx_2(w, a->inverse ? "Add" : "Sub", onnx_2(w, "Mul", u, w->cosine),
-		onnx_2(w, "Mul", v, w->sine));
-	const char *second = onnx_2(w, a->inverse ? "Sub" : "Add", onnx_2(w, "Mul", v, w->cosine),
-		onnx_2(w, "Mul", u, w->sine));
+	const char *first = onnx_2(w, a->inverse ? "Add" : "Sub", onnx_2(w, "Mul", u, t->cosine),
+		onnx_2(w, "Mul", v, t->sine));
+	const char *second = onnx_2(w, a->inverse ? "Sub" : "Add", onnx_2(w, "Mul", v, t->cosine),
+		onnx_2(w, "Mul", u, t->sine));
 	if (a->interleaved) {
 		first = unsqueeze(w, first, -1);
 		second = unsqueeze(w, second, -1);

@@ -18,10 +18,11 @@ typedef struct {
 	ds_arena *mem; /* for names */
 	bool trunk;    /* its states are the output */
 	bool attention_mask, position_ids,
-		token_type_ids; /* inputs that the file has beside input_ids */
-	const char *mask, *range, *positions, *types; /* made on first use */
-	const char *cosine, *sine;                    /* of the rotary positions, likewise */
-	bool *added; /* [n_tensors]: weights that are in the file */
+		token_type_ids;                /* inputs that the file has beside input_ids */
+	const char *range, *positions, *types; /* made on first use */
+	struct onnx_mask *masks;               /* one for each kind that attention asks for */
+	struct onnx_angles *angles;            /* one for each kind of rotary positions */
+	bool *added;                           /* [n_tensors]: weights that are in the file */
 	int n_names;
 	ds_rc rc; /* the first error of reading weights */
 	ds_err err;
