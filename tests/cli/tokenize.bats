@@ -288,3 +288,31 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	dstok -q -t ranks --pattern '[a-z]+| |.' text.txt | dstok decode -q --to text | cmp - text.txt
 	says 2 "missing" dstok -q -t ranks --pattern '[a' text.txt --to jsonl
 }
+
+@test "added tokens of white space beside one with rstrip, and of one byte-level letter, are the reference's" {
+	python3 - <<-'END'
+		import json
+		chars = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
+		letters = {b: chr(b) for b in chars}
+		letters.update({b: chr(256 + i) for i, b in enumerate(b for b in range(256) if b not in chars)})
+		vocab = {letters[b]: b for b in range(256)}
+		flags = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=False)
+		def added(id, content, **more): return dict(flags, id=id, content=content, **more)
+		json.dump({"version": "1.0", "added_tokens": [added(ord("a"), "a", single_word=True), added(0xe9, "é"), added(256, "<r>", rstrip=True),
+		    added(257, "  "), added(258, "<l>", lstrip=True, rstrip=True), added(259, "Ġx")],
+		    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
+		    "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}, "model": {"type": "BPE", "vocab": vocab, "merges": []}}, open("t.json", "w"))
+	END
+	printf '%s\n' '{"text":"<r>     <l>   <l>  <r> x"}' '{"text":"ab a é"}' '{"text":"Ġx x  Ġ"}' >in.jsonl
+	dstok encode -q -t t.json --to jsonl in.jsonl >ids
+	diff ids - <<-'END' # what tokenizers 0.23 gives
+		{"tokens":[256,257,257,258,257,258,257,256,120]}
+		{"tokens":[97,98,32,97,32,233]}
+		{"tokens":[259,32,120,257,196,160]}
+	END
+	diff <(dstok decode -q -t t.json --to jsonl ids) - <<-'END'
+		{"text":"<r>    <l>  <l>  <r>x"}
+		{"text":"ab a �"}
+		{"text":" x x  Ġ"}
+	END
+}

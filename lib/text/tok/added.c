@@ -76,38 +76,56 @@ static const tok_added *match_at(const ds_tok *t, const uint8_t *p, size_t n, bo
 	return NULL;
 }
 
-const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool specials,
-	bool normalized, size_t *begin, size_t *end)
+/* The next one whose place is its own, from w->look on, which moves behind it; *at: where it begins. */
+static const tok_added *next_match(
+	const ds_tok *t, ds_str text, added_walk *w, bool specials, bool normalized, size_t *at)
 {
 	const uint8_t *p = (const uint8_t *)text.at;
-	const tok_added *a = NULL;
-	size_t at = from;
-	while (at < text.n) {
-		a = t->added_at[p[at]] < t->added_at[p[at] + 1]
-			    ? match_at(t, p + at, text.n - at, normalized)
-			    : NULL;
+	for (size_t i = w->look; i < text.n;) {
+		const tok_added *a = t->added_at[p[i]] < t->added_at[p[i] + 1]
+					     ? match_at(t, p + i, text.n - i, normalized)
+					     : NULL;
 		if (!a) {
-			at++;
+			i++;
 			continue;
 		}
+		*at = i;
+		i += a->content.n; /* not taken: nothing else is looked for in it */
+		w->look = i;
 		if ((specials || !a->special) &&
-			(!a->single_word || stands_alone(p, text.n, at, a->content.n)))
-			break;
-		at += a->content.n; /* found and not taken: nothing else is looked for in it */
-		a = NULL;
+			(!a->single_word || stands_alone(p, text.n, *at, a->content.n)))
+			return a;
 	}
-	if (!a)
-		return NULL;
-	*begin = at;
-	*end = *begin + a->content.n;
-	for (unsigned len; a->rstrip && *end < text.n; *end += len)
-		if (!ds_cat_white(ds_utf8_cat(p + *end, text.n - *end, &len)))
+	w->look = text.n;
+	return NULL;
+}
+
+/* The white space around it, where that is its own too; false: one before has taken all of it. */
+static bool take_space(const tok_added *a, ds_str text, added_walk *w)
+{
+	const uint8_t *p = (const uint8_t *)text.at;
+	w->end = w->begin + a->content.n;
+	for (unsigned len; a->rstrip && w->end < text.n; w->end += len)
+		if (!ds_cat_white(ds_utf8_cat(p + w->end, text.n - w->end, &len)))
 			break;
-	while (a->lstrip && *begin > from) {
-		uint32_t c = char_before(p + *begin, *begin - from);
+	while (a->lstrip && w->begin > w->from) {
+		uint32_t c = char_before(p + w->begin, w->begin - w->from);
 		if (c >= 0x110000 || !ds_cat_white(ds_cat_of(c)))
 			break;
-		*begin -= c < 0x80 ? 1 : c < 0x800 ? 2 : 3; /* all white space is below U+10000 */
+		w->begin -= c < 0x80 ? 1 : c < 0x800 ? 2 : 3; /* all white space is below U+10000 */
 	}
+	if (a->lstrip && w->begin < w->from)
+		w->begin = w->from;
+	return w->begin < w->end;
+}
+
+const tok_added *added_next(
+	const ds_tok *t, ds_str text, added_walk *w, bool specials, bool normalized)
+{
+	const tok_added *a;
+	do
+		a = next_match(t, text, w, specials, normalized, &w->begin);
+	while (a && !take_space(a, text, w));
+	w->text_end = !a ? text.n : w->begin > w->from ? w->begin : w->from;
 	return a;
 }

@@ -606,10 +606,10 @@ static size_t encode_stretch(
 static size_t encode_added(const ds_tok *t, ds_tok_scratch *s, ds_str text, bool specials,
 	bool normalized, bool first, size_t n_out)
 {
-	for (size_t from = 0, begin, end;; from = end) {
-		const tok_added *a = added_find(t, text, from, specials, normalized, &begin, &end);
-		ds_str part = { text.at + from, (a ? begin : text.n) - from };
-		bool begins = first && from == 0;
+	for (added_walk w = { 0 };; w.from = w.end) {
+		const tok_added *a = added_next(t, text, &w, specials, normalized);
+		ds_str part = { text.at + w.from, w.text_end - w.from };
+		bool begins = first && w.from == 0;
 		if (normalized) {
 			n_out = encode_stretch(t, s, part, begins, n_out);
 		} else {

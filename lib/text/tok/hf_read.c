@@ -189,14 +189,25 @@ static ds_rc read_added_token(ds_tok *t, const ds_json *a, size_t i, ds_err *e)
 		.single_word = ds_json_flag(a, "single_word", false),
 		.normalized = ds_json_flag(a, "normalized", true),
 	};
+	/* Byte-level decoding undoes the spelling of added tokens too, where it is one. */
+	ds_buf unspelt = { 0 };
+	ds_str bytes = content->s;
+	ds_buf_reserve(&unspelt, content->s.n);
+	if (t->kind == TOK_BPE && tok_unspell(content->s, unspelt.at, &unspelt.n))
+		bytes = ds_arena_str(t->mem, ds_buf_view(&unspelt));
+	ds_buf_free(&unspelt);
+	if (!ds_str_eq(bytes, content->s))
+		add.content = content->s;
 	if (add.id < t->n_ids && t->flags[add.id]) {
-		if (!ds_str_eq(t->bytes[add.id], content->s))
+		if (!ds_str_eq(t->bytes[add.id], bytes))
 			return ds_fail(e, DS_BAD, "%s: id %u is '%.*s' already", path, add.id,
 				DS_FMT(t->bytes[add.id]));
 		if (t->flags[add.id] & TOK_ADDED)
 			return ds_fail(e, DS_BAD, "%s: id %u is added twice", path, add.id);
+		if (t->kind == TOK_BPE && bytes.n == 1)
+			t->flags[add.id] |= TOK_LETTER;
 	} else {
-		DS_TRY_AT(tok_put(t, add.id, content->s, 0, e), e, "%s", path);
+		DS_TRY_AT(tok_put(t, add.id, bytes, 0, e), e, "%s", path);
 	}
 	tok_put_added(t, &add);
 	return DS_OK;

@@ -67,6 +67,14 @@ static void write_pattern(const ds_tok *t, ds_buf *out)
 			  "\"trim_offsets\": true, \"use_regex\": false}\n  ]},\n");
 }
 
+static ds_str added_content(const ds_tok *t, uint32_t id)
+{
+	size_t i = 0;
+	while (i + 1 < t->n_added && t->added[i].id != id)
+		i++;
+	return t->added[i].content;
+}
+
 static void write_vocab(const ds_tok *t, ds_buf *out, ds_buf *mem)
 {
 	bool first = true;
@@ -77,7 +85,9 @@ static void write_vocab(const ds_tok *t, ds_buf *out, ds_buf *mem)
 		if (!(t->flags[id] & TOK_ADDED) && tok_lookup(t, t->bytes[id]) != id)
 			continue; /* vocab.txt had it twice */
 		ds_buf_clear(mem);
-		if (t->kind == TOK_WORDPIECE || t->flags[id] & TOK_ADDED)
+		if (t->flags[id] & TOK_ADDED)
+			ds_buf_add_str(mem, added_content(t, id));
+		else if (t->kind == TOK_WORDPIECE)
 			ds_buf_add_str(mem, t->bytes[id]);
 		else
 			tok_spell(t->bytes[id], mem);

@@ -223,16 +223,16 @@ static ds_rc walk_text(walker *w, ds_str text, size_t base, ds_err *e)
 		return walk_words(w, text, base, e);
 	make_bytes(&s, t, text, base);
 	bool look = w->specials || t->any_plain_added;
-	for (size_t from = 0, begin, end;; from = end) {
-		const tok_added *a = look ? added_find(t, (ds_str){ s.at, s.n }, from, w->specials,
-						    true, &begin, &end)
-					  : NULL;
-		DS_TRY(walk_bytes(w, &s, from, a ? begin : s.n, e));
+	for (added_walk x = { .text_end = s.n };; x.from = x.end) {
+		const tok_added *a = NULL;
+		if (look)
+			a = added_next(t, (ds_str){ s.at, s.n }, &x, w->specials, true);
+		DS_TRY(walk_bytes(w, &s, x.from, x.text_end, e));
 		if (!a)
 			return DS_OK;
 		if (w->k == w->n)
 			return lost(w, e);
-		take(w, s.from[begin], s.to[end - 1]);
+		take(w, s.from[x.begin], s.to[x.end - 1]);
 	}
 }
 
@@ -246,16 +246,14 @@ ds_rc ds_tok_offsets(const ds_tok *t, ds_str text, bool specials, const ds_tok_t
 {
 	walker w = { t, mem, tokens->ids, tokens->n, 0, out, specials };
 	bool look = specials || t->any_plain_added;
-	for (size_t from = 0, begin, end;; from = end) {
-		const tok_added *a =
-			look ? added_find(t, text, from, specials, false, &begin, &end) : NULL;
-		DS_TRY(walk_text(
-			&w, (ds_str){ text.at + from, (a ? begin : text.n) - from }, from, e));
+	for (added_walk x = { .text_end = text.n };; x.from = x.end) {
+		const tok_added *a = look ? added_next(t, text, &x, specials, false) : NULL;
+		DS_TRY(walk_text(&w, (ds_str){ text.at + x.from, x.text_end - x.from }, x.from, e));
 		if (!a)
 			break;
 		if (w.k == w.n)
 			return lost(&w, e);
-		take(&w, (uint32_t)begin, (uint32_t)end);
+		take(&w, (uint32_t)x.begin, (uint32_t)x.end);
 	}
 	return w.k == w.n ? DS_OK : lost(&w, e);
 }

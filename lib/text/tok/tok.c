@@ -404,7 +404,8 @@ void tok_put_added(ds_tok *t, const tok_added *a)
 	if (t->n_added == t->cap_added)
 		t->added = grown(t->added, t->n_added, &t->cap_added, t->n_added + 1, sizeof(*a));
 	t->added[t->n_added] = *a;
-	t->added[t->n_added++].content = t->bytes[a->id];
+	t->added[t->n_added++].content =
+		a->content.n ? ds_arena_str(t->mem, a->content) : t->bytes[a->id];
 	t->flags[a->id] |= TOK_ADDED | (a->special ? TOK_SPECIAL : 0);
 	t->any_plain_added |= !a->special;
 }
@@ -534,7 +535,9 @@ static void build_merges(ds_tok *t)
 void tok_name_bytes(ds_tok *t)
 {
 	for (uint32_t id = t->n_ids; id-- > 0;)
-		if ((t->flags[id] & (TOK_HAS | TOK_ADDED)) == TOK_HAS && t->bytes[id].n == 1)
+		if (((t->flags[id] & (TOK_HAS | TOK_ADDED)) == TOK_HAS ||
+			    t->flags[id] & TOK_LETTER) &&
+			t->bytes[id].n == 1)
 			t->byte_id[(uint8_t)t->bytes[id].at[0]] = id;
 }
 

@@ -61,7 +61,8 @@ typedef struct {
 	uint32_t rank, id; /* the lower rank is merged first */
 } tok_merge;
 
-enum { TOK_HAS = 1, TOK_ADDED = 2, TOK_SPECIAL = 4, TOK_BYTE = 8 }; /* flags of an id */
+/* Flags of an id. TOK_LETTER: an added one that is the model's token of one byte as well. */
+enum { TOK_HAS = 1, TOK_ADDED = 2, TOK_SPECIAL = 4, TOK_BYTE = 8, TOK_LETTER = 16 };
 
 struct ds_tok {
 	ds_arena *mem;
@@ -118,7 +119,7 @@ ds_tok *tok_new(const char *name);
 void tok_reserve(ds_tok *t, size_t n_ids, size_t n_pairs);
 /* Bytes are copied. A second use of an id is DS_BAD; so is an id over the limit. */
 DS_MUST ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e);
-void tok_put_added(ds_tok *t, const tok_added *a); /* content is copied */
+void tok_put_added(ds_tok *t, const tok_added *a); /* content is copied; none: the id's bytes */
 void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id);
 void tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank);
 void tok_build_find(ds_tok *t); /* then tok_lookup works; again after more ids */
@@ -166,10 +167,22 @@ size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32
 /* Of characters of three bytes: their pieces will be asked for soon. */
 void bpe_foresee(const ds_tok *t, const bpe_mem *m, const uint8_t *p, size_t n);
 
-/* added.c: the first added token at or after `from`, and what it takes of the text; NULL: none. */
+/* added.c */
 void added_build(ds_tok *t);
-const tok_added *added_find(const ds_tok *t, ds_str text, size_t from, bool specials,
-	bool normalized, size_t *begin, size_t *end);
+/*
+ * A walk over the added tokens of a text: start with { 0 }. What one takes of the text may lie before
+ * `from`, the end of what the one before took with the white space behind it: tokens of white space are
+ * found within that too, as by the reference.
+ */
+typedef struct {
+	size_t from;       /* where the text begins that no token has taken */
+	size_t look;       /* where the next token may begin */
+	size_t begin, end; /* what the token takes; the text before it ends at text_end */
+	size_t text_end;
+} added_walk;
+/* The next token, NULL: none, and text_end is the text's. Then from = end before the next call. */
+const tok_added *added_next(
+	const ds_tok *t, ds_str text, added_walk *w, bool specials, bool normalized);
 
 /* cuts.c: places inside a piece that no token crosses, so that both sides can be encoded apart. */
 void cuts_build(ds_tok *t);
