@@ -188,6 +188,17 @@ for line in sys.stdin: print(json.dumps(json.loads(line)["meta"]))' >got
 	[ "$(texts a.warc | sed -n 3p)" = "r: all of itall of itall of " ] # 15 bytes of header, 25 of text
 }
 
+@test "text of a server is in its charset, with its references undone and its tags kept" {
+	warc a.warc <<-'END'
+		http("plain.html", "x &amp; <b>y</b> caf\u00e9".encode("latin-1"), type=b"text/plain; charset=iso-8859-1")
+		http("page", "<p>caf\u00e9 &amp;amp; <b>y</b>".encode("latin-1"), type=b"text/html; charset=iso-8859-1")
+	END
+	diff <(dsclean -q --to text a.warc) - <<-'END'
+		x & <b>y</b> café
+		café &amp; y
+	END
+}
+
 @test "--status keeps responses with such a status, and what had none" {
 	warc a.warc <<-'END'
 		for status in 200, 204, 301, 404: http(str(status), b"x", status=status)

@@ -118,7 +118,10 @@ static void read_meta(const origin *o, uint32_t row, rule_record *r)
 			    : ds_source_is_html(path_of(r->source_name));
 	if (html)
 		r->source = RULE_SOURCE_HTML;
-	r->decoded |= media.n && !html;
+	/* Other text is no page, whatever its address ends with; its references are undone all the same. */
+	else if (media.n && (r->source == RULE_SOURCE_HTML || r->source == RULE_SOURCE_NAMED_HTML ||
+				    r->source == RULE_SOURCE_NONE))
+		r->source = RULE_SOURCE_FILE;
 }
 
 void origin_of(const origin *o, uint32_t row, rule_record *r)
