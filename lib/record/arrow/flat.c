@@ -128,7 +128,8 @@ static void push_number(ds_flatb *b, int64_t v, unsigned width)
 static void align(ds_flatb *b, size_t more, size_t to)
 {
 	size_t pad = (to - (b->n + more) % to) % to;
-	memset(push(b, pad), 0, pad);
+	if (pad)
+		memset(push(b, pad), 0, pad);
 }
 
 /* An offset from where it stands to ref. */

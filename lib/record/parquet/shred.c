@@ -94,6 +94,8 @@ static void add_entry(ds_pq_sink_leaf *l, unsigned rep, unsigned def)
 
 static void add_nulls(ds_pq_sink_leaf *l, uint32_t n)
 {
+	if (!n)
+		return;
 	ds_buf_reserve(&l->def, n);
 	memset(l->def.at + l->def.n, 0, n);
 	l->def.n += n;
