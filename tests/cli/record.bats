@@ -198,7 +198,7 @@ setup() { common_setup; }
 	dsrec export in.jsonl -q -o out.csv
 	[ "$(tail -n 1 out.csv | tr -d '\r')" = '"a,b",1' ]
 	[ "$(dsrec export in.jsonl -q)" = '{"text":"a,b","n":1}' ]
-	fails 2 "'--to': 'parquet' is none of" dsrec export --to parquet in.jsonl
+	fails 2 "'--to': 'xlsx' is none of" dsrec export --to xlsx in.jsonl
 }
 
 @test "a record over --max-record is refused" {
