@@ -118,10 +118,7 @@ static void read_meta(const origin *o, uint32_t row, rule_record *r)
 			    : ds_source_is_html(path_of(r->source_name));
 	if (html)
 		r->source = RULE_SOURCE_HTML;
-	/* Other text is no page, whatever its address ends with; its references are undone all the same. */
-	else if (media.n && (r->source == RULE_SOURCE_HTML || r->source == RULE_SOURCE_NAMED_HTML ||
-				    r->source == RULE_SOURCE_NONE))
-		r->source = RULE_SOURCE_FILE;
+	r->plain = media.n && !html;
 }
 
 void origin_of(const origin *o, uint32_t row, rule_record *r)
@@ -138,6 +135,7 @@ void origin_of(const origin *o, uint32_t row, rule_record *r)
 	if (r->source == RULE_SOURCE_HTML && !o->is_file)
 		r->source = RULE_SOURCE_NAMED_HTML;
 	r->decoded = o->history.decoded;
+	r->plain = false;
 	r->spaced = o->history.spaced;
 	read_meta(o, row, r);
 }

@@ -65,6 +65,7 @@ typedef struct {
 	ds_str charset; /* as an HTTP header had it; empty: none had */
 	bool page;      /* the text is what a server sent, in whatever charset */
 	bool decoded;   /* markup and references are gone, or never were */
+	bool plain;     /* a server said that it is text of another kind: no page */
 	bool spaced;    /* runs of blanks are meant: a run of this program has been over them */
 	bool composed;  /* the text is in form C */
 	ds_html_lines shaped; /* lines that keep their blanks: those of <pre> */

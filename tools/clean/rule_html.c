@@ -70,7 +70,8 @@ static ds_rc record(void *thread, rule_record *r, ds_err *e)
 {
 	const state *s = thread;
 	mode m = s->mode;
-	if (m == AUTO && (r->decoded || !is_html(r))) /* text of a server is not in UTF-8 always */
+	if (m == AUTO && (r->decoded || r->plain ||
+				 !is_html(r))) /* text of a server is not in UTF-8 always */
 		return r->page ? decode(r, e) : DS_OK;
 	DS_TRY(decode(r, e));
 	if (s->markdown)
