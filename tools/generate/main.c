@@ -215,7 +215,9 @@ static ds_rc run_jobs(generator *g, job *jobs, const bool *ok, uint32_t n, ds_ar
 		const ds_slot_event *events;
 		size_t n_events;
 		int64_t slot;
-		for (; next < n && (!ok[next] || ds_slots_free(g->slots)); next++) {
+		/* A run for prompts costs as much for one as for a few, so a few places are left free first. */
+		bool admits = ds_slots_free(g->slots) * 4 >= g->n_slots || !ds_slots_busy(g->slots);
+		for (; next < n && (!ok[next] || (admits && ds_slots_free(g->slots))); next++) {
 			if (!ok[next])
 				continue;
 			make_room(g, &jobs[next], mem);
