@@ -1,6 +1,7 @@
 /*
- * test_precision.c - products of two-byte factors, against sums in double
+ * test_precision.c - products of operands of all types, against sums in double
  */
+#include "base/cpu.h"
 #include "base/half.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -14,6 +15,7 @@
 
 enum { MOST = 700 };
 
+/* f32 operands are numbers that bf16 holds, so that one array of halves stands for all types. */
 static uint16_t half_of(ds_dtype type, float f)
 {
 	return type == DS_F16 ? ds_f16_of_f32(f) : ds_bf16_of_f32(f);
@@ -32,13 +34,20 @@ static void *factor(const ds_gemm *g, ds_dtype lies, uint16_t *rounded, size_t n
 		wide[i] = (float)ds_rng_normal(ds_rng_of(7, 1), from + i);
 		rounded[i] = half_of(g->type, wide[i]);
 	}
+	for (size_t i = 0; g->type == DS_F32 && i < n; i++)
+		wide[i] = ds_f32_of_bf16(rounded[i]);
 	if (lies != DS_F32)
 		memcpy(wide, rounded, n * 2);
 	return wide;
 }
 
+typedef struct {
+	void (*run)(const ds_gemm *g);
+	size_t (*room)(const ds_gemm *g);
+} product;
+
 /* The largest difference to the sums in double, over the largest sum. */
-static double worst(ds_gemm *g)
+static double worst(const product *p, ds_gemm *g)
 {
 	size_t na = (size_t)(g->a_trans ? g->k * g->lda : g->m * g->lda);
 	size_t nb = (size_t)(g->b_trans ? g->n * g->ldb : g->k * g->ldb),
@@ -63,8 +72,8 @@ static double worst(ds_gemm *g)
 	g->a = a_lies;
 	g->b = b_lies;
 	g->c = c;
-	g->room = ds_mem_get(ds_cpu_gemm_room(g) + 64);
-	ds_cpu_gemm(g);
+	g->room = ds_mem_get(p->room(g) + 64);
+	p->run(g);
 	for (size_t i = 0; i < nc; i++)
 		apart = fmax(apart, fabs((double)c[i] - want[i]));
 	ds_mem_free(g->room);
@@ -77,12 +86,12 @@ static double worst(ds_gemm *g)
 	return apart / largest;
 }
 
-static void products_are_those_of_the_rounded_factors(void **state)
+static void check_products(const product *p)
 {
-	static const ds_dtype types[] = { DS_BF16, DS_F16 };
+	static const ds_dtype types[] = { DS_BF16, DS_F16, DS_F32 };
 	static const int64_t shapes[][3] = { { 1, 1, 1 }, { 3, 50, 17 }, { 65, 33, 129 },
 		{ 300, 520, 20 }, { 8, 16, MOST }, { 530, 97, 523 } };
-	for (int t = 0; t < 2; t++)
+	for (int t = 0; t < 3; t++)
 		for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); s++)
 			for (int k = 0; k < 64; k++) {
 				int64_t m = shapes[s][0], n = shapes[s][1], depth = shapes[s][2];
@@ -99,12 +108,24 @@ static void products_are_those_of_the_rounded_factors(void **state)
 					.lda = (k & 1 ? m : depth) + 5,
 					.ldb = (k & 2 ? depth : n) + 3,
 					.ldc = n + 7 };
-				double w = worst(&g);
+				double w = worst(p, &g);
 				if (!(w < 2e-6))
 					fail_msg("%s %dx%dx%d, case %d: %g",
 						ds_dtype_name(types[t]), (int)m, (int)n, (int)depth,
 						k, w);
 			}
+}
+
+static void products_are_those_of_the_rounded_operands(void **state)
+{
+	check_products(&(product){ ds_cpu_gemm, ds_cpu_gemm_room });
+}
+
+static void products_by_avx2_are_too(void **state)
+{
+	if (ds_cpu_level() < DS_CPU_AVX2)
+		skip();
+	check_products(&(product){ ds_cpu_gemm_avx2, ds_cpu_gemm_avx2_room });
 }
 
 static void rounding_is_to_nearest_even_in_every_width(void **state)
@@ -135,7 +156,8 @@ static void rounding_is_to_nearest_even_in_every_width(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(products_are_those_of_the_rounded_factors),
+		cmocka_unit_test(products_are_those_of_the_rounded_operands),
+		cmocka_unit_test(products_by_avx2_are_too),
 		cmocka_unit_test(rounding_is_to_nearest_even_in_every_width),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,7 @@ static ds_gemm product(const ds_job *j, const part *p)
 static size_t room(const ds_job *j)
 {
 	size_t most = 0;
-	for (int64_t t = 0; j->in[0].dtype != DS_F32 && t < tiles(j, 0); t++) {
+	for (int64_t t = 0; t < tiles(j, 0); t++) {
 		part p = part_of(j, t);
 		ds_gemm g = product(j, &p);
 		for (int add = 0; add < 2; add++) {

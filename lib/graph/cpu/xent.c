@@ -191,7 +191,7 @@ static size_t worker_bytes(const ds_job *j)
 {
 	shape s = shape_of(j);
 	size_t most = 0;
-	for (int last = 0; s.type != DS_F32 && last < 2; last++) {
+	for (int last = 0; last < 2; last++) {
 		int64_t chunk = last ? s.n_chunks - 1 : 0, rows = rows_in(&s, chunk);
 		ds_tiling t = dx_tiling(j, &s, chunk);
 		most = larger(most, logits_product(&s, rows, 0));
