@@ -117,7 +117,9 @@ typedef struct ds_common {
 	bool quiet, verbose, salvage, json, tsv_escapes;
 	const char *out_path;  /* NULL: stdout */
 	const char *to, *from; /* NULL: not given */
-	const char *field;     /* "text" unless said */
+	const char *
+		field; /* the column that text gets which has no name: a plain --field, else text */
+	ds_strs fields; /* paths as given (record/field.h); none: text */
 	bool field_given;
 	const char *split; /* line|para|file, NULL: by the kind of input */
 	const char *exec;  /* a command whose output is the input (dsrec import sets it), or NULL */

@@ -36,7 +36,9 @@ static bool is_default(const ds_opt_state *o)
 	case DS_KIND_U64:
 	case DS_KIND_SIZE:
 		return now.u64 == o->before.u64;
-	case DS_KIND_TEXTS:
+	case DS_KIND_TEXTS: /* --field text is what it is without */
+		return o->shared && ((ds_strs *)o->arg->target)->n == 1 &&
+		       strcmp(((ds_strs *)o->arg->target)->at[0], "text") == 0;
 	case DS_KIND_CALL:
 		break;
 	}

@@ -165,6 +165,8 @@ static ds_rc read_common(ds_args *a, ds_common *c, ds_err *e)
 			e, DS_USAGE, "'--jobs': %d is not between 1 and %d", c->jobs, MAX_JOBS);
 	if (c->max_record < 1)
 		return ds_fail(e, DS_USAGE, "'--max-record': at least 1 byte");
+	if (c->fields.n == 1 && !strpbrk(c->fields.at[0], ".[\\"))
+		c->field = c->fields.at[0];
 	if (!c->field[0])
 		return ds_fail(e, DS_USAGE, "'--field': a field's name is not empty");
 	if (c->json) {
@@ -176,8 +178,7 @@ static ds_rc read_common(ds_args *a, ds_common *c, ds_err *e)
 	if (a->takes & DS_TAKES_REPORT)
 		DS_TRY(read_report_name(c, e));
 	c->json = c->to && strcmp(c->to, "json") == 0;
-	const ds_opt_state *field = ds_args_find(a, "field", 5);
-	c->field_given = field && field->given;
+	c->field_given = c->fields.n > 0;
 	DS_TRY(read_on_error(c, e));
 	c->files = a->files;
 	c->n_files = a->n_files;

@@ -9,13 +9,17 @@
 static size_t put_escaped(char *out, ds_str s)
 {
 	static const char hex[] = "0123456789abcdef";
+	static const char letters[32] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
+	};
 	char *w = out;
 	*w++ = '"';
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t c = (uint8_t)s.at[i];
-		if (c == '"' || c == '\\') {
+		char letter = c < 0x20 ? letters[c] : c == '"' || c == '\\' ? (char)c : 0;
+		if (letter) {
 			*w++ = '\\';
-			*w++ = (char)c;
+			*w++ = letter;
 		} else if (c < 0x20) {
 			memcpy(w, "\\u00", 4);
 			w[4] = hex[c >> 4];
@@ -29,8 +33,7 @@ static size_t put_escaped(char *out, ds_str s)
 	return (size_t)(w - out);
 }
 
-/* Bytes that are not UTF-8 stay as they are, so that the string gives the same bytes back. */
-static ds_str quoted(ds_arena *mem, ds_str s)
+ds_str ds_json_quoted(ds_arena *mem, ds_str s)
 {
 	size_t n = 2;
 	for (size_t i = 0; i < s.n; i++) {
@@ -81,7 +84,7 @@ static size_t put_element(char *out, const ds_col *c, size_t i)
 ds_str ds_col_json_list(ds_arena *mem, const ds_col *c, uint32_t row)
 {
 	if (c->type == DS_T_UTF8)
-		return quoted(mem, ds_col_bytes(c, row));
+		return ds_json_quoted(mem, ds_col_bytes(c, row));
 	if (c->type == DS_T_BYTES)
 		return base64(mem, ds_col_bytes(c, row));
 	size_t first = c->off[row], n = c->off[row + 1] - first;

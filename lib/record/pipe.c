@@ -98,6 +98,7 @@ static ds_rc parse(ds_pipe *p, ds_work *w, ds_err *e)
 
 static ds_rc work(ds_pipe *p, ds_work *w, ds_err *e)
 {
+	DS_TRY(ds_reads_block(w, e));
 	if (p->s->work)
 		DS_TRY(p->s->work(p->s->state, w, w->block, e));
 	return ds_work_select(w, e);
@@ -142,6 +143,7 @@ static ds_rc write_out(ds_pipe *p, ds_work *w, ds_err *e)
 	DS_TRY(write_bad(p, w, e));
 	for (size_t i = 0; i <= p->n_counters; i++)
 		p->counts[i] += w->counts[i];
+	ds_reads_merge(w);
 	uint64_t bytes = w->block ? w->block->input_bytes : 0;
 	p->records_in += w->n_records;
 	p->bytes_in += bytes;
@@ -284,6 +286,7 @@ static ds_rc run(ds_pipe *p, ds_err *e)
 		return rc;
 	}
 	DS_TRY(end_run(p, e));
+	DS_TRY(ds_reads_check(p, e));
 	DS_TRY(ds_sink_finish(p->sink, ds_report_chain(p, true), e));
 	if (p->rejects)
 		DS_TRY(ds_out_deliver(p->rejects, e));
@@ -322,6 +325,7 @@ static void close_pipe(ds_pipe *p)
 	ds_gate *gates[] = { p->in, p->number, p->order, p->join, p->write };
 	for (size_t i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
 		ds_gate_free(gates[i]);
+	ds_reads_close(p);
 	ds_join_free(p);
 	ds_sink_close(p->sink);
 	ds_out_close(p->rejects);
@@ -336,6 +340,8 @@ ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e)
 	ds_pipe p;
 	open_pipe(&p, c, s);
 	ds_rc rc = ds_sink_check(c, e);
+	if (rc == DS_OK)
+		rc = ds_reads_open(&p, e);
 	if (rc == DS_OK && c->on_error == DS_ON_REJECT)
 		rc = ds_out_open(&p.rejects, c->reject_path, e);
 	if (rc == DS_OK)

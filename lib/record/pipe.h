@@ -11,6 +11,7 @@
 #include "base/args.h"
 #include "record/block.h"
 #include "record/chain.h"
+#include "record/field.h"
 #include "record/sink.h"
 #include "record/source.h"
 
@@ -34,6 +35,14 @@ typedef struct ds_stage {
 	 * where state may be changed that work and scratches refer to. May be NULL.
 	 */
 	ds_rc (*begin)(void *state, ds_work *w, ds_err *e);
+	/*
+	 * It works on --field, by ds_work_texts: records without are counted unless it is optional, and where it is needed, there are
+	 * records and none has it, the run fails. instead: a column that does as well. reads: paths of further
+	 * fields that are needed in the same way; NULL-ended, or NULL.
+	 */
+	enum { DS_FIELD_UNREAD, DS_FIELD_OPTIONAL, DS_FIELD_COUNTED, DS_FIELD_NEEDED } reads_field;
+	const char *instead;
+	const char *const *reads;
 	/* One more sentence for the summary line; may be NULL. */
 	void (*summary)(void *state, ds_buf *out);
 	/* More members for --stats, each with a comma in front; may be NULL. */
@@ -44,6 +53,9 @@ DS_MUST ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e);
 
 void *ds_work_scratch(ds_work *w); /* not in begin */
 ds_arena *ds_work_mem(ds_work *w); /* the block's arena */
+/* The texts of the block at hand; counted where it is asked for first. For stages that read the field. */
+DS_MUST ds_rc ds_work_texts(ds_work *w, ds_texts *t, ds_err *e);
+const ds_field *ds_work_field(const ds_work *w); /* NULL where the stage reads none */
 const ds_common *ds_work_common(const ds_work *w);
 void ds_work_count(ds_work *w, unsigned counter, uint64_t n); /* index into counters */
 /* This row leaves the stream (after the call that says so returns). counter < 0: none. */

@@ -36,6 +36,11 @@ typedef struct {       /* small blocks that wait for others */
 	uint64_t ticket; /* the last one that has rows here */
 } pending;
 
+typedef struct { /* who has the fields that the stage reads: [0] --field, then reads */
+	ds_field_count *at;
+	ds_field_names names; /* fields that there are, while none of the first kind was found */
+} readings;
+
 typedef struct ds_pipe ds_pipe;
 
 struct ds_work {
@@ -51,7 +56,8 @@ struct ds_work {
 	uint64_t *counts;   /* of the stage's counters, then "bad" */
 	uint8_t *dropped;   /* bitmap of the block's rows; NULL: none */
 	uint32_t n_dropped;
-	bool swallowed, ending;
+	bool swallowed, ending, texts_counted;
+	readings read;
 	outgoing_list emitted, out;
 	ds_opt *opts; /* to be written before the block */
 	size_t n_opts;
@@ -65,7 +71,10 @@ struct ds_pipe {
 	const ds_common *c;
 	const ds_stage *s;
 	size_t n_counters; /* of the stage */
-	ds_arena *mem;     /* the run's; behind the gate `in`, then the main thread's */
+	ds_field **
+		fields; /* that the stage reads: [0] is --field, NULL where it does not; then reads */
+	size_t n_reads; /* of them */
+	ds_arena *mem;  /* the run's; behind the gate `in`, then the main thread's */
 	ds_gate *in, *number, *order, *join, *write;
 	atomic_ullong tickets, failed; /* failed: the lowest ticket that did */
 	/* behind `in` */
@@ -83,6 +92,7 @@ struct ds_pipe {
 	ds_sink *sink;
 	ds_out *rejects;
 	uint64_t *counts;
+	readings read;
 	uint64_t records_in, records_out, bytes_in, bytes_out;
 	ds_rc rc;
 	ds_err err;
@@ -95,6 +105,16 @@ void ds_work_close(ds_work *w);
 void ds_work_reset(ds_work *w);                      /* for the next block */
 DS_MUST ds_rc ds_work_select(ds_work *w, ds_err *e); /* takes dropped rows out of the block */
 void ds_list_add(outgoing_list *l, ds_work *w, ds_block *b, ds_arena *own);
+
+/* pipe_reads.c */
+DS_MUST ds_rc ds_reads_open(ds_pipe *p, ds_err *e);
+void ds_reads_close(ds_pipe *p);
+DS_MUST ds_rc ds_reads_block(
+	ds_work *w, ds_err *e);  /* counts in the block, before the stage changes it */
+void ds_reads_merge(ds_work *w); /* behind `write` */
+DS_MUST ds_rc ds_reads_check(
+	ds_pipe *p, ds_err *e); /* at the end: DS_BAD where no record had one */
+const char *ds_reads_name(const ds_pipe *p, size_t i);
 
 /* pipe_join.c: behind the gate `join` */
 /* Moves what goes on now from the block and those emitted to w->out; small ones wait. */

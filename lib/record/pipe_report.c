@@ -11,10 +11,9 @@
 typedef struct {
 	const char *name;
 	uint64_t n;
-	bool if_any; /* not worth a word where it is zero */
 } tally;
 
-enum { OWN_TALLIES = 6, TALLIES = OWN_TALLIES + DS_PASSED_KINDS };
+enum { OWN_TALLIES = 6, READ_TALLIES = 8, TALLIES = OWN_TALLIES + DS_PASSED_KINDS + READ_TALLIES };
 
 /* What the pipe itself counts beside the stage's counters. */
 static unsigned tallies(const ds_pipe *p, tally out[TALLIES])
@@ -22,23 +21,29 @@ static unsigned tallies(const ds_pipe *p, tally out[TALLIES])
 	ds_reader_stats lost = ds_source_damage(p->source);
 	uint64_t replaced = p->sink ? ds_sink_replaced(p->sink) : 0;
 	tally all[OWN_TALLIES] = {
-		{ "bad", p->counts[p->n_counters], true },
-		{ "lone surrogates", ds_source_lone_surrogates(p->source), true },
-		{ "invalid bytes replaced", replaced, true },
-		{ "blocks lost", lost.bad_blocks, true },
-		{ "bytes lost", lost.lost_bytes, true },
-		{ "inputs cut short", ds_source_cut_short(p->source), true },
+		{ "bad", p->counts[p->n_counters] },
+		{ "lone surrogates", ds_source_lone_surrogates(p->source) },
+		{ "invalid bytes replaced", replaced },
+		{ "blocks lost", lost.bad_blocks },
+		{ "bytes lost", lost.lost_bytes },
+		{ "inputs cut short", ds_source_cut_short(p->source) },
 	};
 	unsigned n = 0;
 	for (unsigned i = 0; i < OWN_TALLIES; i++)
 		if (all[i].n)
 			out[n++] = all[i];
 	for (ds_passed kind = 0; kind < DS_PASSED_KINDS; kind++) {
-		tally t = { .if_any = true };
+		tally t;
 		t.n = ds_source_passed(p->source, kind, &t.name);
 		if (t.n)
 			out[n++] = t;
 	}
+	for (size_t i = 0; i < p->n_reads && i < READ_TALLIES; i++)
+		if (p->read.at[i].n_without)
+			out[n++] = (tally){
+				ds_arena_fmt(p->mem, "without %.100s", ds_reads_name(p, i)).at,
+				p->read.at[i].n_without
+			};
 	return n;
 }
 

@@ -28,6 +28,9 @@ static void forget(ds_work *w)
 	w->n_opts = 0;
 	w->rc = DS_OK;
 	memset(w->counts, 0, (w->pipe->n_counters + 1) * sizeof(*w->counts));
+	memset(w->read.at, 0, w->pipe->n_reads * sizeof(*w->read.at));
+	ds_field_names_free(&w->read.names);
+	w->texts_counted = false;
 }
 
 void ds_work_open(ds_work *w, ds_pipe *p)
@@ -36,6 +39,7 @@ void ds_work_open(ds_work *w, ds_pipe *p)
 	w->mem = ds_arena_new(FIRST_BYTES);
 	w->packer = ds_packer_new(p->c->level);
 	w->counts = DS_NEW(uint64_t, p->n_counters + 1);
+	w->read.at = DS_NEW(ds_field_count, p->n_reads);
 	forget(w);
 }
 
@@ -52,6 +56,8 @@ void ds_work_close(ds_work *w)
 	if (w->scratch && w->pipe->s->scratch_free)
 		w->pipe->s->scratch_free(w->scratch);
 	ds_mem_free(w->counts);
+	ds_mem_free(w->read.at);
+	ds_field_names_free(&w->read.names);
 	ds_packer_free(w->packer);
 	ds_arena_free(w->mem);
 }

@@ -15,7 +15,10 @@ struct ds_sink {
 	ds_out *out;                 /* NULL: the exporter has its own files */
 	ds_writer *writer;
 	void *state;
-	uint64_t n_rows, n_values, n_replaced;
+	ds_field *field; /* where an exporter writes its text alone, or apart */
+	ds_field_count count;
+	ds_field_names names; /* while no record had it */
+	uint64_t n_rows, n_replaced;
 };
 
 static ds_rc open_out(ds_sink *s, ds_wrap wrap, ds_err *e)
@@ -33,6 +36,7 @@ ds_rc ds_sink_open(ds_sink **out, const ds_common *c, const ds_chain *chain, ds_
 	ds_sink_form form;
 	DS_TRY(ds_sink_format(&form, c->to, c->out_path, NULL, e));
 	s->exporter = form.exporter;
+	DS_TRY(ds_field_of(&s->field, c, e));
 	if (!s->exporter || !s->exporter->own_files)
 		DS_TRY(open_out(s, form.wrap, e));
 	if (!s->exporter && ds_out_is_terminal(s->out) && !c->to)
@@ -56,12 +60,14 @@ void ds_sink_close(ds_sink *s)
 		s->exporter->close(s->state);
 	ds_writer_close(s->writer);
 	ds_out_close(s->out);
+	ds_field_free(s->field);
+	ds_field_names_free(&s->names);
 	ds_mem_free(s);
 }
 
 ds_rc ds_sink_encode(ds_sink *s, ds_block *b, struct ds_packer *p, ds_sink_part *out, ds_err *e)
 {
-	*out = (ds_sink_part){ .n_rows = b->n_rows, .block = b };
+	*out = (ds_sink_part){ .n_rows = b->n_rows, .block = b, .field = s->field };
 	if (!s->exporter)
 		return ds_block_encode(&out->frame, b, s->common->level ? p : NULL, e);
 	return s->exporter->encode ? s->exporter->encode(s->common, b, out, e) : DS_OK;
@@ -70,7 +76,10 @@ ds_rc ds_sink_encode(ds_sink *s, ds_block *b, struct ds_packer *p, ds_sink_part 
 ds_rc ds_sink_write(ds_sink *s, ds_sink_part *part, ds_err *e)
 {
 	s->n_rows += part->n_rows;
-	s->n_values += part->n_values;
+	s->count.n_with += part->count.n_with;
+	s->count.n_without += part->count.n_without;
+	if (s->count.n_without && !s->count.n_with)
+		DS_TRY(ds_field_names_add(&s->names, part->block, e));
 	s->n_replaced += part->n_replaced;
 	if (!s->exporter)
 		return ds_writer_frame(s->writer, &part->frame, e);
@@ -88,7 +97,6 @@ ds_rc ds_sink_opt(ds_sink *s, ds_opt opt, ds_err *e)
 
 ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e)
 {
-	extern const ds_exporter ds_export_text;
 	if (s->exporter && s->exporter->chain)
 		s->exporter->chain(s->state, final_chain);
 	if (!s->exporter)
@@ -97,9 +105,8 @@ ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e)
 		DS_TRY(s->exporter->finish(s->state, e));
 	if (s->exporter && s->exporter->tail)
 		DS_TRY(ds_out_write(s->out, s->exporter->tail, strlen(s->exporter->tail), e));
-	if (s->exporter == &ds_export_text && s->n_rows && !s->n_values)
-		return ds_fail(e, DS_BAD, "no record has the field '%s' (--field names another)",
-			s->common->field);
+	if (s->count.n_without && !s->count.n_with)
+		return ds_field_missing(ds_field_name(s->field), &s->names, "--field", e);
 	return s->out ? ds_out_deliver(s->out, e) : DS_OK;
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/args.h"
 #include "base/io.h"
-#include "record/block.h"
+#include "record/field.h"
 #include "record/stream.h"
 
 typedef struct ds_sink ds_sink;
@@ -18,7 +18,8 @@ typedef struct ds_sink_part { /* an encoded block; lives in the block's arena */
 	ds_frame frame;       /* dsr */
 	ds_str text;          /* other formats */
 	ds_block *block;      /* formats that are written in order; must live until ds_sink_write */
-	uint64_t n_values;    /* text: records that had the field */
+	ds_field *field;      /* given to encode: whose text is wanted */
+	ds_field_count count; /* of it, by the exporter of text */
 	uint32_t n_rows;
 	uint64_t n_replaced; /* invalid UTF-8 replaced by U+FFFD in JSON */
 } ds_sink_part;

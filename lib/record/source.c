@@ -119,6 +119,9 @@ static ds_rc check_from(const ds_common *c, ds_err *e)
 		strcmp(c->split, "file") != 0)
 		return ds_fail(e, DS_USAGE, "--split '%s': line, para or file", c->split);
 	DS_TRY(check_status(c->status, e));
+	if (c->split && c->fields.n && strcmp(c->fields.at[0], c->field) != 0)
+		return ds_fail(e, DS_USAGE, "--split cuts one column of text, not '--field %s'",
+			c->fields.at[0]);
 	if (!c->from || ds_importer_find(c->from))
 		return DS_OK;
 	for (size_t i = 0; ds_importers[i]; i++)

@@ -102,7 +102,7 @@ END
 	echo space >one; echo space >two
 	for f in one two; do dsclean --rules $f -q <<<'{"text":"a"}' | dsrec log - >$f.log; done
 	cmp one.log two.log
-	dsclean --labels sentiment -q <<<'{"text":"a"}' | dsrec log - | grep -q -- '--labels=sentiment'
+	dsclean --labels sentiment -q <<<'{"text":"a","label":"pos"}' | dsrec log - | grep -q -- '--labels=sentiment'
 }
 
 @test "files that rule files name count by content too" {

@@ -50,7 +50,10 @@ near() { awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(d < 1e-9 && d > -1e-
 @test "a record without ref is an error that names it" {
 	run --separate-stderr dseval bleu -q <<<'{"pred":"a"}'
 	[ "$status" -eq 1 ]
-	[[ $stderr == "dseval: "*"record 0 has no field 'ref'" ]]
+	[[ $stderr == "dseval: no record has the field 'ref'; there is pred" ]]
+	run --separate-stderr dseval bleu -q <<<$'{"pred":"a","ref":"a"}\n{"pred":"a"}'
+	[ "$status" -eq 1 ]
+	[[ $stderr == "dseval: "*"record 1 has no field 'ref'" ]]
 }
 
 @test "an unknown metric is a usage error that lists those there are" {

@@ -24,9 +24,13 @@ typedef struct {
 static void fuzz_encode(const ds_common *c, ds_block *b)
 {
 	static const char *const formats[] = { "jsonl", "text" };
+	static const char *const text = "text";
+	ds_err e;
+	DS_AUTO(ds_field) f = NULL;
+	if (ds_field_new(&f, &text, 1, &e) != DS_OK)
+		abort();
 	for (size_t i = 0; i < 2; i++) {
-		ds_sink_part part = { .n_rows = b->n_rows };
-		ds_err e;
+		ds_sink_part part = { .n_rows = b->n_rows, .field = f };
 		if (ds_exporter_find(formats[i])->encode(c, b, &part, &e) != DS_OK)
 			abort();
 	}

@@ -12,8 +12,11 @@
 
 typedef struct { /* a record to be written */
 	uint32_t row;
-	uint32_t copy;    /* 0: the record itself, else its copies from 1 */
-	ds_str text, how; /* of a copy */
+	uint32_t copy; /* 0: the record itself, else its copies from 1 */
+	/* Of a copy: what each text of the record becomes, at NULL: it stays; and what was done. */
+	const ds_str *texts;
+	size_t n;
+	ds_str how;
 } variant;
 
 typedef struct { /* in the block's arena */

@@ -120,7 +120,8 @@ ds_rc balance_read(balance **out, const ds_common *c, const char *target, uint32
 	first.stats_path = NULL;
 	first.quiet = true;
 	first.on_error = c->on_error == DS_ON_REJECT ? DS_ON_SKIP : c->on_error;
-	const ds_stage stage = { .name = "aug", .state = b, .order = learn };
+	static const char *const reads[] = { "label", NULL };
+	const ds_stage stage = { .name = "aug", .state = b, .reads = reads, .order = learn };
 	DS_TRY(ds_pipe_run(&first, &stage, e));
 	for (size_t i = 0; i < ds_map_count(b->labels); i++) {
 		uint64_t n = count_of(*ds_map_value(b->labels, i));

@@ -52,32 +52,72 @@ static void scratch_free(void *scratch)
 	ds_mem_free(k);
 }
 
-static ds_rc change_row(worker *k, ds_work *w, ds_block *b, const variant *of, uint32_t copies,
-	variants *v, ds_err *e)
+typedef struct { /* a record on its way */
+	uint32_t row, copies;
+	ds_text_part *parts;
+	size_t n;
+	size_t number; /* of its first text, with the translator */
+} trip;
+
+static void add_how(ds_arena *mem, ds_str *how, ds_str more)
+{
+	*how = how->n ? ds_arena_fmt(mem, "%.*s; %.*s", DS_FMT(*how), DS_FMT(more)) : more;
+}
+
+/* A copy has a change in one text at least; each text has its own changes. */
+static ds_rc change_row(worker *k, ds_work *w, ds_block *b, const trip *t, variants *v, ds_err *e)
 {
 	const ds_col *ids;
+	ds_arena *mem = ds_work_mem(w);
 	ds_str id = { "", 0 };
 	bool has;
+	ds_str *texts = ds_arena_zero(mem, (size_t)t->copies * t->n * sizeof(*texts));
+	ds_str *how = ds_arena_zero(mem, t->copies * sizeof(*how));
 	DS_TRY(ds_block_get(b, "id", &ids, e));
-	DS_TRY(rows_value(b, ids, of->row, &id, &has, e));
-	eda_start(k->eda, of->text, has ? id : (ds_str){ "", 0 });
-	for (uint32_t n = 1, i = 0; i < copies; i++) {
-		variant one = { .row = of->row, .copy = n };
-		bool made;
-		DS_TRY(eda_copy(k->eda, ds_work_mem(w), &one.text, &one.how, &made, e));
-		n += made;
-		if (made)
-			variants_add(v, ds_work_mem(w), one);
-		ds_work_count(w, made ? COUNT_COPIES : COUNT_LEFT_OUT, 1);
+	DS_TRY(rows_value(b, ids, t->row, &id, &has, e));
+	for (size_t p = 0; p < t->n; p++) {
+		size_t made = 0;
+		eda_start(k->eda, t->parts[p].text, has ? id : (ds_str){ "", 0 });
+		for (uint32_t i = 0; i < t->copies; i++) {
+			ds_str done;
+			bool new;
+			DS_TRY(eda_copy(k->eda, mem, &texts[made * t->n + p], &done, &new, e));
+			if (new)
+				add_how(mem, &how[made++], done);
+		}
+		if (made < t->copies)
+			texts[made * t->n + p] = (ds_str){ NULL, 0 };
+	}
+	for (uint32_t i = 0; i < t->copies; i++) {
+		if (how[i].n)
+			variants_add(
+				v, mem, (variant){ t->row, i + 1, &texts[i * t->n], t->n, how[i] });
+		ds_work_count(w, how[i].n ? COUNT_COPIES : COUNT_LEFT_OUT, 1);
 	}
 	return DS_OK;
 }
 
-typedef struct { /* a text on its way */
-	variant of;
-	size_t number;
-	bool sent;
-} trip;
+/* What came back of a record's texts; where one did, that is a copy. */
+static void add_translated(worker *k, ds_work *w, const trip *t, variants *v)
+{
+	ds_str *texts = ds_arena_zero(ds_work_mem(w), t->n * sizeof(*texts));
+	int first = 0;
+	bool any = false;
+	for (size_t p = 0; p < t->n; p++) {
+		int why;
+		ds_str text;
+		back_get(k->back, t->number + p, &text, &why);
+		any |= why < 0;
+		if (why < 0)
+			texts[p] = text;
+		else if (!first)
+			first = why;
+	}
+	ds_work_count(w, any ? COUNT_COPIES : (unsigned)first, 1);
+	if (any)
+		variants_add(v, ds_work_mem(w),
+			(variant){ t->row, 1, texts, t->n, DS_S("backtranslate") });
+}
 
 /* Texts go to the translator together, and come back as variants in the order of their records. */
 static ds_rc translate_all(
@@ -85,41 +125,30 @@ static ds_rc translate_all(
 {
 	DS_TRY(back_run(k->back, e));
 	for (size_t i = 0; i < n; i++) {
-		variant one = trips[i].of;
-		int why;
 		if (opt.keep)
-			variants_add(v, ds_work_mem(w), one);
-		if (!trips[i].sent)
-			continue;
-		one.copy = 1;
-		one.how = DS_S("backtranslate");
-		back_get(k->back, trips[i].number, &one.text, &why);
-		ds_work_count(w, why < 0 ? COUNT_COPIES : (unsigned)why, 1);
-		if (why < 0)
-			variants_add(v, ds_work_mem(w), one);
+			variants_add(v, ds_work_mem(w), (variant){ .row = trips[i].row });
+		if (trips[i].copies && trips[i].n)
+			add_translated(k, w, &trips[i], v);
 	}
 	return DS_OK;
 }
 
-/* A record's text; *bad: there was none that could be read, and that has been dealt with. */
-static ds_rc text_of(
-	ds_work *w, ds_block *b, uint32_t row, ds_str *text, bool *has, bool *bad, ds_err *e)
+/* A record's texts; *bad: one could not be read, and that has been dealt with. */
+static ds_rc texts_of(ds_work *w, ds_texts *texts, trip *t, bool *bad, ds_err *e)
 {
-	const ds_col *col;
-	*has = *bad = false;
-	DS_TRY(ds_block_get(b, ds_work_common(w)->field, &col, e));
-	ds_rc rc = col ? ds_block_text(b, col, row, text, has, e) : DS_OK;
+	ds_rc rc = ds_texts_parts(texts, t->row, &t->parts, &t->n, e);
+	*bad = rc == DS_BAD;
 	if (rc != DS_BAD)
 		return rc;
 	ds_err why = *e;
-	*bad = true;
-	return ds_work_bad(w, b, row, e, "%s", why.msg);
+	return ds_work_bad(w, texts->b, t->row, e, "%s", why.msg);
 }
 
 static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	augmenter *a = state;
 	worker *k = ds_work_scratch(w);
+	ds_texts texts;
 	variants v = { 0 };
 	trip *trips = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof(*trips));
 	size_t n_trips = 0;
@@ -132,24 +161,27 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 		DS_TRY(balance_copies(a->balance, b, ds_work_mem(w), &shares, e));
 	if (k->back)
 		back_start(k->back, ds_work_mem(w));
+	DS_TRY(ds_work_texts(w, &texts, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
-		variant of = { .row = row };
-		bool has, bad;
-		DS_TRY(text_of(w, b, row, &of.text, &has, &bad, e));
+		trip *t = &trips[n_trips];
+		bool bad;
+		*t = (trip){ .row = row };
+		DS_TRY(texts_of(w, &texts, t, &bad, e));
 		if (bad)
 			continue;
-		uint32_t copies = !has ? 0 : shares ? shares[row] : (uint32_t)opt.copies;
+		t->copies = !t->n ? 0 : shares ? shares[row] : (uint32_t)opt.copies;
 		if (k->back) {
-			trip *t = &trips[n_trips++];
-			*t = (trip){ of, 0, copies > 0 };
-			if (t->sent)
-				t->number = back_add(k->back, of.text);
+			n_trips++;
+			for (size_t p = 0; t->copies && p < t->n; p++) {
+				size_t number = back_add(k->back, t->parts[p].text);
+				t->number = p ? t->number : number;
+			}
 			continue;
 		}
 		if (opt.keep)
-			variants_add(&v, ds_work_mem(w), of);
-		if (copies)
-			DS_TRY(change_row(k, w, b, &of, copies, &v, e));
+			variants_add(&v, ds_work_mem(w), (variant){ .row = row });
+		if (t->copies)
+			DS_TRY(change_row(k, w, b, t, &v, e));
 	}
 	if (k->back)
 		DS_TRY(translate_all(k, w, trips, n_trips, &v, e));
@@ -277,6 +309,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		.counters = augment_counters,
 		.scratch_new = scratch_new,
 		.scratch_free = scratch_free,
+		.reads_field = DS_FIELD_NEEDED,
 		.work = work,
 		.order = order };
 	return ds_pipe_run(c, &stage, e);

@@ -123,26 +123,20 @@ static ds_rc old_value(ds_block *b, const char *name, uint32_t row, id_value *ou
 	return DS_OK;
 }
 
-static ds_rc put_text(ds_block *to, ds_block *b, const char *field, const variant *v, ds_err *e)
+static ds_rc put_texts(ds_block *to, ds_work *w, const variant *v, ds_err *e)
 {
-	const ds_col *col;
-	DS_TRY(ds_block_get(b, field, &col, e));
-	if (!col)
-		return DS_OK;
-	ds_colb *text = ds_colb_new(to, field, DS_T_UTF8);
+	ds_texts t;
+	DS_TRY(ds_texts_open(&t, ds_work_field(w), to, NULL, e));
 	for (uint32_t i = 0; i < to->n_rows; i++) {
-		ds_str old = v[i].text;
-		bool has = true;
-		if (!v[i].copy)
-			DS_TRY(ds_block_text(b, col, v[i].row, &old, &has, e));
-		if (has)
-			ds_colb_bytes(text, old);
-		else if (ds_col_null(col, v[i].row))
-			ds_colb_null(text);
-		else
-			ds_colb_absent(text);
+		ds_text_part *parts = NULL;
+		size_t n = 0;
+		if (v[i].copy)
+			DS_TRY(ds_texts_parts(&t, i, &parts, &n, e));
+		for (size_t k = 0; k < n && k < v[i].n; k++)
+			parts[k].now = v[i].texts[k];
+		ds_texts_put(&t, i, parts, n);
 	}
-	return ds_colb_put(text, e);
+	return ds_texts_finish(&t, e);
 }
 
 static ds_rc make_part(
@@ -171,7 +165,7 @@ static ds_rc make_part(
 	}
 	ds_block *to;
 	DS_TRY(ds_block_copy(&to, mem, b, rows, n, e));
-	DS_TRY(put_text(to, b, ds_work_common(w)->field, v, e));
+	DS_TRY(put_texts(to, w, v, e));
 	DS_TRY(put_values(to, "id", &id, e));
 	DS_TRY(put_values(to, "aug", &aug, e));
 	DS_TRY(put_values(to, "aug_of", &of, e));
@@ -188,7 +182,9 @@ ds_rc rows_make(made_blocks *out, ds_work *w, ds_block *b, const variants *v, ds
 		size_t to = from;
 		for (; to < v->n && (to == from || sum < PART_BYTES); to++) {
 			DS_TRY(ds_block_row_bytes(b, v->at[to].row, &bytes, e));
-			sum += bytes + v->at[to].text.n;
+			sum += bytes;
+			for (size_t k = 0; k < v->at[to].n; k++)
+				sum += v->at[to].texts[k].n;
 		}
 		DS_TRY(make_part(&out->at[out->n++], w, b, v->at + from, (uint32_t)(to - from), e));
 		from = to;

@@ -8,6 +8,7 @@
 #include "labels.h"
 #include "rejected.h"
 #include "tags.h"
+#include "text/grow.h"
 #include "when.h"
 
 enum { SIDE_BYTES = 1 << 20 };
@@ -15,9 +16,11 @@ enum { SIDE_BYTES = 1 << 20 };
 typedef struct { /* a block's columns, and what becomes of them */
 	ds_work *w;
 	ds_block *b;
-	const ds_col *text, *label, *lang, *url;
+	const ds_col *label, *lang, *url;
+	ds_texts texts;
+	ds_text_part *parts, one; /* of the row at hand */
+	size_t n_parts;
 	origin origin;
-	ds_colb *new_text;  /* NULL until a text changes */
 	rule_value *labels; /* NULL where no rule looks at them */
 	bool label_changed;
 	tags tags;
@@ -70,7 +73,8 @@ void cleaner_prepare(cleaner *c)
 	const rules *r = &c->rules;
 	for (size_t i = 0; i < r->n; i++) {
 		add_counters(c, &r->at[i]);
-		c->needs |= needs_of(r->at[i].rule);
+		c->reads |= needs_of(r->at[i].rule);
+		c->needs |= c->reads;
 		c->needs |= when_names(r->at[i].when, "label") ? RULE_NEEDS_LABEL : 0;
 		c->needs |= when_names(r->at[i].when, "lang") ? RULE_NEEDS_LANG : 0;
 	}
@@ -115,7 +119,7 @@ void worker_free(worker *k)
 static ds_rc open_trip(trip *t, const cleaner *c, origin_history *history, ds_err *e)
 {
 	if (c->needs & RULE_NEEDS_TEXT) {
-		DS_TRY(ds_block_get(t->b, c->c->field, &t->text, e));
+		DS_TRY(ds_work_texts(t->w, &t->texts, e));
 		DS_TRY(origin_open(&t->origin, t->b, history, e));
 	}
 	if (c->needs & RULE_NEEDS_LANG)
@@ -153,16 +157,45 @@ static void note_failed(worker *k, rule_record *r, unsigned counter)
 	r->drop = false;
 }
 
+/* What follows from a rule that was run on one text or on several, and whether it changed any. */
+static void note_rule(
+	worker *k, ds_work *w, const rules_use *u, rule_record *r, bool changed, unsigned *stop)
+{
+	if (!r->drop && (changed || r->label_new))
+		ds_work_count(w, u->counter, 1);
+	if (!r->drop)
+		return;
+	*stop = u->counter + (u->rule->reasons ? 1 + r->reason : 0);
+	if (r->tag) {
+		ds_work_count(w, *stop, 1);
+		note_failed(k, r, *stop);
+	}
+}
+
+/* One rule on one text; true where that is another now. */
+static ds_rc run_rule(
+	worker *k, const rules_use *u, size_t i, rule_record *r, bool *changed, ds_err *e)
+{
+	ds_str before = r->text;
+	DS_TRY_AT(apply(u->rule, k->threads[i], r, e), e, "%s", u->name);
+	*changed = r->text.at != before.at || r->text.n != before.n;
+	if (*changed && k->sampling)
+		explain_step(&k->steps, u->name, before, r->text, k->c->colour);
+	if (*changed && !u->rule->keeps_lines && !u->rule->leaves) {
+		r->spaced = false;
+		r->shaped.n = 0;
+	}
+	return DS_OK;
+}
+
 /* One record through the rules; *stop is the counter of the one that drops it. */
 static ds_rc run_rules(
 	worker *k, ds_work *w, rule_record *r, bool has_text, unsigned *stop, ds_err *e)
 {
 	const rules *all = &k->c->rules;
-	size_t i = 0;
-	for (; i < all->n && !r->drop; i++) {
+	for (size_t i = 0; i < all->n && !r->drop; i++) {
 		const rules_use *u = &all->at[i];
-		ds_str before = r->text;
-		bool label_before = r->label_new;
+		bool label_before = r->label_new, changed;
 		if (!has_text && needs_of(u->rule) & RULE_NEEDS_TEXT)
 			continue;
 		if (u->when && !when_holds(u->when, r))
@@ -170,71 +203,136 @@ static ds_rc run_rules(
 		r->mem = k->side[k->turn];
 		r->label_new = false;
 		r->reason = 0;
-		DS_TRY_AT(apply(u->rule, k->threads[i], r, e), e, "%s", u->name);
-		bool changed = r->text.at != before.at || r->text.n != before.n;
-		if (changed && k->sampling)
-			explain_step(&k->steps, u->name, before, r->text, k->c->colour);
-		if (changed && !u->rule->keeps_lines && !u->rule->leaves) {
-			r->spaced = false;
-			r->shaped.n = 0;
-		}
+		DS_TRY(run_rule(k, u, i, r, &changed, e));
 		if (changed && r->text.n) {
 			k->turn ^= 1;
 			ds_arena_reset(k->side[k->turn]);
 		}
-		if (!r->drop && (changed || r->label_new))
-			ds_work_count(w, u->counter, 1);
+		note_rule(k, w, u, r, changed, stop);
 		r->label_new |= label_before;
-		if (r->drop)
-			*stop = u->counter + (u->rule->reasons ? 1 + r->reason : 0);
-		if (r->drop && r->tag) {
-			ds_work_count(w, *stop, 1);
-			note_failed(k, r, *stop);
-		}
 	}
 	return DS_OK;
 }
 
-/* The text that a row has in the end; the column begins to be built with the first that is new. */
-static ds_rc put_text(trip *t, uint32_t row, ds_str text, bool has, bool changed, ds_err *e)
+static ds_str joined(const rule_record *texts, size_t n, ds_arena *mem)
 {
-	if (!t->new_text && !changed)
+	ds_grow all = { .mem = mem };
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			ds_grow_add(&all, "\n", 1);
+		ds_grow_add(&all, texts[i].text.at, texts[i].text.n);
+	}
+	return all.at ? (ds_str){ all.at, all.n } : DS_S("");
+}
+
+/* What rules learn of the record is the record's, whichever text it was learned from. */
+static void share(rule_record *to, const rule_record *from)
+{
+	to->lang = from->lang;
+	to->label = from->label;
+	to->n_tags = from->n_tags;
+}
+
+/*
+ * The same where the field is several texts: rules that change texts see each by itself, those that judge the
+ * record all of them. What is made lies in the block's arena, for it must live until the last rule is done.
+ */
+static ds_rc run_rules_on(worker *k, ds_work *w, rule_record *r, rule_record *texts, size_t n,
+	unsigned *stop, ds_err *e)
+{
+	const rules *all = &k->c->rules;
+	for (size_t i = 0; i < all->n && !r->drop; i++) {
+		const rules_use *u = &all->at[i];
+		bool label_before = r->label_new, any = false, changed;
+		if (u->when && !when_holds(u->when, r))
+			continue;
+		r->label_new = false;
+		r->reason = 0;
+		if (u->rule->keep || u->rule->judges) {
+			ds_arena_reset(k->side[0]);
+			r->mem = k->side[0];
+			r->text = joined(texts, n, k->side[0]);
+			DS_TRY(run_rule(k, u, i, r, &changed, e));
+		} else {
+			for (size_t p = 0; p < n && !texts[p].drop; p++) {
+				share(&texts[p], r);
+				texts[p].mem = texts[p].block_mem;
+				DS_TRY(run_rule(k, u, i, &texts[p], &changed, e));
+				share(r, &texts[p]);
+				r->drop |= texts[p].drop;
+				any |= changed;
+			}
+		}
+		note_rule(k, w, u, r, any, stop);
+		r->label_new |= label_before;
+	}
+	return DS_OK;
+}
+
+/* What the row's texts are in the end; changed or not, in the order of the rows. */
+static void put_row(trip *t, uint32_t row)
+{
+	ds_texts_put(&t->texts, row, t->parts, t->n_parts);
+}
+
+static ds_rc read_texts(trip *t, uint32_t row, ds_err *e)
+{
+	bool has = false;
+	t->n_parts = 0;
+	if (!t->texts.field)
 		return DS_OK;
-	if (!t->new_text) {
-		ds_type type = t->text->type == DS_T_BYTES ? DS_T_BYTES : DS_T_UTF8;
-		t->new_text = ds_colb_new_n(t->b, t->text->name, type);
-		for (uint32_t i = 0; i < row; i++) {
-			ds_str was = { "", 0 };
-			bool had = false;
-			/* A row that could not be read was dropped: what it gets does not matter. */
-			if (ds_block_text(t->b, t->text, i, &was, &had, e) == DS_OK && had)
-				ds_colb_bytes(t->new_text, was);
-			else if (ds_col_null(t->text, i))
-				ds_colb_null(t->new_text);
-			else
-				ds_colb_absent(t->new_text);
-		}
-	}
-	if (has)
-		ds_colb_bytes(t->new_text, text);
-	else if (ds_col_null(t->text, row))
-		ds_colb_null(t->new_text);
-	else
-		ds_colb_absent(t->new_text);
+	if (!t->texts.whole)
+		return ds_texts_parts(&t->texts, row, &t->parts, &t->n_parts, e);
+	t->one = (ds_text_part){ .col = 0 };
+	t->parts = &t->one;
+	DS_TRY(ds_block_text(t->b, t->texts.whole, row, &t->one.text, &has, e));
+	t->n_parts = has;
 	return DS_OK;
 }
 
-static ds_rc read_record(trip *t, uint32_t row, rule_record *r, bool *has, ds_err *e)
+static ds_rc read_record(trip *t, uint32_t row, rule_record *r, ds_err *e)
 {
-	*has = false;
-	if (t->text)
-		DS_TRY(ds_block_text(t->b, t->text, row, &r->text, has, e));
-	if (*has)
+	DS_TRY(read_texts(t, row, e));
+	if (t->n_parts) {
+		r->text = t->parts[0].text;
 		origin_of(&t->origin, row, r);
+	}
 	r->lang = origin_text(t->b, t->lang, row);
 	r->url = origin_text(t->b, t->url, row);
 	if (t->labels)
 		DS_TRY(labels_get(t->b, t->label, row, &r->label, e));
+	return DS_OK;
+}
+
+/* The row's texts through the rules; *before is the text as it came, r->text as it is then. */
+static ds_rc run_row(worker *k, trip *t, rule_record *r, ds_str *before, bool *changed,
+	unsigned *stop, ds_err *e)
+{
+	size_t n = t->n_parts;
+	*before = r->text;
+	if (n < 2) {
+		DS_TRY(run_rules(k, t->w, r, n > 0, stop, e));
+		*changed = n && (r->text.at != before->at || r->text.n != before->n);
+		if (*changed && !r->drop)
+			t->parts[0].now = r->text;
+		return DS_OK;
+	}
+	rule_record *texts = ds_arena_get(t->b->mem, n * sizeof(*texts));
+	for (size_t i = 0; i < n; i++) {
+		texts[i] = *r;
+		texts[i].text = t->parts[i].text;
+	}
+	*before = joined(texts, n, t->b->mem);
+	DS_TRY(run_rules_on(k, t->w, r, texts, n, stop, e));
+	for (size_t i = 0; i < n; i++) {
+		ds_str was = t->parts[i].text, now = texts[i].text;
+		if (now.at == was.at && now.n == was.n)
+			continue;
+		*changed = true;
+		if (!r->drop)
+			t->parts[i].now = now.at ? now : DS_S("");
+	}
+	r->text = joined(texts, n, t->b->mem);
 	return DS_OK;
 }
 
@@ -258,7 +356,8 @@ static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
 	rule_record r = {
 		.text = { "", 0 }, .tag = k->c->tag, .tags = k->tags, .block_mem = t->b->mem
 	};
-	bool has;
+	bool changed = false;
+	ds_str before;
 	unsigned stop = 0;
 	ds_arena_reset(k->side[0]);
 	ds_arena_reset(k->side[1]);
@@ -266,18 +365,18 @@ static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
 	ds_buf_clear(&k->steps);
 	k->sampling =
 		sample_wants(&k->sample, sample_key(k->c->c->seed, ds_block_record(t->b, row)));
-	ds_rc rc = read_record(t, row, &r, &has, e);
-	ds_str before = r.text;
+	ds_rc rc = read_record(t, row, &r, e);
 	rule_value label = r.label;
 	if (rc == DS_OK)
-		rc = run_rules(k, t->w, &r, has, &stop, e);
+		rc = run_row(k, t, &r, &before, &changed, &stop, e);
 	if (rc == DS_BAD) {
 		ds_err why = *e;
 		DS_TRY(ds_work_bad(t->w, t->b, row, e, "%s", why.msg));
-		return put_text(t, row, before, has, false, e);
+		t->n_parts = 0;
+		put_row(t, row);
+		return DS_OK;
 	}
 	DS_TRY(rc);
-	bool changed = has && (r.text.at != before.at || r.text.n != before.n);
 	if (t->labels)
 		t->labels[row] = r.label;
 	t->label_changed |= r.label_new;
@@ -286,16 +385,17 @@ static ds_rc one_record(worker *k, trip *t, uint32_t row, ds_err *e)
 			&(explained){ before, r.text, r.drop ? k->c->counters[stop] : NULL,
 				r.label_new ? label.text : (ds_str){ NULL, 0 }, r.label.text },
 			e));
+	put_row(t, row);
 	if (r.drop) {
 		t->dropped[t->n_dropped] = row;
 		t->reasons[t->n_dropped++] = stop;
-		return put_text(t, row, before, has, false, e);
+		return DS_OK;
 	}
 	if (k->failed.n)
 		rule_tag_add(
 			&r, (rule_tag){ "rejected", RULE_TAG_TEXT, ds_buf_text(&k->failed), 0 });
 	tags_put(&t->tags, row, r.tags, r.n_tags);
-	return put_text(t, row, r.text, has, changed, e);
+	return DS_OK;
 }
 
 ds_rc worker_block(worker *k, ds_work *w, ds_block *b, ds_err *e)
@@ -313,8 +413,7 @@ ds_rc worker_block(worker *k, ds_work *w, ds_block *b, ds_err *e)
 			&k->rejected, e));
 	for (uint32_t i = 0; i < t.n_dropped; i++)
 		ds_work_drop(w, t.dropped[i], (int)t.reasons[i]);
-	if (t.new_text)
-		DS_TRY(ds_colb_put(t.new_text, e));
+	DS_TRY(ds_texts_finish(&t.texts, e));
 	DS_TRY(tags_finish(&t.tags, e));
 	return t.label_changed ? labels_put(b, t.label, t.labels, e) : DS_OK;
 }

@@ -27,7 +27,8 @@ typedef struct {
 	bool tag;        /* nothing is dropped: rules write what they found as fields */
 	char **counters; /* the names of rules and of their reasons, NULL-ended */
 	unsigned n_counters;
-	unsigned needs;  /* of all rules together: RULE_NEEDS_… */
+	unsigned reads;  /* what the rules work on: RULE_NEEDS_… */
+	unsigned needs;  /* and what their conditions look at besides */
 	ds_buf left_out; /* set at the end: a sentence for the summary */
 } cleaner;
 

@@ -154,8 +154,16 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 		quiet.out_path = "/dev/null";
 		quiet.to = "jsonl";
 	}
+	const char *reads[3] = { NULL };
+	size_t n_reads = 0;
+	if (c->reads & RULE_NEEDS_LABEL)
+		reads[n_reads++] = "label";
+	if (c->reads & RULE_NEEDS_URL)
+		reads[n_reads++] = "url";
 	const ds_stage stage = { .name = "clean",
 		.state = c,
+		.reads_field = c->reads & RULE_NEEDS_TEXT ? DS_FIELD_NEEDED : DS_FIELD_UNREAD,
+		.reads = reads,
 		.counters = (const char *const *)c->counters,
 		.scratch_new = scratch_new,
 		.scratch_free = scratch_free,

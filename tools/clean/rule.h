@@ -89,7 +89,12 @@ typedef struct ds_rule {
 	const char *off;   /* a value that is no rule, but takes it out of the default list */
 	const char *mends; /* a format that is not to go without this rule unsaid */
 	unsigned needs;    /* 0: the text alone */
-	bool keeps_lines;  /* the text's lines and blanks stay; other characters may change */
+	/*
+	 * Of a rule by `record`: it looks at the whole text and changes none, as those by `keep` do. Where a field is
+	 * several texts, these are given them joined by LF, and all other rules each by itself.
+	 */
+	bool judges;
+	bool keeps_lines; /* the text's lines and blanks stay; other characters may change */
 	/* RULE_LEAVES_… of a record that it was run on. NULL: nothing of the kind. */
 	unsigned (*leaves)(const char *value);
 	/* DS_USAGE where the value is wrong. NULL: there is no state. */

@@ -146,6 +146,7 @@ const ds_rule ds_rule_code = {
 	.help = "drop generated, minified code; licence cuts such comments",
 	.open = open_parts,
 	.close = ds_mem_free,
+	.judges = true,
 	.record = record,
 	.reasons = reasons,
 };

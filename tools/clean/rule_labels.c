@@ -199,6 +199,7 @@ const ds_rule ds_rule_labels = {
 	.close = close_state,
 	.thread_new = thread_new,
 	.thread_free = thread_free,
+	.judges = true,
 	.record = record,
 	.gather = gather,
 	.finish = finish,

@@ -78,5 +78,6 @@ const ds_rule ds_rule_lang = {
 	.help = "write the field lang; drop what is not in the list (zh,en)",
 	.open = open_list,
 	.close = close_state,
+	.judges = true,
 	.record = record,
 };

@@ -66,5 +66,6 @@ const ds_rule ds_rule_min_words = {
 	.close = ds_mem_free,
 	.thread_new = thread_new,
 	.thread_free = thread_free,
+	.judges = true,
 	.record = record,
 };

@@ -100,6 +100,7 @@ const ds_rule ds_rule_quality = {
 	.close = ds_mem_free,
 	.thread_new = thread_new,
 	.thread_free = thread_free,
+	.judges = true,
 	.record = record,
 	.reasons = reasons,
 };

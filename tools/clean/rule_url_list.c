@@ -156,5 +156,6 @@ const ds_rule ds_rule_url_list = {
 	.close = close_list,
 	.thread_new = thread_new,
 	.thread_free = thread_free,
+	.judges = true,
 	.record = record,
 };

@@ -4,8 +4,10 @@
  * Open addressing in a table at most half full, read by all threads. A text's hashes are looked up in
  * parts, the slots of a part fetched before the first of them is looked at.
  */
+#include "options.h"
+
 #include "base/mem.h"
-#include "dedup.h"
+#include "base/progress.h"
 
 struct against {
 	uint64_t *slot; /* 0: empty; a hash of 0 is kept as 1 */
@@ -91,6 +93,97 @@ static void add_text(against *a, ds_ngram *units, ds_str text)
 			add(a, x[i]);
 }
 
+/* The one column of strings that is no name, number or label of something; NULL where there are more, or none. */
+static const char *only_text(const ds_block *b)
+{
+	static const char *const others[] = { "id", "source", "url", "lang", "label", "split",
+		"date", "timestamp", "type", "category", "subject", "task", "task_id" };
+	const char *found = NULL;
+	for (uint32_t i = 0; i < b->n_cols; i++) {
+		bool other = b->cols[i].type != DS_T_UTF8;
+		for (size_t k = 0; k < sizeof(others) / sizeof(*others); k++)
+			other |= ds_str_is(b->cols[i].name, others[k]);
+		if (other)
+			continue;
+		if (found)
+			return NULL;
+		found = ds_arena_str(b->mem, b->cols[i].name).at;
+	}
+	return found;
+}
+
+typedef struct { /* the texts of the other file */
+	ds_field *field;
+	ds_field_count n;
+	ds_field_names names;
+} reading;
+
+static void reading_close(reading *r)
+{
+	ds_field_free(r->field);
+	ds_field_names_free(&r->names);
+}
+
+/* What was named, else the field of this run, else the only text that is there. */
+static ds_rc choose_field(reading *r, const ds_common *c, ds_block *b, ds_err *e)
+{
+	ds_texts t;
+	const char *other;
+	if (opt.against_field)
+		return ds_field_new(&r->field, &opt.against_field, 1, e);
+	DS_TRY(ds_field_of(&r->field, c, e));
+	DS_TRY(ds_texts_open(&t, r->field, b, NULL, e));
+	other = t.n_cols ? NULL : only_text(b);
+	if (!other)
+		return DS_OK;
+	ds_field_free(r->field);
+	return ds_field_new(&r->field, &other, 1, e);
+}
+
+static ds_rc add_block(
+	against *a, ds_ngram *units, reading *r, const ds_common *c, ds_block *b, ds_err *e)
+{
+	ds_texts t;
+	if (!r->field && b->n_rows)
+		DS_TRY(choose_field(r, c, b, e));
+	if (!r->n.n_with)
+		DS_TRY(ds_field_names_add(&r->names, b, e));
+	if (!b->n_rows)
+		return DS_OK;
+	DS_TRY(ds_texts_open(&t, r->field, b, &r->n, e));
+	for (uint32_t row = 0; row < b->n_rows; row++) {
+		ds_str text;
+		bool has;
+		DS_TRY(ds_texts_get(&t, row, &text, &has, e));
+		if (has)
+			add_text(a, units, text);
+	}
+	return DS_OK;
+}
+
+static ds_rc add_all(against *a, reading *r, const ds_common *of, ds_err *e)
+{
+	DS_AUTO(ds_source) from = NULL;
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
+	DS_AUTO(ds_ngram) units = ds_ngram_new(a->unit, units_of(a));
+	DS_TRY(ds_source_open(&from, of, e));
+	for (ds_block *b;;) {
+		ds_arena_reset(mem);
+		DS_TRY(ds_source_next(from, mem, &b, e));
+		if (!b)
+			break;
+		DS_TRY_AT(add_block(a, units, r, of, b, e), e, "%s", of->files[0]);
+	}
+	if (r->n.n_without && !r->n.n_with)
+		return ds_at(e,
+			ds_field_missing(ds_field_name(r->field), &r->names, "--against-field", e),
+			"--against %s", of->files[0]);
+	if (r->n.n_without)
+		ds_warn(of, "--against %s: %llu records have no '%s'", of->files[0],
+			(unsigned long long)r->n.n_without, ds_field_name(r->field));
+	return DS_OK;
+}
+
 ds_rc against_load(against **out, const ds_common *c, const char *path, const plan *p, ds_err *e)
 {
 	DS_AUTO(against) a = DS_NEW(against, 1);
@@ -100,25 +193,10 @@ ds_rc against_load(against **out, const ds_common *c, const char *path, const pl
 	of.files = &path;
 	of.n_files = 1;
 	of.on_error = DS_ON_STOP;
-	DS_AUTO(ds_source) from = NULL;
-	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
-	DS_AUTO(ds_ngram) units = ds_ngram_new(a->unit, units_of(a));
-	DS_TRY(ds_source_open(&from, &of, e));
-	for (ds_block *b;;) {
-		ds_arena_reset(mem);
-		DS_TRY(ds_source_next(from, mem, &b, e));
-		if (!b)
-			break;
-		const ds_col *col;
-		DS_TRY_AT(ds_block_get(b, c->field, &col, e), e, "%s", path);
-		for (uint32_t row = 0; col && row < b->n_rows; row++) {
-			ds_str text;
-			bool has;
-			DS_TRY_AT(ds_block_text(b, col, row, &text, &has, e), e, "%s", path);
-			if (has)
-				add_text(a, units, text);
-		}
-	}
+	reading r = { 0 };
+	ds_rc rc = add_all(a, &r, &of, e);
+	reading_close(&r);
+	DS_TRY(rc);
 	if (a->overlap)
 		overlap_finish(a->overlap);
 	*out = a;

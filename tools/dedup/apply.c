@@ -93,17 +93,19 @@ static ds_rc mark_rows(const applier *a, ds_block *b, const signed_block *s, ds_
 
 /*
  * The text without the pieces that repeat, which may overlap; where they are lines, each with the line end
- * that follows it.
+ * that follows it. *at: the next item of the row; those of this text come one after another.
  */
-static ds_str cut_row(
-	ds_str text, const signed_block *s, const row_items *r, bool lines, ds_arena *mem)
+static ds_str cut_text(
+	ds_str text, const signed_block *s, size_t *at, size_t end_item, bool lines, ds_arena *mem)
 {
 	char *out = ds_arena_bytes(mem, text.n ? text.n : 1), *w = out;
 	const char *p = text.at, *end = p + text.n;
-	for (size_t i = r->first; i < r->first + r->n; i++) {
-		if (s->items[i].dup_of == DS_NO_TEXT)
+	for (; *at < end_item; ++*at) {
+		const char *start = s->texts[*at].at, *after = start + s->texts[*at].n;
+		if (start < text.at || start >= end)
+			break;
+		if (s->items[*at].dup_of == DS_NO_TEXT)
 			continue;
-		const char *start = s->texts[i].at, *after = start + s->texts[i].n;
 		start = start < p ? p : start;
 		memcpy(w, p, (size_t)(start - p));
 		w += start - p;
@@ -122,35 +124,41 @@ static ds_str cut_row(
 	return (ds_str){ out, (size_t)(w - out) };
 }
 
+/* The row's texts as they are after the cuts; pieces lie in the texts that were signed, whatever was moved since. */
+static ds_rc cut_row(
+	applier *a, ds_work *w, ds_texts *t, uint32_t row, const signed_block *s, ds_err *e)
+{
+	const row_items *r = &s->rows[row];
+	ds_text_part *parts;
+	size_t n, at = r->first;
+	bool repeats = false, left = false;
+	for (size_t i = r->first; i < r->first + r->n; i++)
+		repeats |= s->items[i].dup_of != DS_NO_TEXT;
+	if (!repeats) {
+		ds_texts_put(t, row, NULL, 0);
+		return DS_OK;
+	}
+	DS_TRY(ds_texts_parts(t, row, &parts, &n, e));
+	for (size_t i = 0; i < n && i < r->n_parts; i++) {
+		ds_str text = cut_text(r->parts[i].text, s, &at, r->first + r->n,
+			a->plan->scope != SCOPE_SPAN, ds_work_mem(w));
+		left |= ds_str_trim(text).n > 0;
+		if (text.n != r->parts[i].text.n)
+			parts[i].now = text;
+	}
+	ds_texts_put(t, row, parts, n);
+	if (!left)
+		ds_work_drop(w, row, COUNT_EMPTIED);
+	return DS_OK;
+}
+
 static ds_rc cut_rows(applier *a, ds_work *w, ds_block *b, const signed_block *s, ds_err *e)
 {
-	const char *field = ds_work_common(w)->field;
-	const ds_col *col;
-	DS_TRY(ds_block_get(b, field, &col, e));
-	if (!col)
-		return DS_OK;
-	ds_colb *to = ds_colb_new(b, field, DS_T_UTF8);
-	for (uint32_t row = 0; row < b->n_rows; row++) {
-		const row_items *r = &s->rows[row];
-		ds_str text;
-		bool has, repeats = false;
-		DS_TRY(ds_block_text(b, col, row, &text, &has, e));
-		for (size_t i = r->first; i < r->first + r->n; i++)
-			repeats |= s->items[i].dup_of != DS_NO_TEXT;
-		if (!has && ds_col_null(col, row)) {
-			ds_colb_null(to);
-		} else if (!has) {
-			ds_colb_absent(to);
-		} else if (!repeats) {
-			ds_colb_bytes(to, text);
-		} else {
-			text = cut_row(text, s, r, a->plan->scope != SCOPE_SPAN, ds_work_mem(w));
-			ds_colb_bytes(to, text);
-			if (!ds_str_trim(text).n)
-				ds_work_drop(w, row, COUNT_EMPTIED);
-		}
-	}
-	return ds_colb_put(to, e);
+	ds_texts t;
+	DS_TRY(ds_work_texts(w, &t, e));
+	for (uint32_t row = 0; row < b->n_rows; row++)
+		DS_TRY(cut_row(a, w, &t, row, s, e));
+	return ds_texts_finish(&t, e);
 }
 
 /* Counts what was found, and drops whole records. Returns how many items repeat. */

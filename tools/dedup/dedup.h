@@ -25,7 +25,9 @@ typedef struct { /* what the user asked for, checked */
 } plan;
 
 typedef struct {
-	size_t first, n; /* items; none where the record has no text */
+	size_t first, n;     /* items; none where the record has no text */
+	ds_text_part *parts; /* of which they are pieces; NULL with SCOPE_TEXT */
+	size_t n_parts;
 	bool contaminated;
 	uint32_t cluster; /* its size, where that is known and this record stays for it; else 0 */
 } row_items;
@@ -68,6 +70,7 @@ DS_MUST ds_rc index_save(const ds_seen *s, ds_out *out, const char *path, ds_err
 
 /* Which of a cluster stays: --keep first, longest or max:FIELD; another word is DS_USAGE. */
 DS_MUST ds_rc keep_check(const char *which, ds_err *e);
+const char *keep_field(const char *which); /* of max:FIELD; NULL for another word */
 /* What each row is worth; a record without text or field less than any other. */
 DS_MUST ds_rc keep_values(
 	const char *which, ds_block *b, const signed_block *s, double *v, ds_err *e);

@@ -32,15 +32,14 @@ static ds_rc check_twice(const ds_common *c, ds_err *e)
 	return DS_OK;
 }
 
-/* The field of max:FIELD; NULL for another word. */
-static const char *field_of(const char *which)
+const char *keep_field(const char *which)
 {
 	return strncmp(which, "max:", 4) == 0 && which[4] ? which + 4 : NULL;
 }
 
 ds_rc keep_check(const char *which, ds_err *e)
 {
-	if (field_of(which) || strcmp(which, "longest") == 0 || strcmp(which, "first") == 0)
+	if (keep_field(which) || strcmp(which, "longest") == 0 || strcmp(which, "first") == 0)
 		return DS_OK;
 	return ds_fail(e, DS_USAGE, "--keep '%s': it is first, longest or max:FIELD", which);
 }
@@ -79,7 +78,7 @@ static ds_rc number_of(const char *field, const ds_col *col, uint32_t row, doubl
 ds_rc keep_values(const char *which, ds_block *b, const signed_block *s, double *v, ds_err *e)
 {
 	const ds_col *col = NULL;
-	const char *field = field_of(which);
+	const char *field = keep_field(which);
 	if (field)
 		DS_TRY(ds_block_get(b, field, &col, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {

@@ -63,11 +63,14 @@ static void stats(void *state, ds_buf *out)
 /* Reads all to learn what is alike; then texts need not be signed again. */
 static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
 {
+	const char *const reads[] = { keep_field(opt.keep), NULL };
 	const ds_stage stage = {
 		.name = "dedup",
 		.state = d,
+		.reads = reads,
 		.scratch_new = scratch_new,
 		.scratch_free = signer_free,
+		.reads_field = DS_FIELD_NEEDED,
 		.work = signer_work,
 		.order = learn,
 	};
@@ -100,6 +103,7 @@ static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 		.counters = apply_counters,
 		.scratch_new = scratch_new,
 		.scratch_free = signer_free,
+		.reads_field = DS_FIELD_NEEDED,
 		.work = signer_work,
 		.order = order,
 		.end = end,
@@ -180,6 +184,8 @@ static ds_rc run(const ds_common *c, ds_err *e)
 #define AGAINST \
 	DS_ARG_F(0, "against", &opt.against, "FILE", \
 		"drop what shares 13 units in a row with FILE", DS_ARG_FILE), \
+		DS_ARG(0, "against-field", &opt.against_field, "PATH", \
+			"the field of FILE; as --field, or its only text, unless said"), \
 		DS_ARG(0, "share", &opt.share, "S", \
 			"with --against: drop what has this share of a text there")
 #define CLUSTERS \

@@ -12,7 +12,8 @@
 #define SCOPES "text|line|para|span"
 
 typedef struct {
-	const char *preset, *method, *unit, *keep, *scope, *clusters, *against, *index, *bits;
+	const char *preset, *method, *unit, *keep, *scope, *clusters, *against, *against_field,
+		*index, *bits;
 	double threshold, share;
 	int ngram, perm, bands, distance;
 	const char *rehydrate;

@@ -289,26 +289,38 @@ static ds_rc read_label(signer *s, ds_block *b, const ds_col *col, uint32_t row,
 	return DS_OK;
 }
 
-static ds_rc sign_row(
-	signer *s, ds_work *w, ds_block *b, const ds_col *col, uint32_t row, ds_err *e)
+/* Pieces are cut out of each text where it stands, so they are of one text alone. */
+static ds_rc add_parts(signer *s, row_items *r, ds_arena *mem, ds_err *e)
+{
+	for (size_t i = 0; i < r->n_parts; i++) {
+		if (s->plan->scope == SCOPE_SPAN)
+			DS_TRY(add_spans(s, r->parts[i].text, mem, e));
+		else
+			add_pieces(s, r->parts[i].text, mem);
+	}
+	return DS_OK;
+}
+
+static ds_rc sign_row(signer *s, ds_work *w, ds_texts *t, uint32_t row, ds_err *e)
 {
 	signed_block *o = &s->out;
-	ds_str text = { "", 0 };
-	bool has = false;
-	if (col && ds_block_text(b, col, row, &text, &has, e) != DS_OK) {
+	ds_str text;
+	bool has;
+	ds_rc rc = ds_texts_get(t, row, &text, &has, e);
+	if (rc != DS_OK) {
 		ds_err why = *e;
-		return ds_work_bad(w, b, row, e, "%s", why.msg);
+		return ds_work_bad(w, t->b, row, e, "%s", why.msg);
 	}
 	row_items *r = &o->rows[o->n_rows++];
 	*r = (row_items){ .first = o->n_items };
-	if (has && s->evil && against_hits(s->evil, text))
+	if (has && s->evil && against_hits(s->evil, text)) {
 		r->contaminated = true;
-	else if (has && s->plan->scope == SCOPE_TEXT)
+	} else if (has && s->plan->scope == SCOPE_TEXT) {
 		add_item(s, text, ds_work_mem(w));
-	else if (has && s->plan->scope == SCOPE_SPAN)
-		DS_TRY(add_spans(s, text, ds_work_mem(w), e));
-	else if (has)
-		add_pieces(s, text, ds_work_mem(w));
+	} else if (has) {
+		DS_TRY(ds_texts_parts(t, row, &r->parts, &r->n_parts, e));
+		DS_TRY(add_parts(s, r, ds_work_mem(w), e));
+	}
 	r->n = o->n_items - r->first;
 	return DS_OK;
 }
@@ -321,13 +333,14 @@ ds_rc signer_work(void *state, ds_work *w, ds_block *b, ds_err *e)
 	*o = (signed_block){ .rows = ds_arena_get(mem, (b->n_rows + 1) * sizeof *o->rows) };
 	s->items_cap = 0;
 	ds_buf_clear(&s->sketches);
-	const ds_col *col, *label = NULL;
-	DS_TRY(ds_block_get(b, ds_work_common(w)->field, &col, e));
+	ds_texts t;
+	const ds_col *label = NULL;
+	DS_TRY(ds_work_texts(w, &t, e));
 	if (s->plan->seen.labels)
 		DS_TRY(ds_block_get(b, "label", &label, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		DS_TRY(read_label(s, b, label, row, e));
-		DS_TRY(sign_row(s, w, b, col, row, e));
+		DS_TRY(sign_row(s, w, &t, row, e));
 	}
 	if (!s->sketches.n)
 		return DS_OK;

@@ -190,6 +190,7 @@ static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
 		.counters = apply_counters,
 		.scratch_new = scratch_new,
 		.scratch_free = signer_free,
+		.reads_field = DS_FIELD_NEEDED,
 		.work = signer_work,
 		.order = order,
 		.end = end,

@@ -21,6 +21,9 @@ typedef struct {
 	against *evil;
 	bool values; /* --keep needs them */
 	stage_head head;
+	/* A file of many may be without the field, as one stream of all may be in parts. */
+	uint64_t n_records, n_texts;
+	ds_field_names names;
 } sign_run;
 
 enum { EDGE = 1 << 16 };
@@ -145,8 +148,13 @@ static void remove_fields(ds_block *b)
 
 static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
-	const sign_run *r = state;
+	sign_run *r = state;
 	signed_block *s = signer_result(ds_work_scratch(w));
+	for (size_t i = 0; i < s->n_rows; i++)
+		r->n_texts += s->rows[i].n > 0 || s->rows[i].contaminated;
+	r->n_records += s->n_rows;
+	if (!r->n_texts)
+		DS_TRY(ds_field_names_add(&r->names, b, e));
 	double *values = ds_arena_get(b->mem, (b->n_rows + 1) * sizeof *values);
 	if (r->values)
 		DS_TRY(keep_values(opt.keep, b, s, values, e));
@@ -185,6 +193,7 @@ static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
 		.scratch_new = scratch_new,
 		.scratch_free = signer_free,
 		.begin = begin,
+		.reads_field = DS_FIELD_COUNTED,
 		.work = signer_work,
 		.order = order,
 	};
@@ -277,6 +286,9 @@ static ds_rc sign_all(sign_run *r, const ds_common *c, ds_err *e)
 	DS_TRY(check_folder(c, e));
 	for (size_t i = 0; i < c->n_files; i++)
 		DS_TRY(sign_input(r, c, i, e));
+	if (r->n_records && !r->n_texts)
+		return ds_field_missing(
+			c->fields.n ? c->fields.at[0] : "text", &r->names, "--field", e);
 	return c->on_error == DS_ON_REJECT ? join_rejects(c, e) : DS_OK;
 }
 
@@ -285,6 +297,7 @@ ds_rc run_sign(const ds_common *c, ds_err *e)
 	sign_run r = { 0 };
 	ds_rc rc = sign_all(&r, c, e);
 	against_free(r.evil);
+	ds_field_names_free(&r.names);
 	ds_minhash_free(r.perm);
 	return rc;
 }

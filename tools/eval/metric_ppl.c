@@ -6,10 +6,11 @@
  * once. A target whose mask is 0 does not count. Windows are gathered into batches in the order of the
  * stream and their losses are summed in double in that order: the figure does not depend on -j.
  */
-#include "metric.h"
+#include "value.h"
 
 #include "base/mem.h"
 #include "model/engine.h"
+#include "record/field.h"
 
 #include <math.h>
 
@@ -21,7 +22,7 @@ typedef struct {
 	ds_engine *n;
 	ds_arena *mem; /* for a run's losses */
 	ds_tok_scratch *scratch;
-	const char *field;
+	ds_field *field;
 	int64_t batch, seq, filled; /* windows waiting in the inputs */
 	bool any_tok;
 	size_t seen;         /* optional blocks of the input */
@@ -41,6 +42,7 @@ static void close_lm(void *state)
 	ds_engine_close(l->n);
 	ds_device_close(l->device);
 	ds_arena_free(l->mem);
+	ds_field_free(l->field);
 	ds_tok_scratch_free(l->scratch);
 	ds_model_close(l->m);
 	ds_mem_free(l);
@@ -52,7 +54,7 @@ static ds_rc open_lm(void **state, metric_args *a, ds_err *e)
 		return ds_fail(e, DS_USAGE, "ppl needs a model: -m DIR");
 	lm *l = DS_NEW(lm, 1);
 	*state = l;
-	l->field = a->common->field;
+	DS_TRY(ds_field_of(&l->field, a->common, e));
 	l->any_tok = a->any_tokenizer;
 	DS_TRY(ds_model_open_with(&l->m, a->model,
 		&(ds_model_opts){ .soft = true, .ignore_keys = a->ignore_keys }, e));
@@ -156,19 +158,18 @@ static ds_rc add_record(lm *l, part *p, const uint32_t *ids, size_t n, ds_str ma
 static ds_rc ids_of(
 	lm *l, ds_block *b, uint32_t row, const uint32_t **ids, size_t *n, bool *has, ds_err *e)
 {
-	const ds_col *tokens = ds_block_find(b, "tokens"), *text;
+	const ds_col *tokens = ds_block_find(b, "tokens");
+	ds_texts texts;
 	*has = false;
 	if (tokens)
 		DS_TRY(ds_block_ids(b, tokens, row, ids, n, has, e));
 	if (*has)
 		return DS_OK;
 	ds_str t;
-	DS_TRY(ds_block_get(b, l->field, &text, e));
-	if (text)
-		DS_TRY(ds_block_text(b, text, row, &t, has, e));
+	DS_TRY(ds_texts_open(&texts, l->field, b, NULL, e));
+	DS_TRY(ds_texts_get(&texts, row, &t, has, e));
 	if (!*has)
-		return ds_fail(e, DS_BAD, "record %llu has neither tokens nor '%s'",
-			(unsigned long long)ds_block_record(b, row), l->field);
+		return value_lacks(b, row, ds_field_name(l->field), "--field", e);
 	if (!l->scratch)
 		return ds_fail(
 			e, DS_BAD, "%s has no tokenizer to encode text with", ds_model_dir(l->m));

@@ -4,7 +4,7 @@
  * p(t) = (n(t) + 1) / (N + V), counted over --fit FILE; V is one more than the largest id seen in either
  * file. The same targets count as for a model: not a row's first token, and none with mask 0.
  */
-#include "metric.h"
+#include "value.h"
 
 #include "base/mem.h"
 #include "record/source.h"
@@ -50,8 +50,7 @@ static ds_rc count_rows(counts *c, ds_block *b, uint32_t from, uint32_t to, size
 		if (tokens)
 			DS_TRY(ds_block_ids(b, tokens, row, &ids, &n, &has, e));
 		if (!has)
-			return ds_fail(e, DS_BAD, "record %llu has no field 'tokens'",
-				(unsigned long long)ds_block_record(b, row));
+			return value_lacks(b, row, "tokens", NULL, e);
 		ds_str m = { NULL, 0 };
 		if (mask && mask->type == DS_T_BYTES && ds_col_has(mask, row))
 			m = ds_col_bytes(mask, row);

@@ -5,14 +5,23 @@
  */
 #include "value.h"
 
+#include "record/field.h"
 #include "record/json.h"
 
 #include <math.h>
 
-static ds_rc lacks(const ds_block *b, uint32_t row, const char *field, ds_err *e)
+ds_rc value_lacks(ds_block *b, uint32_t row, const char *field, const char *option, ds_err *e)
 {
-	return ds_fail(e, DS_BAD, "record %llu has no field '%s'",
-		(unsigned long long)ds_block_record(b, row), field);
+	ds_field_names there = { 0 };
+	/* Said of all records where it is so of the first ones. */
+	if (b->first_record || ds_block_find(b, field))
+		return ds_fail(e, DS_BAD, "record %llu has no field '%s'",
+			(unsigned long long)ds_block_record(b, row), field);
+	ds_rc rc = ds_field_names_add(&there, b, e);
+	if (rc == DS_OK)
+		rc = ds_field_missing(field, &there, option, e);
+	ds_field_names_free(&there);
+	return rc;
 }
 
 static ds_rc wrong(
@@ -29,7 +38,7 @@ static ds_rc tree(
 	const ds_col *c = ds_block_find(b, field);
 	const ds_json *parsed;
 	if (!c || !ds_col_has(c, row) || ds_col_null(c, row))
-		return lacks(b, row, field, e);
+		return value_lacks(b, row, field, NULL, e);
 	*v = (ds_json){ 0 };
 	switch (c->type) {
 	case DS_T_I64:
@@ -53,7 +62,7 @@ static ds_rc tree(
 	case DS_T_JSON:
 		DS_TRY(ds_json_parse(&parsed, mem, ds_col_bytes(c, row), e));
 		*v = *parsed;
-		return v->kind == DS_J_NULL ? lacks(b, row, field, e) : DS_OK;
+		return v->kind == DS_J_NULL ? value_lacks(b, row, field, NULL, e) : DS_OK;
 	default:
 		return wrong(b, row, field, "text or a number", e);
 	}
@@ -134,12 +143,12 @@ static double as_spelled(float f)
 	return ds_str_f64(s, &v) ? v : f;
 }
 
-static ds_rc list_of_floats(metric_record *r, const ds_block *b, const ds_col *c, uint32_t row,
-	ds_arena *mem, ds_err *e)
+static ds_rc list_of_floats(
+	metric_record *r, ds_block *b, const ds_col *c, uint32_t row, ds_arena *mem, ds_err *e)
 {
 	size_t n;
 	if (!ds_col_has(c, row) || ds_col_null(c, row))
-		return lacks(b, row, "score", e);
+		return value_lacks(b, row, "score", NULL, e);
 	const float *f = ds_col_f32s(c, row, &n);
 	double *s = ds_arena_get(mem, (n + 1) * sizeof(*s));
 	for (size_t i = 0; i < n; i++)

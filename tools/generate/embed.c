@@ -6,33 +6,31 @@
  */
 #include "embed.h"
 
-static ds_rc ids_of(embed_run *r, ds_work *w, ds_block *b, uint32_t row, ds_embedding *s,
-	const char **why, ds_err *e)
+static ds_rc ids_of(embed_run *r, ds_work *w, ds_texts *texts, uint32_t row, ds_embedding *s,
+	const char **why, bool *has, ds_err *e)
 {
 	const ds_col *c;
 	const uint32_t *ids = NULL;
 	ds_str text;
-	bool has = false;
 	const ds_config *config = ds_model_config(r->m);
-	DS_TRY(ds_block_get(b, "tokens", &c, e));
+	*has = false;
+	DS_TRY(ds_block_get(texts->b, "tokens", &c, e));
 	if (c)
-		DS_TRY(ds_block_ids(b, c, row, &ids, &s->n, &has, e));
-	if (!has) {
-		DS_TRY(ds_block_get(b, ds_work_common(w)->field, &c, e));
-		if (c)
-			DS_TRY(ds_block_text(b, c, row, &text, &has, e));
-		if (has && !r->scratch) {
+		DS_TRY(ds_block_ids(texts->b, c, row, &ids, &s->n, has, e));
+	if (!*has) {
+		DS_TRY(ds_texts_get(texts, row, &text, has, e));
+		if (*has && !r->scratch) {
 			*why = "the model has no tokenizer, so only tokens can be embedded";
 			return DS_OK;
 		}
-		if (has)
+		if (*has)
 			DS_TRY(ds_tok_encode(ds_model_tok(r->m), r->scratch, text,
 				DS_TOK_ADD_SPECIAL, &ids, &s->n, e));
 	}
 	if (s->n > (size_t)config->max_positions)
 		s->n = (size_t)config->max_positions;
-	if (!has || !s->n) {
-		*why = "neither tokens nor text";
+	if (!*has || !s->n) {
+		*why = *has ? "an empty text" : NULL;
 		return DS_OK;
 	}
 	for (size_t i = 0; i < s->n; i++)
@@ -76,15 +74,18 @@ ds_rc embed_block(void *state, ds_work *w, ds_block *b, ds_err *e)
 	size_t width = (size_t)ds_model_config(r->m)->hidden_size;
 	uint32_t n = 0;
 	int64_t longest = 1;
+	ds_texts texts;
+	DS_TRY(ds_work_texts(w, &texts, e));
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		const char *why = NULL;
+		bool has;
 		s[n] = (ds_embedding){ 0 };
-		DS_TRY(ids_of(r, w, b, i, &s[n], &why, e));
-		ok[i] = !why;
-		if (why) {
+		DS_TRY(ids_of(r, w, &texts, i, &s[n], &why, &has, e));
+		ok[i] = has && !why;
+		if (why)
 			DS_TRY(ds_work_bad(w, b, i, e, "%s", why));
+		if (!ok[i])
 			continue;
-		}
 		s[n].out = ds_arena_get(mem, width * sizeof(float));
 		longest = (int64_t)s[n].n > longest ? (int64_t)s[n].n : longest;
 		n++;

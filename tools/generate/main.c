@@ -57,24 +57,24 @@ static void generator_close(generator *g)
 }
 
 /* A record's prompt as ids in the block's arena; *has false: it has neither tokens nor text. */
-static ds_rc prompt_of(generator *g, ds_work *w, ds_block *b, uint32_t row, const ds_col *tokens,
-	const ds_col *text, ds_slot_ask *s, bool *has, ds_err *e)
+static ds_rc prompt_of(generator *g, ds_work *w, ds_texts *texts, uint32_t row,
+	const ds_col *tokens, ds_slot_ask *s, bool *has, ds_err *e)
 {
 	*has = false;
 	if (g->talker.chat) {
 		ds_chat_tokens t;
-		DS_TRY(talker_prompt(&g->talker, g->scratch, w, b, row, text, &t, has, e));
+		DS_TRY(talker_prompt(&g->talker, g->scratch, w, texts, row, &t, has, e));
 		s->prompt = *has ? t.ids : NULL;
 		s->n_prompt = *has ? t.n : 0;
 		return DS_OK;
 	}
 	if (tokens)
-		DS_TRY(ds_block_ids(b, tokens, row, &s->prompt, &s->n_prompt, has, e));
-	if (*has || !text)
+		DS_TRY(ds_block_ids(texts->b, tokens, row, &s->prompt, &s->n_prompt, has, e));
+	if (*has)
 		return DS_OK;
 	ds_str t;
 	const uint32_t *ids;
-	DS_TRY(ds_block_text(b, text, row, &t, has, e));
+	DS_TRY(ds_texts_get(texts, row, &t, has, e));
 	if (!*has)
 		return DS_OK;
 	if (!g->scratch)
@@ -90,11 +90,9 @@ static ds_rc prompt_of(generator *g, ds_work *w, ds_block *b, uint32_t row, cons
 }
 
 /* Why a prompt cannot be continued, or NULL. An empty one starts from bos or eos where there is one. */
-static const char *unfit(generator *g, ds_work *w, ds_slot_ask *s, bool has)
+static const char *unfit(generator *g, ds_work *w, ds_slot_ask *s)
 {
 	const ds_config *c = ds_model_config(g->m);
-	if (!has)
-		return "neither tokens nor text";
 	if (s->n_prompt == 0) {
 		int64_t start = c->bos >= 0 ? c->bos : c->eos;
 		if (start < 0 || start >= c->vocab_size)
@@ -112,13 +110,13 @@ static const char *unfit(generator *g, ds_work *w, ds_slot_ask *s, bool has)
 	return NULL;
 }
 
-/* Fills the sequences of the rows that can be continued; the others are record errors. */
+/* Fills the sequences of the rows that can be continued; of the others those with a prompt are record errors. */
 static ds_rc prompts(generator *g, ds_work *w, ds_block *b, job *jobs, bool *ok, ds_err *e)
 {
-	const ds_common *c = ds_work_common(w);
-	const ds_col *tokens, *text;
+	ds_texts texts;
+	const ds_col *tokens;
+	DS_TRY(ds_work_texts(w, &texts, e));
 	DS_TRY(ds_block_get(b, "tokens", &tokens, e));
-	DS_TRY(ds_block_get(b, c->field, &text, e));
 	if (g->talker.chat)
 		DS_TRY(ds_talk_find(&g->talker.columns, b, e));
 	for (uint32_t i = 0; i < b->n_rows; i++) {
@@ -130,13 +128,16 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, job *jobs, bool *ok,
 					 .stops = g->stops,
 					 .n_stops = g->n_stops } };
 		ds_err bad;
-		ds_rc rc = prompt_of(g, w, b, i, tokens, text, ask, &has, &bad);
+		ds_rc rc = prompt_of(g, w, &texts, i, tokens, ask, &has, &bad);
 		if (rc != DS_OK && !(rc == DS_BAD && g->talker.chat)) {
 			*e = bad;
 			return rc;
 		}
-		const char *why = rc == DS_OK ? unfit(g, w, ask, has) : bad.msg;
-		ok[i] = !why;
+		const char *why = rc != DS_OK      ? bad.msg
+				  : has            ? unfit(g, w, ask)
+				  : g->talker.chat ? "neither a conversation nor text"
+						   : NULL;
+		ok[i] = rc == DS_OK && has && !why;
 		if (why)
 			DS_TRY(ds_work_bad(w, b, i, e, "%s", why));
 	}
@@ -332,9 +333,20 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		opt.how.n_ids = ds_model_tok(g.m) ? ds_tok_size(ds_model_tok(g.m)) : 0;
 		embed_run r = { g.m, g.device, g.scratch, opt.batch, NULL, opt.any_tokenizer, 0 };
 		ds_stage generate = {
-			.name = "dsgen", .state = &g, .order = continue_block, .summary = summary
+			.name = "dsgen",
+			.state = &g,
+			.reads_field = opt.chat ? DS_FIELD_OPTIONAL : DS_FIELD_NEEDED,
+			.instead = "tokens",
+			.order = continue_block,
+			.summary = summary,
 		};
-		ds_stage embed = { .name = "dsgen", .state = &r, .order = embed_block };
+		ds_stage embed = {
+			.name = "dsgen",
+			.state = &r,
+			.reads_field = DS_FIELD_NEEDED,
+			.instead = "tokens",
+			.order = embed_block,
+		};
 		ds_stage label = { .name = "dsgen", .order = label_block };
 		bool labels = !opt.embed && is_encoder(g.m);
 		DS_AUTO(ds_predictor) p = NULL;

@@ -19,7 +19,7 @@ DS_MUST ds_rc talker_open(
 	talker *t, const ds_model *m, const char *layout, const ds_common *c, ds_err *e);
 void talker_close(talker *t);
 /* A row's prompt in the block's arena; *has false: it has neither a conversation nor a text, which is a question. */
-DS_MUST ds_rc talker_prompt(const talker *t, ds_tok_scratch *s, ds_work *w, ds_block *b,
-	uint32_t row, const ds_col *text, ds_chat_tokens *out, bool *has, ds_err *e);
+DS_MUST ds_rc talker_prompt(const talker *t, ds_tok_scratch *s, ds_work *w, ds_texts *texts,
+	uint32_t row, ds_chat_tokens *out, bool *has, ds_err *e);
 
 #endif

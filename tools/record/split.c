@@ -21,6 +21,7 @@ typedef struct {
 	size_t n;
 	char *names; /* what paths point into */
 	uint64_t seed;
+	ds_field *field;
 } plan;
 
 static ds_rc read_shares(plan *p, const char *by, ds_err *e)
@@ -119,17 +120,29 @@ static ds_rc hash_fields(ds_block *b, uint32_t row, uint64_t seed, uint64_t *has
 	return DS_OK;
 }
 
-static ds_rc part_of(
-	const plan *p, ds_block *b, const ds_col *text, uint32_t row, size_t *part, ds_err *e)
+/* The bytes of a column as they are stored, or what a path leads to. */
+static ds_rc content_of(ds_texts *t, uint32_t row, ds_str *out, bool *has, ds_err *e)
+{
+	const ds_col *c = t->n_cols ? &t->cols[0] : NULL;
+	if (!ds_field_is_column(t->field))
+		return ds_texts_get(t, row, out, has, e);
+	*has = c && ds_col_has(c, row) && !ds_col_null(c, row) &&
+	       (c->type == DS_T_UTF8 || c->type == DS_T_BYTES || c->type == DS_T_JSON);
+	if (*has)
+		*out = ds_col_bytes(c, row);
+	return DS_OK;
+}
+
+static ds_rc part_of(const plan *p, ds_texts *t, uint32_t row, size_t *part, ds_err *e)
 {
 	uint64_t hash;
-	if (text && ds_col_has(text, row) && !ds_col_null(text, row) &&
-		(text->type == DS_T_UTF8 || text->type == DS_T_BYTES || text->type == DS_T_JSON)) {
-		ds_str s = ds_col_bytes(text, row);
+	ds_str s;
+	bool has;
+	DS_TRY(content_of(t, row, &s, &has, e));
+	if (has)
 		hash = ds_hash64_seed(s.at, s.n, p->seed);
-	} else {
-		DS_TRY(hash_fields(b, row, p->seed, &hash, e));
-	}
+	else
+		DS_TRY(hash_fields(t->b, row, p->seed, &hash, e));
 	*part = 0;
 	while (*part + 1 < p->n && hash >= p->below[*part])
 		++*part;
@@ -138,14 +151,14 @@ static ds_rc part_of(
 
 static ds_rc split_block(const plan *p, copy_run *r, ds_block *b, ds_err *e)
 {
-	const ds_col *text;
+	ds_texts texts;
 	uint32_t *rows[MAX_PARTS], n[MAX_PARTS] = { 0 };
-	DS_TRY(ds_block_get(b, r->c->field, &text, e));
+	DS_TRY(ds_texts_open(&texts, p->field, b, NULL, e));
 	for (size_t i = 0; i < p->n; i++)
 		rows[i] = ds_arena_get(b->mem, b->n_rows * sizeof(uint32_t));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		size_t part;
-		DS_TRY(part_of(p, b, text, row, &part, e));
+		DS_TRY(part_of(p, &texts, row, &part, e));
 		rows[part][n[part]++] = row;
 	}
 	for (size_t i = 0; i < p->n; i++)
@@ -171,6 +184,7 @@ static ds_rc split(plan *p, const ds_common *c, ds_err *e)
 	DS_AUTO(copy_run) r = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	p->seed = c->seed;
+	DS_TRY(ds_field_of(&p->field, c, e));
 	DS_TRY(read_shares(p, opt.by, e));
 	DS_TRY(read_names(p, c->out_path, e));
 	DS_TRY(check_names(p, c, e));
@@ -191,6 +205,7 @@ ds_rc run_split(const ds_common *c, ds_err *e)
 {
 	plan p = { 0 };
 	ds_rc rc = split(&p, c, e);
+	ds_field_free(p.field);
 	ds_mem_free(p.names);
 	return rc;
 }

@@ -169,8 +169,32 @@ static void add_labels(stat_labels *l, ds_block *b, const ds_col *c)
 	}
 }
 
+/* What a path leads to is measured as a column of the path's name would be. */
+static ds_rc add_path(stats *s, ds_block *b, ds_err *e)
+{
+	ds_texts t;
+	DS_TRY(ds_texts_open(&t, s->field, b, &s->count, e));
+	if (!s->count.n_with)
+		DS_TRY(ds_field_names_add(&s->names_there, b, e));
+	if (ds_field_is_column(s->field))
+		return DS_OK;
+	ds_colb *made = ds_colb_new(b, ds_field_name(s->field), DS_T_UTF8);
+	for (uint32_t row = 0; row < b->n_rows; row++) {
+		ds_str text;
+		bool has;
+		DS_TRY(ds_texts_get(&t, row, &text, &has, e));
+		if (has)
+			ds_colb_bytes(made, text);
+		else
+			ds_colb_absent(made);
+	}
+	return ds_colb_put(made, e);
+}
+
 static ds_rc add_block(stats *s, ds_block *b, ds_err *e)
 {
+	if (s->field)
+		DS_TRY(add_path(s, b, e));
 	s->blocks++;
 	s->records += b->n_rows;
 	s->input_bytes += b->input_bytes;
@@ -226,13 +250,13 @@ static ds_rc report(const stats *s, const ds_common *c, ds_err *e)
 	ds_buf out = { 0 };
 	switch (report_form(c)) {
 	case 't':
-		stat_table(&out, s, c->field_given ? c->field : NULL, opt.top);
+		stat_table(&out, s, s->field ? ds_field_name(s->field) : NULL, opt.top);
 		break;
 	case 's':
 		stat_tsv(&out, s, opt.top);
 		break;
 	default:
-		stat_json(&out, s, c->field_given ? c->field : NULL, opt.top);
+		stat_json(&out, s, s->field ? ds_field_name(s->field) : NULL, opt.top);
 	}
 	ds_rc rc = write_report(c, &out, e);
 	ds_buf_free(&out);
@@ -249,13 +273,19 @@ ds_rc run_stat(const ds_common *c, ds_err *e)
 	s.labels[0].values = ds_map_new(64);
 	s.labels[1].values = ds_map_new(64);
 	DS_AUTO(ds_source) source = NULL;
-	ds_rc rc = ds_source_open(&source, c, e);
+	ds_rc rc = c->field_given ? ds_field_of(&s.field, c, e) : DS_OK;
+	if (rc == DS_OK)
+		rc = ds_source_open(&source, c, e);
 	if (rc == DS_OK)
 		rc = read_all(&s, c, source, e);
+	if (rc == DS_OK && s.count.n_without && !s.count.n_with)
+		rc = ds_field_missing(ds_field_name(s.field), &s.names_there, "--field", e);
 	if (rc == DS_OK)
 		rc = report(&s, c, e);
 	if (rc == DS_OK)
 		rc = ds_source_tell(source, e);
+	ds_field_free(s.field);
+	ds_field_names_free(&s.names_there);
 	for (size_t i = 0; i < s.n_fields; i++)
 		ds_mem_free(s.fields[i].bins);
 	ds_map_free(s.labels[0].values);

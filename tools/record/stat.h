@@ -33,6 +33,9 @@ typedef struct {
 	stat_field *fields;
 	size_t n_fields;
 	stat_labels labels[2];
+	ds_field *field; /* that --field names, or NULL */
+	ds_field_count count;
+	ds_field_names names_there; /* while none has it */
 } stats;
 
 unsigned stat_bin(uint64_t size);

@@ -136,13 +136,12 @@ static void gather(tally *to, const tally *k)
 
 ds_rc count_texts(const ds_common *c, const ds_tok *t, bool languages, report *r, ds_err *e)
 {
-	uint64_t without;
 	counter x = { t, languages, DS_NEW(tally, (size_t)c->jobs) };
 	for (int i = 0; i < c->jobs; i++) {
 		x.of[i].scratch = ds_tok_scratch_new(t);
 		x.of[i].langs = ds_map_new(16);
 	}
-	ds_rc rc = read_texts(c, count_text, &x, &without, e);
+	ds_rc rc = read_texts(c, count_text, &x, e);
 	for (int i = 1; i < c->jobs; i++)
 		gather(&x.of[0], &x.of[i]);
 	if (rc == DS_OK)

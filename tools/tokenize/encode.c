@@ -74,13 +74,11 @@ static ds_rc find_fim(encoder *x, ds_err *e)
 	return ds_fail(e, DS_USAGE, "--fim: the tokenizer has no <|fim_prefix|> and so on");
 }
 
-static void settle_rows(encoder *x, uint32_t pad)
+static ds_rc settle_rows(encoder *x, uint32_t pad, ds_err *e)
 {
 	x->joined = DS_NEW(joined, 1);
 	*x->joined = (joined){
 		.tok = x->tok,
-		.first = x->common->field,
-		.second = opt.pair,
 		.flags = x->flags,
 		.before = x->before,
 		.after = x->after,
@@ -92,6 +90,7 @@ static void settle_rows(encoder *x, uint32_t pad)
 		.wide = x->wide,
 		.keep_text = opt.keep_text,
 	};
+	return opt.pair ? ds_field_new(&x->joined->second, &opt.pair, 1, e) : DS_OK;
 }
 
 static ds_rc open_chat(encoder *x, ds_err *e)
@@ -127,7 +126,7 @@ static ds_rc settle(encoder *x, ds_err *e)
 	if (pad == DS_TOK_NONE)
 		pad = x->after != DS_TOK_NONE ? x->after : 0; /* the mask tells it from text */
 	if (rows)
-		settle_rows(x, pad);
+		DS_TRY(settle_rows(x, pad, e));
 	if (!opt.seq || rows)
 		return DS_OK;
 	pack_kind kind = strcmp(opt.pack, "bestfit") == 0 ? PACK_BESTFIT
@@ -224,15 +223,16 @@ static ds_rc encode_fim(encoder *x, ds_work *w, ds_str text, uint64_t record, co
 	return DS_OK;
 }
 
-static ds_rc encode_row(encoder *x, ds_work *w, ds_block *b, const ds_col *col, uint32_t row,
-	ds_colb *out, ds_err *e)
+static ds_rc encode_row(
+	encoder *x, ds_work *w, ds_texts *texts, uint32_t row, ds_colb *out, ds_err *e)
 {
 	ds_str text;
 	bool has = false;
 	const uint32_t *ids;
 	size_t n;
 	ds_err why;
-	ds_rc rc = ds_block_text(b, col, row, &text, &has, &why);
+	ds_block *b = texts->b;
+	ds_rc rc = ds_texts_get(texts, row, &text, &has, &why);
 	if (rc == DS_OK && has)
 		rc = opt.fim > 0 ? encode_fim(x, w, text, ds_block_record(b, row), &ids, &n, &why)
 				 : ds_tok_encode(x->tok, ds_work_scratch(w), text, x->flags, &ids,
@@ -242,10 +242,7 @@ static ds_rc encode_row(encoder *x, ds_work *w, ds_block *b, const ds_col *col, 
 		return DS_OK;
 	}
 	ds_colb_absent(out);
-	if (rc != DS_OK)
-		return ds_work_bad(w, b, row, e, "%s", why.msg);
-	__atomic_fetch_add(&x->n_without, 1, __ATOMIC_RELAXED);
-	return DS_OK;
+	return rc == DS_OK ? DS_OK : ds_work_bad(w, b, row, e, "%s", why.msg);
 }
 
 /* Ids with what the post-processor adds, and where they come from: 0 and 0 for what was added. */
@@ -272,15 +269,15 @@ static ds_rc offsets_row(
 	return DS_OK;
 }
 
-static ds_rc encode_with_offsets(
-	encoder *x, ds_work *w, ds_block *b, const ds_col *col, ds_colb *out, ds_err *e)
+static ds_rc encode_with_offsets(encoder *x, ds_work *w, ds_texts *texts, ds_colb *out, ds_err *e)
 {
+	ds_block *b = texts->b;
 	ds_colb *offsets = ds_colb_new(b, "offsets", DS_T_U32S);
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		ds_str text;
 		bool has = false;
 		ds_err why;
-		ds_rc rc = ds_block_text(b, col, row, &text, &has, &why);
+		ds_rc rc = ds_texts_get(texts, row, &text, &has, &why);
 		if (rc == DS_OK && has)
 			rc = offsets_row(x, w, text, out, offsets, &why);
 		if (rc == DS_OK && has)
@@ -289,8 +286,6 @@ static ds_rc encode_with_offsets(
 		ds_colb_absent(offsets);
 		if (rc != DS_OK)
 			DS_TRY(ds_work_bad(w, b, row, e, "%s", why.msg));
-		else
-			__atomic_fetch_add(&x->n_without, 1, __ATOMIC_RELAXED);
 	}
 	return ds_colb_put(offsets, e);
 }
@@ -346,25 +341,22 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 		return chat_block(x, w, b, e);
 	if (x->joined)
 		return joined_block(x->joined, w, b, e);
-	const ds_col *col, *tokens;
-	DS_TRY(ds_block_get(b, x->common->field, &col, e));
-	if (!col) {
-		DS_TRY(ds_block_get(b, "tokens", &tokens, e));
-		if (tokens && x->foreign_tokens)
+	ds_texts texts;
+	DS_TRY(ds_work_texts(w, &texts, e));
+	if (!texts.n_cols) {
+		if (x->foreign_tokens && ds_block_find(b, "tokens"))
 			return ds_fail(
 				e, DS_BAD, "the stream's tokens are of another tokenizer than -t");
-		if (!tokens)
-			__atomic_fetch_add(&x->n_without, b->n_rows, __ATOMIC_RELAXED);
 		return DS_OK;
 	}
 	ds_colb *out = ds_colb_new(b, "tokens", x->wide ? DS_T_U32S : DS_T_U16S);
 	if (opt.offsets)
-		DS_TRY(encode_with_offsets(x, w, b, col, out, e));
+		DS_TRY(encode_with_offsets(x, w, &texts, out, e));
 	for (uint32_t row = 0; row < b->n_rows && !opt.offsets; row++)
-		DS_TRY(encode_row(x, w, b, col, row, out, e));
+		DS_TRY(encode_row(x, w, &texts, row, out, e));
 	DS_TRY(ds_colb_put(out, e));
 	if (!opt.keep_text && strcmp(x->common->field, "tokens") != 0)
-		ds_block_remove(b, x->common->field);
+		ds_texts_remove(&texts);
 	return DS_OK;
 }
 
@@ -428,11 +420,8 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 static ds_rc end(void *state, ds_work *w, ds_err *e)
 {
 	encoder *x = state;
-	if (x->joined)
-		x->n_without = x->joined->n_without;
 	if (x->n_without)
-		ds_warn(x->common, "%" PRIu64 " records have no field '%s'", x->n_without,
-			x->common->field);
+		ds_warn(x->common, "%" PRIu64 " records are no chats", x->n_without);
 	if (!x->packing)
 		return DS_OK;
 	pack_end(x->packing);
@@ -508,6 +497,7 @@ static ds_rc check_options(ds_err *e)
 ds_rc encode_run(const ds_common *c, ds_err *e)
 {
 	encoder x = { .common = c };
+	const char *reads[] = { opt.pair, NULL };
 	DS_TRY(check_options(e));
 	DS_TRY(open_tokenizer(&x.tok, e));
 	ds_rc rc = ds_pipe_run(c,
@@ -515,6 +505,9 @@ ds_rc encode_run(const ds_common *c, ds_err *e)
 			.state = &x,
 			.scratch_new = scratch_new,
 			.scratch_free = scratch_free,
+			.reads_field = opt.chat ? DS_FIELD_UNREAD : DS_FIELD_NEEDED,
+			.instead = "tokens",
+			.reads = reads,
 			.work = work,
 			.order = order,
 			.end = end,
@@ -523,6 +516,8 @@ ds_rc encode_run(const ds_common *c, ds_err *e)
 		e);
 	ds_tok_close(x.tok);
 	pack_free(x.packing);
+	if (x.joined)
+		ds_field_free(x.joined->second);
 	ds_mem_free(x.joined);
 	ds_chat_close(x.chat);
 	ds_arena_free(x.mem);

@@ -8,7 +8,8 @@
 #include <string.h>
 
 typedef struct {
-	const ds_col *texts[2];
+	ds_texts texts[2];
+	unsigned n_texts;
 	ds_colb *tokens, *types, *docs, *mask;
 } columns;
 
@@ -30,8 +31,8 @@ static ds_rc encode(const joined *j, ds_work *w, ds_str text, ds_tok_text *out, 
 	return DS_OK;
 }
 
-static ds_rc join(const joined *j, ds_work *w, ds_block *b, const columns *c, uint32_t row,
-	ds_tok_joined *out, bool *has, ds_err *e)
+static ds_rc join(const joined *j, ds_work *w, columns *c, uint32_t row, ds_tok_joined *out,
+	bool *has, ds_err *e)
 {
 	ds_tok_text texts[2];
 	unsigned n = 0;
@@ -44,9 +45,9 @@ static ds_rc join(const joined *j, ds_work *w, ds_block *b, const columns *c, ui
 	*has = false;
 	if (j->row && j->row <= around)
 		return ds_fail(e, DS_USAGE, "--seq %u has no room for a text", j->row);
-	for (; n < 2 && c->texts[n]; n++) {
+	for (; n < c->n_texts; n++) {
 		ds_str text;
-		DS_TRY(ds_block_text(b, c->texts[n], row, &text, has, e));
+		DS_TRY(ds_texts_get(&c->texts[n], row, &text, has, e));
 		if (!*has)
 			break;
 		DS_TRY(encode(j, w, text, &texts[n], e));
@@ -134,9 +135,9 @@ static ds_rc put_columns(columns *c, ds_err *e)
 ds_rc joined_block(joined *j, ds_work *w, ds_block *b, ds_err *e)
 {
 	columns c = { 0 };
-	DS_TRY(ds_block_get(b, j->first, &c.texts[0], e));
+	DS_TRY(ds_work_texts(w, &c.texts[c.n_texts++], e));
 	if (j->second)
-		DS_TRY(ds_block_get(b, j->second, &c.texts[1], e));
+		DS_TRY(ds_texts_open(&c.texts[c.n_texts++], j->second, b, NULL, e));
 	c.tokens = ds_colb_new(b, "tokens", j->wide ? DS_T_U32S : DS_T_U16S);
 	c.types = j->second ? ds_colb_new(b, "types", DS_T_BYTES) : NULL;
 	c.docs = j->row ? ds_colb_new(b, "docs", DS_T_U16S) : NULL;
@@ -145,7 +146,7 @@ ds_rc joined_block(joined *j, ds_work *w, ds_block *b, ds_err *e)
 		ds_tok_joined x;
 		bool has;
 		ds_err why;
-		ds_rc rc = join(j, w, b, &c, row, &x, &has, &why);
+		ds_rc rc = join(j, w, &c, row, &x, &has, &why);
 		if (rc == DS_OK && has) {
 			put_row(j, &c, &x);
 			add(&j->n_cut, x.n_cut > 0);
@@ -156,13 +157,9 @@ ds_rc joined_block(joined *j, ds_work *w, ds_block *b, ds_err *e)
 			return ds_fail(e, rc, "%s", why.msg);
 		if (rc != DS_OK)
 			DS_TRY(ds_work_bad(w, b, row, e, "%s", why.msg));
-		else
-			add(&j->n_without, 1);
 	}
 	DS_TRY(put_columns(&c, e));
-	if (!j->keep_text)
-		ds_block_remove(b, j->first);
-	if (!j->keep_text && j->second)
-		ds_block_remove(b, j->second);
+	for (unsigned i = 0; i < c.n_texts && !j->keep_text; i++)
+		ds_texts_remove(&c.texts[i]);
 	return DS_OK;
 }

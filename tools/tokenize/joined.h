@@ -13,13 +13,13 @@
 
 typedef struct {
 	const ds_tok *tok;
-	const char *first, *second; /* fields; second may be NULL */
-	unsigned flags;             /* of ds_tok_encode */
-	uint32_t before, after;     /* ids around each row, DS_TOK_NONE: none */
-	uint32_t row, pad;          /* row: ids of each; 0: as many as there are */
+	ds_field *second;       /* beside --field; NULL: none */
+	unsigned flags;         /* of ds_tok_encode */
+	uint32_t before, after; /* ids around each row, DS_TOK_NONE: none */
+	uint32_t row, pad;      /* row: ids of each; 0: as many as there are */
 	ds_tok_cut cut;
 	bool wide, keep_text;
-	uint64_t n_rows, n_tokens, n_cut, n_without;
+	uint64_t n_rows, n_tokens, n_cut;
 } joined;
 
 /* Replaces the texts by tokens, types (with a second field), docs and mask (with a length). */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/thread.h"
+#include "record/field.h"
 #include "record/source.h"
 #include "tokenize.h"
 
@@ -65,7 +66,10 @@ typedef struct {
 	void *context;
 	ds_progress *progress;
 	pthread_mutex_t lock; /* source and what is below */
-	uint64_t n_blocks, n_without, failed_block;
+	ds_field *field;
+	ds_field_count n;
+	ds_field_names names; /* while none has the field */
+	uint64_t n_blocks, failed_block;
 	ds_rc rc;
 	ds_err err;
 } reading;
@@ -82,11 +86,25 @@ static void failed(reading *r, uint64_t block, ds_rc rc, const ds_err *e)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* Adds up who has the field; as long as none has, remembers what there is. */
+static ds_rc note_fields(reading *r, ds_block *b, const ds_field_count *n, ds_err *e)
+{
+	ds_rc rc = DS_OK;
+	pthread_mutex_lock(&r->lock);
+	r->n.n_with += n->n_with;
+	r->n.n_without += n->n_without;
+	if (!r->n.n_with)
+		rc = ds_field_names_add(&r->names, b, e);
+	pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
 static ds_rc texts_of(reading *r, ds_block *b, unsigned worker, ds_err *e)
 {
-	const ds_col *col, *lang;
-	uint64_t without = 0;
-	DS_TRY(ds_block_get(b, r->common->field, &col, e));
+	ds_texts texts;
+	const ds_col *lang;
+	ds_field_count n = { 0 };
+	DS_TRY(ds_texts_open(&texts, r->field, b, &n, e));
 	DS_TRY(ds_block_get(b, "lang", &lang, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		ds_str text, code = { "", 0 };
@@ -94,7 +112,7 @@ static ds_rc texts_of(reading *r, ds_block *b, unsigned worker, ds_err *e)
 		if (lang && lang->type == DS_T_UTF8 && ds_col_has(lang, row) &&
 			!ds_col_null(lang, row))
 			code = ds_col_bytes(lang, row);
-		ds_rc rc = col ? ds_block_text(b, col, row, &text, &has, e) : DS_OK;
+		ds_rc rc = ds_texts_get(&texts, row, &text, &has, e);
 		if (rc == DS_OK && has)
 			rc = r->fn(r->context, worker, text, code, e);
 		if (rc == DS_BAD && r->common->on_error != DS_ON_STOP)
@@ -103,10 +121,8 @@ static ds_rc texts_of(reading *r, ds_block *b, unsigned worker, ds_err *e)
 			return ds_at(e, rc, "%s:%llu", b->origin ? b->origin : "record",
 				(unsigned long long)(b->origin_record +
 						     (b->row_of ? b->row_of[row] : row)));
-		without += !has;
 	}
-	__atomic_fetch_add(&r->n_without, without, __ATOMIC_RELAXED);
-	return DS_OK;
+	return note_fields(r, b, &n, e);
 }
 
 static void read_some(void *context, size_t task, unsigned worker)
@@ -134,21 +150,40 @@ static void read_some(void *context, size_t task, unsigned worker)
 	}
 }
 
-ds_rc read_texts(const ds_common *c, each_text *fn, void *context, uint64_t *n_without, ds_err *e)
+/* Where there were records, one has the field; that some have it not is a warning. */
+static ds_rc check_fields(const reading *r, ds_err *e)
+{
+	if (r->n.n_without && !r->n.n_with)
+		return ds_field_missing(ds_field_name(r->field), &r->names, "--field", e);
+	if (r->n.n_without)
+		ds_warn(r->common, "%llu records have no field '%s'",
+			(unsigned long long)r->n.n_without, ds_field_name(r->field));
+	return DS_OK;
+}
+
+static ds_rc run_reading(reading *r, const ds_common *c, ds_err *e)
 {
 	DS_AUTO(ds_source) source = NULL;
 	DS_AUTO(ds_progress) progress = ds_progress_new(c);
 	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)c->jobs);
+	DS_TRY(ds_field_of(&r->field, c, e));
 	DS_TRY(ds_source_open(&source, c, e));
 	ds_progress_total(progress, ds_source_total_bytes(source));
-	reading r = {
-		.common = c, .source = source, .fn = fn, .context = context, .progress = progress
-	};
+	r->source = source;
+	r->progress = progress;
+	ds_pool_run(pool, (size_t)c->jobs, read_some, r);
+	if (r->rc != DS_OK)
+		*e = r->err;
+	return r->rc == DS_OK ? check_fields(r, e) : r->rc;
+}
+
+ds_rc read_texts(const ds_common *c, each_text *fn, void *context, ds_err *e)
+{
+	reading r = { .common = c, .fn = fn, .context = context };
 	pthread_mutex_init(&r.lock, NULL);
-	ds_pool_run(pool, (size_t)c->jobs, read_some, &r);
+	ds_rc rc = run_reading(&r, c, e);
 	pthread_mutex_destroy(&r.lock);
-	*n_without = r.n_without;
-	if (r.rc != DS_OK)
-		*e = r.err;
-	return r.rc;
+	ds_field_free(r.field);
+	ds_field_names_free(&r.names);
+	return rc;
 }

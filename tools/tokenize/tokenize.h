@@ -49,7 +49,6 @@ DS_MUST ds_rc stream_tokenizer(ds_tok **t, const ds_opt *opts, size_t n, ds_err 
  * empty one; worker is below c->jobs, and what fn changes belongs to its worker. Returns how many records had no such field.
  */
 typedef ds_rc each_text(void *context, unsigned worker, ds_str text, ds_str lang, ds_err *e);
-DS_MUST ds_rc read_texts(
-	const ds_common *c, each_text *fn, void *context, uint64_t *n_without, ds_err *e);
+DS_MUST ds_rc read_texts(const ds_common *c, each_text *fn, void *context, ds_err *e);
 
 #endif

@@ -30,19 +30,17 @@ enum { COUNTS_MB = 1024 }; /* unless --memory says otherwise */
 static ds_rc count_all(const ds_common *c, const char *pattern, ds_tok_counter **out, ds_err *e)
 {
 	counting x = { DS_NEW(ds_tok_counter *, (size_t)c->jobs) };
-	uint64_t without, memory = opt.memory.bytes ? opt.memory.bytes : (uint64_t)COUNTS_MB << 20;
+	uint64_t memory = opt.memory.bytes ? opt.memory.bytes : (uint64_t)COUNTS_MB << 20;
 	ds_rc rc = DS_OK;
 	for (int i = 0; i < c->jobs && rc == DS_OK; i++)
 		rc = ds_tok_counter_new(&x.counters[i], pattern, memory / (uint64_t)c->jobs, e);
 	if (rc == DS_OK)
-		rc = read_texts(c, count_text, &x, &without, e);
+		rc = read_texts(c, count_text, &x, e);
 	for (int i = 1; i < c->jobs; i++) {
 		if (rc == DS_OK && x.counters[i])
 			rc = ds_tok_counter_merge(x.counters[0], x.counters[i], e);
 		ds_tok_counter_free(x.counters[i]);
 	}
-	if (rc == DS_OK && without)
-		ds_warn(c, "%" PRIu64 " records have no field '%s'", without, c->field);
 	*out = x.counters[0];
 	ds_mem_free(x.counters);
 	return rc;
