@@ -60,8 +60,12 @@ static uint32_t check_of(uint32_t n, const char *key, ds_str value)
 	return (uint32_t)ds_hash64_seed(value.at, value.n, seed);
 }
 
-/* The entry at `from` into buf; *n is its length with its head, 0 where there is no whole one. */
-static ds_rc take(const ds_journal *j, uint64_t from, ds_buf *buf, size_t *n, ds_err *e)
+/*
+ * The entry at `from` into buf; *n is its length with its head, 0 where there is no whole one before `end`, which
+ * is j's as it was under the lock.
+ */
+static ds_rc take(
+	const ds_journal *j, uint64_t from, uint64_t end, ds_buf *buf, size_t *n, ds_err *e)
 {
 	uint32_t bytes, check;
 	size_t got;
@@ -73,7 +77,7 @@ static ds_rc take(const ds_journal *j, uint64_t from, ds_buf *buf, size_t *n, ds
 		return DS_OK;
 	memcpy(&bytes, buf->at, 4);
 	memcpy(&check, buf->at + 4, 4);
-	if (bytes > DS_JOURNAL_VALUE || from + HEAD + bytes > j->end)
+	if (bytes > DS_JOURNAL_VALUE || from + HEAD + bytes > end)
 		return DS_OK;
 	buf->n = HEAD;
 	ds_buf_reserve(buf, bytes + 1);
@@ -101,7 +105,7 @@ static ds_rc load(ds_journal *j, ds_err *e)
 	ds_buf buf = { 0 };
 	ds_rc rc = DS_OK;
 	for (size_t n; at < j->end; at += n) {
-		rc = take(j, at, &buf, &n, e);
+		rc = take(j, at, j->end, &buf, &n, e);
 		if (rc != DS_OK || n == 0)
 			break;
 		bool is_new;
@@ -162,14 +166,14 @@ ds_rc ds_journal_find(
 {
 	pthread_mutex_lock(&j->lock);
 	const uint64_t *place = ds_map_find(j->places, (ds_str){ (const char *)&key, sizeof(key) });
-	uint64_t at = place ? *place : 0;
+	uint64_t at = place ? *place : 0, end = j->end;
 	pthread_mutex_unlock(&j->lock);
 	*found = at != 0;
 	if (!at)
 		return DS_OK;
 	ds_buf buf = { 0 };
 	size_t n = 0;
-	ds_rc rc = take(j, at, &buf, &n, e);
+	ds_rc rc = take(j, at, end, &buf, &n, e);
 	if (rc == DS_OK && !n)
 		rc = ds_fail(e, DS_SHORT, "%s: byte %llu: the entry was changed", j->path,
 			(unsigned long long)at);

@@ -16,11 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What a lock file of ours holds: another file of that name is somebody's, and stays. */
+static const char ours[] = "dstools lock\n";
 enum { TRIES = 50, PAUSE_US = 20000 }; /* a process that was just killed needs a moment to go */
 
 struct ds_lock {
 	int fd;
-	ds_temp *file; /* removed after a signal as well */
+	ds_temp *file; /* removed after a signal as well; NULL: it was there, and is not ours */
 };
 
 static bool is_at(int fd, const char *path)
@@ -38,6 +40,16 @@ static bool lock_soon(int fd)
 		usleep(PAUSE_US);
 	}
 	return true;
+}
+
+/* Of a file that is locked: made by a lock, now or in a run that was killed. An empty one is nobody's. */
+static bool is_ours(int fd)
+{
+	char had[sizeof ours];
+	ssize_t n = pread(fd, had, sizeof had, 0);
+	if (n == 0)
+		return write(fd, ours, sizeof ours - 1) == (ssize_t)sizeof ours - 1;
+	return n == (ssize_t)sizeof ours - 1 && memcmp(had, ours, sizeof ours - 1) == 0;
 }
 
 /* *fd is -1 where the file that was locked is no longer the one of that name. */
@@ -69,7 +81,7 @@ ds_rc ds_lock_open(ds_lock **out, const char *path, ds_err *e)
 	while (rc == DS_OK && fd < 0);
 	if (rc == DS_OK) {
 		*out = DS_NEW(ds_lock, 1);
-		**out = (ds_lock){ fd, ds_temp_hold(ds_buf_text(&name)) };
+		**out = (ds_lock){ fd, is_ours(fd) ? ds_temp_hold(ds_buf_text(&name)) : NULL };
 	}
 	ds_buf_free(&name);
 	return rc;

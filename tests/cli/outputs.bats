@@ -96,3 +96,26 @@ untouched() {
 		untouched
 	done
 }
+
+@test "a file that happens to be named like the lock of an index stays" {
+	echo mine >index.lock
+	dsdedup -q in.jsonl --index index -o out
+	[ "$(cat index.lock)" = mine ]
+	rm index.lock
+	dsdedup -q in.jsonl --index index -o out
+	[ ! -e index.lock ]
+	printf 'dstools lock\n' >index.lock # of a run that was killed
+	dsdedup -q in.jsonl --index index -o out
+	[ ! -e index.lock ]
+}
+
+@test "signatures of a file that changed in its middle are made anew" {
+	numbered 3000 >mid.jsonl
+	dsdedup sign -q mid.jsonl -o s
+	sum=$(cksum <s/sign-00000.dsr)
+	dsdedup sign -q mid.jsonl -o s
+	[ "$(cksum <s/sign-00000.dsr)" = "$sum" ]
+	sed -i '1500s/record/RECORD/' mid.jsonl
+	dsdedup sign -q mid.jsonl -o s
+	[ "$(cksum <s/sign-00000.dsr)" != "$sum" ]
+}

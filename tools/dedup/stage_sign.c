@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/outs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -26,9 +27,9 @@ typedef struct {
 	ds_field_names names;
 } sign_run;
 
-enum { EDGE = 1 << 16 };
+enum { PIECE = 1 << 16 };
 
-/* Of the size and both ends of a file; zero for what is none. */
+/* Of all that a file holds; zero for what is none. One that cannot be read is told of when it is signed. */
 static ds_h128 sum_input(const char *path)
 {
 	struct stat st;
@@ -38,15 +39,13 @@ static ds_h128 sum_input(const char *path)
 		return sum;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		DS_AUTO(ds_hasher) h = ds_hasher_new();
-		char *edge = ds_mem_get(EDGE);
-		uint64_t size = (uint64_t)st.st_size;
-		ds_hasher_add(h, &size, sizeof size);
-		ssize_t n = pread(fd, edge, EDGE, 0);
-		ds_hasher_add(h, edge, n > 0 ? (size_t)n : 0);
-		n = pread(fd, edge, EDGE, st.st_size > EDGE ? st.st_size - EDGE : 0);
-		ds_hasher_add(h, edge, n > 0 ? (size_t)n : 0);
-		ds_mem_free(edge);
-		sum = ds_hasher_get128(h);
+		char *piece = ds_mem_get(PIECE);
+		ssize_t n;
+		while ((n = read(fd, piece, PIECE)) > 0 || (n < 0 && errno == EINTR))
+			ds_hasher_add(h, piece, n > 0 ? (size_t)n : 0);
+		ds_mem_free(piece);
+		if (n == 0)
+			sum = ds_hasher_get128(h);
 	}
 	close(fd);
 	return sum;
@@ -237,7 +236,7 @@ static ds_rc check_folder(const ds_common *c, ds_err *e)
 static ds_rc copy_to(ds_out *to, const char *path, ds_err *e)
 {
 	DS_AUTO(ds_in) in = NULL;
-	char buf[EDGE];
+	char buf[PIECE];
 	size_t n;
 	DS_TRY(ds_in_open(&in, path, e));
 	do {

@@ -167,7 +167,8 @@ static ds_rc fill(source *s, size_t need, ds_err *e)
 	size_t have = s->buf.n - s->at;
 	if (have >= need || s->left.bytes == 0)
 		return DS_OK;
-	memmove(s->buf.at, s->buf.at + s->at, have);
+	if (have)
+		memmove(s->buf.at, s->buf.at + s->at, have);
 	s->buf.n = have;
 	s->at = 0;
 	size_t want = need > BUFFER ? need : BUFFER;
