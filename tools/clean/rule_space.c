@@ -193,16 +193,16 @@ static void skip_lines(squeezer *z, const uint8_t *to)
 	}
 }
 
+/* No separator of lines either, which begins with 0xe2. */
 static bool has_only_lf(ds_str s)
 {
-	return !memchr(s.at, '\r', s.n) && !memmem(s.at, s.n, "\xe2\x80\xa8", 3) &&
-	       !memmem(s.at, s.n, "\xe2\x80\xa9", 3);
+	return !memchr(s.at, '\r', s.n) && !memchr(s.at, 0xe2, s.n);
 }
 
-/* Any line may be one that is read by itself. */
+/* Any line may be one that is read by itself; prompts of ... come with those of >>>. */
 static bool has_marks(const blank_quick *q, ds_str s)
 {
-	return ds_byteset_find(&q->mark, s, 0) < s.n || memmem(s.at, s.n, "... ", 4);
+	return ds_byteset_find(&q->mark, s, 0) < s.n;
 }
 
 static ds_str squeezed(const state *st, rule_record *r, size_t first)

@@ -10,7 +10,17 @@
 #include "blank.h"
 #include "lines.h"
 
-enum { LINES = 256, LOOK = 512, WORDS = 5, PARAGRAPH = 16, SURE = 2, CODE = 3, TIMES = 2 };
+enum {
+	LINES = 256,
+	LOOK = 512,
+	WORDS = 5,
+	PARAGRAPH = 16,
+	SURE = 2,
+	CODE = 3,
+	TIMES = 2,
+	SIGNS = 8192,
+	SHARE = 50
+};
 
 typedef struct { /* a line between its blanks */
 	const uint8_t *at, *end;
@@ -145,8 +155,30 @@ static bool is_import(line l)
 	return names == 2 || has(l, " as ") || has(l, " from ") || last(l) == ';';
 }
 
+static bool may_have_operator(line l)
+{
+	static const uint8_t parts[256] = { ['='] = 1,
+		['&'] = 1,
+		['|'] = 1,
+		['>'] = 1,
+		[':'] = 1,
+		['+'] = 1,
+		['<'] = 1,
+		['('] = 1,
+		['$'] = 1,
+		['['] = 1,
+		['\''] = 1,
+		['"'] = 1 };
+	for (const uint8_t *p = l.at; p < l.end; p++)
+		if (parts[*p])
+			return true;
+	return false;
+}
+
 static bool has_operator(line l)
 {
+	if (!may_have_operator(l))
+		return false;
 	static const char *const signs[] = { "==", "!=", "&&", "||", "->", "=>", "::", "+=", "++",
 		"<<", "();", "()", "${", "[i]", "', '", "\", \"", NULL };
 	for (const char *const *s = signs; *s; s++)
@@ -195,7 +227,7 @@ typedef struct {
 static void judge(line l, counts *c)
 {
 	unsigned pieces, words = count_words(l, &pieces);
-	for (const char *const *s = starters; *s; s++)
+	for (const char *const *s = starters; strchr("#<@pumese", l.at[0]) && *s; s++)
 		if (starts(l, *s)) {
 			c->code++;
 			c->sure++;
@@ -222,8 +254,36 @@ static void judge(line l, counts *c)
 	c->prose += l.at[0] >= 0xe3 || (words > 1 && strchr(".!?", last(l)));
 }
 
+/* Of what programs are made of there is one in fifty characters at least: prose has fewer, and ends here. */
+static bool has_signs(ds_str text)
+{
+	static const uint8_t parts[256] = { ['='] = 1,
+		['{'] = 1,
+		['}'] = 1,
+		[';'] = 1,
+		['('] = 1,
+		[')'] = 1,
+		['<'] = 1,
+		['>'] = 1,
+		['#'] = 1,
+		['_'] = 1,
+		['['] = 1,
+		['"'] = 1,
+		['/'] = 1,
+		['*'] = 1,
+		['$'] = 1 };
+	size_t signs = 0, seen = 0;
+	for (size_t i = 0; i < text.n && seen < SIGNS; i++) {
+		seen += text.at[i] > ' '; /* of ASCII: blanks that are none do not count */
+		signs += parts[(uint8_t)text.at[i]];
+	}
+	return signs * SHARE >= seen;
+}
+
 bool shape_is_code(ds_str text)
 {
+	if (!has_signs(text))
+		return false;
 	const uint8_t *p = (const uint8_t *)text.at, *end = p + text.n;
 	counts c = { 0 };
 	lines_state kinds = { 0 };
