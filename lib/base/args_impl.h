@@ -66,6 +66,8 @@ DS_MUST ds_rc ds_args_record(const ds_args *a, ds_buf *out, ds_err *e);
 
 /* Outputs of one name, and inputs that would be written over: DS_USAGE. */
 DS_MUST ds_rc ds_args_outputs(const ds_args *a, const ds_common *c, ds_err *e);
+/* Outputs that cannot be made where they are named, found before there is anything to write. */
+DS_MUST ds_rc ds_args_places(const ds_args *a, const ds_common *c, ds_err *e);
 
 void ds_args_help(const ds_args *a, ds_buf *out);
 void ds_args_print(

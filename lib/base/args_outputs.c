@@ -9,6 +9,8 @@
 #include "base/io.h"
 #include "base/mem.h"
 
+#include <string.h>
+
 typedef struct {
 	const char *option; /* "-o" */
 	const char *given;
@@ -45,6 +47,33 @@ static void add_outputs(names *l, const ds_args *a, const ds_common *c)
 		add(l, "on-error reject", c->reject_path);
 	if (!has_out && a->takes & (DS_TAKES_OUTPUT | DS_TAKES_REPORT))
 		add(l, "stdout", "-");
+}
+
+/*
+ * Several names after -o, and folders that are made, are looked at by the command; where --to is given, the name
+ * may be the beginning of other names.
+ */
+static ds_rc check_place(const named *x, const ds_args *a, const ds_common *c, ds_err *e)
+{
+	bool is_out = strcmp(x->option, "-o") == 0;
+	if (!x->given[0])
+		return ds_fail(
+			e, DS_USAGE, "%s%s: a name is not empty", is_out ? "" : "--", x->option);
+	if (is_out && (a->takes & DS_TAKES_PATH || strchr(x->given, ',')))
+		return DS_OK;
+	return ds_file_place(x->given, is_out && c->to, e);
+}
+
+ds_rc ds_args_places(const ds_args *a, const ds_common *c, ds_err *e)
+{
+	names l = { .n = 0 };
+	ds_rc rc = DS_OK;
+	add_outputs(&l, a, c);
+	for (size_t i = 0; i < l.n && rc == DS_OK; i++)
+		rc = check_place(&l.at[i], a, c, e);
+	for (size_t i = 0; i < l.n; i++)
+		ds_mem_free(l.at[i].real);
+	return rc;
 }
 
 static ds_rc same(const named *x, const char *as, const char *what, ds_err *e)

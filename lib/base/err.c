@@ -67,17 +67,23 @@ static void tidy(ds_err *e, int wanted)
 	ds_tidy(e->msg);
 }
 
-ds_rc ds_fail(ds_err *e, ds_rc rc, const char *fmt, ...)
+static void trace(const char *file, int line, const char *what, ds_rc rc, const ds_err *e)
+{
+	if (__builtin_expect(ds_log_mask & DS_LOG_ERR, 0))
+		ds_log_line(file, line, "%s, code %d: %s", what, (int)rc, e->msg);
+}
+
+ds_rc ds_fail_from(const char *file, int line, ds_err *e, ds_rc rc, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
 	tidy(e, vsnprintf(e->msg, sizeof(e->msg), fmt, ap));
 	va_end(ap);
-	DS_LOG(DS_LOG_ERR, "born, code %d: %s", (int)rc, e->msg);
+	trace(file, line, "raised", rc, e);
 	return rc;
 }
 
-ds_rc ds_fail_errno(ds_err *e, const char *fmt, ...)
+ds_rc ds_fail_errno_from(const char *file, int line, ds_err *e, const char *fmt, ...)
 {
 	int code = errno;
 	char why[128], what[DS_ERR_BYTES];
@@ -87,10 +93,10 @@ ds_rc ds_fail_errno(ds_err *e, const char *fmt, ...)
 	va_end(ap);
 	/* The GNU form, which may return a constant instead of filling the buffer. */
 	const char *text = strerror_r(code, why, sizeof(why));
-	return ds_fail(e, code == EPIPE ? DS_PIPE : DS_IO, "%s: %s", what, text);
+	return ds_fail_from(file, line, e, code == EPIPE ? DS_PIPE : DS_IO, "%s: %s", what, text);
 }
 
-ds_rc ds_at(ds_err *e, ds_rc rc, const char *fmt, ...)
+ds_rc ds_at_from(const char *file, int line, ds_err *e, ds_rc rc, const char *fmt, ...)
 {
 	char was[DS_ERR_BYTES];
 	memcpy(was, e->msg, sizeof(was));
@@ -103,5 +109,6 @@ ds_rc ds_at(ds_err *e, ds_rc rc, const char *fmt, ...)
 	if (n < DS_ERR_BYTES)
 		n += snprintf(e->msg + n, sizeof(e->msg) - (size_t)n, ": %s", was);
 	tidy(e, n);
+	trace(file, line, "passed on", rc, e);
 	return rc;
 }

@@ -29,12 +29,22 @@ void ds_tidy(char *text);
 #define DS_MUST __attribute__((warn_unused_result))
 #define DS_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* Writes the message, replacing an earlier one, and returns rc. It is made tidy. */
-ds_rc ds_fail(ds_err *e, ds_rc rc, const char *fmt, ...) DS_PRINTF(3, 4);
+/*
+ * Writes the message, replacing an earlier one, and returns rc. It is made tidy. This and the two
+ * below are macros, so that DS_TRACE=err shows the line that raised the error.
+ */
+#define ds_fail(e, rc, ...) ds_fail_from(__FILE__, __LINE__, e, rc, __VA_ARGS__)
 /* The same with ": " and the text of errno at the end; rc is DS_IO, or DS_PIPE for EPIPE. */
-ds_rc ds_fail_errno(ds_err *e, const char *fmt, ...) DS_PRINTF(2, 3);
+#define ds_fail_errno(e, ...) ds_fail_errno_from(__FILE__, __LINE__, e, __VA_ARGS__)
 /* Puts "where: " in front of the message that is there; returns rc. */
-ds_rc ds_at(ds_err *e, ds_rc rc, const char *fmt, ...) DS_PRINTF(3, 4);
+#define ds_at(e, rc, ...) ds_at_from(__FILE__, __LINE__, e, rc, __VA_ARGS__)
+
+ds_rc ds_fail_from(const char *file, int line, ds_err *e, ds_rc rc, const char *fmt, ...)
+	DS_PRINTF(5, 6);
+ds_rc ds_fail_errno_from(const char *file, int line, ds_err *e, const char *fmt, ...)
+	DS_PRINTF(4, 5);
+ds_rc ds_at_from(const char *file, int line, ds_err *e, ds_rc rc, const char *fmt, ...)
+	DS_PRINTF(5, 6);
 
 #define DS_TRY(call) \
 	do { \

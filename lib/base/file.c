@@ -66,6 +66,26 @@ ds_rc ds_file_follow(const char *path, ds_buf *at, ds_err *e)
 	return ds_fail(e, DS_IO, "%s: too many symbolic links", path);
 }
 
+ds_rc ds_file_place(const char *path, bool may_be_folder, ds_err *e)
+{
+	struct stat st;
+	ds_buf at = { 0 };
+	if (strcmp(path, "-") == 0)
+		return DS_OK;
+	if (stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode) && !may_be_folder
+			       ? ds_fail(e, DS_IO, "%s: is a folder", path)
+			       : DS_OK;
+	ds_rc rc = ds_file_follow(path, &at, e);
+	while (at.n && at.at[at.n - 1] != '/')
+		at.n--;
+	ds_buf_add_byte(&at, '.');
+	if (rc == DS_OK && stat(ds_buf_text(&at), &st) != 0)
+		rc = ds_fail_errno(e, "%s", path);
+	ds_buf_free(&at);
+	return rc;
+}
+
 char *ds_file_real(const char *path)
 {
 	struct stat st;

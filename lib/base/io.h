@@ -88,6 +88,8 @@ DS_AUTO_WITH(ds_out, ds_out_close)
 DS_MUST ds_rc ds_file_read(const char *path, size_t limit_bytes, ds_buf *into, ds_err *e);
 DS_MUST ds_rc ds_file_deliver(const char *path, ds_str bytes, ds_err *e); /* as ds_out_deliver */
 DS_MUST ds_rc ds_file_write(const char *path, ds_str bytes, ds_err *e);   /* beside, sync, rename */
+/* DS_IO where no file of that name can be made: its folder is not there, or it is a folder itself. "-" is fine. */
+DS_MUST ds_rc ds_file_place(const char *path, bool may_be_folder, ds_err *e);
 /* The file that a chain of symbolic links ends at, which need not exist, at the end of `at`. */
 DS_MUST ds_rc ds_file_follow(const char *path, ds_buf *at, ds_err *e);
 /*

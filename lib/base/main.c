@@ -268,6 +268,8 @@ static ds_rc go(ds_args *a, int argc, char **argv, int skip, bool *silent, ds_er
 	ds_late late = { DS_OK, { "" } };
 	c->late = &late;
 	if (rc == DS_OK)
+		rc = ds_args_places(a, c, e);
+	if (rc == DS_OK)
 		rc = run(c, e);
 	rc = finish(a, c, flush_stdout(rc, e), &late, e);
 	ds_buf_free(&recorded);

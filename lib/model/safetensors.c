@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "record/json.h"
+#include "text/unicode.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -188,11 +189,17 @@ static ds_rc parse(ds_st *s, ds_str file, ds_err *e)
 			(unsigned long long)n, file.n);
 	ds_str header = ds_cur_bytes(&c, n);
 	s->data = ds_cur_bytes(&c, ds_cur_left(&c));
+	size_t valid = ds_utf8_valid(header);
+	if (valid < header.n)
+		return ds_fail(e, DS_BAD, "the header is no UTF-8 at its byte %zu", valid);
 	DS_TRY_AT(ds_json_parse(&root, s->mem, header, e), e, "header");
 	if (root->kind != DS_J_OBJ)
 		return ds_fail(e, DS_BAD, "the header is not a JSON object");
 	s->at = ds_arena_zero(s->mem, (root->n + 1) * sizeof(*s->at));
 	for (const ds_json *m = root->first; m; m = m->next) {
+		if (ds_utf8_valid(m->key) != m->key.n)
+			return ds_fail(e, DS_BAD, "the name of tensor %zu, '%.*s', is no UTF-8",
+				s->n + 1, DS_FMT(m->key));
 		if (ds_str_is(m->key, "__metadata__"))
 			continue;
 		ds_st_tensor *t = &s->at[s->n++];

@@ -248,7 +248,7 @@ static ds_rc payload(
 	if (h->kind == DS_KIND_ABORT) {
 		r->state = DS_AT_HEADER; /* salvaging, another stream may follow */
 		r->aborted = true;
-		return ds_fail(e, DS_SHORT, "the program that wrote this failed: %.*s",
+		return ds_fail(e, DS_SHORT, DS_WRITER_FAILED "%.*s",
 			(int)(exact.n < DS_ERR_BYTES ? exact.n : DS_ERR_BYTES), exact.at);
 	}
 	if (h->kind == DS_KIND_TRAILER)

@@ -7,6 +7,7 @@
 #include "record/export.h"
 #include "record/preview.h"
 
+#include <string.h>
 #include <unistd.h>
 
 struct ds_sink {
@@ -110,13 +111,28 @@ ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e)
 	return s->out ? ds_out_deliver(s->out, e) : DS_OK;
 }
 
+/* The program that failed first, and its reason: another's where that is why this one fails. */
+static void first_reason(ds_buf *b, const ds_common *c, const char *reason)
+{
+	const char *first = NULL;
+	for (const char *p = reason; (p = strstr(p, DS_WRITER_FAILED)); first = p)
+		p += strlen(DS_WRITER_FAILED);
+	if (first)
+		ds_buf_add_c(b, first);
+	else
+		ds_buf_fmt(b, "%s: %s", c->program, reason);
+}
+
 /* Under -o nothing is left behind; a reader downstream gets what is whole, and is told in dsr. */
 void ds_sink_abort(ds_sink *s, const char *reason)
 {
 	ds_err unused;
 	if (s->common->out_path || !s->out)
 		return;
-	ds_rc rc = s->writer ? ds_writer_abort(s->writer, reason, &unused) : DS_OK;
+	ds_buf first = { 0 };
+	first_reason(&first, s->common, reason);
+	ds_rc rc = s->writer ? ds_writer_abort(s->writer, ds_buf_text(&first), &unused) : DS_OK;
+	ds_buf_free(&first);
 	if (rc == DS_OK)
 		rc = ds_out_flush(s->out, &unused);
 	(void)rc; /* where the reader is gone there is nobody to tell */

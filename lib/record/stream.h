@@ -84,6 +84,11 @@ struct ds_packer;
 DS_MUST ds_rc ds_block_encode(ds_frame *out, ds_block *b, struct ds_packer *p, ds_err *e);
 DS_MUST ds_rc ds_writer_frame(ds_writer *w, ds_frame *f, ds_err *e); /* in order, one at a time */
 DS_MUST ds_rc ds_writer_opt(ds_writer *w, ds_opt opt, ds_err *e);
+/*
+ * How a reader repeats what an abort block says. A program that fails because of that passes on what
+ * follows it, so the last of many says once which program failed first, and why.
+ */
+#define DS_WRITER_FAILED "the program that wrote this failed: "
 DS_MUST ds_rc ds_writer_abort(ds_writer *w, const char *reason, ds_err *e);
 DS_MUST ds_rc ds_writer_finish(
 	ds_writer *w, const ds_chain *final_chain, ds_err *e); /* the trailer */

@@ -14,6 +14,7 @@ enum { PIECE = 1 << 16 };
 
 /* OpenCC's C interface, stable since its version 1.0. */
 typedef void *open_fn(const char *config);
+typedef const char *error_fn(void); /* of the last call that failed */
 typedef int close_fn(void *converter);
 typedef size_t convert_fn(void *converter, const char *in, size_t n, char *out);
 
@@ -24,27 +25,35 @@ struct ds_han {
 	ds_icu_han *icu;
 };
 
-static void open_library(ds_han *h, bool simplify)
+/*
+ * Nothing where there is no OpenCC. One that is there and cannot read its files is an error: single
+ * characters would be other text than the same command gives elsewhere.
+ */
+static ds_rc open_library(ds_han *h, bool simplify, ds_err *e)
 {
+	const char *config = simplify ? "t2s.json" : "s2t.json";
 	h->library = dlopen("libopencc.so.1.1", RTLD_NOW | RTLD_LOCAL);
 	if (!h->library)
-		return;
+		return DS_OK;
 	open_fn *open = (open_fn *)dlsym(h->library, "opencc_open");
 	h->close = (close_fn *)dlsym(h->library, "opencc_close");
 	h->convert = (convert_fn *)dlsym(h->library, "opencc_convert_utf8_to_buffer");
-	if (open && h->close && h->convert)
-		h->converter = open(simplify ? "t2s.json" : "s2t.json");
-	if (h->converter == (void *)-1)
-		h->converter = NULL;
+	error_fn *error = (error_fn *)dlsym(h->library, "opencc_error");
+	if (!open || !h->close || !h->convert || !error)
+		return DS_OK;
+	h->converter = open(config);
+	if (h->converter != (void *)-1)
+		return DS_OK;
+	h->converter = NULL;
+	return ds_fail(e, DS_IO, "OpenCC's %s: %s", config, error());
 }
 
 ds_rc ds_han_new(ds_han **out, bool simplify, ds_err *e)
 {
-	ds_han *h = DS_NEW(ds_han, 1);
-	open_library(h, simplify);
+	ds_han *h = *out = DS_NEW(ds_han, 1);
+	DS_TRY(open_library(h, simplify, e));
 	if (!h->converter)
 		h->icu = ds_icu_han_new(simplify);
-	*out = h;
 	return h->converter || h->icu ? DS_OK : ds_fail(e, DS_IO, "ICU has no such conversion");
 }
 

@@ -63,3 +63,11 @@ setup() { common_setup; }
 	dsrec check -q x.dsr
 	[ "$(dsrec cat -q x.dsr --to text)" = 'a b c' ]
 }
+
+@test "a file of OpenCC's that cannot be used is named, and no other conversion is done instead" {
+	dsclean -q --han hans --to text <<<"漢" >out 2>err
+	run --separate-stderr dsclean --han hans --to text <<<"漢"
+	[[ $stderr != *"no OpenCC"* ]] || skip "no OpenCC"
+	echo '{' >t2s.json # it looks here first
+	fails 4 "OpenCC's t2s.json: " dsclean -q --han hans --to text <<<"漢"
+}

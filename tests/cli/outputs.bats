@@ -43,6 +43,52 @@ untouched() {
 	[ -z "$output" ]
 }
 
+@test "the last of three programs says which one failed first, and why, once" {
+	run --separate-stderr bash -c "dsclean none.jsonl 2>/dev/null | dsaug -q --delete 0.1 2>second | dsdedup -q -o kept.dsr"
+	[ "$status" -eq 3 ] && [ "${#stderr_lines[@]}" -eq 1 ]
+	[[ $stderr == *": the program that wrote this failed: dsclean: none.jsonl: No such file or directory" ]]
+	[ "${stderr#*the program that wrote}" = "${stderr##*the program that wrote}" ]
+	[ "$(sed 's/.*failed/failed/' second)" = "${stderr##*this }" ]
+	untouched
+}
+
+@test "DS_TRACE=err shows the line that raised an error, and those that passed it on" {
+	run --separate-stderr env DS_TRACE=err dsclean -q --to jsonl none.jsonl
+	[ "$status" -eq 4 ]
+	[[ $stderr == *" lib/record/walk.c:"*": raised, code 4: none.jsonl: No such"* ]]
+	[[ $stderr != *err.c* ]]
+	head -c 300 kept.dsr >cut.dsr
+	run --separate-stderr env DS_TRACE=err dsclean -q --to jsonl cut.dsr
+	[ "$status" -eq 3 ]
+	[[ $stderr == *" lib/record/"*": raised, code 3: "*" lib/record/"*": passed on, code 3: cut.dsr: "* ]]
+	[[ $stderr != *err.c* ]]
+}
+
+@test "an output that cannot be made is found before anything is read" {
+	local c
+	mkdir there
+	# Inputs that are not there would be named if they had been looked at.
+	for c in "dsclean none -o no/out" "dsclean none -o there" "dsclean none -o out --rejected no/out" \
+		"dsclean none -o out --stats there" "dsrec cat none --on-error reject=no/out" "dsdedup none --clusters there" \
+		"dstok train -V 300 none -o no/out" "dstok train -V 300 none -o there" "dsexport onnx -m none -o no/out" \
+		"dseval wer none -o no/out" "dsaug none --cache there --delete 0.1"; do
+		run --separate-stderr $c
+		[ "$status" -eq 4 ] && [ "${#stderr_lines[@]}" -eq 1 ] || { echo "$c: $status $stderr"; return 1; }
+		[[ $stderr == *": no/out: No such file or directory" || $stderr == *": there: is a folder" ]] ||
+			{ echo "$c: $stderr"; return 1; }
+	done
+	fails 2 "-o: a name is not empty" dsclean none -o ""
+	fails 2 "--stats: a name is not empty" dsclean none --stats ""
+	fails 4 "none: No such file" dsclean none -o there/out
+	ln -s there/out link
+	fails 4 "none: No such file" dsclean none -o link
+	ln -sf no/out link
+	fails 4 "link: No such file" dsclean none -o link
+	run --separate-stderr bash -c "dsclean in.jsonl --stats no/out 2>/dev/null | dsdedup -q -o kept.dsr"
+	[ "$status" -eq 3 ] && [[ $stderr == *"failed: dsclean: no/out: No such file or directory" ]]
+	untouched
+}
+
 @test "two outputs of one name, and an input as a second output, are refused" {
 	ln -s out link
 	mkdir there

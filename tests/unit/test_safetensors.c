@@ -119,6 +119,10 @@ static void hostile_headers_are_refused_and_named(void **state)
 		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}"
 		  "}",
 			4, DS_BAD, "tensor 'a': 'shape' has 9 numbers, the limit is 8" },
+		{ "{\"a\xff\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, DS_BAD,
+			"the header is no UTF-8 at its byte 3" },
+		{ "{\"__metadata__\":{\"by\":\"\xc3\"}}", 0, DS_BAD,
+			"the header is no UTF-8 at its byte 23" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		ds_err e;

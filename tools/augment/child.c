@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IN, OUT, ERR, PIECE = 1 << 16, KEPT = 400, PER_BYTE = 64, SPARE = 1 << 20, LATE_MS = 5 };
+enum { IN, OUT, ERR };
+enum { PIECE = 1 << 16, PIECES = 16, KEPT = 400, PER_BYTE = 64, SPARE = 1 << 20, LATE_MS = 5 };
 
 struct child {
 	child_plan plan;
@@ -26,7 +27,7 @@ struct child {
 	char line[KEPT],
 		last[KEPT]; /* of stderr: the one begun, the last whole one that says something */
 	size_t n_line, n_last;
-	int64_t alive_ms; /* the last sign of life */
+	int64_t alive_ms; /* when it last took input or gave output; stderr is no sign of work */
 };
 
 child *child_new(const child_plan *plan)
@@ -140,15 +141,15 @@ static void hear(child *c, const char *p, size_t n)
 	}
 }
 
+/* A few pieces at a time: one that writes without end would be listened to for ever. */
 static void listen_to(child *c)
 {
 	char buf[4096];
 	ssize_t n;
-	while (c->fd[ERR] >= 0) {
+	for (int i = 0; i < PIECES && c->fd[ERR] >= 0; i++) {
 		n = read(c->fd[ERR], buf, sizeof(buf));
 		if (n > 0) {
 			hear(c, buf, (size_t)n);
-			c->alive_ms = now_ms();
 		} else if (n == 0) {
 			hear(c, "\n", 1);
 			shut(c, ERR);

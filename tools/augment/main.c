@@ -349,7 +349,7 @@ static const ds_arg args[] = {
 	DS_ARG_F(0, "workers", &opt.way.workers, "N", "runs at once, as many as -j unless said",
 		DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "timeout", &opt.way.timeout_s, "S",
-		"seconds without a sign of life, 300 unless said", DS_ARG_UNRECORDED),
+		"seconds without input taken or output given, 300 unless said", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "cache", &opt.way.cache, "FILE", "remember translations there",
 		DS_ARG_UNRECORDED | DS_ARG_OUT),
 	DS_ARG(0, "min-chrf", &opt.filter.min_chrf, "X",

@@ -10,6 +10,12 @@ typedef struct {
 	bool simplify, phrases;
 } state;
 
+typedef struct {
+	ds_han *h;
+	ds_rc rc; /* it went well in open_kind, but its files are read for each thread */
+	ds_err err;
+} worker;
+
 static ds_rc open_kind(void **out, const char *value, const rule_env *env, ds_err *e)
 {
 	ds_han *h = NULL;
@@ -26,20 +32,27 @@ static ds_rc open_kind(void **out, const char *value, const rule_env *env, ds_er
 
 static void *thread_new(const void *p)
 {
-	ds_han *h = NULL;
-	ds_err e;
-	(void)!ds_han_new(&h, ((const state *)p)->simplify, &e); /* it went well in open_kind */
-	return h;
+	worker *w = DS_NEW(worker, 1);
+	w->rc = ds_han_new(&w->h, ((const state *)p)->simplify, &w->err);
+	return w;
 }
 
 static void thread_free(void *p)
 {
-	ds_han_free(p);
+	worker *w = p;
+	if (w)
+		ds_han_free(w->h);
+	ds_mem_free(w);
 }
 
 static ds_rc apply(void *p, ds_str *text, ds_arena *mem, ds_err *e)
 {
-	*text = ds_han_convert(p, *text, mem);
+	const worker *w = p;
+	if (w->rc != DS_OK) {
+		*e = w->err;
+		return w->rc;
+	}
+	*text = ds_han_convert(w->h, *text, mem);
 	return DS_OK;
 }
 

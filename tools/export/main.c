@@ -3,6 +3,7 @@
  */
 #include "export.h"
 
+#include "base/io.h"
 #include "base/progress.h"
 
 static export_opts opt = { .opset = 17, .dtype = "fp32" };
@@ -16,6 +17,7 @@ static ds_rc run(const exporter *x, const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "'%s': the model is named with -m", c->files[0]);
 	if (!c->out_path)
 		return ds_fail(e, DS_USAGE, "name the file to write with -o");
+	DS_TRY(ds_file_place(c->out_path, false, e));
 	DS_TRY(ds_model_open_with(
 		&m, opt.model, &(ds_model_opts){ .ignore_keys = opt.ignore_keys }, e));
 	DS_TRY(x->write(m, &opt, c, e));

@@ -98,6 +98,8 @@ ds_rc train_run(const ds_common *c, ds_err *e)
 	if (opt.vocab < 1 || opt.vocab > DS_TOK_MAX_IDS)
 		return ds_fail(e, DS_USAGE, "-V %" PRId64 ": it must be 1 to %d", opt.vocab,
 			DS_TOK_MAX_IDS);
+	if (c->out_path)
+		DS_TRY(ds_file_place(c->out_path, false, e));
 	DS_TRY(choose(&pattern, &words, e));
 	DS_TRY(count_all(c, pattern, &counter, e));
 	uint64_t pieces = ds_tok_counter_pieces(counter);
