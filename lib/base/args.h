@@ -165,6 +165,8 @@ typedef struct {
  */
 DS_MUST ds_rc ds_args_add_file(ds_buf *out, const char *wants, const char *value, ds_err *e);
 
+void ds_args_add_word(ds_buf *out, const char *value); /* as a shell would read it back */
+
 /*
  * Ignores SIGPIPE and SIGXFSZ (a child that is to be ended by them must set them back) and, on SIGINT, SIGTERM and
  * SIGHUP, removes temporary files and ends as that signal does; run may install other handlers.

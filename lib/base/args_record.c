@@ -45,8 +45,7 @@ static bool is_default(const ds_opt_state *o)
 	return false;
 }
 
-/* As a shell would read it back. */
-static void add_quoted(ds_buf *out, const char *value)
+void ds_args_add_word(ds_buf *out, const char *value)
 {
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				   "_-+=.,:/@%^";
@@ -130,7 +129,7 @@ ds_rc ds_args_add_file(ds_buf *out, const char *wants, const char *value, ds_err
 {
 	if (!is_word_of(wants, value))
 		return add_file(out, value, e);
-	add_quoted(out, value);
+	ds_args_add_word(out, value);
 	return DS_OK;
 }
 
@@ -151,7 +150,7 @@ static ds_rc add_text(ds_buf *out, const ds_arg *arg, const char *value, ds_err 
 	/* Where rejected records go is a path; that they left the stream is what counts. */
 	if (ds_str_starts(ds_str_of(value), DS_S("reject=")) && strcmp(arg->name, "on-error") == 0)
 		value = "skip";
-	add_quoted(out, value);
+	ds_args_add_word(out, value);
 	return DS_OK;
 }
 

@@ -24,6 +24,7 @@ static const char *read_key(ds_field *f, const char *p, ds_str *key)
 			p++;
 		out[n++] = *p++;
 	}
+	out[n] = '\0';
 	*key = (ds_str){ out, n };
 	return p;
 }
@@ -118,7 +119,7 @@ const char *ds_field_name(const ds_field *f)
 
 const char *ds_field_column(const ds_field *f)
 {
-	return f->one_column ? f->paths[0].spelled.at : "text";
+	return f->one_column ? f->paths[0].steps[0].key.at : "text";
 }
 
 bool ds_field_is_column(const ds_field *f)

@@ -33,6 +33,15 @@ const char *ds_field_column(const ds_field *f);
 bool ds_field_is_column(const ds_field *f); /* one path without a step into a value */
 DS_AUTO_WITH(ds_field, ds_field_free)
 
+/* What the first path of a field ends at in a row, of any kind; null is a value, what is not there is none. */
+typedef struct {
+	const struct ds_json **at;
+	size_t n, room;
+} ds_field_found;
+/* Views of the block, and in mem; lists of numbers have no value. DS_BAD: the column's JSON is broken. */
+DS_MUST ds_rc ds_field_values(const ds_field *f, ds_block *b, uint32_t row, ds_arena *mem,
+	ds_field_found *out, ds_err *e);
+
 /* Names of fields, each once, in the order in which they came; a few dozen at most. */
 typedef struct {
 	ds_buf names; /* each with a NUL behind it */

@@ -42,5 +42,7 @@ typedef struct { /* texts that were found in one value */
 DS_MUST ds_rc ds_field_walk(
 	ds_found *to, ds_str json, const ds_step *steps, size_t n, uint32_t col, ds_err *e);
 void ds_found_add(ds_found *f, ds_text_part part);
+/* The column of a path and how many of its steps are in the name: the longest that is there, or NULL. */
+ds_col *ds_field_start(const ds_block *b, const ds_path *p, size_t *steps);
 
 #endif

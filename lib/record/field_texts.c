@@ -5,8 +5,7 @@
 
 #include "record/block_impl.h"
 
-/* The column of a path and how many of its steps are in the name: the longest that is there. */
-static ds_col *column_of(const ds_block *b, const ds_path *p, size_t *steps)
+ds_col *ds_field_start(const ds_block *b, const ds_path *p, size_t *steps)
 {
 	ds_col *c = ds_block_find_str(b, p->spelled);
 	*steps = p->n;
@@ -33,7 +32,7 @@ static ds_rc find_columns(ds_texts *t, ds_err *e)
 	t->places = ds_arena_get(t->b->mem, (f->n + 1) * sizeof(*t->places));
 	for (size_t i = 0; i < f->n; i++) {
 		struct ds_place *at = &t->places[i];
-		ds_col *c = column_of(t->b, &f->paths[i], &at->steps);
+		ds_col *c = ds_field_start(t->b, &f->paths[i], &at->steps);
 		at->col = c ? 0 : NOWHERE;
 		while (c && at->col < t->n_cols && cols[at->col] != c)
 			at->col++;

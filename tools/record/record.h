@@ -30,6 +30,20 @@ ds_rc run_log(const ds_common *c, ds_err *e);
 ds_rc run_shuf(const ds_common *c, ds_err *e);
 ds_rc run_split(const ds_common *c, ds_err *e);
 ds_rc run_index(const ds_common *c, ds_err *e);
+ds_rc run_select(const ds_common *c, ds_err *e);
+ds_rc run_rename(const ds_common *c, ds_err *e);
+ds_rc run_drop(const ds_common *c, ds_err *e);
+ds_rc run_where(const ds_common *c, ds_err *e);
+
+/* A run whose first operand is no file, but part of what is asked. */
+typedef struct {
+	ds_common common; /* with that operand recorded, and out of the files */
+	const char *word;
+	ds_buf recorded;
+} worded_run;
+/* what: it, for the message where it is not there. */
+DS_MUST ds_rc worded_open(worded_run *w, const ds_common *c, const char *what, ds_err *e);
+void worded_close(worded_run *w);
 
 /* Opens a file that must be a DSR stream; anything else is DS_BAD. */
 DS_MUST ds_rc open_stream(ds_reader **r, const char *path, ds_err *e);
