@@ -111,3 +111,19 @@ ids() {
 	[ "$(wc -l <sums)" -eq 1 ]
 	[ "$(dsrec where -q "label = 'pos' and id >= 100" in.jsonl --to jsonl | wc -l)" -eq 19934 ]
 }
+
+@test "ids that programs write have one type: strings, where one of them is a string" {
+	printf '{"id":7,"text":"one two three"}\n{"text":"four five six"}\n{"text":"four five six"}\n' >n.jsonl
+	printf '{"id":"a","text":"one two three"}\n' | cat - n.jsonl >s.jsonl
+	types() { python3 -c 'import json, sys
+for f in ("id", "aug_of", "dup_of"):
+	print(f, *sorted({type(r[f]).__name__ for r in map(json.loads, open(sys.argv[1])) if f in r}))' "$1"; }
+	dsaug -q --swap 0.9 --keep-original n.jsonl --to jsonl >out.jsonl
+	[ "$(types out.jsonl | paste -sd ' ')" = "id str aug_of str dup_of" ]
+	dsdedup -q --mark n.jsonl --to jsonl >out.jsonl
+	[ "$(types out.jsonl | paste -sd ' ')" = "id int aug_of dup_of int" ]
+	for block in 10 1000000; do
+		DS_BLOCK=$block dsdedup -q --mark s.jsonl --to jsonl | grep -v '"id":7' >out.jsonl
+		[ "$(types out.jsonl | paste -sd ' ')" = "id str aug_of dup_of str" ] || { cat out.jsonl; return 1; }
+	done
+}

@@ -2,7 +2,6 @@
  * rows.c - records made of variants: the source's fields, the new text, id, aug and aug_of
  */
 #include "augment.h"
-#include "record/json.h"
 
 enum { PART_BYTES = 256 << 20 }; /* of a block of copies, about: columns hold 4 GiB */
 
@@ -45,10 +44,9 @@ ds_rc rows_value(ds_block *b, const ds_col *c, uint32_t row, ds_str *out, bool *
 
 typedef struct {
 	ds_str text;
-	bool is_number, has;
+	bool has;
 } id_value;
 
-/* What a row is called: its id, else its number. */
 /* id#copy; by hand, for printf was a tenth of the time of a copy. */
 static ds_str numbered(ds_arena *mem, ds_str id, uint32_t copy)
 {
@@ -63,64 +61,36 @@ static ds_str numbered(ds_arena *mem, ds_str id, uint32_t copy)
 	return (ds_str){ to, id.n + n };
 }
 
-static ds_rc id_of(ds_block *b, const ds_col *col, uint32_t row, id_value *id, ds_err *e)
-{
-	int64_t v;
-	id->has = col && ds_col_has(col, row) && !ds_col_null(col, row);
-	id->is_number = !id->has || col->type == DS_T_I64 ||
-			(col->type == DS_T_JSON && ds_str_i64(ds_col_bytes(col, row), &v));
-	return ds_block_id(b, row, &id->text, e);
-}
-
 /* What a column gets in the rows of a part. */
 typedef struct {
 	id_value *at;
 	size_t n;
 } values;
 
+/* A copy's id is no number, so none is: a column has one type, whatever block a record is in. */
 static ds_rc put_values(ds_block *to, const char *name, const values *v, ds_err *e)
 {
-	bool number = true, text = true;
-	size_t n = 0;
-	for (size_t i = 0; i < v->n; i++) {
-		if (!v->at[i].has)
-			continue;
-		number &= v->at[i].is_number;
-		text &= !v->at[i].is_number;
-		n++;
-	}
+	bool any = false;
+	for (size_t i = 0; i < v->n; i++)
+		any |= v->at[i].has;
 	ds_block_remove(to, name);
-	if (!n)
+	if (!any)
 		return DS_OK;
-	ds_type type = number ? DS_T_I64 : text ? DS_T_UTF8 : DS_T_JSON;
-	ds_colb *col = ds_colb_new(to, name, type);
-	ds_buf json = { 0 };
+	ds_colb *col = ds_colb_new(to, name, DS_T_UTF8);
 	for (size_t i = 0; i < v->n; i++) {
-		int64_t whole = 0;
-		if (!v->at[i].has) {
-			ds_colb_absent(col);
-		} else if (type == DS_T_I64 && ds_str_i64(v->at[i].text, &whole)) {
-			ds_colb_i64(col, whole);
-		} else if (type == DS_T_JSON && !v->at[i].is_number) {
-			ds_buf_clear(&json);
-			ds_json_add_str(&json, v->at[i].text);
-			ds_colb_bytes(col, ds_buf_view(&json));
-		} else {
+		if (v->at[i].has)
 			ds_colb_bytes(col, v->at[i].text);
-		}
+		else
+			ds_colb_absent(col);
 	}
-	ds_buf_free(&json);
 	return ds_colb_put(col, e);
 }
 
 static ds_rc old_value(ds_block *b, const char *name, uint32_t row, id_value *out, ds_err *e)
 {
 	const ds_col *col;
-	int64_t v;
 	DS_TRY(ds_block_get(b, name, &col, e));
-	DS_TRY(rows_value(b, col, row, &out->text, &out->has, e));
-	out->is_number = out->has && col->type == DS_T_I64 && ds_str_i64(out->text, &v);
-	return DS_OK;
+	return rows_value(b, col, row, &out->text, &out->has, e);
 }
 
 static ds_rc put_texts(ds_block *to, ds_work *w, const variant *v, ds_err *e)
@@ -147,17 +117,14 @@ static ds_rc make_part(
 	values id = { ds_arena_zero(mem, n * sizeof(*id.at)), n };
 	values aug = { ds_arena_zero(mem, n * sizeof(*aug.at)), n };
 	values of = { ds_arena_zero(mem, n * sizeof(*of.at)), n };
-	const ds_col *ids;
-	DS_TRY(ds_block_get(b, "id", &ids, e));
 	for (uint32_t i = 0; i < n; i++) {
 		rows[i] = v[i].row;
-		DS_TRY(id_of(b, ids, v[i].row, &id.at[i], e));
+		DS_TRY(ds_block_id(b, v[i].row, &id.at[i].text, e));
 		id.at[i].has = true;
 		if (v[i].copy) {
 			of.at[i] = id.at[i];
-			aug.at[i] = (id_value){ v[i].how, false, true };
-			id.at[i] =
-				(id_value){ numbered(mem, id.at[i].text, v[i].copy), false, true };
+			aug.at[i] = (id_value){ v[i].how, true };
+			id.at[i] = (id_value){ numbered(mem, id.at[i].text, v[i].copy), true };
 		} else { /* of an earlier run */
 			DS_TRY(old_value(b, "aug", v[i].row, &aug.at[i], e));
 			DS_TRY(old_value(b, "aug_of", v[i].row, &of.at[i], e));

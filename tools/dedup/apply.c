@@ -3,24 +3,18 @@
  */
 #include "base/mem.h"
 #include "dedup.h"
-#include "record/json.h"
 
 const char *const apply_counters[] = { "exact", "near", "emptied", "against", "full buckets",
 	NULL };
 
-/* A value of `id` or `dup_of`, in a column of a type that its values share. */
-static void put_id(ds_colb *col, ds_type type, ds_seen_id id, ds_buf *json)
+/* A value of `id` or `dup_of`, in a column of numbers or, where one of them is none, of strings. */
+static void put_id(ds_colb *col, ds_type type, ds_seen_id id)
 {
 	int64_t v = 0;
-	if (type == DS_T_I64 && ds_str_i64(id.text, &v)) {
+	if (type == DS_T_I64 && ds_str_i64(id.text, &v))
 		ds_colb_i64(col, v);
-	} else if (type == DS_T_JSON && !id.is_number) {
-		ds_buf_clear(json);
-		ds_json_add_str(json, id.text);
-		ds_colb_bytes(col, ds_buf_view(json));
-	} else {
+	else
 		ds_colb_bytes(col, id.text);
-	}
 }
 
 ds_rc row_id(ds_block *b, const ds_col *col, uint32_t row, ds_seen_id *id, ds_err *e)
@@ -33,25 +27,22 @@ ds_rc row_id(ds_block *b, const ds_col *col, uint32_t row, ds_seen_id *id, ds_er
 }
 
 /* The ids of all rows; with `add` the field is filled in where a record has none. */
-static ds_rc name_rows(ds_block *b, bool add, ds_seen_id *ids, ds_err *e)
+static ds_rc name_rows(applier *a, ds_block *b, bool add, ds_seen_id *ids, ds_err *e)
 {
 	const ds_col *col;
-	bool lacking = false, number = true, text = true;
+	bool lacking = false;
 	DS_TRY(ds_block_get(b, "id", &col, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		DS_TRY(row_id(b, col, row, &ids[row], e));
 		lacking |= !col || !ds_col_has(col, row) || ds_col_null(col, row);
-		number &= ids[row].is_number;
-		text &= !ids[row].is_number;
+		a->text_ids |= !ids[row].is_number;
 	}
 	if (!lacking || !add)
 		return DS_OK;
-	ds_type type = number ? DS_T_I64 : text ? DS_T_UTF8 : DS_T_JSON;
+	ds_type type = a->text_ids ? DS_T_UTF8 : DS_T_I64;
 	ds_colb *to = ds_colb_new(b, "id", type);
-	ds_buf json = { 0 };
 	for (uint32_t row = 0; row < b->n_rows; row++)
-		put_id(to, type, ids[row], &json);
-	ds_buf_free(&json);
+		put_id(to, type, ids[row]);
 	return ds_colb_put(to, e);
 }
 
@@ -62,32 +53,29 @@ static ds_seen_id name_of(const applier *a, uint32_t number)
 
 static ds_rc mark_rows(const applier *a, ds_block *b, const signed_block *s, ds_err *e)
 {
-	bool number = true, text = true;
+	bool number = !a->text_ids;
 	size_t n = 0;
 	for (size_t i = 0; i < s->n_items; i++) {
 		if (s->items[i].dup_of == DS_NO_TEXT)
 			continue;
 		ds_seen_id id = name_of(a, s->items[i].dup_of);
 		number &= id.is_number;
-		text &= !id.is_number;
 		n++;
 	}
 	if (!n) {
 		ds_block_remove(b, "dup_of"); /* of an earlier run */
 		return DS_OK;
 	}
-	ds_type type = number ? DS_T_I64 : text ? DS_T_UTF8 : DS_T_JSON;
+	ds_type type = number ? DS_T_I64 : DS_T_UTF8;
 	ds_colb *to = ds_colb_new(b, "dup_of", type);
-	ds_buf json = { 0 };
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		const row_items *r = &s->rows[row];
 		uint32_t dup = r->n ? s->items[r->first].dup_of : DS_NO_TEXT;
 		if (dup == DS_NO_TEXT)
 			ds_colb_absent(to);
 		else
-			put_id(to, type, name_of(a, dup), &json);
+			put_id(to, type, name_of(a, dup));
 	}
-	ds_buf_free(&json);
 	return ds_colb_put(to, e);
 }
 
@@ -204,7 +192,7 @@ ds_rc apply_learn(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *
 {
 	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
 	if (a->plan->named)
-		DS_TRY(name_rows(b, false, ids, e));
+		DS_TRY(name_rows(a, b, false, ids, e));
 	DS_TRY(compare(a, b, s, ids, e));
 	return keeper_learn(a->keeper, b, s, e);
 }
@@ -213,7 +201,7 @@ static ds_rc decide(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err
 {
 	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
 	if (a->plan->named)
-		DS_TRY(name_rows(b, a->plan->add_id, ids, e));
+		DS_TRY(name_rows(a, b, a->plan->add_id, ids, e));
 	if (a->verdicts)
 		return verdicts_decide(a->verdicts, ds_work_mem(w), b, s, e);
 	if (a->keeper)

@@ -129,6 +129,7 @@ typedef struct {
 	uint64_t limit;     /* bytes that the memory of texts may take */
 	bool over;          /* it took more */
 	uint64_t n_records, n_items, n_exact, n_near;
+	bool text_ids; /* one was no number so far: what is written is strings from there on */
 } applier;
 /* The first of two readings: compares and names the items of a block, and teaches the keeper. */
 DS_MUST ds_rc apply_learn(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e);
