@@ -97,7 +97,8 @@ enum {
 	DS_TAKES_PATH = 128,    /* -o --out alone: a file or folder that is not a record stream */
 	DS_TAKES_STREAM =
 		512, /* FILE… or stdin, streams alone: none of the options about formats */
-	DS_TAKES_STATS = 256, /* --stats, which DS_TAKES_OUTPUT has as well */
+	DS_TAKES_SHARDS = 1024, /* --shard-size */
+	DS_TAKES_STATS = 256,   /* --stats, which DS_TAKES_OUTPUT has as well */
 };
 
 typedef enum { DS_ON_STOP, DS_ON_SKIP, DS_ON_REJECT } ds_on_error;
@@ -127,6 +128,7 @@ typedef struct ds_common {
 	const char *media;   /* text|all, NULL: text; of WARC records */
 	const char *status;  /* 200,3xx: WARC responses that are wanted, NULL: all */
 	int level;           /* -z: zstd level, 0: none */
+	ds_size shard_size;  /* 0: the output is one */
 	uint64_t seed;
 	const char *stats_path;
 	ds_on_error on_error;

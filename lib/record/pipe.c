@@ -62,7 +62,14 @@ static ds_rc begin(ds_pipe *p, ds_work *w, ds_err *e)
 	if (p->s->begin)
 		DS_TRY(p->s->begin(p->s->state, w, e));
 	p->ready = true;
-	return ds_sink_open(&p->sink, p->c, ds_report_chain(p, false), e);
+	const ds_chain *head = ds_report_chain(p, false);
+	if (!p->c->shard_size.bytes)
+		return ds_sink_open(&p->sink, p->c, head, e);
+	ds_shard *first;
+	p->shards = ds_shards_new(p->c, head);
+	DS_TRY(ds_shards_next(p->shards, &first, e));
+	p->sink = first->sink;
+	return DS_OK;
 }
 
 /* Behind `in`. */
@@ -130,15 +137,27 @@ static ds_rc write_bad(ds_pipe *p, ds_work *w, ds_err *e)
 	return DS_OK;
 }
 
+static ds_rc write_block(ds_pipe *p, outgoing *o, ds_err *e)
+{
+	ds_shard *to;
+	if (!p->shards)
+		return ds_sink_write(p->sink, &o->part, e);
+	DS_TRY(ds_shards_next(p->shards, &to, e));
+	to->records += o->b->n_rows;
+	to->bytes += bytes_of(o);
+	return ds_sink_write(to->sink, &o->part, e);
+}
+
 /* Behind `write`, or while ending. */
 static ds_rc write_out(ds_pipe *p, ds_work *w, ds_err *e)
 {
 	for (size_t i = 0; i < w->n_opts; i++)
-		DS_TRY(ds_sink_opt(p->sink, w->opts[i], e));
+		DS_TRY(p->shards ? ds_shards_opt(p->shards, w->opts[i], e)
+				 : ds_sink_opt(p->sink, w->opts[i], e));
 	for (outgoing *o = w->out.first; o; o = o->next) {
 		p->bytes_out += bytes_of(o);
 		p->records_out += o->b->n_rows;
-		DS_TRY(ds_sink_write(p->sink, &o->part, e));
+		DS_TRY(write_block(p, o, e));
 	}
 	DS_TRY(write_bad(p, w, e));
 	for (size_t i = 0; i <= p->n_counters; i++)
@@ -277,6 +296,25 @@ static void write_waiting(ds_pipe *p)
 	ds_work_close(&w);
 }
 
+/* Each shard tells of its own records, and of those elsewhere. */
+static ds_rc finish_sinks(ds_pipe *p, ds_err *e)
+{
+	if (!p->shards)
+		return ds_sink_finish(p->sink, ds_report_chain(p, true), e);
+	uint64_t records = p->records_out, bytes = p->bytes_out;
+	for (size_t i = 0; i < p->shards->n; i++) {
+		const ds_shard *s = p->shards->at[i];
+		p->records_out = s->records;
+		p->bytes_out = s->bytes;
+		p->elsewhere = records - s->records;
+		DS_TRY(ds_sink_finish(s->sink, ds_report_chain(p, true), e));
+	}
+	p->records_out = records;
+	p->bytes_out = bytes;
+	p->elsewhere = 0;
+	return DS_OK;
+}
+
 static ds_rc run(ds_pipe *p, ds_err *e)
 {
 	ds_progress_total(p->progress, ds_source_total_bytes(p->source));
@@ -287,7 +325,7 @@ static ds_rc run(ds_pipe *p, ds_err *e)
 	}
 	DS_TRY(end_run(p, e));
 	DS_TRY(ds_reads_check(p, e));
-	DS_TRY(ds_sink_finish(p->sink, ds_report_chain(p, true), e));
+	DS_TRY(finish_sinks(p, e));
 	if (p->rejects)
 		DS_TRY(ds_out_deliver(p->rejects, e));
 	DS_TRY(ds_report_stats(p, e));
@@ -327,7 +365,10 @@ static void close_pipe(ds_pipe *p)
 		ds_gate_free(gates[i]);
 	ds_reads_close(p);
 	ds_join_free(p);
-	ds_sink_close(p->sink);
+	if (p->shards)
+		ds_shards_free(p->shards);
+	else
+		ds_sink_close(p->sink);
 	ds_out_close(p->rejects);
 	ds_source_close(p->source);
 	ds_progress_free(p->progress);
@@ -340,6 +381,8 @@ ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e)
 	ds_pipe p;
 	open_pipe(&p, c, s);
 	ds_rc rc = ds_sink_check(c, e);
+	if (rc == DS_OK)
+		rc = ds_shards_check(c, e);
 	if (rc == DS_OK)
 		rc = ds_reads_open(&p, e);
 	if (rc == DS_OK && c->on_error == DS_ON_REJECT)

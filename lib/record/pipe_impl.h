@@ -9,6 +9,7 @@
 #define DS_RECORD_PIPE_IMPL_H
 
 #include "record/pipe.h"
+#include "record/shards.h"
 
 #include "base/codec.h"
 #include "base/progress.h"
@@ -89,7 +90,10 @@ struct ds_pipe {
 	pending pending;
 	uint64_t small_bytes;
 	/* behind `write` */
+	ds_shards *
+		shards; /* NULL: sink alone is the output, else it is the first of them, which encodes for all */
 	ds_sink *sink;
+	uint64_t elsewhere; /* records in other shards, while a chain is made for one */
 	ds_out *rejects;
 	uint64_t *counts;
 	readings read;

@@ -13,14 +13,17 @@ typedef struct {
 	uint64_t n;
 } tally;
 
-enum { OWN_TALLIES = 6, READ_TALLIES = 8, TALLIES = OWN_TALLIES + DS_PASSED_KINDS + READ_TALLIES };
+enum { OWN_TALLIES = 7, READ_TALLIES = 8, TALLIES = OWN_TALLIES + DS_PASSED_KINDS + READ_TALLIES };
 
 /* What the pipe itself counts beside the stage's counters. */
 static unsigned tallies(const ds_pipe *p, tally out[TALLIES])
 {
 	ds_reader_stats lost = ds_source_damage(p->source);
-	uint64_t replaced = p->sink ? ds_sink_replaced(p->sink) : 0;
+	uint64_t replaced = p->sink && !p->shards ? ds_sink_replaced(p->sink) : 0;
+	for (size_t i = 0; p->shards && i < p->shards->n; i++)
+		replaced += ds_sink_replaced(p->shards->at[i]->sink);
 	tally all[OWN_TALLIES] = {
+		{ "in other shards", p->elsewhere },
 		{ "bad", p->counts[p->n_counters] },
 		{ "lone surrogates", ds_source_lone_surrogates(p->source) },
 		{ "invalid bytes replaced", replaced },

@@ -162,3 +162,13 @@ uint64_t ds_sink_replaced(const ds_sink *s)
 	bool counts = s->exporter && s->exporter->replaced;
 	return s->n_replaced + (counts ? s->exporter->replaced(s->state) : 0);
 }
+
+bool ds_sink_has_size(const ds_sink *s)
+{
+	return s->out != NULL;
+}
+
+uint64_t ds_sink_size(const ds_sink *s)
+{
+	return ds_out_offset(s->out);
+}

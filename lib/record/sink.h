@@ -52,6 +52,8 @@ void ds_sink_abort(
 /* ds_tool.failed of programs that write records: a reader of our stream gets a header and the reason. */
 void ds_sink_failed(const ds_common *c, const char *reason);
 bool ds_sink_is_dsr(const ds_sink *s);
+bool ds_sink_has_size(const ds_sink *s);     /* it is one file */
+uint64_t ds_sink_size(const ds_sink *s);     /* bytes so far, before .gz and the like */
 uint64_t ds_sink_replaced(const ds_sink *s); /* invalid UTF-8 replaced in JSON so far */
 DS_AUTO_WITH(ds_sink, ds_sink_close)
 

@@ -116,6 +116,7 @@ ds_rc balance_read(balance **out, const ds_common *c, const char *target, uint32
 	b->most = most;
 	ds_common first = *c;
 	first.out_path = "/dev/null";
+	first.shard_size = (ds_size){ 0 };
 	first.to = "jsonl";
 	first.stats_path = NULL;
 	first.quiet = true;
