@@ -22,6 +22,12 @@ typedef struct {
 #define DS_S(literal) ((ds_str){ "" literal, sizeof(literal) - 1 })
 #define DS_FMT(s) (int)((s).n > 200 ? 200 : (s).n), (s).at /* for "%.*s" in messages */
 
+/* What a noun ends in behind a count: "%llu record%s", n, ds_s(n). */
+static inline const char *ds_s(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static inline ds_str ds_str_of(const char *c)
 {
 	return (ds_str){ c, strlen(c) };

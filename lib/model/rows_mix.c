@@ -97,7 +97,8 @@ void ds_rows_tell_mix(const ds_rows *r, ds_buf *out)
 {
 	for (size_t i = 0; r->mixed && i < r->n_parts; i++) {
 		const part *p = &r->parts[i];
-		ds_buf_fmt(out, "%s%.2f %% %s (%lld rows)", i ? ", " : "",
-			100.0 * (double)p->quota / TURN, p->name, (long long)p->count);
+		ds_buf_fmt(out, "%s%.2f %% %s (%lld row%s)", i ? ", " : "",
+			100.0 * (double)p->quota / TURN, p->name, (long long)p->count,
+			ds_s((uint64_t)p->count));
 	}
 }

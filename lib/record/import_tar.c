@@ -164,9 +164,10 @@ static void tell(const ds_input *in, const cutter *x)
 		ds_warn(in->common, "%s: what follows the archive's end is no archive", in->name);
 	if (x->n_again)
 		ds_warn(in->common,
-			"%s: %llu keys come again behind other keys, the first is '%.*s': only "
+			"%s: %llu key%s again behind other keys, the first is '%.*s': only "
 			"neighbouring files are one record",
-			in->name, (unsigned long long)x->n_again, DS_FMT(x->again));
+			in->name, (unsigned long long)x->n_again,
+			x->n_again == 1 ? " comes" : "s come", DS_FMT(x->again));
 }
 
 /* Whatever it is, it has no part in this. */

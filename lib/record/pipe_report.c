@@ -155,7 +155,7 @@ void ds_report_summary(ds_pipe *p)
 	char rate[16];
 	warn_columns(p);
 	add_number(&out, p->records_in);
-	ds_buf_add_c(&out, p->records_in == 1 ? " record in, " : " records in, ");
+	ds_buf_fmt(&out, " record%s in, ", ds_s(p->records_in));
 	add_number(&out, p->records_out);
 	ds_buf_add_c(&out, " out");
 	for (size_t i = 0; i < p->n_counters; i++)

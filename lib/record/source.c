@@ -619,21 +619,24 @@ ds_rc ds_source_tell(const ds_source *s, ds_err *e)
 	ds_reader_stats lost = ds_source_damage(s);
 	if (s->n_damaged > 1)
 		return ds_fail(e, DS_SHORT,
-			"%llu inputs are damaged: what is whole in them was kept, %llu bytes were "
-			"lost; the first: %s",
+			"%llu inputs are damaged: what is whole in them was kept, %llu byte%s "
+			"lost; "
+			"the first: %s",
 			(unsigned long long)s->n_damaged, (unsigned long long)lost.lost_bytes,
-			s->damage);
+			lost.lost_bytes == 1 ? " was" : "s were", s->damage);
 	if (s->n_damaged)
-		return ds_fail(e, DS_SHORT,
-			"%s; what is whole before was kept, %llu bytes were lost", s->damage,
-			(unsigned long long)lost.lost_bytes);
+		return ds_fail(e, DS_SHORT, "%s; what is whole before was kept, %llu byte%s lost",
+			s->damage, (unsigned long long)lost.lost_bytes,
+			lost.lost_bytes == 1 ? " was" : "s were");
 	if (!s->common->salvage || !lost.damaged)
 		return DS_OK;
 	return ds_fail(e, DS_SHORT,
-		"salvaged %llu blocks with %llu records; %llu blocks and %llu bytes were "
-		"lost, the first damage is at byte %llu",
-		(unsigned long long)lost.blocks, (unsigned long long)lost.records,
-		(unsigned long long)lost.bad_blocks, (unsigned long long)lost.lost_bytes,
+		"salvaged %llu block%s with %llu record%s; %llu block%s and %llu byte%s were lost, "
+		"the first damage is at byte %llu",
+		(unsigned long long)lost.blocks, ds_s(lost.blocks),
+		(unsigned long long)lost.records, ds_s(lost.records),
+		(unsigned long long)lost.bad_blocks, ds_s(lost.bad_blocks),
+		(unsigned long long)lost.lost_bytes, ds_s(lost.lost_bytes),
 		(unsigned long long)lost.first_bad_offset);
 }
 

@@ -80,7 +80,7 @@ aug() {
 	fails 4 "lines for 3" aug --persistent --translator 'while read -r l; do printf "%s\n%s\n" "$l" "$l"; done'
 	fails 4 "not found" aug --translator no-such-translator
 	fails 4 "no sign of life for 1 s" aug --timeout 1 --translator 'sleep 60'
-	fails 4 "no sign of life for 1 s: busy" aug --timeout 1 --translator 'cat >/dev/null; yes busy >&2'
+	fails 4 "no sign of life for 1 s: b" aug --timeout 1 --translator 'cat >/dev/null; yes b >&2'
 	fails 4 "ended by signal 9" aug --translator 'kill -9 $$'
 	fails 4 "it ended before it had answered" aug --persistent --translator 'head -n 1'
 	fails 4 "--back: failed 3 times" aug --translator cat --back false

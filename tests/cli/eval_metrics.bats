@@ -153,7 +153,7 @@ END
 	pair b b >two.jsonl && pair c c >>two.jsonl
 	run --separate-stderr dseval bleu --baseline one.jsonl two.jsonl -q
 	[ "$status" -eq 1 ]
-	[[ $stderr == *"the baseline has 1 records, the input 2"* ]]
+	[[ $stderr == *"the baseline has 1 record, the input 2"* ]]
 }
 
 @test "--by scores each value of a field" {

@@ -52,6 +52,22 @@ untouched() {
 	untouched
 }
 
+@test "one is one record, and two are two records" {
+	local n c word
+	numbered 2 >2.jsonl
+	head -n 1 2.jsonl >1.jsonl
+	for n in 1 2; do
+		[ $n = 1 ] && word=record || word=records
+		for c in "dsclean" "dsdedup" "dsaug --delete 0.1" "dsrec cat" "dsrec head" "dsrec shuf"; do
+			run --separate-stderr bash -c "$c $n.jsonl -o out.dsr"
+			[[ $stderr == *": $n $word in, "* ]] || { echo "$c: $stderr"; return 1; }
+		done
+		run --separate-stderr dsrec check out.dsr
+		[[ $stderr == *"whole, 1 block, $n $word" ]]
+		[[ $(dsrec stat out.dsr) == "$n $word in 1 block, "* ]]
+	done
+}
+
 @test "DS_TRACE=err shows the line that raised an error, and those that passed it on" {
 	run --separate-stderr env DS_TRACE=err dsclean -q --to jsonl none.jsonl
 	[ "$status" -eq 4 ]

@@ -39,7 +39,7 @@ setup() { common_setup; }
 	printf '\377' | dd of=a.dsr bs=1 seek=$((offset + 5000)) conv=notrunc status=none
 	fails 3 "a.dsr: block at byte $offset" dsrec cat a.dsr -o b.dsr
 	[ ! -e b.dsr ]
-	fails 3 "1 blocks" dsrec cat --salvage a.dsr -o b.dsr
+	fails 3 "; 1 block and " dsrec cat --salvage a.dsr -o b.dsr
 	dsrec check -q b.dsr
 	[ "$(dsrec index b.dsr --to tsv | tail -n +2 | wc -l)" -eq $((blocks - 1)) ]
 	[[ "$(dsrec log b.dsr)" == *"blocks lost 1"* ]]
@@ -157,7 +157,7 @@ setup() { common_setup; }
 		assert sum(x["records"] for x in f["text"]["lengths"]) == 2
 	END
 	run -0 dsrec stat in.jsonl
-	[[ $output == *"3 records in 1 blocks"* ]]
+	[[ $output == *"3 records in 1 block,"* ]]
 	[[ $output == *"text, characters"* ]]
 	dsrec stat in.jsonl --to tsv | grep -qP '^label\tpos\trecords\t2$'
 }

@@ -277,8 +277,8 @@ static ds_rc cut(child *c, size_t n, ds_arena *mem, ds_str *out, ds_err *e)
 	ds_str rest = ds_buf_view(&c->out);
 	size_t lines = c->n_lines + (rest.n && rest.at[rest.n - 1] != '\n');
 	if (lines != n) {
-		snprintf(what, sizeof(what), "it printed %zu line%s for %zu", lines,
-			lines == 1 ? "" : "s", n);
+		snprintf(
+			what, sizeof(what), "it printed %zu line%s for %zu", lines, ds_s(lines), n);
 		return complain(c, e, what);
 	}
 	rest = ds_arena_str(mem, rest);

@@ -179,8 +179,9 @@ static ds_rc add_all(against *a, reading *r, const ds_common *of, ds_err *e)
 			ds_field_missing(ds_field_name(r->field), &r->names, "--against-field", e),
 			"--against %s", of->files[0]);
 	if (r->n.n_without)
-		ds_warn(of, "--against %s: %llu records have no '%s'", of->files[0],
-			(unsigned long long)r->n.n_without, ds_field_name(r->field));
+		ds_warn(of, "--against %s: %llu record%s no '%s'", of->files[0],
+			(unsigned long long)r->n.n_without, r->n.n_without == 1 ? " has" : "s have",
+			ds_field_name(r->field));
 	return DS_OK;
 }
 

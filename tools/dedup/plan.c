@@ -123,8 +123,9 @@ static void say_curve(const plan *p, const ds_common *c)
 {
 	ds_bands b = p->seen.bands;
 	ds_buf line = { 0 };
-	ds_say(c, "%u units a shingle, %u bands of %u values; alike from a jaccard index of %g",
-		p->seen.ngram, b.bands, b.rows, p->seen.threshold);
+	ds_say(c, "%u unit%s a shingle, %u band%s of %u value%s; alike from a jaccard index of %g",
+		p->seen.ngram, ds_s(p->seen.ngram), b.bands, ds_s(b.bands), b.rows, ds_s(b.rows),
+		p->seen.threshold);
 	ds_buf_add_c(&line, "a pair shares a band at");
 	for (unsigned percent = 50; percent < 100; percent += 5)
 		ds_buf_fmt(

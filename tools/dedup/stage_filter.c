@@ -139,8 +139,9 @@ static ds_rc end(void *state, ds_work *w, ds_err *e)
 		report_finish(r->applier.report, r->verdicts.s->n);
 	if (r->verdicts.at == r->verdicts.s->n)
 		return DS_OK;
-	return ds_fail(e, DS_BAD, "%llu records, but %llu were signed",
-		(unsigned long long)r->verdicts.at, (unsigned long long)r->verdicts.s->n);
+	return ds_fail(e, DS_BAD, "%llu record%s, but %llu signed",
+		(unsigned long long)r->verdicts.at, ds_s(r->verdicts.at),
+		(unsigned long long)r->verdicts.s->n);
 }
 
 static void summary(void *state, ds_buf *out)
@@ -148,7 +149,8 @@ static void summary(void *state, ds_buf *out)
 	const filter_run *r = state;
 	apply_summary(&r->applier, out);
 	if (r->rule.n && r->applier.n_records)
-		ds_buf_fmt(out, ", %llu copies added", (unsigned long long)r->n_added);
+		ds_buf_fmt(out, ", %llu cop%s added", (unsigned long long)r->n_added,
+			r->n_added == 1 ? "y" : "ies");
 }
 
 static void stats(void *state, ds_buf *out)

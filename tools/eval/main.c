@@ -283,7 +283,7 @@ static ds_rc run_metrics(const ds_common *given, ds_err *e)
 	DS_TRY(show(l, g, baseline, opt.by, &o, &c, e));
 	if (opt.state)
 		DS_TRY(state_write(opt.state, l, g, &(state_opts){ opt.tok, opt.by }, e));
-	ds_say(&c, "%llu records", (unsigned long long)g->all->n);
+	ds_say(&c, "%llu record%s", (unsigned long long)g->all->n, ds_s(g->all->n));
 	return DS_OK;
 }
 
@@ -314,7 +314,8 @@ static ds_rc run_merge(const ds_common *c, ds_err *e)
 	DS_TRY(show(s->l, s->g, NULL, s->by, &o, c, e));
 	if (opt.state)
 		DS_TRY(state_write(opt.state, s->l, s->g, &(state_opts){ s->tok, s->by }, e));
-	ds_say(c, "%llu records of %zu states", (unsigned long long)s->g->all->n, c->n_files);
+	ds_say(c, "%llu record%s of %zu state%s", (unsigned long long)s->g->all->n,
+		ds_s(s->g->all->n), c->n_files, ds_s(c->n_files));
 	return DS_OK;
 }
 

@@ -205,8 +205,8 @@ static ds_rc compute(void *state, void *p_, metric_result *out, ds_err *e)
 		return ds_fail(
 			e, DS_BAD, "%s: the loss is not finite", ds_model_dir(((lm *)state)->m));
 	out->score = exp(mean);
-	ds_buf_fmt(&out->detail, "%llu tokens, %.4f nats a token", (unsigned long long)p->targets,
-		mean);
+	ds_buf_fmt(&out->detail, "%llu token%s, %.4f nats a token", (unsigned long long)p->targets,
+		ds_s(p->targets), mean);
 	ds_buf_fmt(&out->signature, "window:%lld", (long long)((lm *)state)->seq);
 	return DS_OK;
 }

@@ -139,8 +139,8 @@ static ds_rc compute(void *state, void *p, metric_result *out, ds_err *e)
 		nats -= (double)seen->n[i] * log((double)(n + 1) / all);
 	}
 	out->score = exp(nats / (double)seen->sum);
-	ds_buf_fmt(&out->detail, "%llu tokens, fitted on %llu", (unsigned long long)seen->sum,
-		(unsigned long long)model->sum);
+	ds_buf_fmt(&out->detail, "%llu token%s, fitted on %llu", (unsigned long long)seen->sum,
+		ds_s(seen->sum), (unsigned long long)model->sum);
 	ds_buf_fmt(&out->signature, "smooth:add-one|vocab:%llu", (unsigned long long)v);
 	return DS_OK;
 }

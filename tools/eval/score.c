@@ -212,8 +212,9 @@ ds_rc score_paired(scored *out, const wanted_list *l, const tally *t, const tall
 	DS_TRY(rc);
 	DS_TRY(not_too_many(t, e));
 	if (t->n != baseline->n)
-		return ds_fail(e, DS_BAD, "the baseline has %llu records, the input %llu",
-			(unsigned long long)baseline->n, (unsigned long long)t->n);
+		return ds_fail(e, DS_BAD, "the baseline has %llu record%s, the input %llu",
+			(unsigned long long)baseline->n, ds_s(baseline->n),
+			(unsigned long long)t->n);
 	DS_TRY(tally_merge(pool, t, e));
 	DS_TRY(tally_merge(pool, baseline, e));
 	double *all = resample(l, pool, 2, trials, o->swap, o);

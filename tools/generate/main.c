@@ -299,7 +299,7 @@ static void settle_stops(generator *g)
 static void summary(void *state, ds_buf *out)
 {
 	const generator *g = state;
-	ds_buf_fmt(out, "%llu tokens", (unsigned long long)g->n_tokens);
+	ds_buf_fmt(out, "%llu token%s", (unsigned long long)g->n_tokens, ds_s(g->n_tokens));
 }
 
 static bool is_encoder(const ds_model *m)

@@ -88,9 +88,9 @@ static ds_rc check_file(const ds_common *c, batch *t, const char *path, ds_progr
 	ds_progress_clear(p);
 	ds_buf counts = { 0 };
 	add_grouped(&counts, s.blocks);
-	ds_buf_add_c(&counts, s.blocks == 1 ? " block, " : " blocks, ");
+	ds_buf_fmt(&counts, " block%s, ", ds_s(s.blocks));
 	add_grouped(&counts, s.records);
-	ds_say(c, "%s: whole, %s records", name, ds_buf_text(&counts));
+	ds_say(c, "%s: whole, %s record%s", name, ds_buf_text(&counts), ds_s(s.records));
 	ds_buf_free(&counts);
 	return DS_OK;
 }

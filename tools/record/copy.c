@@ -217,7 +217,7 @@ void copy_summary(copy_run *r, const char *more)
 	for (size_t i = 0; i < r->n_outs; i++)
 		out += r->outs[i].records;
 	add_grouped(&text, r->records + bad);
-	ds_buf_add_c(&text, " records in, ");
+	ds_buf_fmt(&text, " record%s in, ", ds_s(r->records + bad));
 	add_grouped(&text, out);
 	ds_buf_add_c(&text, " out");
 	if (bad) {

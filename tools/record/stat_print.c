@@ -148,7 +148,8 @@ void stat_table(ds_buf *out, const stats *s, const char *main_field, int top)
 {
 	char size[16];
 	add_grouped(out, s->records);
-	ds_buf_fmt(out, " records in %llu blocks, %s read\n", (unsigned long long)s->blocks,
+	ds_buf_fmt(out, " record%s in %llu block%s, %s read\n", ds_s(s->records),
+		(unsigned long long)s->blocks, ds_s(s->blocks),
 		ds_human_bytes(size, (double)s->input_bytes));
 	if (s->n_fields)
 		ds_buf_fmt(out, "\n%-*s %-8s %13s %9s %9s %9s %9s %10s %11s\n", NAME_WIDTH, "field",

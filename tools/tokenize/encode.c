@@ -421,7 +421,8 @@ static ds_rc end(void *state, ds_work *w, ds_err *e)
 {
 	encoder *x = state;
 	if (x->n_without)
-		ds_warn(x->common, "%" PRIu64 " records are no chats", x->n_without);
+		ds_warn(x->common, "%" PRIu64 " record%s", x->n_without,
+			x->n_without == 1 ? " is no chat" : "s are no chats");
 	if (!x->packing)
 		return DS_OK;
 	pack_end(x->packing);
@@ -433,8 +434,8 @@ static void say_rows(ds_buf *out, uint64_t tokens, uint64_t rows)
 {
 	char count[16], padding[16];
 	uint64_t all = rows * (uint64_t)opt.seq;
-	ds_buf_fmt(out, "%s tokens in %" PRIu64 " rows of %" PRId64 ", %.1f%% filled, %s padding",
-		ds_human_count(count, (double)tokens), rows, opt.seq,
+	ds_buf_fmt(out, "%s token%s in %" PRIu64 " row%s of %" PRId64 ", %.1f%% filled, %s padding",
+		ds_human_count(count, (double)tokens), ds_s(tokens), rows, ds_s(rows), opt.seq,
 		rows ? 100.0 * (double)tokens / (double)all : 100.0,
 		ds_human_count(padding, (double)(all - tokens)));
 }
@@ -443,16 +444,16 @@ static void summary(void *state, ds_buf *out)
 {
 	encoder *x = state;
 	char count[16];
+	uint64_t tokens = x->joined ? x->joined->n_tokens : x->n_tokens;
 	if (x->packing)
 		say_rows(out, pack_tokens(x->packing), pack_rows(x->packing));
 	else if (x->joined && opt.seq)
 		say_rows(out, x->joined->n_tokens, x->joined->n_rows);
 	else
-		ds_buf_fmt(out, "%s tokens",
-			ds_human_count(
-				count, (double)(x->joined ? x->joined->n_tokens : x->n_tokens)));
+		ds_buf_fmt(out, "%s token%s", ds_human_count(count, (double)tokens), ds_s(tokens));
 	if (x->joined && opt.seq)
-		ds_buf_fmt(out, ", %" PRIu64 " records cut", x->joined->n_cut);
+		ds_buf_fmt(out, ", %" PRIu64 " record%s cut", x->joined->n_cut,
+			ds_s(x->joined->n_cut));
 }
 
 static ds_rc check_rows(ds_err *e)

@@ -156,8 +156,9 @@ static ds_rc check_fields(const reading *r, ds_err *e)
 	if (r->n.n_without && !r->n.n_with)
 		return ds_field_missing(ds_field_name(r->field), &r->names, "--field", e);
 	if (r->n.n_without)
-		ds_warn(r->common, "%llu records have no field '%s'",
-			(unsigned long long)r->n.n_without, ds_field_name(r->field));
+		ds_warn(r->common, "%llu record%s no field '%s'",
+			(unsigned long long)r->n.n_without, r->n.n_without == 1 ? " has" : "s have",
+			ds_field_name(r->field));
 	return DS_OK;
 }
 

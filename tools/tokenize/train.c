@@ -108,9 +108,9 @@ ds_rc train_run(const ds_common *c, ds_err *e)
 	DS_TRY(merge_all(c, counter, words, &t, e));
 	DS_TRY(write_tokenizer(c->out_path, t, e));
 	if (ds_tok_size(t) < opt.vocab)
-		ds_warn(c, "%u ids instead of %" PRId64 ": the text gives no more", ds_tok_size(t),
-			opt.vocab);
-	ds_say(c, "%u ids from %" PRIu64 " pieces, %" PRIu64 " of them distinct", ds_tok_size(t),
-		pieces, ds_tok_counter_distinct(counter));
+		ds_warn(c, "%u id%s instead of %" PRId64 ": the text gives no more", ds_tok_size(t),
+			ds_s(ds_tok_size(t)), opt.vocab);
+	ds_say(c, "%u id%s from %" PRIu64 " piece%s, %" PRIu64 " of them distinct", ds_tok_size(t),
+		ds_s(ds_tok_size(t)), pieces, ds_s(pieces), ds_tok_counter_distinct(counter));
 	return DS_OK;
 }

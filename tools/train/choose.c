@@ -228,8 +228,8 @@ static ds_rc choose_tune(train_run *r, ds_err *e)
 		why = k->tune == DS_TUNE_lora ? "up to 100,000 train adapters"
 					      : "under 10,000 train a prompt";
 	}
-	ds_tell(r->c, "tune=auto: %s, %lld records: %s", ds_tune_word((ds_tune)k->tune),
-		(long long)n, why);
+	ds_tell(r->c, "tune=auto: %s, %lld record%s: %s", ds_tune_word((ds_tune)k->tune),
+		(long long)n, ds_s((uint64_t)n), why);
 	return k->tune == DS_TUNE_full ? DS_OK : choose_adapter(r, e);
 }
 
@@ -359,8 +359,7 @@ static void tell_bad(const train_run *r, const ds_rows *rows)
 	uint64_t n = ds_rows_bad(rows);
 	if (n)
 		ds_tell(r->c, "%s%llu record%s left out",
-			rows == r->rows ? "" : "eval_data: ", (unsigned long long)n,
-			n == 1 ? "" : "s");
+			rows == r->rows ? "" : "eval_data: ", (unsigned long long)n, ds_s(n));
 }
 
 static void tell_mix(const train_run *r)
@@ -381,7 +380,7 @@ static void tell_chat(const train_run *r)
 	if (l.records)
 		ds_warn(r->c,
 			"%lld conversation%s cut at seq=%lld: %lld of %lld targets are behind it",
-			(long long)l.records, l.records == 1 ? "" : "s",
+			(long long)l.records, ds_s((uint64_t)l.records),
 			(long long)ds_rows_seq(r->rows), (long long)l.targets_cut,
 			(long long)l.targets);
 }

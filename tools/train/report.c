@@ -62,11 +62,12 @@ static ds_rc measure(train_run *r, ds_err *e)
 	int64_t trained, all = ds_graph_params(r->train->g, &trained);
 	if (shown)
 		ds_tell(r->c,
-			"%s: %s parameters, matrix products at %.1f GFLOP/s, %lld steps of %lld "
-			"tokens",
+			"%s: %s parameters, matrix products at %.1f GFLOP/s, %lld step%s of %lld "
+			"token%s",
 			r->plan.config.arch->name, ds_human_count(params, (double)all),
 			p->gemm_flops * 1e-9, (long long)r->plan.steps,
-			(long long)(r->plan.step_rows * r->plan.seq));
+			ds_s((uint64_t)r->plan.steps), (long long)(r->plan.step_rows * r->plan.seq),
+			ds_s((uint64_t)(r->plan.step_rows * r->plan.seq)));
 	if (shown || r->adapts)
 		ds_tell(r->c, "trained: %lld of %lld parameters (%.2f %%)", (long long)trained,
 			(long long)all, 100.0 * (double)trained / (double)all);
@@ -227,8 +228,8 @@ ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
 		snprintf(eval, sizeof(eval), ", eval loss %.4f, the best %.4f at step %lld",
 			p->eval_loss, r->state.best, (long long)r->state.best_step);
 	if (r->state.empty)
-		snprintf(empty, sizeof(empty), ", %lld steps without a target skipped",
-			(long long)r->state.empty);
+		snprintf(empty, sizeof(empty), ", %lld step%s without a target skipped",
+			(long long)r->state.empty, ds_s((uint64_t)r->state.empty));
 	if (steps < 1)
 		ds_say(r->c, "%s at step %lld, nothing left to do", how, (long long)r->state.step);
 	else

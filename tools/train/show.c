@@ -24,14 +24,15 @@ static void summary(const train_run *r, const ds_plan *p, ds_buf *b)
 	ds_buf_fmt(b, "parameters  %lld, trained %lld (%.2f %%)\n", (long long)all,
 		(long long)trained, 100.0 * (double)trained / (double)all);
 	if (r->rows)
-		ds_buf_fmt(b, "data        %lld rows of %lld tokens\n", (long long)r->n_rows,
-			(long long)r->plan.seq);
-	ds_buf_fmt(b, "step        %lld rows of %lld tokens in %lld parts, %.4g GFLOP\n",
-		(long long)r->plan.step_rows, (long long)r->plan.seq, (long long)r->plan.n_micro,
+		ds_buf_fmt(b, "data        %lld row%s of %lld tokens\n", (long long)r->n_rows,
+			ds_s((uint64_t)r->n_rows), (long long)r->plan.seq);
+	ds_buf_fmt(b, "step        %lld row%s of %lld tokens in %lld part%s, %.4g GFLOP\n",
+		(long long)r->plan.step_rows, ds_s((uint64_t)r->plan.step_rows),
+		(long long)r->plan.seq, (long long)r->plan.n_micro, ds_s((uint64_t)r->plan.n_micro),
 		flops * (double)r->plan.n_micro * 1e-9);
 	if (r->plan.steps)
-		ds_buf_fmt(b, "run         %lld steps, %s from %g\n", (long long)r->plan.steps,
-			r->plan.schedule.name, r->plan.schedule.lr);
+		ds_buf_fmt(b, "run         %lld step%s, %s from %g\n", (long long)r->plan.steps,
+			ds_s((uint64_t)r->plan.steps), r->plan.schedule.name, r->plan.schedule.lr);
 	ds_plan_explain(p, r->train->g, b);
 }
 
