@@ -167,6 +167,7 @@ void ds_progress_note(ds_progress *p, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(p->note, sizeof(p->note), fmt, ap);
 		va_end(ap);
+		ds_tidy(p->note);
 	}
 	pthread_mutex_unlock(&draw_lock);
 }
@@ -180,6 +181,7 @@ void ds_progress_line(ds_progress *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(p->note, sizeof(p->note), fmt, ap);
 	va_end(ap);
+	ds_tidy(p->note);
 	p->whole = true;
 	pthread_mutex_unlock(&draw_lock);
 	ds_progress_add(p, 0, 0);

@@ -116,3 +116,14 @@ const char *ds_buf_text(ds_buf *b)
 	b->at[b->n] = '\0';
 	return b->at;
 }
+
+void ds_buf_add_shown(ds_buf *b, ds_str s)
+{
+	ds_buf_reserve(b, s.n + 1);
+	char *at = b->at + b->n;
+	for (size_t i = 0; i < s.n; i++)
+		at[i] = s.at[i] ? s.at[i] : '?';
+	at[s.n] = '\0';
+	ds_tidy(at);
+	b->n += strlen(at);
+}

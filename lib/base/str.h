@@ -71,6 +71,8 @@ static inline void ds_buf_add_str(ds_buf *b, ds_str s)
 {
 	ds_buf_add(b, s.at, s.n);
 }
+/* Text that is not ours, for a person to read, as ds_tidy makes it. */
+void ds_buf_add_shown(ds_buf *b, ds_str s);
 static inline void ds_buf_add_c(ds_buf *b, const char *s)
 {
 	ds_buf_add(b, s, strlen(s));

@@ -105,6 +105,21 @@ untouched() {
 	untouched
 }
 
+@test "ids, labels, languages and classes of others move no cursor" {
+	printf '{"id":"a\\u001b[2Jb","text":"one  two","label":"pos\\u001b[31m","lang":"x\\u001b[1m"}\n' >esc.jsonl
+	dsclean --explain --space --labels sentiment esc.jsonl >shown 2>&1
+	grep -q 'record a?\[2Jb of' shown
+	dstok train -q -V 300 in.jsonl -o t.json
+	dstok count -t t.json --languages esc.jsonl >>shown
+	dstok count -t t.json --languages --to tsv esc.jsonl >>shown
+	[ "$(grep -c 'lang.x?\[1m' shown)" = 2 ]
+	printf '{"pred":"p\\u001b[31m","label":"p\\u001b[31m"}\n{"pred":"q","label":"q"}\n' >c.jsonl
+	dseval confusion c.jsonl >>shown
+	dseval f1 --to tsv c.jsonl >>shown
+	grep -q 'p?\[31m: 1 0; q: 0 1' shown
+	! grep -q $'\033' shown
+}
+
 @test "two outputs of one name, and an input as a second output, are refused" {
 	ln -s out link
 	mkdir there

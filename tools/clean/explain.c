@@ -75,15 +75,23 @@ ds_rc explain_head(ds_buf *out, ds_block *b, uint32_t row, const explained *x, d
 {
 	ds_str id;
 	DS_TRY(ds_block_id(b, row, &id, e));
-	ds_buf_fmt(out, "record %.*s of %s: ", DS_FMT(id), b->origin ? b->origin : "stdin");
+	ds_buf_add_c(out, "record ");
+	ds_buf_add_shown(out, id);
+	ds_buf_add_c(out, " of ");
+	ds_buf_add_shown(out, ds_str_of(b->origin ? b->origin : "stdin"));
+	ds_buf_add_c(out, ": ");
 	if (x->dropped_by)
 		ds_buf_fmt(out, "dropped by %s", x->dropped_by);
 	else
 		ds_buf_fmt(out, "%zu characters, then %zu", ds_utf8_count(x->before),
 			ds_utf8_count(x->after));
-	if (x->label_before.at)
-		ds_buf_fmt(out, ", label '%.*s', then '%.*s'", DS_FMT(x->label_before),
-			DS_FMT(x->label));
+	if (x->label_before.at) {
+		ds_buf_add_c(out, ", label '");
+		ds_buf_add_shown(out, x->label_before);
+		ds_buf_add_c(out, "', then '");
+		ds_buf_add_shown(out, x->label);
+		ds_buf_add_byte(out, '\'');
+	}
 	ds_buf_add_byte(out, '\n');
 	return DS_OK;
 }

@@ -181,8 +181,9 @@ static void summary(const void *p, ds_buf *out)
 	for (size_t k = 0; k < n && k < NAMED_MAX; k++) {
 		size_t i = next_largest(s->missing, named);
 		named[i] = true;
-		ds_buf_fmt(out, "%s '%.*s' %llu", k ? "," : "", DS_FMT(ds_map_key(s->missing, i)),
-			(unsigned long long)*ds_map_value(s->missing, i));
+		ds_buf_add_c(out, k ? ", '" : " '");
+		ds_buf_add_shown(out, ds_map_key(s->missing, i));
+		ds_buf_fmt(out, "' %llu", (unsigned long long)*ds_map_value(s->missing, i));
 	}
 	if (n > NAMED_MAX)
 		ds_buf_fmt(out, " and %zu more", n - NAMED_MAX);

@@ -98,7 +98,8 @@ static void tsv_row(ds_buf *o, const wanted *w, const scored *s, const columns *
 {
 	ds_buf_fmt(o, "%s\t", w->name);
 	full(o, s->r.score);
-	ds_buf_fmt(o, "\t%.*s", (int)s->r.signature.n, s->r.signature.at ? s->r.signature.at : "");
+	ds_buf_add_byte(o, '\t');
+	ds_buf_add_shown(o, ds_buf_view(&s->r.signature));
 	if (c->interval) {
 		ds_buf_add_byte(o, '\t');
 		if (s->has_interval) {
@@ -158,7 +159,9 @@ static void table_row(ds_buf *o, const wanted *w, const scored *s, const columns
 	}
 	ds_buf_fmt(o, "%-12s ", w->name);
 	numbers(o, s, c, "  ");
-	ds_buf_fmt(o, "  %.*s\n", (int)s->r.detail.n, s->r.detail.at ? s->r.detail.at : "");
+	ds_buf_add_c(o, "  ");
+	ds_buf_add_shown(o, ds_buf_view(&s->r.detail));
+	ds_buf_add_byte(o, '\n');
 }
 
 static void table_head(ds_buf *o, const report *r, const columns *c)
@@ -182,8 +185,9 @@ static void markdown_row(
 	}
 	ds_buf_fmt(o, " %s | ", w->name);
 	numbers(o, s, c, " | ");
-	ds_buf_fmt(o, " | %.*s |\n", (int)s->r.signature.n,
-		s->r.signature.at ? s->r.signature.at : "");
+	ds_buf_add_c(o, " | ");
+	ds_buf_add_shown(o, ds_buf_view(&s->r.signature));
+	ds_buf_add_c(o, " |\n");
 }
 
 static void markdown_head(ds_buf *o, const report *r, const columns *c)

@@ -37,7 +37,9 @@ static void add_reasons(ds_buf *out, const ds_stage_entry *s)
 	for (size_t i = 0; i < s->n_counts; i++) {
 		if (s->counts[i].n == 0)
 			continue;
-		ds_buf_fmt(out, "%s%.*s ", before, DS_FMT(s->counts[i].name));
+		ds_buf_add_c(out, before);
+		add_visible(out, s->counts[i].name, true);
+		ds_buf_add_byte(out, ' ');
 		add_grouped(out, s->counts[i].n);
 		before = ", ";
 	}
@@ -104,9 +106,11 @@ static void add_tsv(ds_buf *out, const ds_chain *c, unsigned depth)
 		ds_buf_fmt(out, "\t%u\t%llu\t%llu\t%llu\t%llu\t", depth,
 			(unsigned long long)s->records_in, (unsigned long long)s->records_out,
 			(unsigned long long)s->bytes_in, (unsigned long long)s->bytes_out);
-		for (size_t k = 0; k < s->n_counts; k++)
-			ds_buf_fmt(out, "%s%.*s=%llu", k ? "," : "", DS_FMT(s->counts[k].name),
-				(unsigned long long)s->counts[k].n);
+		for (size_t k = 0; k < s->n_counts; k++) {
+			ds_buf_add_c(out, k ? "," : "");
+			add_visible(out, s->counts[k].name, true);
+			ds_buf_fmt(out, "=%llu", (unsigned long long)s->counts[k].n);
+		}
 		ds_buf_add_byte(out, '\n');
 	}
 }

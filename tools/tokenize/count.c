@@ -104,11 +104,22 @@ static void report_languages(const tally *k, report *r)
 				x->records, x->bytes, x->tokens, ratio(x));
 			continue;
 		}
+		size_t before = r->out->n;
+		ds_buf_add_c(r->out, r->form ? "lang\t" : "lang ");
+		ds_buf_add_shown(r->out, lang);
+		if (r->form) {
+			ds_buf_fmt(r->out, "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%.4g\n",
+				x->records, x->bytes, x->tokens, ratio(x));
+			continue;
+		}
+		do
+			ds_buf_add_byte(r->out, ' ');
+		while (r->out->n < before + 18);
 		ds_buf_fmt(r->out,
-			r->form ? "lang\t%.*s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%.4g\n"
-				: "lang %-13.*s%" PRIu64 " records, %" PRIu64 " bytes, %" PRIu64
-				  " tokens, %.4g bytes a token\n",
-			DS_FMT(lang), x->records, x->bytes, x->tokens, ratio(x));
+			"%" PRIu64 " record%s, %" PRIu64 " byte%s, %" PRIu64
+			" token%s, %.4g bytes a token\n",
+			x->records, ds_s(x->records), x->bytes, ds_s(x->bytes), x->tokens,
+			ds_s(x->tokens), ratio(x));
 	}
 	if (r->form == 2)
 		ds_buf_add_byte(r->out, ']');
