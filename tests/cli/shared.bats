@@ -92,7 +92,7 @@ setup() { common_setup; }
 	dsrec cat --from jsonl in -o out.dsr & pid=$!
 	exec 7>in
 	numbered 10 >&7
-	for _ in $(seq 100); do ls -A | grep -q '^\.out\.dsr' && break; sleep 0.05; done
+	for _ in $(seq 1200); do ls -A | grep -q '^\.out\.dsr' && break; sleep 0.05; done
 	ls -A | grep -q '^\.out\.dsr' || sleep 1
 	kill -TERM $pid
 	rc=0

@@ -40,7 +40,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 @test "a killed run goes on as if nothing had happened" {
 	dstrain "${tiny[@]}" --save-every 10 --max-steps 300 --out whole text.txt
 	dstrain "${tiny[@]}" --save-every 10 --max-steps 300 --out cut text.txt &
-	for _ in $(seq 600); do
+	for _ in $(seq 6000); do
 		[ "$(cat cut/log.jsonl 2>/dev/null | wc -l)" -ge 35 ] && break
 		sleep 0.05
 	done
@@ -132,7 +132,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 
 @test "SIGTERM saves and exits 0; --resume goes on" {
 	dstrain "${tiny[@]}" --max-steps 100000 --out run text.txt &
-	for _ in $(seq 600); do
+	for _ in $(seq 6000); do
 		[ "$(cat run/log.jsonl 2>/dev/null | wc -l)" -ge 5 ] && break
 		sleep 0.05
 	done
@@ -206,7 +206,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	mkdir full && touch full/x
 	says 2 "full: not empty" dstrain "${tiny[@]}" --max-steps 2 --out full text.txt
 	dstrain "${tiny[@]}" --max-steps 100000 --out run text.txt &
-	for _ in $(seq 200); do [ -s run/log.jsonl ] && break; sleep 0.05; done
+	for _ in $(seq 6000); do [ -s run/log.jsonl ] && break; sleep 0.05; done
 	says 2 "run: another run is writing there" dstrain "${tiny[@]}" --resume --out run text.txt
 	kill %1
 	wait %1
@@ -242,7 +242,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	# A [4, 32] and B [96, 4] in each of two layers
 	[ "$(dstrain "${lora[@]}" --dry-run text.txt | sed -n 's/^parameters .*, trained \([0-9]*\) .*/\1/p')" = 1024 ]
 	dstrain "${lora[@]}" --max-steps 12 --eval-data held.txt --save-every 5 --out cut text.txt &
-	for _ in $(seq 400); do [ -e cut/checkpoint-5 ] && break; sleep 0.02; done
+	for _ in $(seq 9000); do [ -e cut/checkpoint-5 ] && break; sleep 0.02; done
 	kill -9 $! || true
 	wait $! || true
 	dstrain "${lora[@]}" --max-steps 12 --eval-data held.txt --save-every 5 --out cut --resume text.txt

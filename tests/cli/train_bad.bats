@@ -199,7 +199,7 @@ edit() {
 @test "two runs on one folder: the second is refused and the first ends well" {
 	dstrain "${tiny[@]}" --max-steps 100000 --out run text.txt &
 	first=$!
-	for _ in $(seq 400); do [ -s run/log.jsonl ] && break; sleep 0.02; done
+	for _ in $(seq 9000); do [ -s run/log.jsonl ] && break; sleep 0.02; done
 	fails 2 "run: another run is writing there" dstrain "${tiny[@]}" --max-steps 1 --out run text.txt
 	fails 2 "run: another run is writing there" dstrain --resume --out run -q
 	kill -TERM $first
@@ -209,7 +209,7 @@ edit() {
 
 @test "a signal before the first step ends at once, and writes nothing" {
 	dstrain "${tiny[@]}" --max-steps 100000 --exec 'touch begun; sleep 20; cat text.txt' --out run &
-	for _ in $(seq 400); do [ -e begun ] && break; sleep 0.02; done
+	for _ in $(seq 9000); do [ -e begun ] && break; sleep 0.02; done
 	kill -TERM $!
 	wait $! && return 1
 	[ $? -eq 143 ]
