@@ -89,8 +89,8 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++)
 		printf(" * %s\n", argv[i]);
 	printf(" */\n");
-	printf("#include \"text/tok/tok_impl.h\"\n\nconst unsigned tok_builtin_bytes = %zu;\n", n);
-	printf("const unsigned tok_builtin_raw = %zu;\nconst unsigned char tok_builtin[] = {", small.n);
+	printf("#include \"text/tok/tok_impl.h\"\n\nconst unsigned ds_builtin_bytes = %zu;\n", n);
+	printf("const unsigned ds_builtin_raw = %zu;\nconst unsigned char ds_builtin_packed[] = {", small.n);
 	for (size_t i = 0; i < n; i++)
 		printf("%s%d,", i % 32 ? "" : "\n", out[i]);
 	printf("\n};\n");

@@ -92,12 +92,13 @@ typedef struct {
 	int n_in, n_out, place; /* place: the input whose memory out[0] may take, -1: none */
 	unsigned traits;
 	ds_shape_fn *shape;
-	ds_grad_fn *grad; /* gr_nodiff: none, by its nature */
+	ds_grad_fn *grad; /* ds_gr_nodiff: none, by its nature */
 	ds_cost_fn *flops, *bytes;
 	const char *shards; /* see below */
 	ds_print_fn *print;
 	ds_ref_fn *ref;
-	ds_sample_fn *sample; /* sa_none: made by autodiff or the optimizer, tested through them */
+	ds_sample_fn
+		*sample; /* ds_sa_none: made by autodiff or the optimizer, tested through them */
 } ds_op;
 const ds_op *ds_op_of(ds_op_kind k);
 bool ds_op_differentiable(const ds_op *o);

@@ -138,12 +138,12 @@ static void slow_train(uint32_t (*pairs)[2], size_t n_merges, ds_str text, uint3
 	const ds_pattern *p = ds_pattern_find("qwen2");
 	size_t n = 0, from = 0, k;
 	uint32_t n_words = 0;
-	DS_AUTO(ds_tok) bytes = tok_new("bytes");
+	DS_AUTO(ds_tok) bytes = ds_tok_new("bytes");
 	ds_err e;
 	while (bytes->n_ids < first - 256)
-		assert_int_equal(tok_put_special(bytes, DS_S("x"), &e), DS_OK);
-	assert_int_equal(tok_put_bytes(bytes, &e), DS_OK);
-	assert_int_equal(tok_finish(bytes, &e), DS_OK);
+		assert_int_equal(ds_tok_put_special(bytes, DS_S("x"), &e), DS_OK);
+	assert_int_equal(ds_tok_put_bytes(bytes, &e), DS_OK);
+	assert_int_equal(ds_tok_finish(bytes, &e), DS_OK);
 	ds_scan_begin(&s, p, text.at, text.n);
 	while ((k = ds_scan_next(&s, ends)) > 0)
 		for (size_t i = 0; i < k; i++, n_words++)

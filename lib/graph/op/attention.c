@@ -19,14 +19,14 @@ static ds_rc check(const ds_graph *g, const ds_node *n, ds_err *e)
 			"attention: %d heads over %d key heads of %d columns, sequences of %d and "
 			"%d",
 			a->heads, a->kv_heads, a->head_dim, a->seq, a->kv_seq);
-	DS_TRY(need_shape(g, n, 0, -1, (int64_t)a->heads * a->head_dim, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, (int64_t)a->heads * a->head_dim, e));
 	int64_t rows = ds_t_rows(in_of(g, n, 0));
 	if (rows % a->seq != 0)
 		return ds_fail(e, DS_BAD, "attention: %lld rows are no multiple of the sequence %d",
 			(long long)rows, a->seq);
 	bool slots = n->op == DS_OP_attention && n->in[6];
 	for (int i = 1; i <= 2; i++) {
-		DS_TRY(need_shape(g, n, i, slots ? -1 : rows / a->seq * a->kv_seq,
+		DS_TRY(ds_need_shape(g, n, i, slots ? -1 : rows / a->seq * a->kv_seq,
 			(int64_t)a->kv_heads * a->head_dim, e));
 		if (ds_t_rows(in_of(g, n, i)) % a->kv_seq != 0)
 			return ds_fail(e, DS_BAD,
@@ -36,7 +36,7 @@ static ds_rc check(const ds_graph *g, const ds_node *n, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc sh_attention(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_attention(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
 	DS_TRY(check(g, n, e));
 	const ds_tensor *q = in_of(g, n, 0);
@@ -44,8 +44,8 @@ ds_rc sh_attention(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 	for (int i = 3; i <= 6; i++)
 		if (n->in[i]) {
 			int64_t want = i >= 5 ? rows / n->attr.attention.seq : rows;
-			DS_TRY(need_shape(g, n, i, 0, want, e));
-			DS_TRY(need_type(g, n, i, DS_I32, e));
+			DS_TRY(ds_need_shape(g, n, i, 0, want, e));
+			DS_TRY(ds_need_type(g, n, i, DS_I32, e));
 		}
 	out[0] = matrix(q->dtype, rows, ds_t_cols(q));
 	out[1] = matrix(side_type(q->dtype), rows, n->attr.attention.heads);
@@ -53,22 +53,22 @@ ds_rc sh_attention(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 }
 
 /* in: q k v o lse do first last; out: dq dk dv */
-ds_rc sh_attention_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_attention_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
 	DS_TRY(check(g, n, e));
 	const ds_tensor *q = in_of(g, n, 0), *k = in_of(g, n, 1);
-	DS_TRY(need_shape(g, n, 3, ds_t_rows(q), ds_t_cols(q), e));
-	DS_TRY(need_shape(g, n, 4, ds_t_rows(q), n->attr.attention.heads, e));
-	DS_TRY(need_shape(g, n, 5, ds_t_rows(q), ds_t_cols(q), e));
+	DS_TRY(ds_need_shape(g, n, 3, ds_t_rows(q), ds_t_cols(q), e));
+	DS_TRY(ds_need_shape(g, n, 4, ds_t_rows(q), n->attr.attention.heads, e));
+	DS_TRY(ds_need_shape(g, n, 5, ds_t_rows(q), ds_t_cols(q), e));
 	out[0] = matrix(q->dtype, ds_t_rows(q), ds_t_cols(q));
 	out[1] = out[2] = matrix(k->dtype, ds_t_rows(k), ds_t_cols(k));
 	return DS_OK;
 }
 
-const char sd_attention[] = "ssssss.>ss hhhRRRR>hh";
-const char sd_attention_grad[] = "ssssssss>sss hhhhhhRR>hhh";
+const char ds_sd_attention[] = "ssssss.>ss hhhRRRR>hh";
+const char ds_sd_attention_grad[] = "ssssssss>sss hhhhhhRR>hhh";
 
-void pr_attention(const ds_node *n, ds_buf *out)
+void ds_pr_attention(const ds_node *n, ds_buf *out)
 {
 	const ds_attention_attr *a = &n->attr.attention;
 	ds_buf_fmt(out, " heads=%d/%d dim=%d seq=%d/%d%s scale=%g", a->heads, a->kv_heads,
@@ -79,7 +79,7 @@ void pr_attention(const ds_node *n, ds_buf *out)
 		ds_buf_fmt(out, " dropout=%g", (double)a->drop.p);
 }
 
-void gr_attention(ds_grad *c, const ds_node *n)
+void ds_gr_attention(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
 	if (n->in[5]) {
@@ -112,12 +112,12 @@ static double pairs(const ds_graph *g, const ds_node *n)
 	return rows * keys * a->heads;
 }
 
-double fl_attention(const ds_graph *g, const ds_node *n)
+double ds_fl_attention(const ds_graph *g, const ds_node *n)
 {
 	return 4 * pairs(g, n) * n->attr.attention.head_dim;
 }
 
-double fl_attention_grad(const ds_graph *g, const ds_node *n)
+double ds_fl_attention_grad(const ds_graph *g, const ds_node *n)
 {
 	return 10 * pairs(g, n) * n->attr.attention.head_dim;
 }
@@ -163,7 +163,7 @@ static double dot(const double *a, const double *b, int64_t n)
 	return sum;
 }
 
-void ref_attention(const ds_ref *r)
+void ds_ref_attention(const ds_ref *r)
 {
 	const ds_attention_attr *a = &r->node->attr.attention;
 	int64_t d = a->head_dim, group = a->heads / a->kv_heads, wide = r->in[1].cols;
@@ -216,7 +216,7 @@ static void grad_row(const ds_ref *r, int64_t i, int64_t h)
 	}
 }
 
-void ref_attention_grad(const ds_ref *r)
+void ds_ref_attention_grad(const ds_ref *r)
 {
 	for (int o = 0; o < 3; o++)
 		for (int64_t i = 0; i < r->out[o].rows * r->out[o].cols; i++)
@@ -241,7 +241,7 @@ static ds_tid sample_first(ds_sample *s, int64_t batch, int64_t seq)
 	return ds_g_const(s->g, "first", DS_I32, 1, &n, v);
 }
 
-void sa_attention(ds_sample *s)
+void ds_sa_attention(ds_sample *s)
 {
 	int64_t batch = ds_sample_int(s, 1, 2), seq = ds_sample_int(s, 1, 150),
 		kv = ds_sample_int(s, 1, 3);
@@ -271,15 +271,15 @@ void sa_attention(ds_sample *s)
 
 /* ---- cache_put: in: cache[slots*kv_seq, C], x[batch*seq, C], past, slots [batch]; out: the cache ---- */
 
-ds_rc sh_cache_put(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_cache_put(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
 	const ds_attention_attr *a = &n->attr.attention;
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *cache = in_of(g, n, 0);
 	if (a->seq < 1 || a->kv_seq < 1 || ds_t_rows(cache) % a->kv_seq != 0)
 		return ds_fail(e, DS_BAD, "cache_put: %lld rows are no multiple of %d",
 			(long long)ds_t_rows(cache), a->kv_seq);
-	DS_TRY(need_shape(g, n, 1, -1, ds_t_cols(cache), e));
+	DS_TRY(ds_need_shape(g, n, 1, -1, ds_t_cols(cache), e));
 	int64_t batch = ds_t_rows(in_of(g, n, 1)) / a->seq;
 	if (batch * a->seq != ds_t_rows(in_of(g, n, 1)) ||
 		(!n->in[3] && batch != ds_t_rows(cache) / a->kv_seq))
@@ -289,23 +289,23 @@ ds_rc sh_cache_put(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT]
 			(long long)ds_t_rows(cache) / a->kv_seq);
 	for (int i = 2; i <= 3; i++)
 		if (n->in[i]) {
-			DS_TRY(need_shape(g, n, i, 0, batch, e));
-			DS_TRY(need_type(g, n, i, DS_I32, e));
+			DS_TRY(ds_need_shape(g, n, i, 0, batch, e));
+			DS_TRY(ds_need_type(g, n, i, DS_I32, e));
 		}
 	out[0] = shape_of(cache);
 	return DS_OK;
 }
 
-const char sd_cache_put[] = "sss.>s ccRR>c";
+const char ds_sd_cache_put[] = "sss.>s ccRR>c";
 
 /* The rows that are new. */
-double by_put(const ds_graph *g, const ds_node *n)
+double ds_by_put(const ds_graph *g, const ds_node *n)
 {
 	return 2 * (double)ds_t_bytes(in_of(g, n, 1));
 }
 
 /* out[0] is the cache itself. Rows that would fall outside are left out. */
-void ref_cache_put(const ds_ref *r)
+void ds_ref_cache_put(const ds_ref *r)
 {
 	const ds_attention_attr *a = &r->node->attr.attention;
 	int64_t cols = r->in[1].cols;
@@ -319,7 +319,7 @@ void ref_cache_put(const ds_ref *r)
 	}
 }
 
-void sa_cache_put(ds_sample *s)
+void ds_sa_cache_put(ds_sample *s)
 {
 	int64_t batch = ds_sample_int(s, 1, 3), seq = ds_sample_int(s, 1, 5), cap = seq + 4;
 	bool slots = ds_sample_int(s, 0, 2);

@@ -5,46 +5,46 @@
 
 /* ---- cast: rounds to another type, to nearest ---- */
 
-ds_rc sh_cast(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_cast(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(sh_same(g, n, out, e));
+	DS_TRY(ds_sh_same(g, n, out, e));
 	out[0].dtype = n->attr.cast;
 	return DS_OK;
 }
 
-void pr_cast(const ds_node *n, ds_buf *out)
+void ds_pr_cast(const ds_node *n, ds_buf *out)
 {
 	ds_buf_fmt(out, " %s", ds_dtype_name(n->attr.cast));
 }
 
-void ref_cast(const ds_ref *r)
+void ds_ref_cast(const ds_ref *r)
 {
 	memcpy(r->out[0].at, r->in[0].at, (size_t)(r->in[0].rows * r->in[0].cols) * sizeof(double));
 }
 
 /* ---- add, accum ---- */
 
-void gr_add(ds_grad *c, const ds_node *n)
+void ds_gr_add(ds_grad *c, const ds_node *n)
 {
 	ds_tid dy = ds_grad_of(c, n->out[0]);
 	ds_grad_give(c, n->in[0], dy);
 	ds_grad_give(c, n->in[1], dy);
 }
 
-void ref_add(const ds_ref *r)
+void ds_ref_add(const ds_ref *r)
 {
 	for (int64_t i = 0; i < r->out[0].rows * r->out[0].cols; i++)
 		r->out[0].at[i] = r->in[0].at[i] + r->in[1].at[i];
 }
 
 /* Into the gradient of a parameter that some op took as plain input. */
-void ref_accum(const ds_ref *r)
+void ds_ref_accum(const ds_ref *r)
 {
 	for (int64_t i = 0; i < r->out[0].rows * r->out[0].cols; i++)
 		r->out[0].at[i] = r->beta[0] * r->out[0].at[i] + r->in[0].at[i];
 }
 
-void sa_add(ds_sample *s)
+void ds_sa_add(ds_sample *s)
 {
 	int64_t rows = ds_sample_int(s, 1, 40), cols = ds_sample_int(s, 1, 90);
 	ds_tid a = ds_sample_tensor(s, rows, cols), b = ds_sample_tensor(s, rows, cols);
@@ -54,12 +54,12 @@ void sa_add(ds_sample *s)
 
 /* ---- scale ---- */
 
-void pr_scale(const ds_node *n, ds_buf *out)
+void ds_pr_scale(const ds_node *n, ds_buf *out)
 {
 	ds_buf_fmt(out, " %g", (double)n->attr.scale);
 }
 
-void gr_scale(ds_grad *c, const ds_node *n)
+void ds_gr_scale(ds_grad *c, const ds_node *n)
 {
 	const ds_node *b =
 		ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_scale,
@@ -69,13 +69,13 @@ void gr_scale(ds_grad *c, const ds_node *n)
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 
-void ref_scale(const ds_ref *r)
+void ds_ref_scale(const ds_ref *r)
 {
 	for (int64_t i = 0; i < r->out[0].rows * r->out[0].cols; i++)
 		r->out[0].at[i] = r->node->attr.scale * r->in[0].at[i];
 }
 
-void sa_scale(ds_sample *s)
+void ds_sa_scale(ds_sample *s)
 {
 	ds_tid x = ds_sample_tensor(s, ds_sample_int(s, 1, 40), ds_sample_int(s, 1, 90));
 	ds_sample_output(s, ds_g_scale(s->g, x, 0.25f));
@@ -100,14 +100,14 @@ uint64_t ds_dropout_first(const ds_run *r, const ds_attention_attr *a, int64_t r
 	return ((uint64_t)(r->row0 + row) * heads + (uint64_t)head) * wide;
 }
 
-const char sd_dropout[] = "r>r";
+const char ds_sd_dropout[] = "r>r";
 
-void pr_dropout(const ds_node *n, ds_buf *out)
+void ds_pr_dropout(const ds_node *n, ds_buf *out)
 {
 	ds_buf_fmt(out, " p=%g", (double)n->attr.dropout.p);
 }
 
-void gr_dropout(ds_grad *c, const ds_node *n)
+void ds_gr_dropout(ds_grad *c, const ds_node *n)
 {
 	const ds_node *b =
 		ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_dropout,
@@ -117,7 +117,7 @@ void gr_dropout(ds_grad *c, const ds_node *n)
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 
-void ref_dropout(const ds_ref *r)
+void ds_ref_dropout(const ds_ref *r)
 {
 	const ds_dropout_attr *a = &r->node->attr.dropout;
 	ds_rng rng = ds_dropout_rng(r->run, a->stream);
@@ -130,7 +130,7 @@ void ref_dropout(const ds_ref *r)
 	}
 }
 
-void sa_dropout(ds_sample *s)
+void ds_sa_dropout(ds_sample *s)
 {
 	ds_tid x = ds_sample_tensor(s, ds_sample_int(s, 1, 40), ds_sample_int(s, 1, 90));
 	ds_sample_output(s, ds_g_dropout(s->g, x, 0.3f));
@@ -138,9 +138,9 @@ void sa_dropout(ds_sample *s)
 
 /* ---- slice: columns, sharing memory; pad: its gradient where the parts cannot share ---- */
 
-ds_rc sh_slice(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_slice(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *x = in_of(g, n, 0);
 	int64_t from = n->attr.slice.from, wide = n->attr.slice.n;
 	if (from < 0 || wide < 1 || from > ds_t_cols(x) - wide)
@@ -151,26 +151,26 @@ ds_rc sh_slice(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds
 }
 
 /* in: dy, what to add it to or 0; out: its columns from attr.from on, attr.n in all */
-ds_rc sh_pad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_pad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *dy = in_of(g, n, 0);
 	out[0] = matrix(dy->dtype, ds_t_rows(dy), n->attr.slice.n);
 	if (n->in[1])
-		DS_TRY(need_shape(g, n, 1, ds_t_rows(dy), n->attr.slice.n, e));
+		DS_TRY(ds_need_shape(g, n, 1, ds_t_rows(dy), n->attr.slice.n, e));
 	return DS_OK;
 }
 
-const char sd_slice[] = "r>r";
-const char sd_pad[] = "rr>r";
+const char ds_sd_slice[] = "r>r";
+const char ds_sd_pad[] = "rr>r";
 
-void pr_slice(const ds_node *n, ds_buf *out)
+void ds_pr_slice(const ds_node *n, ds_buf *out)
 {
 	ds_buf_fmt(out, " from=%lld n=%lld", (long long)n->attr.slice.from,
 		(long long)n->attr.slice.n);
 }
 
-void gr_slice(ds_grad *c, const ds_node *n)
+void ds_gr_slice(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
 	ds_tid dy = ds_grad_of(c, n->out[0]), x = n->in[0];
@@ -181,7 +181,7 @@ void gr_slice(ds_grad *c, const ds_node *n)
 }
 
 /* The memory is shared: nothing is left to do. As a copy, for backends without views: */
-void ref_slice(const ds_ref *r)
+void ds_ref_slice(const ds_ref *r)
 {
 	for (int64_t i = 0; i < r->out[0].rows; i++)
 		for (int64_t j = 0; j < r->out[0].cols; j++)
@@ -189,7 +189,7 @@ void ref_slice(const ds_ref *r)
 				r->in[0].at[i * r->in[0].cols + r->node->attr.slice.from + j];
 }
 
-void ref_pad(const ds_ref *r)
+void ds_ref_pad(const ds_ref *r)
 {
 	int64_t from = r->node->attr.slice.from, cols = r->in[0].cols;
 	for (int64_t i = 0; i < r->out[0].rows; i++)
@@ -201,7 +201,7 @@ void ref_pad(const ds_ref *r)
 		}
 }
 
-void sa_slice(ds_sample *s)
+void ds_sa_slice(ds_sample *s)
 {
 	int64_t rows = ds_sample_int(s, 1, 40), cols = ds_sample_int(s, 2, 90);
 	int64_t from = ds_sample_int(s, 0, cols - 1), n = ds_sample_int(s, 1, cols - from);
@@ -212,29 +212,29 @@ void sa_slice(ds_sample *s)
 
 /* ---- rows: x's rows by number; the gradient adds up in the order of the numbers ---- */
 
-ds_rc sh_rows(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_rows(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
-	DS_TRY(need_shape(g, n, 1, 0, -1, e));
-	DS_TRY(need_type(g, n, 1, DS_I32, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 1, 0, -1, e));
+	DS_TRY(ds_need_type(g, n, 1, DS_I32, e));
 	const ds_tensor *x = in_of(g, n, 0);
 	out[0] = matrix(x->dtype, ds_t_cols(in_of(g, n, 1)), ds_t_cols(x));
 	return DS_OK;
 }
 
 /* in: dy, index; attr.slice.n rows come out */
-ds_rc sh_rows_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_rows_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
-	DS_TRY(need_shape(g, n, 1, 0, ds_t_rows(in_of(g, n, 0)), e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 1, 0, ds_t_rows(in_of(g, n, 0)), e));
 	out[0] = matrix(in_of(g, n, 0)->dtype, n->attr.slice.n, ds_t_cols(in_of(g, n, 0)));
 	return DS_OK;
 }
 
-const char sd_rows[] = "Rr>r cR>c";
-const char sd_rows_grad[] = "rr>P cR>c";
+const char ds_sd_rows[] = "Rr>r cR>c";
+const char ds_sd_rows_grad[] = "rr>P cR>c";
 
-void gr_rows(ds_grad *c, const ds_node *n)
+void ds_gr_rows(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
 	ds_attr a = { .slice = { 0, ds_t_rows(ds_g_tensor(g, n->in[0])) } };
@@ -244,20 +244,20 @@ void gr_rows(ds_grad *c, const ds_node *n)
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 
-void ref_rows(const ds_ref *r)
+void ds_ref_rows(const ds_ref *r)
 {
-	ref_embed(r);
+	ds_ref_embed(r);
 }
 
-void ref_rows_grad(const ds_ref *r)
+void ds_ref_rows_grad(const ds_ref *r)
 {
 	ds_ref zeroed = *r;
 	for (int64_t i = 0; i < r->out[0].rows * r->out[0].cols; i++)
 		r->out[0].at[i] = 0;
-	ref_embed_grad(&zeroed);
+	ds_ref_embed_grad(&zeroed);
 }
 
-void sa_rows(ds_sample *s)
+void ds_sa_rows(ds_sample *s)
 {
 	int64_t rows = ds_sample_int(s, 1, 40), n = ds_sample_int(s, 1, 20);
 	ds_tid x = ds_sample_tensor(s, rows, ds_sample_int(s, 1, 40));

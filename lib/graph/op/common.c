@@ -5,15 +5,15 @@
 
 #include <stdio.h>
 
-const char sd_whole[] = "";
-const char sd_each[] = "rrr>rr ccc>cc";
-const char sd_each_linear[] = "rr>r cc>c PP>P";
+const char ds_sd_whole[] = "";
+const char ds_sd_each[] = "rrr>rr ccc>cc";
+const char ds_sd_each_linear[] = "rr>r cc>c PP>P";
 
-void gr_nodiff(ds_grad *c, const ds_node *n)
+void ds_gr_nodiff(ds_grad *c, const ds_node *n)
 {
 }
 
-void sa_none(ds_sample *s)
+void ds_sa_none(ds_sample *s)
 {
 }
 
@@ -25,7 +25,8 @@ static void describe(char out[96], int rank, const int64_t *dims)
 	snprintf(out + n, 96 - n, "]");
 }
 
-ds_rc need_shape(const ds_graph *g, const ds_node *n, int i, int64_t rows, int64_t cols, ds_err *e)
+ds_rc ds_need_shape(
+	const ds_graph *g, const ds_node *n, int i, int64_t rows, int64_t cols, ds_err *e)
 {
 	const char *op = ds_op_of(n->op)->name;
 	if (n->in[i] <= 0)
@@ -45,7 +46,7 @@ ds_rc need_shape(const ds_graph *g, const ds_node *n, int i, int64_t rows, int64
 		t->name, got, want);
 }
 
-ds_rc need_type(const ds_graph *g, const ds_node *n, int i, ds_dtype type, ds_err *e)
+ds_rc ds_need_type(const ds_graph *g, const ds_node *n, int i, ds_dtype type, ds_err *e)
 {
 	const ds_tensor *t = in_of(g, n, i);
 	if (t->dtype == type)
@@ -54,7 +55,7 @@ ds_rc need_type(const ds_graph *g, const ds_node *n, int i, ds_dtype type, ds_er
 		i, t->name, ds_dtype_name(t->dtype), ds_dtype_name(type));
 }
 
-ds_rc sh_same(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_same(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
 	if (n->in[0] <= 0)
 		return ds_fail(e, DS_BAD, "%s: input 0 is missing", ds_op_of(n->op)->name);
@@ -62,11 +63,11 @@ ds_rc sh_same(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_
 	return DS_OK;
 }
 
-ds_rc sh_same2(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_same2(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(sh_same(g, n, out, e));
+	DS_TRY(ds_sh_same(g, n, out, e));
 	const ds_tensor *a = in_of(g, n, 0);
-	return need_shape(g, n, 1, a->rank == 1 ? 0 : ds_t_rows(a), ds_t_cols(a), e);
+	return ds_need_shape(g, n, 1, a->rank == 1 ? 0 : ds_t_rows(a), ds_t_cols(a), e);
 }
 
 static double each(const ds_graph *g, const ds_node *n, double flops)
@@ -77,33 +78,33 @@ static double each(const ds_graph *g, const ds_node *n, double flops)
 	return 0;
 }
 
-double fl_none(const ds_graph *g, const ds_node *n)
+double ds_fl_none(const ds_graph *g, const ds_node *n)
 {
 	return 0;
 }
 
-double fl_each_1(const ds_graph *g, const ds_node *n)
+double ds_fl_each_1(const ds_graph *g, const ds_node *n)
 {
 	return each(g, n, 1);
 }
 
-double fl_each_4(const ds_graph *g, const ds_node *n)
+double ds_fl_each_4(const ds_graph *g, const ds_node *n)
 {
 	return each(g, n, 4);
 }
 
-double fl_each_8(const ds_graph *g, const ds_node *n)
+double ds_fl_each_8(const ds_graph *g, const ds_node *n)
 {
 	return each(g, n, 8);
 }
 
-double fl_each_16(const ds_graph *g, const ds_node *n)
+double ds_fl_each_16(const ds_graph *g, const ds_node *n)
 {
 	return each(g, n, 16);
 }
 
 /* Every operand once. */
-double by_all(const ds_graph *g, const ds_node *n)
+double ds_by_all(const ds_graph *g, const ds_node *n)
 {
 	double sum = 0;
 	for (int i = 0; i < DS_MAX_IN; i++)
@@ -113,22 +114,22 @@ double by_all(const ds_graph *g, const ds_node *n)
 	return sum;
 }
 
-double by_none(const ds_graph *g, const ds_node *n)
+double ds_by_none(const ds_graph *g, const ds_node *n)
 {
 	return 0;
 }
 
 /* Of in[0] only the rows that are given. */
-double by_rows(const ds_graph *g, const ds_node *n)
+double ds_by_rows(const ds_graph *g, const ds_node *n)
 {
 	return (double)ds_t_bytes(in_of(g, n, 1)) + 2 * (double)ds_t_bytes(&g->tensors[n->out[0]]);
 }
 
-void pr_none(const ds_node *n, ds_buf *out)
+void ds_pr_none(const ds_node *n, ds_buf *out)
 {
 }
 
-void pr_act(const ds_node *n, ds_buf *out)
+void ds_pr_act(const ds_node *n, ds_buf *out)
 {
 	ds_buf_fmt(out, " %s", ds_act_name(n->attr.act));
 }

@@ -5,31 +5,31 @@
  */
 #include "graph/op/op_impl.h"
 
-const char sd_embed[] = "Rr>r cR>c";
-const char sd_embed_grad[] = "rr>P cR>c";
+const char ds_sd_embed[] = "Rr>r cR>c";
+const char ds_sd_embed_grad[] = "rr>P cR>c";
 
-ds_rc sh_embed(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_embed(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
-	DS_TRY(need_shape(g, n, 1, 0, -1, e));
-	DS_TRY(need_type(g, n, 1, DS_I32, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 1, 0, -1, e));
+	DS_TRY(ds_need_type(g, n, 1, DS_I32, e));
 	const ds_tensor *w = in_of(g, n, 0);
 	out[0] = matrix(w->dtype, ds_t_cols(in_of(g, n, 1)), ds_t_cols(w));
 	return DS_OK;
 }
 
 /* in: dy, ids; out: the gradient of the table, whose shape only the caller knows */
-ds_rc sh_embed_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_embed_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
-	DS_TRY(need_shape(g, n, 1, 0, ds_t_rows(in_of(g, n, 0)), e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 1, 0, ds_t_rows(in_of(g, n, 0)), e));
 	if (n->out[0] <= 0)
 		return ds_fail(e, DS_BAD, "embed_grad: needs the gradient's tensor");
 	out[0] = shape_of(&g->tensors[n->out[0]]);
 	return DS_OK;
 }
 
-void gr_embed(ds_grad *c, const ds_node *n)
+void ds_gr_embed(ds_grad *c, const ds_node *n)
 {
 	ds_tid dw = ds_grad_param(c, n->in[0]);
 	if (!dw)
@@ -39,7 +39,7 @@ void gr_embed(ds_grad *c, const ds_node *n)
 					    .out = { dw } });
 }
 
-void ref_embed(const ds_ref *r)
+void ds_ref_embed(const ds_ref *r)
 {
 	int64_t cols = r->out[0].cols;
 	for (int64_t i = 0; i < r->out[0].rows; i++) {
@@ -50,7 +50,7 @@ void ref_embed(const ds_ref *r)
 	}
 }
 
-void ref_embed_grad(const ds_ref *r)
+void ds_ref_embed_grad(const ds_ref *r)
 {
 	int64_t cols = r->out[0].cols;
 	for (int64_t i = 0; i < r->out[0].rows * cols; i++)
@@ -64,7 +64,7 @@ void ref_embed_grad(const ds_ref *r)
 	}
 }
 
-void sa_embed(ds_sample *s)
+void ds_sa_embed(ds_sample *s)
 {
 	int64_t rows = ds_sample_int(s, 1, 40), vocab = ds_sample_int(s, 1, 20);
 	ds_tid w = ds_sample_tensor(s, vocab, ds_sample_int(s, 1, 40));

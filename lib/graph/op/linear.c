@@ -13,63 +13,63 @@ static int64_t at_w(const ds_node *n, int64_t i, int64_t o, int64_t n_in, int64_
 	return n->attr.linear.in_out ? i * n_out + o : o * n_in + i;
 }
 
-ds_rc sh_linear(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_linear(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *x = in_of(g, n, 0);
 	bool in_out = n->attr.linear.in_out;
-	DS_TRY(need_shape(g, n, 1, in_out ? ds_t_cols(x) : -1, in_out ? -1 : ds_t_cols(x), e));
+	DS_TRY(ds_need_shape(g, n, 1, in_out ? ds_t_cols(x) : -1, in_out ? -1 : ds_t_cols(x), e));
 	int64_t n_out = in_of(g, n, 1)->dims[in_out ? 1 : 0];
 	if (n->in[2])
-		DS_TRY(need_shape(g, n, 2, 0, n_out, e));
+		DS_TRY(ds_need_shape(g, n, 2, 0, n_out, e));
 	out[0] = matrix(side_type(x->dtype), ds_t_rows(x), n_out);
 	return DS_OK;
 }
 
 /* in: dy, w, what dx is added to or 0 */
-ds_rc sh_linear_dx(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_linear_dx(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *dy = in_of(g, n, 0);
 	bool in_out = n->attr.linear.in_out;
-	DS_TRY(need_shape(g, n, 1, in_out ? -1 : ds_t_cols(dy), in_out ? ds_t_cols(dy) : -1, e));
+	DS_TRY(ds_need_shape(g, n, 1, in_out ? -1 : ds_t_cols(dy), in_out ? ds_t_cols(dy) : -1, e));
 	out[0] = matrix(side_type(dy->dtype), ds_t_rows(dy), in_of(g, n, 1)->dims[in_out ? 0 : 1]);
 	if (n->in[2])
-		DS_TRY(need_shape(g, n, 2, out[0].dims[0], out[0].dims[1], e));
+		DS_TRY(ds_need_shape(g, n, 2, out[0].dims[0], out[0].dims[1], e));
 	return DS_OK;
 }
 
 /* in: x, dy; out: dW */
-ds_rc sh_linear_dw(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_linear_dw(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *x = in_of(g, n, 0);
-	DS_TRY(need_shape(g, n, 1, ds_t_rows(x), -1, e));
+	DS_TRY(ds_need_shape(g, n, 1, ds_t_rows(x), -1, e));
 	int64_t n_in = ds_t_cols(x), n_out = ds_t_cols(in_of(g, n, 1));
 	bool in_out = n->attr.linear.in_out;
 	out[0] = matrix(side_type(x->dtype), in_out ? n_in : n_out, in_out ? n_out : n_in);
 	return DS_OK;
 }
 
-ds_rc sh_bias_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_bias_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	out[0] = vector(in_of(g, n, 0)->dtype, ds_t_cols(in_of(g, n, 0)));
 	return DS_OK;
 }
 
 /* By rows; by what it gives; by what it takes, where the bias would be added once a part. */
-const char sd_linear[] = "rRR>r Roc>c ci.>P";
-const char sd_linear_dx[] = "rRr>r Ric>c co.>P";
-const char sd_linear_dw[] = "rr>P Rc>o cR>i";
-const char sd_bias_grad[] = "r>P c>c";
+const char ds_sd_linear[] = "rRR>r Roc>c ci.>P";
+const char ds_sd_linear_dx[] = "rRr>r Ric>c co.>P";
+const char ds_sd_linear_dw[] = "rr>P Rc>o cR>i";
+const char ds_sd_bias_grad[] = "r>P c>c";
 
-void pr_linear(const ds_node *n, ds_buf *out)
+void ds_pr_linear(const ds_node *n, ds_buf *out)
 {
 	ds_buf_add_c(out, n->attr.linear.in_out ? " [in,out]" : "");
 }
 
-void gr_linear(ds_grad *c, const ds_node *n)
+void ds_gr_linear(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
 	ds_tid dy = ds_grad_of(c, n->out[0]), x = n->in[0];
@@ -93,22 +93,22 @@ void gr_linear(ds_grad *c, const ds_node *n)
 		ds_g_node(g, (ds_node){ .op = DS_OP_bias_grad, .in = { dy }, .out = { db } });
 }
 
-double fl_linear(const ds_graph *g, const ds_node *n)
+double ds_fl_linear(const ds_graph *g, const ds_node *n)
 {
 	return 2.0 * (double)ds_t_rows(in_of(g, n, 0)) * (double)ds_t_count(in_of(g, n, 1));
 }
 
-double fl_linear_dx(const ds_graph *g, const ds_node *n)
+double ds_fl_linear_dx(const ds_graph *g, const ds_node *n)
 {
-	return fl_linear(g, n);
+	return ds_fl_linear(g, n);
 }
 
-double fl_linear_dw(const ds_graph *g, const ds_node *n)
+double ds_fl_linear_dw(const ds_graph *g, const ds_node *n)
 {
 	return 2.0 * (double)ds_t_count(in_of(g, n, 0)) * (double)ds_t_cols(in_of(g, n, 1));
 }
 
-void ref_linear(const ds_ref *r)
+void ds_ref_linear(const ds_ref *r)
 {
 	int64_t n_in = r->in[0].cols, n_out = r->out[0].cols;
 	for (int64_t i = 0; i < r->out[0].rows; i++)
@@ -121,7 +121,7 @@ void ref_linear(const ds_ref *r)
 		}
 }
 
-void ref_linear_dx(const ds_ref *r)
+void ds_ref_linear_dx(const ds_ref *r)
 {
 	int64_t n_in = r->out[0].cols, n_out = r->in[0].cols;
 	for (int64_t i = 0; i < r->out[0].rows; i++)
@@ -134,7 +134,7 @@ void ref_linear_dx(const ds_ref *r)
 		}
 }
 
-void ref_linear_dw(const ds_ref *r)
+void ds_ref_linear_dw(const ds_ref *r)
 {
 	int64_t n_in = r->in[0].cols, n_out = r->in[1].cols;
 	for (int64_t k = 0; k < n_in; k++)
@@ -146,7 +146,7 @@ void ref_linear_dw(const ds_ref *r)
 		}
 }
 
-void ref_bias_grad(const ds_ref *r)
+void ds_ref_bias_grad(const ds_ref *r)
 {
 	int64_t cols = r->in[0].cols;
 	for (int64_t o = 0; o < cols; o++) {
@@ -157,7 +157,7 @@ void ref_bias_grad(const ds_ref *r)
 	}
 }
 
-void sa_linear(ds_sample *s)
+void ds_sa_linear(ds_sample *s)
 {
 	int64_t rows = ds_sample_int(s, 1, 70), n_in = ds_sample_int(s, 1, 50);
 	int64_t n_out = ds_sample_int(s, 1, 50);

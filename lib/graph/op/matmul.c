@@ -29,7 +29,7 @@ static bool is_batch(const ds_tensor *t, int32_t rows)
 	       (t->rank == 2 || (t->rank == 3 && t->dims[1] == rows));
 }
 
-ds_rc sh_matmul(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_matmul(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
 	const ds_matmul_attr *p = &n->attr.matmul;
 	if (n->in[0] <= 0 || n->in[1] <= 0)
@@ -49,9 +49,9 @@ ds_rc sh_matmul(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], d
 	return DS_OK;
 }
 
-const char sd_matmul[] = "ss>s";
+const char ds_sd_matmul[] = "ss>s";
 
-void pr_matmul(const ds_node *n, ds_buf *out)
+void ds_pr_matmul(const ds_node *n, ds_buf *out)
 {
 	const ds_matmul_attr *p = &n->attr.matmul;
 	ds_buf_fmt(out, " rows=%d%s/%d%s", p->a_rows, p->a_turned ? "^T" : "", p->b_rows,
@@ -65,7 +65,7 @@ static void give_product(ds_grad *c, ds_tid to, ds_tid a, ds_tid b, ds_matmul_at
 	ds_grad_give(c, to, n ? n->out[0] : 0);
 }
 
-void gr_matmul(ds_grad *c, const ds_node *n)
+void ds_gr_matmul(ds_grad *c, const ds_node *n)
 {
 	const ds_matmul_attr *p = &n->attr.matmul;
 	ds_tid a = n->in[0], b = n->in[1], dy = ds_grad_of(c, n->out[0]);
@@ -88,7 +88,7 @@ void gr_matmul(ds_grad *c, const ds_node *n)
 	}
 }
 
-double fl_matmul(const ds_graph *g, const ds_node *n)
+double ds_fl_matmul(const ds_graph *g, const ds_node *n)
 {
 	extents x = extents_of(g, n);
 	return 2.0 * (double)x.batch * (double)x.m * (double)x.n * (double)x.k;
@@ -101,7 +101,7 @@ static double element(
 	return t->at[(at * rows + (turned ? j : i)) * t->cols + (turned ? i : j)];
 }
 
-void ref_matmul(const ds_ref *r)
+void ds_ref_matmul(const ds_ref *r)
 {
 	const ds_matmul_attr *p = &r->node->attr.matmul;
 	const ds_ref_arg *a = &r->in[0], *b = &r->in[1];
@@ -118,7 +118,7 @@ void ref_matmul(const ds_ref *r)
 			}
 }
 
-void sa_matmul(ds_sample *s)
+void ds_sa_matmul(ds_sample *s)
 {
 	int64_t batch = ds_sample_int(s, 1, 4), m = ds_sample_int(s, 1, 40);
 	int64_t n = ds_sample_int(s, 1, 40), k = ds_sample_int(s, 1, 40);

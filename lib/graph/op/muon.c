@@ -17,26 +17,26 @@
 
 #include <math.h>
 
-ds_rc sh_muon(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_muon(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *p = in_of(g, n, 0);
 	for (int i = 1; i <= 2; i++)
-		DS_TRY(need_shape(g, n, i, ds_t_rows(p), ds_t_cols(p), e));
-	DS_TRY(need_shape(g, n, 3, 0, 4, e));
-	DS_TRY(need_shape(g, n, 4, 0, 1, e));
+		DS_TRY(ds_need_shape(g, n, i, ds_t_rows(p), ds_t_cols(p), e));
+	DS_TRY(ds_need_shape(g, n, 3, 0, 4, e));
+	DS_TRY(ds_need_shape(g, n, 4, 0, 1, e));
 	out[0] = out[1] = shape_of(p);
 	return DS_OK;
 }
 
-void pr_muon(const ds_node *n, ds_buf *out)
+void ds_pr_muon(const ds_node *n, ds_buf *out)
 {
 	ds_buf_fmt(out, " momentum=%g steps=%d %s", (double)n->attr.muon.momentum,
 		n->attr.muon.steps, ds_dtype_name(n->attr.muon.type));
 }
 
 /* Three products a step, two of which are symmetric: half of those. */
-double fl_muon(const ds_graph *g, const ds_node *n)
+double ds_fl_muon(const ds_graph *g, const ds_node *n)
 {
 	double rows = (double)ds_t_rows(in_of(g, n, 0)), cols = (double)ds_t_cols(in_of(g, n, 0));
 	double low = fmin(rows, cols), high = fmax(rows, cols);
@@ -76,7 +76,7 @@ static void newton_schulz(const iteration *t)
 	memcpy(t->x, t->next, (size_t)(n * k) * sizeof(double));
 }
 
-void ref_muon(const ds_ref *r)
+void ds_ref_muon(const ds_ref *r)
 {
 	const ds_muon_attr *a = &r->node->attr.muon;
 	int64_t rows = r->in[0].rows, cols = r->in[0].cols, count = rows * cols;

@@ -13,21 +13,21 @@
 /* w is as wide as x, or as a part of it. */
 static ds_rc need_width(const ds_graph *g, const ds_node *n, int64_t cols, ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 2, 0, -1, e));
+	DS_TRY(ds_need_shape(g, n, 2, 0, -1, e));
 	int64_t width = ds_t_cols(in_of(g, n, 2));
-	return cols % width ? need_shape(g, n, 2, 0, cols, e) : DS_OK;
+	return cols % width ? ds_need_shape(g, n, 2, 0, cols, e) : DS_OK;
 }
 
-ds_rc sh_norm(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_norm(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *x = in_of(g, n, 0);
 	if (n->in[1])
-		DS_TRY(need_shape(g, n, 1, ds_t_rows(x), ds_t_cols(x), e));
+		DS_TRY(ds_need_shape(g, n, 1, ds_t_rows(x), ds_t_cols(x), e));
 	DS_TRY(need_width(g, n, ds_t_cols(x), e));
 	int64_t width = ds_t_cols(in_of(g, n, 2));
 	if (n->in[3])
-		DS_TRY(need_shape(g, n, 3, 0, width, e));
+		DS_TRY(ds_need_shape(g, n, 3, 0, width, e));
 	out[0] = shape_of(x);
 	if (n->in[1])
 		out[1] = shape_of(x);
@@ -36,30 +36,30 @@ ds_rc sh_norm(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_
 }
 
 /* in: dy, s, w, stats, the gradient of s so far or 0; out: ds, dw, db */
-ds_rc sh_norm_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_norm_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *x = in_of(g, n, 0);
-	DS_TRY(need_shape(g, n, 1, ds_t_rows(x), ds_t_cols(x), e));
+	DS_TRY(ds_need_shape(g, n, 1, ds_t_rows(x), ds_t_cols(x), e));
 	DS_TRY(need_width(g, n, ds_t_cols(x), e));
 	int64_t width = ds_t_cols(in_of(g, n, 2));
-	DS_TRY(need_shape(g, n, 3, ds_t_rows(x), 2 * ds_t_cols(x) / width, e));
+	DS_TRY(ds_need_shape(g, n, 3, ds_t_rows(x), 2 * ds_t_cols(x) / width, e));
 	if (n->in[4])
-		DS_TRY(need_shape(g, n, 4, ds_t_rows(x), ds_t_cols(x), e));
+		DS_TRY(ds_need_shape(g, n, 4, ds_t_rows(x), ds_t_cols(x), e));
 	out[0] = shape_of(x);
 	out[1] = out[2] = vector(in_of(g, n, 2)->dtype, width);
 	return DS_OK;
 }
 
-const char sd_norm[] = "rrRR>rrr hhRR>hhh";
-const char sd_norm_grad[] = "rrRrr>rPP";
+const char ds_sd_norm[] = "rrRR>rrr hhRR>hhh";
+const char ds_sd_norm_grad[] = "rrRrr>rPP";
 
-void pr_norm(const ds_node *n, ds_buf *out)
+void ds_pr_norm(const ds_node *n, ds_buf *out)
 {
 	ds_buf_fmt(out, " %s eps=%g", n->attr.norm.rms ? "rms" : "layer", (double)n->attr.norm.eps);
 }
 
-void gr_norm(ds_grad *c, const ds_node *n)
+void ds_gr_norm(ds_grad *c, const ds_node *n)
 {
 	ds_tid x = n->in[0], residual = n->in[1], sum = residual ? n->out[1] : x;
 	ds_tid dy = ds_grad_of(c, n->out[0]);
@@ -105,7 +105,7 @@ static void norm_part(const ds_ref *r, int64_t i, int64_t part)
 	stats[1] = rstd;
 }
 
-void ref_norm(const ds_ref *r)
+void ds_ref_norm(const ds_ref *r)
 {
 	for (int64_t i = 0; i < r->in[0].rows; i++)
 		for (int64_t part = 0; part < r->in[0].cols / r->in[2].cols; part++)
@@ -134,7 +134,7 @@ static void grad_part(const ds_ref *r, int64_t i, int64_t part)
 				       rstd * (dy[j] * w[j] - g0 - (s[j] - mean) * rstd * g1);
 }
 
-void ref_norm_grad(const ds_ref *r)
+void ds_ref_norm_grad(const ds_ref *r)
 {
 	for (int k = 1; k <= 2; k++)
 		for (int64_t j = 0; j < r->out[k].cols && r->out[k].at; j++)
@@ -144,7 +144,7 @@ void ref_norm_grad(const ds_ref *r)
 			grad_part(r, i, part);
 }
 
-void sa_norm(ds_sample *s)
+void ds_sa_norm(ds_sample *s)
 {
 	int64_t rows = ds_sample_int(s, 1, 80), width = ds_sample_int(s, 2, 70);
 	int64_t cols = width * ds_sample_int(s, 1, 3);

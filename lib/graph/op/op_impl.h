@@ -7,15 +7,14 @@
 #include "graph/op.h"
 
 /* A name may stand in several lines; C allows to declare a function again. */
-#define NODIFF gr_nodiff
 #define OP(name, n_in, n_out, place, traits, shape, grad, flops, bytes, shards, print, sample) \
-	ds_shape_fn shape; \
-	ds_grad_fn grad; \
-	ds_cost_fn flops, bytes; \
-	extern const char shards[]; \
-	ds_print_fn print; \
-	ds_ref_fn ref_##name; \
-	ds_sample_fn sample;
+	ds_shape_fn ds_##shape; \
+	ds_grad_fn ds_##grad; \
+	ds_cost_fn ds_##flops, ds_##bytes; \
+	extern const char ds_##shards[]; \
+	ds_print_fn ds_##print; \
+	ds_ref_fn ds_ref_##name; \
+	ds_sample_fn ds_##sample;
 #include "graph/ops.def"
 #undef OP
 
@@ -45,7 +44,8 @@ static inline ds_dtype side_type(ds_dtype t)
 }
 /* DS_BAD with names and shapes where input i is missing, or is not [rows, cols] (-1: any; rows 0: a
  * vector of cols). Of a rank over 2 all dimensions but the last are rows. */
-ds_rc need_shape(const ds_graph *g, const ds_node *n, int i, int64_t rows, int64_t cols, ds_err *e);
-ds_rc need_type(const ds_graph *g, const ds_node *n, int i, ds_dtype type, ds_err *e);
+ds_rc ds_need_shape(
+	const ds_graph *g, const ds_node *n, int i, int64_t rows, int64_t cols, ds_err *e);
+ds_rc ds_need_type(const ds_graph *g, const ds_node *n, int i, ds_dtype type, ds_err *e);
 
 #endif

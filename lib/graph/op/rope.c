@@ -8,31 +8,31 @@
 
 #include <math.h>
 
-ds_rc sh_rope(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_rope(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
 	const ds_rope_attr *a = &n->attr.rope;
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *x = in_of(g, n, 0);
 	if (a->rot < 2 || a->rot % 2 || a->rot > a->head_dim || ds_t_cols(x) % a->head_dim)
 		return ds_fail(e, DS_BAD, "rope: %d rotated of heads of %d columns, in %lld",
 			a->rot, a->head_dim, (long long)ds_t_cols(x));
-	DS_TRY(need_shape(g, n, 1, 0, ds_t_rows(x), e));
-	DS_TRY(need_type(g, n, 1, DS_I32, e));
-	DS_TRY(need_shape(g, n, 2, 0, a->rot / 2, e));
+	DS_TRY(ds_need_shape(g, n, 1, 0, ds_t_rows(x), e));
+	DS_TRY(ds_need_type(g, n, 1, DS_I32, e));
+	DS_TRY(ds_need_shape(g, n, 2, 0, a->rot / 2, e));
 	out[0] = matrix(x->dtype, ds_t_rows(x), ds_t_cols(x));
 	return DS_OK;
 }
 
-const char sd_rope[] = "rrR>r hRR>h";
+const char ds_sd_rope[] = "rrR>r hRR>h";
 
-void pr_rope(const ds_node *n, ds_buf *out)
+void ds_pr_rope(const ds_node *n, ds_buf *out)
 {
 	ds_buf_fmt(out, " rot=%d/%d%s%s", n->attr.rope.rot, n->attr.rope.head_dim,
 		n->attr.rope.interleaved ? " interleaved" : "",
 		n->attr.rope.inverse ? " inverse" : "");
 }
 
-void gr_rope(ds_grad *c, const ds_node *n)
+void ds_gr_rope(ds_grad *c, const ds_node *n)
 {
 	ds_attr back = n->attr;
 	back.rope.inverse = !back.rope.inverse;
@@ -44,7 +44,7 @@ void gr_rope(ds_grad *c, const ds_node *n)
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 
-void ref_rope(const ds_ref *r)
+void ds_ref_rope(const ds_ref *r)
 {
 	const ds_rope_attr *a = &r->node->attr.rope;
 	int64_t cols = r->in[0].cols, half = a->rot / 2;
@@ -65,7 +65,7 @@ void ref_rope(const ds_ref *r)
 			}
 }
 
-void sa_rope(ds_sample *s)
+void ds_sa_rope(ds_sample *s)
 {
 	int64_t rows = ds_sample_int(s, 1, 30), heads = ds_sample_int(s, 1, 3);
 	int64_t half = ds_sample_int(s, 1, 20);

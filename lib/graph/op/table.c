@@ -17,8 +17,9 @@
 static const ds_op table[DS_N_OPS] = {
 #define OP(name_, n_in_, n_out_, place_, traits_, shape_, grad_, flops_, bytes_, shards_, print_, \
 	sample_) \
-	[DS_OP_##name_] = { #name_, n_in_, n_out_, place_, traits_, shape_, grad_, flops_, bytes_, \
-		shards_, print_, ref_##name_, sample_ },
+	[DS_OP_##name_] = { #name_, n_in_, n_out_, place_, traits_, ds_##shape_, ds_##grad_, \
+		ds_##flops_, ds_##bytes_, ds_##shards_, ds_##print_, ds_ref_##name_, \
+		ds_##sample_ },
 #include "graph/ops.def"
 #undef OP
 };
@@ -30,10 +31,10 @@ const ds_op *ds_op_of(ds_op_kind k)
 
 bool ds_op_differentiable(const ds_op *o)
 {
-	return o->grad != gr_nodiff;
+	return o->grad != ds_gr_nodiff;
 }
 
 bool ds_op_sampled(const ds_op *o)
 {
-	return o->sample != sa_none;
+	return o->sample != ds_sa_none;
 }

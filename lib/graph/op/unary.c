@@ -55,7 +55,7 @@ static double slope(ds_act act, double x)
 }
 
 /* in: dy, x; out: dx */
-void gr_unary(ds_grad *c, const ds_node *n)
+void ds_gr_unary(ds_grad *c, const ds_node *n)
 {
 	const ds_node *b =
 		ds_g_node(ds_grad_graph(c), (ds_node){ .op = DS_OP_unary_grad,
@@ -64,19 +64,19 @@ void gr_unary(ds_grad *c, const ds_node *n)
 	ds_grad_give(c, n->in[0], b ? b->out[0] : 0);
 }
 
-void ref_unary(const ds_ref *r)
+void ds_ref_unary(const ds_ref *r)
 {
 	for (int64_t i = 0; i < r->in[0].rows * r->in[0].cols; i++)
 		r->out[0].at[i] = value(r->node->attr.act, r->in[0].at[i]);
 }
 
-void ref_unary_grad(const ds_ref *r)
+void ds_ref_unary_grad(const ds_ref *r)
 {
 	for (int64_t i = 0; i < r->in[0].rows * r->in[0].cols; i++)
 		r->out[0].at[i] = r->in[0].at[i] * slope(r->node->attr.act, r->in[1].at[i]);
 }
 
-void sa_unary(ds_sample *s)
+void ds_sa_unary(ds_sample *s)
 {
 	ds_act act = (ds_act)ds_sample_int(s, 0, DS_N_ACTS - 1);
 	ds_tid x = ds_sample_tensor(s, ds_sample_int(s, 1, 40), ds_sample_int(s, 1, 90));
@@ -88,15 +88,15 @@ void sa_unary(ds_sample *s)
 /* ---- glu ---- */
 
 /* in: dy, gate, up; out: dgate, dup */
-ds_rc sh_glu_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_glu_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(sh_same2(g, n, out, e));
-	DS_TRY(need_shape(g, n, 2, ds_t_rows(in_of(g, n, 0)), ds_t_cols(in_of(g, n, 0)), e));
+	DS_TRY(ds_sh_same2(g, n, out, e));
+	DS_TRY(ds_need_shape(g, n, 2, ds_t_rows(in_of(g, n, 0)), ds_t_cols(in_of(g, n, 0)), e));
 	out[1] = out[0];
 	return DS_OK;
 }
 
-void gr_glu(ds_grad *c, const ds_node *n)
+void ds_gr_glu(ds_grad *c, const ds_node *n)
 {
 	const ds_node *b = ds_g_node(ds_grad_graph(c),
 		(ds_node){ .op = DS_OP_glu_grad,
@@ -110,13 +110,13 @@ void gr_glu(ds_grad *c, const ds_node *n)
 	ds_grad_give(c, n->in[1], up);
 }
 
-void ref_glu(const ds_ref *r)
+void ds_ref_glu(const ds_ref *r)
 {
 	for (int64_t i = 0; i < r->in[0].rows * r->in[0].cols; i++)
 		r->out[0].at[i] = value(r->node->attr.act, r->in[0].at[i]) * r->in[1].at[i];
 }
 
-void ref_glu_grad(const ds_ref *r)
+void ds_ref_glu_grad(const ds_ref *r)
 {
 	ds_act act = r->node->attr.act;
 	for (int64_t i = 0; i < r->in[0].rows * r->in[0].cols; i++) {
@@ -126,7 +126,7 @@ void ref_glu_grad(const ds_ref *r)
 	}
 }
 
-void sa_glu(ds_sample *s)
+void ds_sa_glu(ds_sample *s)
 {
 	ds_act act = (ds_act)ds_sample_int(s, 0, DS_N_ACTS - 1);
 	int64_t rows = ds_sample_int(s, 1, 40), cols = ds_sample_int(s, 1, 90);

@@ -15,37 +15,37 @@
 
 #include <math.h>
 
-const char sd_sqnorm[] = "r>P c>P";
-const char sd_adamw[] = "rrrrRR>rrr ccccRR>ccc";
+const char ds_sd_sqnorm[] = "r>P c>P";
+const char ds_sd_adamw[] = "rrrrRR>rrr ccccRR>ccc";
 
-ds_rc sh_sqnorm(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_sqnorm(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(sh_same(g, n, out, e));
+	DS_TRY(ds_sh_same(g, n, out, e));
 	out[0] = matrix(DS_F64, 1, 1);
 	return DS_OK;
 }
 
-ds_rc sh_clip(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_clip(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, 1, -1, e));
-	DS_TRY(need_shape(g, n, 1, 0, 4, e));
+	DS_TRY(ds_need_shape(g, n, 0, 1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 1, 0, 4, e));
 	out[0] = out[1] = vector(DS_F32, 1);
 	return DS_OK;
 }
 
-ds_rc sh_adamw(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_adamw(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(sh_same(g, n, out, e));
+	DS_TRY(ds_sh_same(g, n, out, e));
 	const ds_tensor *p = in_of(g, n, 0);
 	for (int i = 1; i <= 3; i++)
-		DS_TRY(need_shape(g, n, i, p->rank == 1 ? 0 : ds_t_rows(p), ds_t_cols(p), e));
-	DS_TRY(need_shape(g, n, 4, 0, 4, e));
-	DS_TRY(need_shape(g, n, 5, 0, 1, e));
+		DS_TRY(ds_need_shape(g, n, i, p->rank == 1 ? 0 : ds_t_rows(p), ds_t_cols(p), e));
+	DS_TRY(ds_need_shape(g, n, 4, 0, 4, e));
+	DS_TRY(ds_need_shape(g, n, 5, 0, 1, e));
 	out[1] = out[2] = out[0];
 	return DS_OK;
 }
 
-void ref_sqnorm(const ds_ref *r)
+void ds_ref_sqnorm(const ds_ref *r)
 {
 	double sum = 0;
 	for (int64_t i = 0; i < r->in[0].rows * r->in[0].cols; i++)
@@ -53,7 +53,7 @@ void ref_sqnorm(const ds_ref *r)
 	r->out[0].at[0] = sum;
 }
 
-void ref_clip(const ds_ref *r)
+void ds_ref_clip(const ds_ref *r)
 {
 	double sum = 0, max_norm = r->node->attr.max_norm;
 	for (int64_t i = 0; i < r->in[0].cols; i++)
@@ -89,7 +89,7 @@ static double step_of(const ds_ref *r, int64_t i)
 	       a->decay * r->in[0].at[i];
 }
 
-void ref_adamw(const ds_ref *r)
+void ds_ref_adamw(const ds_ref *r)
 {
 	if (moments(r) == 0)
 		return;
@@ -97,7 +97,7 @@ void ref_adamw(const ds_ref *r)
 		r->out[0].at[i] = r->in[0].at[i] - r->in[4].at[0] * step_of(r, i);
 }
 
-void ref_lamb(const ds_ref *r)
+void ds_ref_lamb(const ds_ref *r)
 {
 	double weights = 0, steps = 0;
 	if (moments(r) == 0)

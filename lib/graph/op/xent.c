@@ -10,24 +10,25 @@
 
 #include <math.h>
 
-ds_rc sh_linear_xent(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_linear_xent(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(need_shape(g, n, 0, -1, -1, e));
+	DS_TRY(ds_need_shape(g, n, 0, -1, -1, e));
 	const ds_tensor *x = in_of(g, n, 0);
-	DS_TRY(need_shape(g, n, 1, -1, ds_t_cols(x), e));
+	DS_TRY(ds_need_shape(g, n, 1, -1, ds_t_cols(x), e));
 	if (n->in[2])
-		DS_TRY(need_shape(g, n, 2, 0, ds_t_rows(in_of(g, n, 1)), e));
-	DS_TRY(need_shape(g, n, 3, 0, ds_t_rows(x), e));
-	DS_TRY(need_type(g, n, 3, DS_I32, e));
-	DS_TRY(need_shape(g, n, 4, 0, 1, e));
+		DS_TRY(ds_need_shape(g, n, 2, 0, ds_t_rows(in_of(g, n, 1)), e));
+	DS_TRY(ds_need_shape(g, n, 3, 0, ds_t_rows(x), e));
+	DS_TRY(ds_need_type(g, n, 3, DS_I32, e));
+	DS_TRY(ds_need_shape(g, n, 4, 0, 1, e));
 	out[0] = vector(side_type(x->dtype), 1);
 	out[1] = vector(side_type(x->dtype), ds_t_rows(x));
 	return DS_OK;
 }
 
-ds_rc sh_linear_xent_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
+ds_rc ds_sh_linear_xent_grad(
+	const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {
-	DS_TRY(sh_linear_xent(g, n, out, e));
+	DS_TRY(ds_sh_linear_xent(g, n, out, e));
 	out[2] = shape_of(in_of(g, n, 0));
 	out[3] = shape_of(in_of(g, n, 1));
 	out[4] = vector(side_type(in_of(g, n, 1)->dtype), ds_t_rows(in_of(g, n, 1)));
@@ -37,10 +38,10 @@ ds_rc sh_linear_xent_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_M
 }
 
 /* The vocabulary cannot be cut: a row's sum goes over all of it. */
-const char sd_linear_xent[] = "rRRrR>Pr";
-const char sd_linear_xent_grad[] = "rRRrR>PrrPP";
+const char ds_sd_linear_xent[] = "rRRrR>Pr";
+const char ds_sd_linear_xent_grad[] = "rRRrR>PrrPP";
 
-void gr_linear_xent(ds_grad *c, const ds_node *n)
+void ds_gr_linear_xent(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
 	if (!ds_grad_is_one(c, n->out[0])) {
@@ -60,16 +61,16 @@ void gr_linear_xent(ds_grad *c, const ds_node *n)
 		ds_grad_give(c, n->in[0], by.out[2]);
 }
 
-double fl_linear_xent(const ds_graph *g, const ds_node *n)
+double ds_fl_linear_xent(const ds_graph *g, const ds_node *n)
 {
 	double rows = (double)ds_t_rows(in_of(g, n, 0)), vocab = (double)ds_t_rows(in_of(g, n, 1));
 	return rows * vocab * (2.0 * (double)ds_t_cols(in_of(g, n, 0)) + 8);
 }
 
-double fl_xent_grad(const ds_graph *g, const ds_node *n)
+double ds_fl_xent_grad(const ds_graph *g, const ds_node *n)
 {
 	double gemm = 2.0 * (double)ds_t_rows(in_of(g, n, 0)) * (double)ds_t_count(in_of(g, n, 1));
-	return fl_linear_xent(g, n) + (n->out[2] > 0 ? gemm : 0) + (n->out[3] > 0 ? gemm : 0);
+	return ds_fl_linear_xent(g, n) + (n->out[2] > 0 ? gemm : 0) + (n->out[3] > 0 ? gemm : 0);
 }
 
 static double logit(const ds_ref *r, int64_t i, int64_t v)
@@ -94,7 +95,7 @@ static void add_grad(const ds_ref *r, int64_t i, int64_t v, double d)
 		r->out[4].at[v] += d;
 }
 
-void ref_linear_xent(const ds_ref *r)
+void ds_ref_linear_xent(const ds_ref *r)
 {
 	double total = 0, inv = r->in[4].at[0];
 	int64_t vocab = r->in[1].rows;
@@ -121,12 +122,12 @@ void ref_linear_xent(const ds_ref *r)
 	r->out[0].at[0] = inv * total;
 }
 
-void ref_linear_xent_grad(const ds_ref *r)
+void ds_ref_linear_xent_grad(const ds_ref *r)
 {
-	ref_linear_xent(r);
+	ds_ref_linear_xent(r);
 }
 
-void sa_linear_xent(ds_sample *s)
+void ds_sa_linear_xent(ds_sample *s)
 {
 	int64_t rows = ds_sample_int(s, 1, 60), cols = ds_sample_int(s, 1, 24);
 	int64_t vocab = ds_sample_int(s, 1, 90), one = 1;

@@ -1,5 +1,5 @@
 /*
- * jinja_call.c - filters, tests, functions and methods of templates
+ * ds_jinja_call.c - filters, tests, functions and methods of templates
  */
 #include "text/chat/jinja_impl.h"
 #include "text/chat/layout.h"
@@ -34,7 +34,7 @@ static void dump(const jinja_value *v, unsigned depth, ds_buf *out)
 	} else if (v->kind == J_BOOL) {
 		ds_buf_add_c(out, v->i ? "true" : "false");
 	} else if (v->kind == J_INT || v->kind == J_FLOAT) {
-		jinja_print(v, out);
+		ds_jinja_print(v, out);
 	} else if ((!map && !list) || depth > JINJA_DEPTH || out->n > JINJA_BYTES) {
 		ds_buf_add_c(out, "null");
 	} else {
@@ -51,7 +51,7 @@ static void dump(const jinja_value *v, unsigned depth, ds_buf *out)
 	}
 }
 
-void jinja_dump(const jinja_value *v, ds_buf *out)
+void ds_jinja_dump(const jinja_value *v, ds_buf *out)
 {
 	dump(v, 0, out);
 }
@@ -108,7 +108,7 @@ static ds_rc replace(jinja_state *st, ds_str s, ds_str what, ds_str by, jinja_va
 			ds_buf_add_byte(&b, s.at[i]);
 		i += found ? what.n : 1;
 	}
-	*out = jinja_str(ds_arena_str(st->mem, ds_buf_view(&b)));
+	*out = ds_jinja_str(ds_arena_str(st->mem, ds_buf_view(&b)));
 	ds_buf_free(&b);
 	return DS_OK;
 }
@@ -117,11 +117,11 @@ static ds_rc split(jinja_state *st, ds_str s, ds_str by, jinja_value *out, ds_er
 {
 	if (!by.n)
 		return ds_fail(e, DS_BAD, "split without a separator is not understood");
-	*out = jinja_new_list(st, false);
+	*out = ds_jinja_new_list(st, false);
 	for (;;) {
 		const char *at = s.n ? memmem(s.at, s.n, by.at, by.n) : NULL;
 		size_t n = at ? (size_t)(at - s.at) : s.n;
-		jinja_add(st, out->list, DS_S(""), jinja_str((ds_str){ s.at, n }));
+		ds_jinja_add(st, out->list, DS_S(""), ds_jinja_str((ds_str){ s.at, n }));
 		if (!at)
 			return DS_OK;
 		s = (ds_str){ at + by.n, s.n - n - by.n };
@@ -163,24 +163,24 @@ static method_kind method_of(const jinja_value *v, ds_str name)
 	return N_METHODS;
 }
 
-bool jinja_has_method(const jinja_value *v, ds_str name)
+bool ds_jinja_has_method(const jinja_value *v, ds_str name)
 {
 	return method_of(v, name) != N_METHODS;
 }
 
 static void map_items(jinja_state *st, const jinja_list *l, method_kind what, jinja_value *out)
 {
-	*out = jinja_new_list(st, false);
+	*out = ds_jinja_new_list(st, false);
 	for (size_t i = 0; i < l->n; i++) {
-		jinja_value key = jinja_str(l->keys[i]), v = l->at[i];
+		jinja_value key = ds_jinja_str(l->keys[i]), v = l->at[i];
 		if (what == M_KEYS)
 			v = key;
 		if (what == M_ITEMS) {
-			v = jinja_new_list(st, false);
-			jinja_add(st, v.list, DS_S(""), key);
-			jinja_add(st, v.list, DS_S(""), l->at[i]);
+			v = ds_jinja_new_list(st, false);
+			ds_jinja_add(st, v.list, DS_S(""), key);
+			ds_jinja_add(st, v.list, DS_S(""), l->at[i]);
 		}
-		jinja_add(st, out->list, DS_S(""), v);
+		ds_jinja_add(st, out->list, DS_S(""), v);
 	}
 }
 
@@ -194,15 +194,15 @@ static ds_rc call_method(jinja_state *st, const jinja_value *of, ds_str name, co
 	case M_STRIP:
 	case M_LSTRIP:
 	case M_RSTRIP:
-		*out = jinja_str(strip(of->s, one, m != M_RSTRIP, m != M_LSTRIP));
+		*out = ds_jinja_str(strip(of->s, one, m != M_RSTRIP, m != M_LSTRIP));
 		return DS_OK;
 	case M_SPLIT:
 		return split(st, of->s, one, out, e);
 	case M_STARTS:
-		*out = jinja_bool(ds_str_starts(of->s, one));
+		*out = ds_jinja_bool(ds_str_starts(of->s, one));
 		return DS_OK;
 	case M_ENDS:
-		*out = jinja_bool(ds_str_ends(of->s, one));
+		*out = ds_jinja_bool(ds_str_ends(of->s, one));
 		return DS_OK;
 	case M_REPLACE:
 		return replace(st, of->s, one, text_arg(a, 1), out, e);
@@ -210,7 +210,7 @@ static ds_rc call_method(jinja_state *st, const jinja_value *of, ds_str name, co
 	case M_LOWER:
 	case M_TITLE:
 	case M_CAPITALIZE:
-		*out = jinja_str(with_case(st, of->s,
+		*out = ds_jinja_str(with_case(st, of->s,
 			m == M_UPPER   ? UPPER
 			: m == M_LOWER ? LOWER
 			: m == M_TITLE ? TITLE
@@ -222,7 +222,7 @@ static ds_rc call_method(jinja_state *st, const jinja_value *of, ds_str name, co
 		map_items(st, of->list, m, out);
 		return DS_OK;
 	case M_GET:
-		found = jinja_get(of->list, one);
+		found = ds_jinja_get(of->list, one);
 		*out = found ? *found : a->n > 1 ? a->at[1] : (jinja_value){ .kind = J_NONE };
 		return DS_OK;
 	default:
@@ -234,18 +234,18 @@ static ds_rc range(jinja_state *st, const jinja_args *a, jinja_value *out, ds_er
 {
 	int64_t from = a->n > 1 ? a->at[0].i : 0, to = a->n > 1 ? a->at[1].i : a->at[0].i;
 	int64_t by = a->n > 2 ? a->at[2].i : 1;
-	*out = jinja_new_list(st, false);
+	*out = ds_jinja_new_list(st, false);
 	if (!a->n || by == 0)
 		return ds_fail(e, DS_BAD, "a range that is not understood");
 	for (int64_t i = from; by > 0 ? i < to : i > to; i += by) {
 		if (++st->steps > JINJA_STEPS || i > INT32_MAX || i < INT32_MIN)
 			return ds_fail(e, DS_BAD, "a range of over %d numbers", JINJA_STEPS);
-		jinja_add(st, out->list, DS_S(""), jinja_int(i));
+		ds_jinja_add(st, out->list, DS_S(""), ds_jinja_int(i));
 	}
 	return DS_OK;
 }
 
-ds_rc jinja_call(
+ds_rc ds_jinja_call(
 	jinja_state *st, const jinja_value *f, const jinja_args *a, jinja_value *out, ds_err *e)
 {
 	if (f->kind != J_FUNCTION)
@@ -256,17 +256,17 @@ ds_rc jinja_call(
 		return ds_fail(e, DS_BAD, "the template says: %.*s", DS_FMT(text_arg(a, 0)));
 	if (ds_str_is(f->s, "range"))
 		return range(st, a, out, e);
-	*out = jinja_new_list(st, true); /* namespace, dict */
+	*out = ds_jinja_new_list(st, true); /* namespace, dict */
 	for (size_t i = 0; i < a->n; i++)
 		if (a->names[i].at)
-			jinja_add(st, out->list, a->names[i], a->at[i]);
+			ds_jinja_add(st, out->list, a->names[i], a->at[i]);
 	return DS_OK;
 }
 
 /* ---- tests ---- */
 
-ds_rc jinja_test(jinja_state *st, ds_str name, const jinja_value *v, const jinja_args *a, bool *out,
-	ds_err *e)
+ds_rc ds_jinja_test(jinja_state *st, ds_str name, const jinja_value *v, const jinja_args *a,
+	bool *out, ds_err *e)
 {
 	static const struct {
 		const char *name;
@@ -287,11 +287,11 @@ ds_rc jinja_test(jinja_state *st, ds_str name, const jinja_value *v, const jinja
 	else if (ds_str_is(name, "true") || ds_str_is(name, "false"))
 		*out = v->kind == J_BOOL && v->i == ds_str_is(name, "true");
 	else if (a->n && (ds_str_is(name, "equalto") || ds_str_is(name, "eq")))
-		*out = jinja_equal(st, v, &a->at[0]);
+		*out = ds_jinja_equal(st, v, &a->at[0]);
 	else if (a->n && (ds_str_is(name, "ne")))
-		*out = !jinja_equal(st, v, &a->at[0]);
+		*out = !ds_jinja_equal(st, v, &a->at[0]);
 	else if (a->n && ds_str_is(name, "in"))
-		*out = jinja_contains(st, &a->at[0], v);
+		*out = ds_jinja_contains(st, &a->at[0], v);
 	else
 		return unknown(e, "test", name);
 	return DS_OK;
@@ -307,18 +307,18 @@ static ds_rc by_attribute(jinja_state *st, ds_str filter, const jinja_value *v, 
 	const jinja_value *attribute = maps ? named(a, "attribute") : a->n ? &a->at[0] : NULL;
 	if (v->kind != J_LIST || !attribute || attribute->kind != J_STR)
 		return unknown(e, "use of the filter", filter);
-	*out = jinja_new_list(st, false);
+	*out = ds_jinja_new_list(st, false);
 	for (size_t i = 0; i < v->list->n; i++) {
 		const jinja_value *of = &v->list->at[i];
 		const jinja_value *found =
-			of->kind == J_MAP ? jinja_get(of->list, attribute->s) : NULL;
+			of->kind == J_MAP ? ds_jinja_get(of->list, attribute->s) : NULL;
 		jinja_value value = found ? *found : (jinja_value){ .s = attribute->s };
 		jinja_args rest = { .n = a->n > 2 ? 1 : 0, .at = { a->at[2] } };
-		bool yes = jinja_true(&value);
+		bool yes = ds_jinja_true(&value);
 		if (!maps && a->n > 1)
-			DS_TRY(jinja_test(st, text_arg(a, 1), &value, &rest, &yes, e));
+			DS_TRY(ds_jinja_test(st, text_arg(a, 1), &value, &rest, &yes, e));
 		if (maps || yes != rejects)
-			jinja_add(st, out->list, DS_S(""), maps ? value : *of);
+			ds_jinja_add(st, out->list, DS_S(""), maps ? value : *of);
 	}
 	return DS_OK;
 }
@@ -333,9 +333,9 @@ static ds_rc join(
 		st->steps++;
 		if (i)
 			ds_buf_add_str(&b, between);
-		jinja_print(&v->list->at[i], &b);
+		ds_jinja_print(&v->list->at[i], &b);
 	}
-	*out = jinja_str(ds_arena_str(st->mem, ds_buf_view(&b)));
+	*out = ds_jinja_str(ds_arena_str(st->mem, ds_buf_view(&b)));
 	ds_buf_free(&b);
 	return DS_OK;
 }
@@ -346,8 +346,8 @@ static ds_rc to_json(
 	ds_buf b = { 0 };
 	if (a->n)
 		return unknown(e, "use of the filter", DS_S("tojson"));
-	jinja_dump(v, &b);
-	*out = jinja_str(ds_arena_str(st->mem, ds_buf_view(&b)));
+	ds_jinja_dump(v, &b);
+	*out = ds_jinja_str(ds_arena_str(st->mem, ds_buf_view(&b)));
 	ds_buf_free(&b);
 	return DS_OK;
 }
@@ -361,9 +361,9 @@ static ds_rc of_list(
 	if (ds_str_is(name, "list")) {
 		*out = *v;
 	} else if (ds_str_is(name, "reverse")) {
-		*out = jinja_new_list(st, false);
+		*out = ds_jinja_new_list(st, false);
 		for (size_t i = l->n; i-- > 0;)
-			jinja_add(st, out->list, DS_S(""), l->at[i]);
+			ds_jinja_add(st, out->list, DS_S(""), l->at[i]);
 	} else {
 		bool first = ds_str_is(name, "first");
 		*out = l->n ? l->at[first ? 0 : l->n - 1] : (jinja_value){ .s = name };
@@ -381,7 +381,7 @@ static bool of_text(jinja_state *st, ds_str name, ds_str s, jinja_value *out)
 		{ "title", TITLE } };
 	for (size_t i = 0; i < 4; i++)
 		if (ds_str_is(name, cases[i].name)) {
-			*out = jinja_str(with_case(st, s, cases[i].how));
+			*out = ds_jinja_str(with_case(st, s, cases[i].how));
 			return true;
 		}
 	return false;
@@ -403,18 +403,19 @@ static ds_rc filter_length(jinja_state *st, const jinja_value *v, jinja_value *o
 			n += (v->s.at[i] & 0xC0) != 0x80;
 	else if (v->kind != J_UNDEFINED)
 		return unknown(e, "use of the filter", DS_S("length"));
-	*out = jinja_int(n);
+	*out = ds_jinja_int(n);
 	return DS_OK;
 }
 
-ds_rc jinja_filter(jinja_state *st, ds_str name, const jinja_value *v, const jinja_args *a,
+ds_rc ds_jinja_filter(jinja_state *st, ds_str name, const jinja_value *v, const jinja_args *a,
 	jinja_value *out, ds_err *e)
 {
 	if (ds_str_is(name, "default") || ds_str_is(name, "d")) {
 		const jinja_value *also = named(a, "boolean");
-		bool empty = (also && jinja_true(also)) || (a->n > 1 && jinja_true(&a->at[1]));
-		bool use = v->kind == J_UNDEFINED || (empty && !jinja_true(v));
-		*out = use ? a->n ? a->at[0] : jinja_str(DS_S("")) : *v;
+		bool empty =
+			(also && ds_jinja_true(also)) || (a->n > 1 && ds_jinja_true(&a->at[1]));
+		bool use = v->kind == J_UNDEFINED || (empty && !ds_jinja_true(v));
+		*out = use ? a->n ? a->at[0] : ds_jinja_str(DS_S("")) : *v;
 		return DS_OK;
 	}
 	if (ds_str_is(name, "length") || ds_str_is(name, "count"))
@@ -433,15 +434,15 @@ ds_rc jinja_filter(jinja_state *st, ds_str name, const jinja_value *v, const jin
 		return DS_OK;
 	}
 	if (ds_str_is(name, "int") && (v->kind == J_INT || v->kind == J_BOOL)) {
-		*out = jinja_int(v->i);
+		*out = ds_jinja_int(v->i);
 		return DS_OK;
 	}
 	/* The others make a text of what they get. */
-	ds_str s = jinja_text(st, v);
+	ds_str s = ds_jinja_text(st, v);
 	if (ds_str_is(name, "string") || ds_str_is(name, "safe"))
-		*out = jinja_str(s);
+		*out = ds_jinja_str(s);
 	else if (ds_str_is(name, "trim"))
-		*out = jinja_str(strip(s, text_arg(a, 0), true, true));
+		*out = ds_jinja_str(strip(s, text_arg(a, 0), true, true));
 	else if (ds_str_is(name, "replace"))
 		return replace(st, s, text_arg(a, 0), text_arg(a, 1), out, e);
 	else if (!of_text(st, name, s, out))

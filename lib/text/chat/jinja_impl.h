@@ -91,27 +91,27 @@ typedef struct { /* of a call: those by position, then by name */
 } jinja_args;
 
 /* jinja_run.c */
-void jinja_add(jinja_state *st, jinja_list *l, ds_str key, jinja_value v);
-jinja_value jinja_new_list(jinja_state *st, bool map);
-const jinja_value *jinja_get(const jinja_list *l, ds_str key); /* NULL: no such key */
-bool jinja_true(const jinja_value *v);
+void ds_jinja_add(jinja_state *st, jinja_list *l, ds_str key, jinja_value v);
+jinja_value ds_jinja_new_list(jinja_state *st, bool map);
+const jinja_value *ds_jinja_get(const jinja_list *l, ds_str key); /* NULL: no such key */
+bool ds_jinja_true(const jinja_value *v);
 /* A namespace may hold itself: false beyond JINJA_DEPTH lists in one another, or too many steps. */
-bool jinja_equal(jinja_state *st, const jinja_value *a, const jinja_value *b);
-bool jinja_contains(jinja_state *st, const jinja_value *in, const jinja_value *v);
-void jinja_print(const jinja_value *v, ds_buf *out);
-ds_str jinja_text(jinja_state *st, const jinja_value *v);
-jinja_value jinja_str(ds_str s);
-jinja_value jinja_bool(bool b);
-jinja_value jinja_int(int64_t i);
-/* jinja_call.c: filters, tests, functions and methods */
-DS_MUST ds_rc jinja_filter(jinja_state *st, ds_str name, const jinja_value *v, const jinja_args *a,
-	jinja_value *out, ds_err *e);
-DS_MUST ds_rc jinja_test(jinja_state *st, ds_str name, const jinja_value *v, const jinja_args *a,
+bool ds_jinja_equal(jinja_state *st, const jinja_value *a, const jinja_value *b);
+bool ds_jinja_contains(jinja_state *st, const jinja_value *in, const jinja_value *v);
+void ds_jinja_print(const jinja_value *v, ds_buf *out);
+ds_str ds_jinja_text(jinja_state *st, const jinja_value *v);
+jinja_value ds_jinja_str(ds_str s);
+jinja_value ds_jinja_bool(bool b);
+jinja_value ds_jinja_int(int64_t i);
+/* ds_jinja_call.c: filters, tests, functions and methods */
+DS_MUST ds_rc ds_jinja_filter(jinja_state *st, ds_str name, const jinja_value *v,
+	const jinja_args *a, jinja_value *out, ds_err *e);
+DS_MUST ds_rc ds_jinja_test(jinja_state *st, ds_str name, const jinja_value *v, const jinja_args *a,
 	bool *out, ds_err *e);
-DS_MUST ds_rc jinja_call(
+DS_MUST ds_rc ds_jinja_call(
 	jinja_state *st, const jinja_value *f, const jinja_args *a, jinja_value *out, ds_err *e);
-bool jinja_has_method(const jinja_value *v, ds_str name);
+bool ds_jinja_has_method(const jinja_value *v, ds_str name);
 /* Python's json.dumps(v, ensure_ascii=False); lists deeper than JINJA_DEPTH are null. */
-void jinja_dump(const jinja_value *v, ds_buf *out);
+void ds_jinja_dump(const jinja_value *v, ds_buf *out);
 
 #endif

@@ -9,28 +9,28 @@
 
 /* ---- values ---- */
 
-jinja_value jinja_str(ds_str s)
+jinja_value ds_jinja_str(ds_str s)
 {
 	return (jinja_value){ .kind = J_STR, .s = s };
 }
 
-jinja_value jinja_bool(bool b)
+jinja_value ds_jinja_bool(bool b)
 {
 	return (jinja_value){ .kind = J_BOOL, .i = b };
 }
 
-jinja_value jinja_int(int64_t i)
+jinja_value ds_jinja_int(int64_t i)
 {
 	return (jinja_value){ .kind = J_INT, .i = i };
 }
 
-jinja_value jinja_new_list(jinja_state *st, bool map)
+jinja_value ds_jinja_new_list(jinja_state *st, bool map)
 {
 	jinja_list *l = ds_arena_zero(st->mem, sizeof(*l));
 	return (jinja_value){ .kind = map ? J_MAP : J_LIST, .list = l };
 }
 
-void jinja_add(jinja_state *st, jinja_list *l, ds_str key, jinja_value v)
+void ds_jinja_add(jinja_state *st, jinja_list *l, ds_str key, jinja_value v)
 {
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? 2 * l->cap : 8;
@@ -48,7 +48,7 @@ void jinja_add(jinja_state *st, jinja_list *l, ds_str key, jinja_value v)
 	l->at[l->n++] = v;
 }
 
-const jinja_value *jinja_get(const jinja_list *l, ds_str key)
+const jinja_value *ds_jinja_get(const jinja_list *l, ds_str key)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (ds_str_eq(l->keys[i], key))
@@ -58,30 +58,30 @@ const jinja_value *jinja_get(const jinja_list *l, ds_str key)
 
 static void set_key(jinja_state *st, jinja_list *l, ds_str key, jinja_value v)
 {
-	jinja_value *old = (jinja_value *)jinja_get(l, key);
+	jinja_value *old = (jinja_value *)ds_jinja_get(l, key);
 	if (old)
 		*old = v;
 	else
-		jinja_add(st, l, key, v);
+		ds_jinja_add(st, l, key, v);
 }
 
 static jinja_value from_json(jinja_state *st, const ds_json *j)
 {
 	switch (j->kind) {
 	case DS_J_BOOL:
-		return jinja_bool(j->b);
+		return ds_jinja_bool(j->b);
 	case DS_J_I64:
-		return jinja_int(j->i);
+		return ds_jinja_int(j->i);
 	case DS_J_F64:
 	case DS_J_BIG:
 		return (jinja_value){ .kind = J_FLOAT, .f = j->f };
 	case DS_J_STR:
-		return jinja_str(j->s);
+		return ds_jinja_str(j->s);
 	case DS_J_ARR:
 	case DS_J_OBJ: {
-		jinja_value v = jinja_new_list(st, j->kind == DS_J_OBJ);
+		jinja_value v = ds_jinja_new_list(st, j->kind == DS_J_OBJ);
 		for (const ds_json *m = j->first; m; m = m->next)
-			jinja_add(st, v.list, m->key, from_json(st, m));
+			ds_jinja_add(st, v.list, m->key, from_json(st, m));
 		return v;
 	}
 	default:
@@ -89,7 +89,7 @@ static jinja_value from_json(jinja_state *st, const ds_json *j)
 	}
 }
 
-bool jinja_true(const jinja_value *v)
+bool ds_jinja_true(const jinja_value *v)
 {
 	switch (v->kind) {
 	case J_BOOL:
@@ -132,32 +132,33 @@ static bool equal(jinja_state *st, const jinja_value *a, const jinja_value *b, u
 	if (a->list->n != b->list->n || depth > JINJA_DEPTH || ++st->steps > JINJA_STEPS)
 		return false;
 	for (size_t i = 0; i < a->list->n; i++) {
-		const jinja_value *other =
-			a->kind == J_LIST ? &b->list->at[i] : jinja_get(b->list, a->list->keys[i]);
+		const jinja_value *other = a->kind == J_LIST
+						   ? &b->list->at[i]
+						   : ds_jinja_get(b->list, a->list->keys[i]);
 		if (!other || !equal(st, &a->list->at[i], other, depth + 1))
 			return false;
 	}
 	return true;
 }
 
-bool jinja_equal(jinja_state *st, const jinja_value *a, const jinja_value *b)
+bool ds_jinja_equal(jinja_state *st, const jinja_value *a, const jinja_value *b)
 {
 	return equal(st, a, b, 0);
 }
 
-bool jinja_contains(jinja_state *st, const jinja_value *in, const jinja_value *v)
+bool ds_jinja_contains(jinja_state *st, const jinja_value *in, const jinja_value *v)
 {
 	if (in->kind == J_STR)
 		return v->kind == J_STR && (!v->s.n || memmem(in->s.at, in->s.n, v->s.at, v->s.n));
 	if (in->kind == J_MAP)
-		return v->kind == J_STR && jinja_get(in->list, v->s);
+		return v->kind == J_STR && ds_jinja_get(in->list, v->s);
 	for (size_t i = 0; in->kind == J_LIST && i < in->list->n; i++)
-		if (jinja_equal(st, &in->list->at[i], v))
+		if (ds_jinja_equal(st, &in->list->at[i], v))
 			return true;
 	return false;
 }
 
-void jinja_print(const jinja_value *v, ds_buf *out)
+void ds_jinja_print(const jinja_value *v, ds_buf *out)
 {
 	char number[32];
 	switch (v->kind) {
@@ -179,16 +180,16 @@ void jinja_print(const jinja_value *v, ds_buf *out)
 		ds_buf_add_str(out, v->s);
 		return;
 	default:
-		jinja_dump(v, out);
+		ds_jinja_dump(v, out);
 	}
 }
 
-ds_str jinja_text(jinja_state *st, const jinja_value *v)
+ds_str ds_jinja_text(jinja_state *st, const jinja_value *v)
 {
 	ds_buf b = { 0 };
 	if (v->kind == J_STR)
 		return v->s;
-	jinja_print(v, &b);
+	ds_jinja_print(v, &b);
 	ds_str s = ds_arena_str(st->mem, ds_buf_view(&b));
 	ds_buf_free(&b);
 	return s;
@@ -243,8 +244,8 @@ static ds_rc is_undefined(ds_err *e, const jinja_value *v)
 
 static jinja_value method(jinja_state *st, const jinja_value *of, ds_str name)
 {
-	jinja_value f = jinja_new_list(st, false);
-	jinja_add(st, f.list, DS_S(""), *of);
+	jinja_value f = ds_jinja_new_list(st, false);
+	ds_jinja_add(st, f.list, DS_S(""), *of);
 	f.kind = J_FUNCTION;
 	f.s = name;
 	return f;
@@ -253,12 +254,12 @@ static jinja_value method(jinja_state *st, const jinja_value *of, ds_str name)
 static ds_rc attribute(
 	jinja_state *st, const jinja_value *of, ds_str name, jinja_value *out, ds_err *e)
 {
-	const jinja_value *found = of->kind == J_MAP ? jinja_get(of->list, name) : NULL;
+	const jinja_value *found = of->kind == J_MAP ? ds_jinja_get(of->list, name) : NULL;
 	if (of->kind == J_UNDEFINED)
 		return is_undefined(e, of);
 	if (found)
 		*out = *found;
-	else if (jinja_has_method(of, name))
+	else if (ds_jinja_has_method(of, name))
 		*out = method(st, of, name);
 	else
 		*out = (jinja_value){ .s = name };
@@ -293,7 +294,7 @@ static jinja_value item(jinja_state *st, const jinja_value *of, int64_t i)
 	if (of->kind == J_LIST)
 		return of->list->at[i];
 	size_t from = point_at(of->s, i), to = point_at(of->s, i + 1);
-	return jinja_str((ds_str){ of->s.at + from, to - from });
+	return ds_jinja_str((ds_str){ of->s.at + from, to - from });
 }
 
 static bool is_sequence(const jinja_value *v)
@@ -331,7 +332,7 @@ static ds_rc bound(jinja_state *st, const jinja_node *n, int64_t otherwise, int6
 static ds_rc slice(
 	jinja_state *st, const jinja_node *n, const jinja_value *of, jinja_value *out, ds_err *e)
 {
-	jinja_value step = jinja_int(1);
+	jinja_value step = ds_jinja_int(1);
 	int64_t from, to, all;
 	if (n->d)
 		DS_TRY(eval(st, n->d, &step, e));
@@ -343,28 +344,28 @@ static ds_rc slice(
 	DS_TRY(bound(st, n->c, all, all, &to, e));
 	if (of->kind == J_STR && step.i > 0) {
 		size_t a = point_at(of->s, from), b = point_at(of->s, to);
-		*out = jinja_str((ds_str){ of->s.at + a, b > a ? b - a : 0 });
+		*out = ds_jinja_str((ds_str){ of->s.at + a, b > a ? b - a : 0 });
 		return DS_OK;
 	}
 	if (of->kind == J_STR)
 		return ds_fail(e, DS_BAD, "a slice that is not understood");
-	*out = jinja_new_list(st, false);
+	*out = ds_jinja_new_list(st, false);
 	for (int64_t i = from; i < to; i++)
-		jinja_add(st, out->list, DS_S(""), of->list->at[step.i > 0 ? i : all - 1 - i]);
+		ds_jinja_add(st, out->list, DS_S(""), of->list->at[step.i > 0 ? i : all - 1 - i]);
 	return DS_OK;
 }
 
 static ds_rc concatenate(
 	jinja_state *st, const jinja_value *a, const jinja_value *b, jinja_value *out, ds_err *e)
 {
-	ds_str x = jinja_text(st, a), y = jinja_text(st, b);
+	ds_str x = ds_jinja_text(st, a), y = ds_jinja_text(st, b);
 	if (x.n + y.n > JINJA_BYTES)
 		return ds_fail(e, DS_BAD, "a text of over %d bytes", JINJA_BYTES);
 	st->steps += (x.n + y.n) / 64;
 	char *at = ds_arena_bytes(st->mem, x.n + y.n + 1);
 	memcpy(at, x.at ? x.at : "", x.n);
 	memcpy(at + x.n, y.at ? y.at : "", y.n);
-	*out = jinja_str((ds_str){ at, x.n + y.n });
+	*out = ds_jinja_str((ds_str){ at, x.n + y.n });
 	return DS_OK;
 }
 
@@ -393,7 +394,7 @@ static ds_rc arithmetic(
 		i = (a->i % b->i + b->i) % b->i;
 	else
 		i = a->i / b->i - (a->i % b->i != 0 && (a->i < 0) != (b->i < 0));
-	*out = jinja_int(i);
+	*out = ds_jinja_int(i);
 	return over ? ds_fail(e, DS_BAD, "a number out of range") : DS_OK;
 }
 
@@ -411,7 +412,7 @@ static ds_rc operate(jinja_state *st, const jinja_node *n, const jinja_value *a,
 	char c = op.at[0];
 	bool numbers = is_number(a) && is_number(b);
 	if (ds_str_is(op, "==") || ds_str_is(op, "!=")) {
-		*out = jinja_bool(jinja_equal(st, a, b) == (c == '='));
+		*out = ds_jinja_bool(ds_jinja_equal(st, a, b) == (c == '='));
 		return DS_OK;
 	}
 	if (a->kind == J_UNDEFINED && c != '~')
@@ -419,23 +420,23 @@ static ds_rc operate(jinja_state *st, const jinja_node *n, const jinja_value *a,
 	if (b->kind == J_UNDEFINED && c != '~')
 		return is_undefined(e, b);
 	if (ds_str_is(op, "in")) {
-		*out = jinja_bool(jinja_contains(st, b, a));
+		*out = ds_jinja_bool(ds_jinja_contains(st, b, a));
 		return DS_OK;
 	}
 	if (c == '~' || (c == '+' && a->kind == J_STR && b->kind == J_STR))
 		return concatenate(st, a, b, out, e);
 	if (c == '+' && a->kind == J_LIST && b->kind == J_LIST) {
-		*out = jinja_new_list(st, false);
+		*out = ds_jinja_new_list(st, false);
 		for (size_t i = 0; i < a->list->n; i++)
-			jinja_add(st, out->list, DS_S(""), a->list->at[i]);
+			ds_jinja_add(st, out->list, DS_S(""), a->list->at[i]);
 		for (size_t i = 0; i < b->list->n; i++)
-			jinja_add(st, out->list, DS_S(""), b->list->at[i]);
+			ds_jinja_add(st, out->list, DS_S(""), b->list->at[i]);
 		st->steps += out->list->n;
 		return DS_OK;
 	}
 	if ((c == '<' || c == '>') && (numbers || (a->kind == J_STR && b->kind == J_STR))) {
 		int o = order(a, b);
-		*out = jinja_bool(
+		*out = ds_jinja_bool(
 			c == '<' ? o < 0 || (op.n == 2 && o == 0) : o > 0 || (op.n == 2 && o == 0));
 		return DS_OK;
 	}
@@ -458,16 +459,16 @@ static ds_rc arguments(jinja_state *st, const jinja_node *n, jinja_args *a, ds_e
 
 static ds_rc literal(jinja_state *st, const jinja_node *n, jinja_value *out, ds_err *e)
 {
-	*out = jinja_new_list(st, n->kind == N_MAP);
+	*out = ds_jinja_new_list(st, n->kind == N_MAP);
 	for (const jinja_node *arg = n->args; arg; arg = arg->next) {
-		jinja_value v, key = jinja_str(DS_S(""));
+		jinja_value v, key = ds_jinja_str(DS_S(""));
 		DS_TRY(eval(st, arg, &v, e));
 		if (n->kind == N_MAP) {
 			key = v;
 			arg = arg->next;
 			DS_TRY(eval(st, arg, &v, e));
 		}
-		jinja_add(st, out->list, jinja_text(st, &key), v);
+		ds_jinja_add(st, out->list, ds_jinja_text(st, &key), v);
 	}
 	return DS_OK;
 }
@@ -479,15 +480,15 @@ static ds_rc called(
 	bool yes;
 	DS_TRY(arguments(st, n, &args, e));
 	if (n->kind == N_FILTER)
-		return jinja_filter(st, n->s, a, &args, out, e);
+		return ds_jinja_filter(st, n->s, a, &args, out, e);
 	if (n->kind == N_TEST) {
-		DS_TRY(jinja_test(st, n->s, a, &args, &yes, e));
-		*out = jinja_bool(yes);
+		DS_TRY(ds_jinja_test(st, n->s, a, &args, &yes, e));
+		*out = ds_jinja_bool(yes);
 		return DS_OK;
 	}
 	if (a->kind == J_UNDEFINED)
 		return is_undefined(e, a);
-	return jinja_call(st, a, &args, out, e);
+	return ds_jinja_call(st, a, &args, out, e);
 }
 
 static ds_rc negate(const jinja_value *a, jinja_value *out, ds_err *e)
@@ -495,7 +496,7 @@ static ds_rc negate(const jinja_value *a, jinja_value *out, ds_err *e)
 	if (a->kind == J_FLOAT)
 		*out = (jinja_value){ .kind = J_FLOAT, .f = -a->f };
 	else if (is_number(a) && a->i > INT64_MIN)
-		*out = jinja_int(-a->i);
+		*out = ds_jinja_int(-a->i);
 	else
 		return ds_fail(e, DS_BAD, "'-' of this value is not understood");
 	return DS_OK;
@@ -504,9 +505,9 @@ static ds_rc negate(const jinja_value *a, jinja_value *out, ds_err *e)
 static ds_rc branch(jinja_state *st, const jinja_node *n, jinja_value *out, ds_err *e)
 {
 	DS_TRY(eval(st, n->a, out, e));
-	bool yes = jinja_true(out);
+	bool yes = ds_jinja_true(out);
 	if (n->kind == N_NOT)
-		*out = jinja_bool(!yes);
+		*out = ds_jinja_bool(!yes);
 	else if (n->kind == N_COND && !yes && !n->c)
 		*out = (jinja_value){ .s = DS_S("the else of an if") };
 	else if (n->kind == N_COND)
@@ -578,24 +579,25 @@ static ds_rc elements(jinja_state *st, const jinja_node *n, jinja_value *out, ds
 		*out = all;
 		return DS_OK;
 	}
-	*out = jinja_new_list(st, false);
+	*out = ds_jinja_new_list(st, false);
 	if (all.kind == J_UNDEFINED)
 		return DS_OK;
 	if (all.kind == J_STR) {
-		jinja_value letters = jinja_new_list(st, false);
+		jinja_value letters = ds_jinja_new_list(st, false);
 		for (size_t at = 0; at < all.s.n;) {
 			ds_str rest = { all.s.at + at, all.s.n - at };
 			rest.n = point_at(rest, 1);
 			at += rest.n;
-			jinja_add(st, letters.list, DS_S(""), jinja_str(rest));
+			ds_jinja_add(st, letters.list, DS_S(""), ds_jinja_str(rest));
 		}
 		all = letters;
 	}
 	if (all.kind != J_LIST && all.kind != J_MAP)
 		return ds_fail(e, DS_BAD, "a loop over what is no list");
 	for (size_t i = 0; i < all.list->n; i++) {
-		jinja_value v = all.kind == J_MAP ? jinja_str(all.list->keys[i]) : all.list->at[i];
-		jinja_value keep = jinja_bool(true);
+		jinja_value v =
+			all.kind == J_MAP ? ds_jinja_str(all.list->keys[i]) : all.list->at[i];
+		jinja_value keep = ds_jinja_bool(true);
 		if (n->d) {
 			size_t before = st->n, frame = st->frame;
 			st->frame = st->n;
@@ -605,27 +607,27 @@ static ds_rc elements(jinja_state *st, const jinja_node *n, jinja_value *out, ds
 			st->frame = frame;
 			DS_TRY(rc);
 		}
-		if (jinja_true(&keep))
-			jinja_add(st, out->list, DS_S(""), v);
+		if (ds_jinja_true(&keep))
+			ds_jinja_add(st, out->list, DS_S(""), v);
 	}
 	return DS_OK;
 }
 
 static void define_loop(jinja_state *st, const jinja_list *l, size_t i)
 {
-	jinja_value loop = jinja_new_list(st, true);
+	jinja_value loop = ds_jinja_new_list(st, true);
 	int64_t n = (int64_t)l->n, at = (int64_t)i;
-	jinja_add(st, loop.list, DS_S("index0"), jinja_int(at));
-	jinja_add(st, loop.list, DS_S("index"), jinja_int(at + 1));
-	jinja_add(st, loop.list, DS_S("revindex0"), jinja_int(n - 1 - at));
-	jinja_add(st, loop.list, DS_S("revindex"), jinja_int(n - at));
-	jinja_add(st, loop.list, DS_S("first"), jinja_bool(at == 0));
-	jinja_add(st, loop.list, DS_S("last"), jinja_bool(at + 1 == n));
-	jinja_add(st, loop.list, DS_S("length"), jinja_int(n));
+	ds_jinja_add(st, loop.list, DS_S("index0"), ds_jinja_int(at));
+	ds_jinja_add(st, loop.list, DS_S("index"), ds_jinja_int(at + 1));
+	ds_jinja_add(st, loop.list, DS_S("revindex0"), ds_jinja_int(n - 1 - at));
+	ds_jinja_add(st, loop.list, DS_S("revindex"), ds_jinja_int(n - at));
+	ds_jinja_add(st, loop.list, DS_S("first"), ds_jinja_bool(at == 0));
+	ds_jinja_add(st, loop.list, DS_S("last"), ds_jinja_bool(at + 1 == n));
+	ds_jinja_add(st, loop.list, DS_S("length"), ds_jinja_int(n));
 	if (at)
-		jinja_add(st, loop.list, DS_S("previtem"), l->at[i - 1]);
+		ds_jinja_add(st, loop.list, DS_S("previtem"), l->at[i - 1]);
 	if (at + 1 < n)
-		jinja_add(st, loop.list, DS_S("nextitem"), l->at[i + 1]);
+		ds_jinja_add(st, loop.list, DS_S("nextitem"), l->at[i + 1]);
 	define(st, DS_S("loop"), loop);
 }
 
@@ -667,7 +669,7 @@ static ds_rc set(jinja_state *st, const jinja_node *n, ds_err *e)
 	if (n->kind == N_SET_BLOCK) {
 		ds_buf b = { 0 };
 		ds_rc rc = run(st, n->b, &b, e);
-		v = jinja_str(ds_arena_str(st->mem, ds_buf_view(&b)));
+		v = ds_jinja_str(ds_arena_str(st->mem, ds_buf_view(&b)));
 		ds_buf_free(&b);
 		DS_TRY(rc);
 	} else {
@@ -693,11 +695,11 @@ static ds_rc run_one(jinja_state *st, const jinja_node *n, ds_buf *out, ds_err *
 		return DS_OK;
 	case N_PRINT:
 		DS_TRY(eval(st, n->a, &v, e));
-		jinja_print(&v, out);
+		ds_jinja_print(&v, out);
 		return DS_OK;
 	case N_IF:
 		DS_TRY(eval(st, n->a, &v, e));
-		return run(st, jinja_true(&v) ? n->b : n->c, out, e);
+		return run(st, ds_jinja_true(&v) ? n->b : n->c, out, e);
 	case N_FOR:
 		return loop(st, n, out, e);
 	default:
@@ -722,12 +724,12 @@ ds_rc ds_jinja_run(const ds_jinja *j, const ds_jinja_vars *v, ds_arena *mem, ds_
 {
 	jinja_state st = { .mem = mem };
 	define(&st, DS_S("messages"), from_json(&st, v->messages));
-	define(&st, DS_S("add_generation_prompt"), jinja_bool(v->open));
+	define(&st, DS_S("add_generation_prompt"), ds_jinja_bool(v->open));
 	define(&st, DS_S("tools"), (jinja_value){ .kind = J_NONE });
 	define(&st, DS_S("documents"), (jinja_value){ .kind = J_NONE });
 	if (v->bos.at)
-		define(&st, DS_S("bos_token"), jinja_str(v->bos));
+		define(&st, DS_S("bos_token"), ds_jinja_str(v->bos));
 	if (v->eos.at)
-		define(&st, DS_S("eos_token"), jinja_str(v->eos));
+		define(&st, DS_S("eos_token"), ds_jinja_str(v->eos));
 	return run(&st, j->body, out, e);
 }

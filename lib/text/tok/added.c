@@ -20,7 +20,7 @@ static int by_first_byte(const void *va, const void *vb)
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-void added_build(ds_tok *t)
+void ds_added_build(ds_tok *t)
 {
 	t->by_length = ds_arena_get(t->mem, (t->n_added + 1) * sizeof(*t->by_length));
 	if (t->n_added)
@@ -119,7 +119,7 @@ static bool take_space(const tok_added *a, ds_str text, added_walk *w)
 	return w->begin < w->end;
 }
 
-const tok_added *added_next(
+const tok_added *ds_added_next(
 	const ds_tok *t, ds_str text, added_walk *w, bool specials, bool normalized)
 {
 	const tok_added *a;

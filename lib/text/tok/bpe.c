@@ -34,12 +34,12 @@ struct bpe_mem {
 	uint32_t *ids, *ends; /* results of two windows, one after the other */
 };
 
-bpe_mem *bpe_mem_new(void)
+bpe_mem *ds_bpe_mem_new(void)
 {
 	return DS_NEW(bpe_mem, 1);
 }
 
-void bpe_mem_free(bpe_mem *m)
+void ds_bpe_mem_free(bpe_mem *m)
 {
 	if (!m)
 		return;
@@ -78,7 +78,7 @@ static size_t to_ids(const ds_tok *t, const uint8_t *p, size_t n, uint32_t *out)
 {
 	size_t k = 0;
 	if (t->sp)
-		return sp_chars_to_ids(t, p, n, out);
+		return ds_sp_chars_to_ids(t, p, n, out);
 	for (size_t i = 0; i < n; i++) {
 		out[k] = t->byte_id[p[i]];
 		k += out[k] != DS_TOK_NONE;
@@ -274,7 +274,7 @@ static size_t merge_windows(
 	return written + a.n - a.first;
 }
 
-size_t bpe_ids(const ds_tok *t, bpe_mem *m, uint32_t *ids, size_t k)
+size_t ds_bpe_ids(const ds_tok *t, bpe_mem *m, uint32_t *ids, size_t k)
 {
 	if (k <= SMALL)
 		return merge_small(t, NULL, k, ids);
@@ -295,7 +295,7 @@ static uint32_t token_of_char(const ds_tok *t, bpe_mem *m, uint32_t c, const uin
 	return m->chars[c] == NONE ? NONE : m->chars[c] - 1;
 }
 
-void bpe_foresee(const ds_tok *t, const bpe_mem *m, const uint8_t *p, size_t n)
+void ds_bpe_foresee(const ds_tok *t, const bpe_mem *m, const uint8_t *p, size_t n)
 {
 	uint32_t before = 0;
 	for (size_t at = 0; at + 3 <= n && p[at] >= 0xe0 && p[at] < 0xf0 && m->chars; at += 3) {
@@ -327,7 +327,7 @@ static size_t chars_to_ids(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t
 		if (out[k++] == NONE)
 			return 0;
 	}
-	return cuts_apart(t, p, n) ? k : 0;
+	return ds_cuts_apart(t, p, n) ? k : 0;
 }
 
 static size_t merge_any(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
@@ -347,8 +347,8 @@ static size_t merge_any(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n,
 	return merge_windows(t, m, p, n, out, k);
 }
 
-size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
+size_t ds_bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out)
 {
 	size_t k = merge_any(t, m, p, n, out);
-	return t->sp ? sp_resolve(t, out, k) : k;
+	return t->sp ? ds_sp_resolve(t, out, k) : k;
 }

@@ -44,9 +44,9 @@
  */
 #include "text/tok/tok_impl.h"
 
-const unsigned tok_builtin_bytes = 128948;
-const unsigned tok_builtin_raw = 260109;
-const unsigned char tok_builtin[] = {
+const unsigned ds_builtin_bytes = 128948;
+const unsigned ds_builtin_raw = 260109;
+const unsigned char ds_builtin_packed[] = {
 40,181,47,253,160,13,248,3,0,52,110,1,26,102,119,121,78,16,64,42,41,105,13,23,196,235,191,180,154,134,17,33,
 229,142,32,246,169,222,238,45,98,78,247,153,82,112,169,42,213,178,153,179,178,137,68,77,132,177,222,181,187,77,17,28,
 24,15,212,139,46,4,252,133,15,176,174,77,171,13,21,87,115,119,30,100,26,49,223,15,251,91,107,132,108,153,2,173,

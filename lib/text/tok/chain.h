@@ -92,37 +92,37 @@ struct tok_chain {
 };
 
 typedef struct chain_mem chain_mem;
-chain_mem *chain_mem_new(const ds_tok *t); /* NULL where it has no chain */
-void chain_mem_free(chain_mem *m);
-void chain_free(ds_tok *t);
+chain_mem *ds_chain_mem_new(const ds_tok *t); /* NULL where it has no chain */
+void ds_chain_mem_free(chain_mem *m);
+void ds_chain_free(ds_tok *t);
 
 /* hf_chain.c: reading; root is the whole file. */
-DS_MUST ds_rc chain_read_normalizer(ds_tok *t, const ds_json *root, ds_err *e);
-DS_MUST ds_rc chain_read_splits(ds_tok *t, const ds_json *root, ds_err *e);
-DS_MUST ds_rc chain_read_decoder(ds_tok *t, const ds_json *root, ds_err *e);
-chain_step *chain_add(step_list *list, step_kind kind);
+DS_MUST ds_rc ds_chain_read_normalizer(ds_tok *t, const ds_json *root, ds_err *e);
+DS_MUST ds_rc ds_chain_read_splits(ds_tok *t, const ds_json *root, ds_err *e);
+DS_MUST ds_rc ds_chain_read_decoder(ds_tok *t, const ds_json *root, ds_err *e);
+chain_step *ds_chain_add(step_list *list, step_kind kind);
 
 /* hf_model.c: bytes cut by a regex as Rust spells it, for rank files. */
-DS_MUST ds_rc chain_of_regex(ds_tok *t, ds_str regex, ds_err *e);
+DS_MUST ds_rc ds_chain_of_regex(ds_tok *t, ds_str regex, ds_err *e);
 
 /* chain_norm.c */
-DS_MUST ds_rc chain_normalize(const ds_tok *t, chain_mem *m, ds_str text, ds_arena *mem,
+DS_MUST ds_rc ds_chain_normalize(const ds_tok *t, chain_mem *m, ds_str text, ds_arena *mem,
 	ds_str *out, bool *moved,
 	ds_err *e); /* moved: its first character is not the text's first */
-DS_MUST ds_rc chain_replace(
+DS_MUST ds_rc ds_chain_replace(
 	ds_regex_run *run, ds_str text, ds_str with, ds_arena *mem, ds_str *out, ds_err *e);
-ds_regex_run *chain_run(chain_mem *m, const chain_step *s);
+ds_regex_run *ds_chain_run(chain_mem *m, const chain_step *s);
 
 /* chain_split.c: pieces in order; first: the text's first character is the first of them. */
 typedef struct {
 	ds_str text;
 	bool first;
 } chain_piece;
-DS_MUST ds_rc chain_pieces(const ds_tok *t, chain_mem *m, ds_str text, bool first, ds_arena *mem,
+DS_MUST ds_rc ds_chain_pieces(const ds_tok *t, chain_mem *m, ds_str text, bool first, ds_arena *mem,
 	const chain_piece **out, size_t *n, ds_err *e);
 
 /* chain_model.c: ids of one piece, at most as many as it has bytes, and one. */
-size_t chain_encode(const ds_tok *t, ds_arena *mem, bpe_mem *bpe, ds_str piece, uint32_t *out);
+size_t ds_chain_encode(const ds_tok *t, ds_arena *mem, bpe_mem *bpe, ds_str piece, uint32_t *out);
 /* Decoding is nothing but joining the tokens' bytes; so it is where bytes have no decoder named. */
 static inline bool chain_joins(const ds_tok *t)
 {
@@ -130,8 +130,8 @@ static inline bool chain_joins(const ds_tok *t)
 	return t->chain->bytes && !t->chain->renamed &&
 	       (d->n == 0 || (d->n == 1 && d->at[0].kind == STEP_JOIN_BYTES));
 }
-/* chain_decode.c */
-DS_MUST ds_rc chain_decode(
+/* ds_chain_decode.c */
+DS_MUST ds_rc ds_chain_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * chain_decode.c - decoders of tokenizer.json, one after the other, over a list of tokens
+ * ds_chain_decode.c - decoders of tokenizer.json, one after the other, over a list of tokens
  *
  * As tokenizers does it, but that bytes which are not UTF-8 come back as they were and not as U+FFFD.
  */
@@ -60,7 +60,7 @@ static void join_bytes(tokens *x)
 	for (size_t i = 0; i < x->n; i++) {
 		char *out = ds_arena_bytes(x->mem, x->at[i].n + 1);
 		size_t n;
-		if (tok_unspell(x->at[i], out, &n))
+		if (ds_tok_unspell(x->at[i], out, &n))
 			x->at[i] = (ds_str){ out, n };
 	}
 	become_one(x, joined(x));
@@ -185,8 +185,8 @@ static ds_rc step(const chain_step *s, chain_mem *m, tokens *x, ds_err *e)
 		break;
 	default:
 		for (size_t i = 0; i < x->n; i++)
-			DS_TRY(chain_replace(
-				chain_run(m, s), x->at[i], s->text, x->mem, &x->at[i], e));
+			DS_TRY(ds_chain_replace(
+				ds_chain_run(m, s), x->at[i], s->text, x->mem, &x->at[i], e));
 	}
 	return DS_OK;
 }
@@ -200,7 +200,7 @@ static ds_str spelled(const ds_tok *t, uint32_t id, ds_arena *mem)
 			return t->added[i].content; /* normalized, where it is looked for so */
 	if (!t->chain->bytes)
 		return t->bytes[id];
-	tok_spell(t->bytes[id], &text);
+	ds_tok_spell(t->bytes[id], &text);
 	ds_str s = ds_arena_str(mem, ds_buf_view(&text));
 	ds_buf_free(&text);
 	return s;
@@ -219,7 +219,7 @@ static ds_rc collect(
 	return DS_OK;
 }
 
-ds_rc chain_decode(
+ds_rc ds_chain_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
@@ -227,10 +227,10 @@ ds_rc chain_decode(
 	const step_list *list = &t->chain->decode;
 	ds_rc rc = DS_OK;
 	DS_TRY(collect(t, ids, n, skip_special, &x, e));
-	chain_mem *m = chain_mem_new(t);
+	chain_mem *m = ds_chain_mem_new(t);
 	for (size_t i = 0; i < list->n && rc == DS_OK; i++)
 		rc = step(&list->at[i], m, &x, e);
-	chain_mem_free(m);
+	ds_chain_mem_free(m);
 	for (size_t i = 0; i < x.n && rc == DS_OK; i++) {
 		if (i > 0 && !t->chain->has_decoder)
 			ds_buf_add_byte(out, ' ');

@@ -71,7 +71,7 @@ static size_t bpe(const ds_tok *t, ds_arena *mem, bpe_mem *m, ds_str piece, uint
 		ds_str s = { piece.at + at, len };
 		if (!plain)
 			s = dressed(ch, s, at == 0, at + len == piece.n, with);
-		uint32_t id = tok_lookup(t, s);
+		uint32_t id = ds_tok_lookup(t, s);
 		if (id == DS_TOK_NONE) {
 			fall_back(&c, s);
 			continue;
@@ -80,7 +80,7 @@ static size_t bpe(const ds_tok *t, ds_arena *mem, bpe_mem *m, ds_str piece, uint
 		c.out[c.n++] = id;
 	}
 	flush(&c);
-	return bpe_ids(t, m, c.out, c.n);
+	return ds_bpe_ids(t, m, c.out, c.n);
 }
 
 /* --- WordPiece --- */
@@ -112,7 +112,7 @@ static size_t wordpiece(const ds_tok *t, ds_arena *mem, ds_str piece, uint32_t *
 		for (n = piece.n - at; n > 0; n = back(piece.at + at, n)) {
 			if (before + n > t->longest)
 				continue;
-			out[k] = tok_lookup(t, (ds_str){ from, before + n });
+			out[k] = ds_tok_lookup(t, (ds_str){ from, before + n });
 			if (out[k] != DS_TOK_NONE)
 				break;
 		}
@@ -142,7 +142,7 @@ static void extend(const ds_tok *t, best *path, ds_str s, size_t at)
 	ds_utf8_at((const uint8_t *)s.at + at, s.n - at, &len);
 	uint32_t node = 0;
 	for (size_t i = at; i < s.n; i++) {
-		node = sp_child(sp, node, (uint8_t)s.at[i]);
+		node = ds_sp_child(sp, node, (uint8_t)s.at[i]);
 		if (node == 0)
 			break;
 		uint32_t id = sp->trie[node].id;
@@ -203,7 +203,7 @@ static size_t unigram(const ds_tok *t, ds_arena *mem, ds_str s, uint32_t *out)
 	return k;
 }
 
-size_t chain_encode(const ds_tok *t, ds_arena *mem, bpe_mem *m, ds_str piece, uint32_t *out)
+size_t ds_chain_encode(const ds_tok *t, ds_arena *mem, bpe_mem *m, ds_str piece, uint32_t *out)
 {
 	switch (t->kind) {
 	case TOK_CHAIN_BPE:
@@ -213,7 +213,7 @@ size_t chain_encode(const ds_tok *t, ds_arena *mem, bpe_mem *m, ds_str piece, ui
 	case TOK_CHAIN_UNIGRAM:
 		return unigram(t, mem, piece, out);
 	default:
-		out[0] = tok_lookup(t, piece);
+		out[0] = ds_tok_lookup(t, piece);
 		if (out[0] == DS_TOK_NONE)
 			out[0] = t->special[DS_TOK_UNK];
 		return out[0] != DS_TOK_NONE;

@@ -21,7 +21,7 @@ static void open_runs(chain_mem *m, const step_list *list)
 			m->runs[list->at[i].run] = ds_regex_run_new(list->at[i].regex);
 }
 
-chain_mem *chain_mem_new(const ds_tok *t)
+chain_mem *ds_chain_mem_new(const ds_tok *t)
 {
 	if (!t->chain)
 		return NULL;
@@ -34,7 +34,7 @@ chain_mem *chain_mem_new(const ds_tok *t)
 	return m;
 }
 
-void chain_mem_free(chain_mem *m)
+void ds_chain_mem_free(chain_mem *m)
 {
 	if (!m)
 		return;
@@ -44,7 +44,7 @@ void chain_mem_free(chain_mem *m)
 	ds_mem_free(m);
 }
 
-ds_regex_run *chain_run(chain_mem *m, const chain_step *s)
+ds_regex_run *ds_chain_run(chain_mem *m, const chain_step *s)
 {
 	return m->runs[s->run];
 }
@@ -56,7 +56,7 @@ static void free_steps(step_list *list)
 	ds_mem_free(list->at);
 }
 
-void chain_free(ds_tok *t)
+void ds_chain_free(ds_tok *t)
 {
 	if (!t->chain)
 		return;
@@ -66,7 +66,7 @@ void chain_free(ds_tok *t)
 	ds_mem_free(t->chain->score);
 }
 
-ds_rc chain_replace(
+ds_rc ds_chain_replace(
 	ds_regex_run *run, ds_str text, ds_str with, ds_arena *mem, ds_str *out, ds_err *e)
 {
 	ds_grow grow = { .mem = mem };
@@ -151,7 +151,7 @@ static ds_str filter(const chain_step *st, ds_str s, ds_arena *mem, bool *moved)
 static ds_str spell(ds_str s, ds_arena *mem)
 {
 	ds_buf spelled = { 0 };
-	tok_spell(s, &spelled);
+	ds_tok_spell(s, &spelled);
 	ds_str out = ds_arena_str(mem, ds_buf_view(&spelled));
 	ds_buf_free(&spelled);
 	return out;
@@ -167,7 +167,7 @@ static ds_str precompiled(const struct tok_sp *map, ds_str s, ds_arena *mem, boo
 	ds_grow_room(&out, s.n + 16);
 	for (size_t i = 0; i < n; from = ends[i++]) {
 		ds_str g = { s.at + from, ends[i] - from };
-		if (g.n < 6 && sp_shortest_key(map, g, &to)) {
+		if (g.n < 6 && ds_sp_shortest_key(map, g, &to)) {
 			*moved |= out.n == 0 && to.n == 0;
 			ds_grow_add(&out, to.at, to.n);
 			continue;
@@ -175,7 +175,7 @@ static ds_str precompiled(const struct tok_sp *map, ds_str s, ds_arena *mem, boo
 		for (size_t at = 0; at < g.n; at += len) {
 			ds_utf8_at((const uint8_t *)g.at + at, g.n - at, &len);
 			ds_str c = { g.at + at, len };
-			bool found = sp_shortest_key(map, c, &to);
+			bool found = ds_sp_shortest_key(map, c, &to);
 			*moved |= found && out.n == 0 && to.n == 0;
 			ds_grow_add(&out, found ? to.at : c.at, found ? to.n : c.n);
 		}
@@ -200,7 +200,7 @@ static ds_rc step(
 		*text = ds_normal_form(*text, s->form, mem);
 		break;
 	case STEP_LOWER:
-		*text = wp_lower(mem, *text);
+		*text = ds_wp_lower(mem, *text);
 		break;
 	case STEP_STRIP:
 		*text = strip(*text, s->left, s->right, moved);
@@ -213,12 +213,12 @@ static ds_rc step(
 		*text = n ? prepend(*text, s->text, mem) : *text;
 		break;
 	case STEP_REPLACE:
-		return chain_replace(chain_run(m, s), *text, s->text, mem, text, e);
+		return ds_chain_replace(ds_chain_run(m, s), *text, s->text, mem, text, e);
 	case STEP_PRECOMPILED:
 		*text = precompiled(s->map, *text, mem, moved);
 		break;
 	case STEP_BERT:
-		*text = wp_normalize(&s->bert, mem, *text);
+		*text = ds_wp_normalize(&s->bert, mem, *text);
 		break;
 	default:
 		*text = spell(*text, mem);
@@ -227,7 +227,7 @@ static ds_rc step(
 	return DS_OK;
 }
 
-ds_rc chain_normalize(const ds_tok *t, chain_mem *m, ds_str text, ds_arena *mem, ds_str *out,
+ds_rc ds_chain_normalize(const ds_tok *t, chain_mem *m, ds_str text, ds_arena *mem, ds_str *out,
 	bool *moved, ds_err *e)
 {
 	const step_list *list = &t->chain->norm;

@@ -140,7 +140,7 @@ static ds_rc split(const chain_step *st, chain_mem *m, chain_piece in, pieces *o
 {
 	spans s = { .mem = out->mem };
 	if (st->by == BY_REGEX)
-		DS_TRY(find_regex(&s, chain_run(m, st), in.text, e));
+		DS_TRY(find_regex(&s, ds_chain_run(m, st), in.text, e));
 	else
 		find_kind(&s, st->by, in.text);
 	for (size_t i = 0; st->flag && i < s.n; i++)
@@ -204,7 +204,7 @@ static void add_bytes(pieces *out, ds_str s, bool first)
 		add_piece(out, s, first);
 		return;
 	}
-	tok_spell(s, &text);
+	ds_tok_spell(s, &text);
 	add_piece(out, ds_arena_str(out->mem, ds_buf_view(&text)), first);
 	ds_buf_free(&text);
 }
@@ -235,7 +235,7 @@ static void bytes(const chain_step *st, chain_piece in, pieces *out)
 				in.first && from == 0);
 }
 
-ds_rc chain_pieces(const ds_tok *t, chain_mem *m, ds_str text, bool first, ds_arena *mem,
+ds_rc ds_chain_pieces(const ds_tok *t, chain_mem *m, ds_str text, bool first, ds_arena *mem,
 	const chain_piece **out, size_t *n, ds_err *e)
 {
 	const step_list *list = &t->chain->split;

@@ -19,24 +19,24 @@ static void byte_order(uint8_t order[256])
 	unsigned n = 0;
 	for (unsigned c = 0; c < 324; c++)
 		for (unsigned b = 0; b < 256; b++)
-			if (tok_char_of_byte[b] == c)
+			if (ds_tok_char_of_byte[b] == c)
 				order[n++] = (uint8_t)b;
 }
 
-ds_rc tok_put_bytes(ds_tok *t, ds_err *e)
+ds_rc ds_tok_put_bytes(ds_tok *t, ds_err *e)
 {
 	uint8_t order[256];
 	byte_order(order);
 	for (int i = 0; i < 256; i++)
-		DS_TRY(tok_put(t, t->n_ids, (ds_str){ (const char *)&order[i], 1 }, 0, e));
+		DS_TRY(ds_tok_put(t, t->n_ids, (ds_str){ (const char *)&order[i], 1 }, 0, e));
 	return DS_OK;
 }
 
-ds_rc tok_put_special(ds_tok *t, ds_str name, ds_err *e)
+ds_rc ds_tok_put_special(ds_tok *t, ds_str name, ds_err *e)
 {
 	tok_added a = { .id = t->n_ids, .special = true };
-	DS_TRY(tok_put(t, a.id, name, 0, e));
-	tok_put_added(t, &a);
+	DS_TRY(ds_tok_put(t, a.id, name, 0, e));
+	ds_tok_put_added(t, &a);
 	return DS_OK;
 }
 
@@ -46,11 +46,11 @@ static ds_rc join(ds_tok *t, uint32_t left, uint32_t right, ds_err *e)
 	char few[64], *at = a.n + b.n > sizeof(few) ? ds_arena_bytes(t->mem, a.n + b.n) : few;
 	memcpy(at, a.at, a.n);
 	memcpy(at + a.n, b.at, b.n);
-	tok_put_merge(t, left, right, t->n_ids);
-	return tok_put(t, t->n_ids, (ds_str){ at, a.n + b.n }, 0, e);
+	ds_tok_put_merge(t, left, right, t->n_ids);
+	return ds_tok_put(t, t->n_ids, (ds_str){ at, a.n + b.n }, 0, e);
 }
 
-ds_rc compact_read(ds_tok *t, ds_str bytes, ds_err *e)
+ds_rc ds_compact_read(ds_tok *t, ds_str bytes, ds_err *e)
 {
 	ds_cur c = ds_cur_of(bytes.at, bytes.n);
 	ds_str name = ds_cur_bytes(&c, ds_cur_u8(&c));
@@ -64,12 +64,12 @@ ds_rc compact_read(ds_tok *t, ds_str bytes, ds_err *e)
 	if (!t->pattern || !ds_cur_ok(&c))
 		return ds_fail(e, DS_BAD, "the pattern '%s' is not known", text);
 	for (unsigned i = 0; i < n_special && ds_cur_ok(&c); i++)
-		DS_TRY(tok_put_special(t, ds_cur_bytes(&c, ds_cur_u8(&c)), e));
-	DS_TRY(tok_put_bytes(t, e));
+		DS_TRY(ds_tok_put_special(t, ds_cur_bytes(&c, ds_cur_u8(&c)), e));
+	DS_TRY(ds_tok_put_bytes(t, e));
 	uint32_t n = ds_cur_u32(&c);
 	if (!ds_cur_ok(&c) || n > MAX_MERGES || ds_cur_left(&c) != (size_t)n * 8)
 		return ds_fail(e, DS_BAD, "the tokenizer is cut short");
-	tok_reserve(t, t->n_ids + (size_t)n, n);
+	ds_tok_reserve(t, t->n_ids + (size_t)n, n);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t left = ds_cur_u32(&c), right = ds_cur_u32(&c);
 		if (left < n_special || right < n_special || left >= t->n_ids || right >= t->n_ids)
@@ -78,7 +78,7 @@ ds_rc compact_read(ds_tok *t, ds_str bytes, ds_err *e)
 			return ds_fail(e, DS_BAD, "merge %u gives more than 65536 bytes", i);
 		DS_TRY(join(t, left, right, e));
 	}
-	tok_build_find(t);
+	ds_tok_build_find(t);
 	return DS_OK;
 }
 
@@ -88,7 +88,7 @@ static void add_u32(ds_buf *out, uint32_t v)
 	ds_buf_add(out, b, 4);
 }
 
-void compact_write(const ds_tok *t, ds_buf *out)
+void ds_compact_write(const ds_tok *t, ds_buf *out)
 {
 	size_t n = strlen(t->pattern->name);
 	ds_buf_add_byte(out, (char)n);
@@ -106,7 +106,7 @@ void compact_write(const ds_tok *t, ds_buf *out)
 	}
 }
 
-bool compact_fits(const ds_tok *t)
+bool ds_compact_fits(const ds_tok *t)
 {
 	if (t->kind != TOK_BPE || t->whole || t->prefix_space || t->n_added > 255 ||
 		t->n_added + 256 + t->n_pairs != t->n_ids)

@@ -71,7 +71,7 @@ static bool is_ascii(ds_str s)
 	return !((any | v) & 0x8080808080808080u);
 }
 
-void cuts_build(ds_tok *t)
+void ds_cuts_build(ds_tok *t)
 {
 	t->cuts = DS_NEW(ds_cuts, 1);
 	for (uint32_t id = 0; id < t->n_ids; id++) {
@@ -83,7 +83,7 @@ void cuts_build(ds_tok *t)
 	}
 }
 
-size_t cuts_next(const ds_tok *t, const uint8_t *p, size_t n)
+size_t ds_cuts_next(const ds_tok *t, const uint8_t *p, size_t n)
 {
 	unsigned n_left, n_right;
 	uint32_t left = char_at(p, n, &n_left);
@@ -98,7 +98,7 @@ size_t cuts_next(const ds_tok *t, const uint8_t *p, size_t n)
 	return n;
 }
 
-bool cuts_apart(const ds_tok *t, const uint8_t *p, size_t n)
+bool ds_cuts_apart(const ds_tok *t, const uint8_t *p, size_t n)
 {
 	unsigned n_left, n_right;
 	uint32_t left = char_at(p, n, &n_left);

@@ -108,9 +108,9 @@ ds_tok_scratch *ds_tok_scratch_new(const ds_tok *t)
 	s->wide = ds_mem_zero(sizeof(wide_slot) << (WIDE_BITS + 1));
 	s->shift = 32 - SLOT_BITS;
 	s->wide_shift = 32 - WIDE_BITS;
-	s->bpe = bpe_mem_new();
-	s->sp = sp_mem_new();
-	s->chain = chain_mem_new(t);
+	s->bpe = ds_bpe_mem_new();
+	s->sp = ds_sp_mem_new();
+	s->chain = ds_chain_mem_new(t);
 	s->piece_mem = ds_arena_new(1 << 12);
 	s->mem = ds_arena_new(1 << 12);
 	s->cap = 4096;
@@ -126,9 +126,9 @@ void ds_tok_scratch_free(ds_tok_scratch *s)
 	ds_mem_free(s->slots);
 	ds_mem_free(s->wide);
 	ds_mem_free(s->out);
-	bpe_mem_free(s->bpe);
-	sp_mem_free(s->sp);
-	chain_mem_free(s->chain);
+	ds_bpe_mem_free(s->bpe);
+	ds_sp_mem_free(s->sp);
+	ds_chain_mem_free(s->chain);
 	ds_arena_free(s->piece_mem);
 	ds_arena_free(s->mem);
 	ds_mem_free(s);
@@ -199,16 +199,17 @@ static size_t merge(const ds_tok *t, ds_tok_scratch *s, const uint8_t *p, size_t
 	uint32_t *out)
 {
 	if (t->whole && !part) {
-		out[0] = tok_lookup(t, (ds_str){ (const char *)p, n });
+		out[0] = ds_tok_lookup(t, (ds_str){ (const char *)p, n });
 		if (out[0] != DS_TOK_NONE)
 			return 1;
 	}
 	if (t->kind >= TOK_CHAIN_BPE) {
 		ds_arena_reset(s->piece_mem);
-		return chain_encode(t, s->piece_mem, s->bpe, (ds_str){ (const char *)p, n }, out);
+		return ds_chain_encode(
+			t, s->piece_mem, s->bpe, (ds_str){ (const char *)p, n }, out);
 	}
-	return t->kind == TOK_WORDPIECE ? wp_piece(t, s->mem, p, n, out)
-					: bpe_piece(t, s->bpe, p, n, out);
+	return t->kind == TOK_WORDPIECE ? ds_wp_piece(t, s->mem, p, n, out)
+					: ds_bpe_piece(t, s->bpe, p, n, out);
 }
 
 static inline __attribute__((always_inline)) slot *find_slot(
@@ -344,7 +345,7 @@ static unsigned cut_parts(
 {
 	unsigned k = 0;
 	for (size_t size; k < PARTS && n; p += size, n -= size, k++, first = false) {
-		size = first && !(t->cuts && has_high(p, n)) ? n : cuts_next(t, p, n);
+		size = first && !(t->cuts && has_high(p, n)) ? n : ds_cuts_next(t, p, n);
 		cut *x = &s->parts[k];
 		*x = (cut){ .n = size };
 		if (size > SHORT)
@@ -464,9 +465,9 @@ static __attribute__((noinline)) void foresee(const ds_tok *t, ds_tok_scratch *s
 	if (x->key[1] == ~0ULL)
 		return;
 	if (t->whole && !(bytes[15] & PART))
-		tok_foresee(t, (ds_str){ (const char *)bytes, bytes[15] & 15 });
+		ds_tok_foresee(t, (ds_str){ (const char *)bytes, bytes[15] & 15 });
 	if (t->kind == TOK_BPE && bytes[0] >= 0xe0)
-		bpe_foresee(t, s->bpe, bytes, bytes[15] & 15);
+		ds_bpe_foresee(t, s->bpe, bytes, bytes[15] & 15);
 }
 
 static void look_up(const ds_tok *t, ds_tok_scratch *s, size_t k)
@@ -544,16 +545,16 @@ static size_t put_id(ds_tok_scratch *s, size_t n_out, uint32_t id)
 /* A SentencePiece model's text is cut where no piece crosses (mostly before a space), nowhere else. */
 static size_t encode_sentence(const ds_tok *t, ds_tok_scratch *s, ds_str text, size_t n_out)
 {
-	text = sp_normalize(t, s->sp, text);
+	text = ds_sp_normalize(t, s->sp, text);
 	uint32_t *out = room(s, n_out, text.n + 16);
 	size_t n;
 	if (text.n == 0)
 		return n_out;
 	if (t->kind == TOK_UNIGRAM)
-		n = sp_best_path(t, s->sp, text, out);
+		n = ds_sp_best_path(t, s->sp, text, out);
 	else
 		n = encode_long(t, s, (const uint8_t *)text.at, text.n, false, out);
-	return n_out + (t->sp->byte_fallback ? n : sp_join_unknown(t, out, n));
+	return n_out + (t->sp->byte_fallback ? n : ds_sp_join_unknown(t, out, n));
 }
 
 /* Pieces as the chain cuts them, each by itself. */
@@ -564,7 +565,7 @@ static size_t encode_chain(
 	size_t n = 0;
 	if (text.n == 0 || s->rc != DS_OK)
 		return n_out;
-	s->rc = chain_pieces(t, s->chain, text, first, s->mem, &pieces, &n, &s->err);
+	s->rc = ds_chain_pieces(t, s->chain, text, first, s->mem, &pieces, &n, &s->err);
 	for (size_t i = 0; i < n && s->rc == DS_OK; i++) {
 		ds_str p = pieces[i].text;
 		uint32_t *out = room(s, n_out, p.n + 16);
@@ -580,7 +581,7 @@ static ds_str normalized_text(const ds_tok *t, ds_tok_scratch *s, ds_str text, b
 	if (!t->chain)
 		return t->nfc ? ds_nfc(text, s->mem) : text;
 	if (s->rc == DS_OK)
-		s->rc = chain_normalize(t, s->chain, text, s->mem, &text, &moved, &s->err);
+		s->rc = ds_chain_normalize(t, s->chain, text, s->mem, &text, &moved, &s->err);
 	*first = *first && !moved;
 	return text;
 }
@@ -607,7 +608,7 @@ static size_t encode_added(const ds_tok *t, ds_tok_scratch *s, ds_str text, bool
 	bool normalized, bool first, size_t n_out)
 {
 	for (added_walk w = { 0 };; w.from = w.end) {
-		const tok_added *a = added_next(t, text, &w, specials, normalized);
+		const tok_added *a = ds_added_next(t, text, &w, specials, normalized);
 		ds_str part = { text.at + w.from, w.text_end - w.from };
 		bool begins = first && w.from == 0;
 		if (normalized) {

@@ -33,7 +33,7 @@ static ds_rc add_merges(ds_buf *out, ds_str merges, ds_err *e)
 	return DS_OK;
 }
 
-bool gpt2_is_vocab(ds_str file)
+bool ds_gpt2_is_vocab(ds_str file)
 {
 	/* A tokenizer.json has "model" as a key, and a token that is spelled so has no object after it. */
 	static const char key[] = "\"model\"";
@@ -47,7 +47,7 @@ bool gpt2_is_vocab(ds_str file)
 	return rest.n && rest.at[0] >= '0' && rest.at[0] <= '9';
 }
 
-ds_rc gpt2_join(ds_str vocab, ds_str merges, ds_buf *out, ds_err *e)
+ds_rc ds_gpt2_join(ds_str vocab, ds_str merges, ds_buf *out, ds_err *e)
 {
 	static const char eot[] = "<|endoftext|>";
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);

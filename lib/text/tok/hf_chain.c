@@ -12,7 +12,7 @@
 
 enum { PATH = 96, NESTED = 16 };
 
-chain_step *chain_add(step_list *list, step_kind kind)
+chain_step *ds_chain_add(step_list *list, step_kind kind)
 {
 	if (list->n == list->cap) {
 		size_t cap = list->cap ? list->cap * 2 : 8;
@@ -59,7 +59,8 @@ static ds_rc read_map(ds_tok *t, chain_step *s, const ds_json *j, const char *pa
 	s->map = ds_arena_zero(t->mem, sizeof(*s->map));
 	if (n == SIZE_MAX)
 		return ds_fail(e, DS_BAD, "%s.precompiled_charsmap is not base64", path);
-	DS_TRY_AT(sp_read_map(s->map, (ds_str){ bytes, n }, e), e, "%s.precompiled_charsmap", path);
+	DS_TRY_AT(ds_sp_read_map(s->map, (ds_str){ bytes, n }, e), e, "%s.precompiled_charsmap",
+		path);
 	return DS_OK;
 }
 
@@ -90,7 +91,7 @@ static ds_rc normalizer(ds_tok *t, const ds_json *j, const char *path, ds_err *e
 		i++;
 	if (i == n)
 		return unknown(path, type, e);
-	chain_step *s = chain_add(&t->chain->norm, table[i].kind);
+	chain_step *s = ds_chain_add(&t->chain->norm, table[i].kind);
 	s->form = table[i].form;
 	s->left = ds_json_flag(j, "strip_left", true);
 	s->right = ds_json_flag(j, "strip_right", true);
@@ -132,7 +133,7 @@ static bool is_null(const ds_json *v)
 	return !v || v->kind == DS_J_NULL;
 }
 
-ds_rc chain_read_normalizer(ds_tok *t, const ds_json *root, ds_err *e)
+ds_rc ds_chain_read_normalizer(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *j = ds_json_get(root, "normalizer");
 	return is_null(j) ? DS_OK : each(t, j, "normalizer", "normalizers", normalizer, 0, e);
@@ -170,7 +171,7 @@ static ds_rc read_prepend(chain_step *s, const ds_json *j, const char *path, ds_
 
 static void by_kind(ds_tok *t, match_by by, split_how how)
 {
-	chain_step *s = chain_add(&t->chain->split, STEP_SPLIT);
+	chain_step *s = ds_chain_add(&t->chain->split, STEP_SPLIT);
 	s->by = by;
 	s->how = how;
 }
@@ -181,7 +182,7 @@ static void by_kind(ds_tok *t, match_by by, split_how how)
 
 static ds_rc whitespace(ds_tok *t, const char *path, ds_err *e)
 {
-	chain_step *s = chain_add(&t->chain->split, STEP_SPLIT);
+	chain_step *s = ds_chain_add(&t->chain->split, STEP_SPLIT);
 	s->run = t->chain->n_runs++;
 	s->how = SPLIT_REMOVED;
 	s->flag = true;
@@ -220,21 +221,21 @@ static ds_rc pre_tokenizer(ds_tok *t, const ds_json *j, const char *path, ds_err
 	step_list *list = &t->chain->split;
 	ds_str type = ds_json_text(j, "type", "");
 	if (ds_str_is(type, "Split")) {
-		chain_step *s = chain_add(list, STEP_SPLIT);
+		chain_step *s = ds_chain_add(list, STEP_SPLIT);
 		s->flag = ds_json_flag(j, "invert", false);
 		DS_TRY(behaviour(s, ds_json_text(j, "behavior", ""), path, e));
 		return read_regex(t, s, ds_json_get(j, "pattern"), path, e);
 	}
 	if (ds_str_is(type, "CharDelimiterSplit")) {
 		ds_str c = ds_json_text(j, "delimiter", "");
-		chain_step *s = chain_add(list, STEP_SPLIT);
+		chain_step *s = ds_chain_add(list, STEP_SPLIT);
 		s->run = t->chain->n_runs++;
 		return ds_regex_parse_literal(&s->regex, c, e) == DS_OK
 			       ? DS_OK
 			       : ds_at(e, DS_BAD, "%s.delimiter", path);
 	}
 	if (ds_str_is(type, "Metaspace")) {
-		chain_step *s = chain_add(list, STEP_METASPACE);
+		chain_step *s = ds_chain_add(list, STEP_METASPACE);
 		s->text = keep(t, ds_json_text(j, "replacement", "\xe2\x96\x81"));
 		return read_prepend(s, j, path, e);
 	}
@@ -242,11 +243,11 @@ static ds_rc pre_tokenizer(ds_tok *t, const ds_json *j, const char *path, ds_err
 		int64_t n = ds_json_int(j, "length", 5);
 		if (n < 1)
 			return ds_fail(e, DS_BAD, "%s.length is not 1 or more", path);
-		chain_add(list, STEP_FIXED)->start = (size_t)n;
+		ds_chain_add(list, STEP_FIXED)->start = (size_t)n;
 		return DS_OK;
 	}
 	if (ds_str_is(type, "ByteLevel")) {
-		chain_step *s = chain_add(list, STEP_BYTES);
+		chain_step *s = ds_chain_add(list, STEP_BYTES);
 		s->left = ds_json_flag(j, "add_prefix_space", true);
 		s->flag = ds_json_flag(j, "use_regex", true);
 		return DS_OK;
@@ -254,7 +255,7 @@ static ds_rc pre_tokenizer(ds_tok *t, const ds_json *j, const char *path, ds_err
 	return other_split(t, j, type, path, e);
 }
 
-ds_rc chain_read_splits(ds_tok *t, const ds_json *root, ds_err *e)
+ds_rc ds_chain_read_splits(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *j = ds_json_get(root, "pre_tokenizer");
 	return is_null(j) ? DS_OK
@@ -267,22 +268,22 @@ static ds_rc text_decoder(ds_tok *t, const ds_json *j, ds_str type, const char *
 {
 	step_list *list = &t->chain->decode;
 	if (ds_str_is(type, "WordPiece")) {
-		chain_step *s = chain_add(list, STEP_WORDPIECE);
+		chain_step *s = ds_chain_add(list, STEP_WORDPIECE);
 		s->text = keep(t, ds_json_text(j, "prefix", "##"));
 		s->flag = ds_json_flag(j, "cleanup", true);
 	} else if (ds_str_is(type, "Metaspace")) {
-		chain_step *s = chain_add(list, STEP_SPACES);
+		chain_step *s = ds_chain_add(list, STEP_SPACES);
 		s->text = keep(t, ds_json_text(j, "replacement", "\xe2\x96\x81"));
 		return read_prepend(s, j, path, e);
 	} else if (ds_str_is(type, "BPEDecoder")) {
-		chain_add(list, STEP_SUFFIX)->text = keep(t, ds_json_text(j, "suffix", "</w>"));
+		ds_chain_add(list, STEP_SUFFIX)->text = keep(t, ds_json_text(j, "suffix", "</w>"));
 	} else if (ds_str_is(type, "CTC")) {
-		chain_step *s = chain_add(list, STEP_CTC);
+		chain_step *s = ds_chain_add(list, STEP_CTC);
 		s->text = keep(t, ds_json_text(j, "pad_token", "<pad>"));
 		s->other = keep(t, ds_json_text(j, "word_delimiter_token", "|"));
 		s->flag = ds_json_flag(j, "cleanup", true);
 	} else if (ds_str_is(type, "Strip")) {
-		chain_step *s = chain_add(list, STEP_TRIM);
+		chain_step *s = ds_chain_add(list, STEP_TRIM);
 		s->text = keep(t, ds_json_text(j, "content", " "));
 		s->start = (size_t)ds_json_int(j, "start", 0);
 		s->stop = (size_t)ds_json_int(j, "stop", 0);
@@ -297,22 +298,22 @@ static ds_rc decoder(ds_tok *t, const ds_json *j, const char *path, ds_err *e)
 	step_list *list = &t->chain->decode;
 	ds_str type = ds_json_text(j, "type", "");
 	if (ds_str_is(type, "Replace")) {
-		chain_step *s = chain_add(list, STEP_REPLACE);
+		chain_step *s = ds_chain_add(list, STEP_REPLACE);
 		s->text = keep(t, ds_json_text(j, "content", ""));
 		return read_regex(t, s, ds_json_get(j, "pattern"), path, e);
 	}
 	if (ds_str_is(type, "ByteLevel"))
-		chain_add(list, STEP_JOIN_BYTES);
+		ds_chain_add(list, STEP_JOIN_BYTES);
 	else if (ds_str_is(type, "Fuse"))
-		chain_add(list, STEP_FUSE);
+		ds_chain_add(list, STEP_FUSE);
 	else if (ds_str_is(type, "ByteFallback"))
-		chain_add(list, STEP_FALLBACK);
+		ds_chain_add(list, STEP_FALLBACK);
 	else
 		return text_decoder(t, j, type, path, e);
 	return DS_OK;
 }
 
-ds_rc chain_read_decoder(ds_tok *t, const ds_json *root, ds_err *e)
+ds_rc ds_chain_read_decoder(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *j = ds_json_get(root, "decoder");
 	t->chain->has_decoder = !is_null(j);

@@ -13,7 +13,7 @@ static ds_rc bad(ds_err *e, const char *what)
 	return ds_fail(e, DS_BAD, "model.%s", what);
 }
 
-bool hf_plain_bytes(const ds_json *model)
+bool ds_hf_plain_bytes(const ds_json *model)
 {
 	const ds_json *vocab = ds_json_get(model, "vocab");
 	unsigned n = 0;
@@ -26,7 +26,7 @@ bool hf_plain_bytes(const ds_json *model)
 	for (const ds_json *v = vocab ? vocab->first : NULL; v; v = v->next) {
 		char byte[8];
 		size_t k = 0;
-		n += v->key.n <= 2 && tok_unspell(v->key, byte, &k) && k == 1;
+		n += v->key.n <= 2 && ds_tok_unspell(v->key, byte, &k) && k == 1;
 	}
 	return n == 256;
 }
@@ -38,7 +38,7 @@ static void find_bytes(ds_tok *t)
 	for (int b = 0; b < 256; b++) {
 		char name[8];
 		snprintf(name, sizeof(name), "<0x%02X>", b);
-		c->byte_piece[b] = tok_lookup(t, ds_str_of(name));
+		c->byte_piece[b] = ds_tok_lookup(t, ds_str_of(name));
 		c->has_bytes &= c->byte_piece[b] != DS_TOK_NONE;
 	}
 }
@@ -48,7 +48,7 @@ static ds_rc find_unk(ds_tok *t, const ds_json *model, const char *otherwise, ds
 	ds_str unk = ds_json_text(model, "unk_token", otherwise);
 	if (unk.n == 0)
 		return DS_OK;
-	t->special[DS_TOK_UNK] = tok_lookup(t, unk);
+	t->special[DS_TOK_UNK] = ds_tok_lookup(t, unk);
 	return t->special[DS_TOK_UNK] != DS_TOK_NONE
 		       ? DS_OK
 		       : ds_fail(e, DS_BAD, "model.unk_token '%.*s' is not in model.vocab",
@@ -81,8 +81,8 @@ static ds_rc read_bpe(ds_tok *t, const ds_json *model, ds_err *e)
 	c->fuse_unk = ds_json_flag(model, "fuse_unk", false);
 	if (c->byte_fallback && (c->prefix.n || c->suffix.n))
 		return bad(e, "byte_fallback with a prefix or a suffix is not supported");
-	DS_TRY(hf_read_vocab(t, model, e));
-	DS_TRY(hf_read_merges(t, model, e));
+	DS_TRY(ds_hf_read_vocab(t, model, e));
+	DS_TRY(ds_hf_read_merges(t, model, e));
 	find_bytes(t);
 	if (!c->bytes)
 		DS_TRY(find_unk(t, model, "", e));
@@ -99,7 +99,7 @@ static ds_rc read_wordpiece(ds_tok *t, const ds_json *model, ds_err *e)
 	t->max_chars = (uint32_t)max;
 	t->chain->prefix =
 		ds_arena_str(t->mem, ds_json_text(model, "continuing_subword_prefix", "##"));
-	DS_TRY(hf_read_vocab(t, model, e));
+	DS_TRY(ds_hf_read_vocab(t, model, e));
 	return find_unk(t, model, "[UNK]", e);
 }
 
@@ -162,10 +162,10 @@ static ds_rc read_pieces(ds_tok *t, const ds_json *vocab, ds_err *e)
 				e, DS_BAD, "model.vocab[%zu] is not a piece and its score", i);
 		c->score[i] = score_of(score->s);
 		lowest = c->score[i] < lowest ? c->score[i] : lowest;
-		DS_TRY_AT(tok_put(t, (uint32_t)i, v->first->s, 0, e), e, "model.vocab[%zu]", i);
+		DS_TRY_AT(ds_tok_put(t, (uint32_t)i, v->first->s, 0, e), e, "model.vocab[%zu]", i);
 	}
 	c->unk_score = lowest - 10.0;
-	tok_build_find(t);
+	ds_tok_build_find(t);
 	return DS_OK;
 }
 
@@ -181,14 +181,14 @@ static ds_rc read_unigram(ds_tok *t, const ds_json *model, ds_err *e)
 	t->special[DS_TOK_UNK] = (uint32_t)unk;
 	find_bytes(t);
 	c->trie = ds_arena_zero(t->mem, sizeof(*c->trie));
-	sp_make_trie(t, c->trie);
+	ds_sp_make_trie(t, c->trie);
 	return DS_OK;
 }
 
 static ds_rc read_words(ds_tok *t, const ds_json *model, ds_err *e)
 {
 	t->kind = TOK_CHAIN_WORDS;
-	DS_TRY(hf_read_vocab(t, model, e));
+	DS_TRY(ds_hf_read_vocab(t, model, e));
 	return find_unk(t, model, "<unk>", e);
 }
 
@@ -235,7 +235,7 @@ static ds_rc read_model(ds_tok *t, const ds_json *root, ds_err *e)
 	for (size_t i = 0; i < s->n; i++)
 		n_bytes += s->at[i].kind == STEP_BYTES;
 	t->chain->bytes = ds_str_is(type, "BPE") && n_bytes == 1 &&
-			  s->at[s->n - 1].kind == STEP_BYTES && hf_plain_bytes(model);
+			  s->at[s->n - 1].kind == STEP_BYTES && ds_hf_plain_bytes(model);
 	if (ds_str_is(type, "BPE"))
 		return read_bpe(t, model, e);
 	if (ds_str_is(type, "WordPiece"))
@@ -247,25 +247,25 @@ static ds_rc read_model(ds_tok *t, const ds_json *root, ds_err *e)
 	return ds_fail(e, DS_BAD, "model.type '%.*s' is not supported", DS_FMT(type));
 }
 
-ds_rc hf_read_chain(ds_tok *t, const ds_json *root, ds_err *e)
+ds_rc ds_hf_read_chain(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	t->pattern = NULL;
 	t->chain = ds_arena_zero(t->mem, sizeof(*t->chain));
 	if (t->asked_nfc) {
-		chain_step *s = chain_add(&t->chain->norm, STEP_FORM);
+		chain_step *s = ds_chain_add(&t->chain->norm, STEP_FORM);
 		s->form = DS_NFC;
 	}
-	DS_TRY(chain_read_normalizer(t, root, e));
-	DS_TRY(chain_read_splits(t, root, e));
-	DS_TRY(chain_read_decoder(t, root, e));
+	DS_TRY(ds_chain_read_normalizer(t, root, e));
+	DS_TRY(ds_chain_read_splits(t, root, e));
+	DS_TRY(ds_chain_read_decoder(t, root, e));
 	return read_model(t, root, e);
 }
 
-ds_rc chain_of_regex(ds_tok *t, ds_str regex, ds_err *e)
+ds_rc ds_chain_of_regex(ds_tok *t, ds_str regex, ds_err *e)
 {
 	t->chain = ds_arena_zero(t->mem, sizeof(*t->chain));
 	t->regex = ds_arena_str(t->mem, regex);
-	chain_step *s = chain_add(&t->chain->split, STEP_SPLIT);
+	chain_step *s = ds_chain_add(&t->chain->split, STEP_SPLIT);
 	s->how = SPLIT_ISOLATED;
 	s->run = t->chain->n_runs++;
 	t->chain->bytes = t->chain->bounded = true;
@@ -275,10 +275,10 @@ ds_rc chain_of_regex(ds_tok *t, ds_str regex, ds_err *e)
 		       : ds_at(e, DS_USAGE, "--pattern");
 }
 
-ds_rc hf_settle_added(ds_tok *t, ds_err *e)
+ds_rc ds_hf_settle_added(ds_tok *t, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
-	chain_mem *m = chain_mem_new(t);
+	chain_mem *m = ds_chain_mem_new(t);
 	ds_rc rc = DS_OK;
 	for (size_t i = 0; i < t->n_added && rc == DS_OK; i++) {
 		tok_added *a = &t->added[i];
@@ -286,7 +286,7 @@ ds_rc hf_settle_added(ds_tok *t, ds_err *e)
 		ds_str s;
 		if (!a->normalized)
 			continue;
-		rc = chain_normalize(t, m, a->content, mem, &s, &moved, e);
+		rc = ds_chain_normalize(t, m, a->content, mem, &s, &moved, e);
 		if (rc != DS_OK || ds_str_eq(s, a->content))
 			continue;
 		if (s.n == 0)
@@ -295,6 +295,6 @@ ds_rc hf_settle_added(ds_tok *t, ds_err *e)
 		t->chain->renamed = true;
 		a->content = ds_arena_str(t->mem, s);
 	}
-	chain_mem_free(m);
+	ds_chain_mem_free(m);
 	return rc;
 }

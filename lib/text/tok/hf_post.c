@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-void tok_pair_put(ds_tok *t, unsigned place, uint32_t id, uint8_t type)
+void ds_tok_pair_put(ds_tok *t, unsigned place, uint32_t id, uint8_t type)
 {
 	tok_pair *p = &t->pair;
 	size_t n = p->n[place]++;
@@ -64,7 +64,7 @@ static ds_rc read_special_of_pair(ds_tok *t, const ds_json *post, const char *pa
 	DS_TRY(type_of(s, path, &type, e));
 	DS_TRY(template_ids(post, ds_json_text(s, "id", ""), path, &ids, &n, t->mem, t, e));
 	for (size_t i = 0; i < n; i++)
-		tok_pair_put(t, place, ids[i], type);
+		ds_tok_pair_put(t, place, ids[i], type);
 	return DS_OK;
 }
 
@@ -127,17 +127,17 @@ static ds_rc read_bert_processing(
 		ids[i] = (uint32_t)id->i;
 	}
 	t->post = (tok_template){ .before = ids, .n_before = 1, .after = ids + 1, .n_after = 1 };
-	tok_pair_put(t, 0, ids[0], 0);
-	tok_pair_put(t, 1, ids[1], 0);
+	ds_tok_pair_put(t, 0, ids[0], 0);
+	ds_tok_pair_put(t, 1, ids[1], 0);
 	if (roberta)
-		tok_pair_put(t, 1, ids[1], 0);
-	tok_pair_put(t, 2, ids[1], !roberta);
+		ds_tok_pair_put(t, 1, ids[1], 0);
+	ds_tok_pair_put(t, 2, ids[1], !roberta);
 	t->pair.type[1] = !roberta;
 	t->pair.given = true;
 	return DS_OK;
 }
 
-ds_rc hf_read_post(ds_tok *t, const ds_json *root, ds_err *e)
+ds_rc ds_hf_read_post(ds_tok *t, const ds_json *root, ds_err *e)
 {
 	const ds_json *p = ds_json_get(root, "post_processor"), *list = NULL;
 	if (!p || p->kind == DS_J_NULL)

@@ -1,5 +1,5 @@
 /*
- * hf_read.c - tokenizer.json of Hugging Face's tokenizers: vocabulary, merges, added tokens
+ * ds_hf_read.c - tokenizer.json of Hugging Face's tokenizers: vocabulary, merges, added tokens
  *
  * Byte-level BPE with a known pattern and BERT's WordPiece have fast paths (read_fast); all else
  * becomes a chain of steps (chain.h). What is not known is refused by its path in the JSON, never passed
@@ -31,7 +31,7 @@ static ds_rc unknown_type(const char *path, ds_str type, ds_err *e)
 	return ds_fail(e, DS_BAD, "%s.type '%.*s' is not supported", path, DS_FMT(type));
 }
 
-ds_rc hf_read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
+ds_rc ds_hf_read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
 {
 	const ds_json *vocab = ds_json_get(model, "vocab");
 	DS_TRY(want(vocab, DS_J_OBJ, "model.vocab", "an object", e));
@@ -43,12 +43,12 @@ ds_rc hf_read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
 				"model.vocab['%.*s'] is no id: a whole number below %d",
 				DS_FMT(v->key), DS_TOK_MAX_IDS);
 		ds_str as = v->key;
-		if (t->kind == TOK_BPE && v->key.n && tok_unspell(v->key, bytes, &n))
+		if (t->kind == TOK_BPE && v->key.n && ds_tok_unspell(v->key, bytes, &n))
 			as = (ds_str){ bytes, n };
-		DS_TRY_AT(tok_put(t, (uint32_t)v->i, as, 0, e), e, "model.vocab['%.*s']",
+		DS_TRY_AT(ds_tok_put(t, (uint32_t)v->i, as, 0, e), e, "model.vocab['%.*s']",
 			DS_FMT(v->key));
 	}
-	tok_build_find(t);
+	ds_tok_build_find(t);
 	return DS_OK;
 }
 
@@ -56,11 +56,11 @@ ds_rc hf_read_vocab(ds_tok *t, const ds_json *model, ds_err *e)
 static ds_rc merge_half(
 	const ds_tok *t, ds_str s, char *out, size_t *n, uint32_t *id, size_t i, ds_err *e)
 {
-	if (t->kind != TOK_BPE || !tok_unspell(s, out, n)) {
+	if (t->kind != TOK_BPE || !ds_tok_unspell(s, out, n)) {
 		*n = s.n;
 		memcpy(out, s.at, s.n);
 	}
-	*id = tok_lookup(t, (ds_str){ out, *n });
+	*id = ds_tok_lookup(t, (ds_str){ out, *n });
 	if (*id == DS_TOK_NONE)
 		return ds_fail(
 			e, DS_BAD, "model.merges[%zu]: '%.*s' is not in model.vocab", i, DS_FMT(s));
@@ -95,15 +95,15 @@ static ds_rc read_merge(ds_tok *t, const ds_json *m, size_t i, ds_buf *mem, ds_e
 		nb -= prefix.n;
 		memmove(mem->at + na, mem->at + na + prefix.n, nb);
 	}
-	uint32_t id = tok_lookup(t, (ds_str){ mem->at, na + nb });
+	uint32_t id = ds_tok_lookup(t, (ds_str){ mem->at, na + nb });
 	if (id == DS_TOK_NONE)
 		return ds_fail(
 			e, DS_BAD, "model.merges[%zu]: what it gives is not in model.vocab", i);
-	tok_put_merge(t, a, b, id);
+	ds_tok_put_merge(t, a, b, id);
 	return DS_OK;
 }
 
-ds_rc hf_read_merges(ds_tok *t, const ds_json *model, ds_err *e)
+ds_rc ds_hf_read_merges(ds_tok *t, const ds_json *model, ds_err *e)
 {
 	const ds_json *merges = ds_json_get(model, "merges");
 	DS_TRY(want(merges, DS_J_ARR, "model.merges", "an array", e));
@@ -128,8 +128,8 @@ static ds_rc read_wordpiece(ds_tok *t, const ds_json *model, ds_err *e)
 		return ds_fail(e, DS_BAD, "model.max_input_chars_per_word is not 1 to %d", 1 << 20);
 	t->kind = TOK_WORDPIECE;
 	t->max_chars = (uint32_t)max;
-	DS_TRY(hf_read_vocab(t, model, e));
-	t->special[DS_TOK_UNK] = tok_lookup(t, unk);
+	DS_TRY(ds_hf_read_vocab(t, model, e));
+	t->special[DS_TOK_UNK] = ds_tok_lookup(t, unk);
 	if (t->special[DS_TOK_UNK] == DS_TOK_NONE)
 		return ds_fail(
 			e, DS_BAD, "model.unk_token '%.*s' is not in model.vocab", DS_FMT(unk));
@@ -163,11 +163,11 @@ static ds_rc read_model(ds_tok *t, const ds_json *root, ds_err *e)
 			return ds_fail(e, DS_BAD, "model.%s is not supported", *k);
 	t->kind = TOK_BPE;
 	t->whole = ds_json_flag(model, "ignore_merges", false);
-	DS_TRY(hf_read_vocab(t, model, e));
-	DS_TRY(hf_read_merges(t, model, e));
+	DS_TRY(ds_hf_read_vocab(t, model, e));
+	DS_TRY(ds_hf_read_merges(t, model, e));
 	ds_str unk = ds_json_text(model, "unk_token", "");
 	if (unk.n)
-		t->special[DS_TOK_UNK] = tok_lookup(t, unk);
+		t->special[DS_TOK_UNK] = ds_tok_lookup(t, unk);
 	return DS_OK;
 }
 
@@ -193,7 +193,7 @@ static ds_rc read_added_token(ds_tok *t, const ds_json *a, size_t i, ds_err *e)
 	ds_buf unspelt = { 0 };
 	ds_str bytes = content->s;
 	ds_buf_reserve(&unspelt, content->s.n);
-	if (t->kind == TOK_BPE && tok_unspell(content->s, unspelt.at, &unspelt.n))
+	if (t->kind == TOK_BPE && ds_tok_unspell(content->s, unspelt.at, &unspelt.n))
 		bytes = ds_arena_str(t->mem, ds_buf_view(&unspelt));
 	ds_buf_free(&unspelt);
 	if (!ds_str_eq(bytes, content->s))
@@ -207,9 +207,9 @@ static ds_rc read_added_token(ds_tok *t, const ds_json *a, size_t i, ds_err *e)
 		if (t->kind == TOK_BPE && bytes.n == 1)
 			t->flags[add.id] |= TOK_LETTER;
 	} else {
-		DS_TRY_AT(tok_put(t, add.id, bytes, 0, e), e, "%s", path);
+		DS_TRY_AT(ds_tok_put(t, add.id, bytes, 0, e), e, "%s", path);
 	}
-	tok_put_added(t, &add);
+	ds_tok_put_added(t, &add);
 	return DS_OK;
 }
 
@@ -369,7 +369,7 @@ static bool any_normalized(const ds_json *root)
 /* Whether read_fast knows all of it: tried on a tokenizer without a vocabulary. */
 static bool is_fast(const ds_json *root)
 {
-	DS_AUTO(ds_tok) t = tok_new("");
+	DS_AUTO(ds_tok) t = ds_tok_new("");
 	ds_err e;
 	const ds_json *model = ds_json_get(root, "model"), *d = ds_json_get(root, "decoder");
 	ds_str type = ds_json_text(model, "type", "BPE");
@@ -387,17 +387,17 @@ static bool is_fast(const ds_json *root)
 		return false;
 	if (words && (is_null(d) || !ds_str_is(ds_json_text(d, "prefix", "##"), "##")))
 		return false;
-	return words || hf_plain_bytes(model);
+	return words || ds_hf_plain_bytes(model);
 }
 
-ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e)
+ds_rc ds_hf_read(ds_tok *t, ds_str json, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	const ds_json *root;
 	DS_TRY(ds_json_parse(&root, mem, json, e));
 	DS_TRY(want(root, DS_J_OBJ, "the file", "an object", e));
-	DS_TRY(is_fast(root) ? read_fast(t, root, e) : hf_read_chain(t, root, e));
+	DS_TRY(is_fast(root) ? read_fast(t, root, e) : ds_hf_read_chain(t, root, e));
 	DS_TRY(read_added(t, root, e));
-	DS_TRY(hf_read_post(t, root, e));
-	return t->chain ? hf_settle_added(t, e) : DS_OK;
+	DS_TRY(ds_hf_read_post(t, root, e));
+	return t->chain ? ds_hf_settle_added(t, e) : DS_OK;
 }

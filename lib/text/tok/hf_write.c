@@ -1,5 +1,5 @@
 /*
- * hf_write.c - a tokenizer as tokenizer.json, in the order and spelling that tokenizers writes
+ * ds_hf_write.c - a tokenizer as tokenizer.json, in the order and spelling that tokenizers writes
  */
 #include "record/json.h"
 #include "text/tok/hf.h"
@@ -82,7 +82,7 @@ static void write_vocab(const ds_tok *t, ds_buf *out, ds_buf *mem)
 	for (uint32_t id = 0; id < t->n_ids; id++) {
 		if (!t->flags[id])
 			continue;
-		if (!(t->flags[id] & TOK_ADDED) && tok_lookup(t, t->bytes[id]) != id)
+		if (!(t->flags[id] & TOK_ADDED) && ds_tok_lookup(t, t->bytes[id]) != id)
 			continue; /* vocab.txt had it twice */
 		ds_buf_clear(mem);
 		if (t->flags[id] & TOK_ADDED)
@@ -90,7 +90,7 @@ static void write_vocab(const ds_tok *t, ds_buf *out, ds_buf *mem)
 		else if (t->kind == TOK_WORDPIECE)
 			ds_buf_add_str(mem, t->bytes[id]);
 		else
-			tok_spell(t->bytes[id], mem);
+			ds_tok_spell(t->bytes[id], mem);
 		ds_buf_add_c(out, first ? "\n      " : ",\n      ");
 		first = false;
 		ds_json_add_str(out, ds_buf_view(mem));
@@ -104,9 +104,9 @@ static void write_merges(const ds_tok *t, ds_buf *out, ds_buf *mem)
 	ds_buf_add_c(out, ",\n    \"merges\": [");
 	for (size_t i = 0; i < t->n_pairs; i++) {
 		ds_buf_clear(mem);
-		tok_spell(t->bytes[t->pairs[i][0]], mem);
+		ds_tok_spell(t->bytes[t->pairs[i][0]], mem);
 		ds_buf_add_byte(mem, ' ');
-		tok_spell(t->bytes[t->pairs[i][1]], mem);
+		ds_tok_spell(t->bytes[t->pairs[i][1]], mem);
 		ds_buf_add_c(out, i ? ",\n      " : "\n      ");
 		ds_json_add_str(out, ds_buf_view(mem));
 	}
@@ -198,7 +198,7 @@ static void write_wordpiece(const ds_tok *t, ds_buf *out, ds_buf *mem)
 	ds_buf_add_c(out, "\n");
 }
 
-ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
+ds_rc ds_hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
 {
 	ds_buf mem = { 0 };
 	if (t->chain &&
@@ -210,7 +210,7 @@ ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e)
 		out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
 	write_added(t, out);
 	if (t->sp)
-		return hf_write_sp(t, out, e);
+		return ds_hf_write_sp(t, out, e);
 	write_pattern(t, out);
 	if (t->kind == TOK_BPE)
 		write_bpe(t, out, &mem);

@@ -1,5 +1,5 @@
 /*
- * hf_write_sp.c - a SentencePiece model as tokenizer.json, as tokenizers can express it
+ * ds_hf_write_sp.c - a SentencePiece model as tokenizer.json, as tokenizers can express it
  *
  * The normalizer becomes steps that do the same to a text: the precompiled map, white space cut and joined,
  * a space in front, spaces as U+2581. Scores of a BPE become merges in their order; those of a piece that
@@ -109,7 +109,7 @@ static void write_unigram(const ds_tok *t, ds_buf *out)
 	ds_buf_add_c(out, "\n    ]\n  }\n}\n");
 }
 
-ds_rc hf_write_sp(const ds_tok *t, ds_buf *out, ds_err *e)
+ds_rc ds_hf_write_sp(const ds_tok *t, ds_buf *out, ds_err *e)
 {
 	const struct tok_sp *sp = t->sp;
 	bool bpe = t->kind == TOK_SP_BPE;

@@ -134,11 +134,11 @@ static ds_rc walk_words(walker *w, ds_str text, size_t base, ds_err *e)
 	unsigned len;
 	for (size_t at = 0; at < text.n; at += len) {
 		ds_utf8_at((const uint8_t *)text.at + at, text.n - at, &len);
-		ds_str c = wp_normalize(&w->t->bert, w->mem, (ds_str){ text.at + at, len });
+		ds_str c = ds_wp_normalize(&w->t->bert, w->mem, (ds_str){ text.at + at, len });
 		add(&s, c, base + at, base + at + len);
 	}
 	size_t next = 0;
-	for (ds_str word; wp_next_word((ds_str){ s.at, s.n }, &next, &word);)
+	for (ds_str word; ds_wp_next_word((ds_str){ s.at, s.n }, &next, &word);)
 		DS_TRY(walk_word(w, &s, next - word.n, next, e));
 	return DS_OK;
 }
@@ -148,7 +148,7 @@ static ds_str space_of(const struct tok_sp *sp)
 	return sp->escape ? DS_S("\xe2\x96\x81") : DS_S(" ");
 }
 
-/* As sp_normalize has it. The space in front comes from the first character. */
+/* As ds_sp_normalize has it. The space in front comes from the first character. */
 static void make_sentence(stream *s, const struct tok_sp *sp, ds_str text, size_t base)
 {
 	const uint8_t *p = (const uint8_t *)text.at;
@@ -156,15 +156,15 @@ static void make_sentence(stream *s, const struct tok_sp *sp, ds_str text, size_
 	bool after_space = sp->remove_extra;
 	ds_str to, space = space_of(sp);
 	while (sp->remove_extra && at < text.n &&
-		(used = sp_step(sp, p + at, text.n - at, &to), ds_str_is(to, " ")))
+		(used = ds_sp_step(sp, p + at, text.n - at, &to), ds_str_is(to, " ")))
 		at += used;
 	if (at == text.n)
 		return;
-	used = sp_step(sp, p + at, text.n - at, &to);
+	used = ds_sp_step(sp, p + at, text.n - at, &to);
 	if (!sp->suffix && sp->dummy_prefix)
 		add(s, space, base + at, base + at + used);
 	for (; at < text.n; at += used) {
-		used = sp_step(sp, p + at, text.n - at, &to);
+		used = ds_sp_step(sp, p + at, text.n - at, &to);
 		while (after_space && to.n && to.at[0] == ' ')
 			to = (ds_str){ to.at + 1, to.n - 1 };
 		for (size_t i = 0; i < to.n; i++)
@@ -226,7 +226,7 @@ static ds_rc walk_text(walker *w, ds_str text, size_t base, ds_err *e)
 	for (added_walk x = { .text_end = s.n };; x.from = x.end) {
 		const tok_added *a = NULL;
 		if (look)
-			a = added_next(t, (ds_str){ s.at, s.n }, &x, w->specials, true);
+			a = ds_added_next(t, (ds_str){ s.at, s.n }, &x, w->specials, true);
 		DS_TRY(walk_bytes(w, &s, x.from, x.text_end, e));
 		if (!a)
 			return DS_OK;
@@ -247,7 +247,7 @@ ds_rc ds_tok_offsets(const ds_tok *t, ds_str text, bool specials, const ds_tok_t
 	walker w = { t, mem, tokens->ids, tokens->n, 0, out, specials };
 	bool look = specials || t->any_plain_added;
 	for (added_walk x = { .text_end = text.n };; x.from = x.end) {
-		const tok_added *a = look ? added_next(t, text, &x, specials, false) : NULL;
+		const tok_added *a = look ? ds_added_next(t, text, &x, specials, false) : NULL;
 		DS_TRY(walk_text(&w, (ds_str){ text.at + x.from, x.text_end - x.from }, x.from, e));
 		if (!a)
 			break;

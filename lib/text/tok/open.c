@@ -41,15 +41,15 @@ static ds_rc read_as(ds_tok *t, ds_str file, ds_err *e)
 	t->file = ds_arena_str(t->mem, file);
 	switch (t->format) {
 	case TOK_FILE_COMPACT:
-		return compact_read(t, t->file, e);
+		return ds_compact_read(t, t->file, e);
 	case TOK_FILE_HF:
-		return hf_read(t, t->file, e);
+		return ds_hf_read(t, t->file, e);
 	case TOK_FILE_RANKS:
-		return ranks_read(t, t->file, e);
+		return ds_ranks_read(t, t->file, e);
 	case TOK_FILE_VOCAB:
-		return vocab_read(t, t->file, e);
+		return ds_vocab_read(t, t->file, e);
 	case TOK_FILE_SP:
-		return sp_read(t, t->file, e);
+		return ds_sp_read(t, t->file, e);
 	}
 	return ds_fail(e, DS_BAD, "tokenizer format %d is not known", t->format);
 }
@@ -71,7 +71,7 @@ static const ds_pattern *find_pattern(ds_str s)
 static ds_rc make(ds_tok **out, const char *name, tok_format format, ds_str file,
 	const ds_tok_options *o, ds_err *e)
 {
-	DS_AUTO(ds_tok) t = tok_new(name);
+	DS_AUTO(ds_tok) t = ds_tok_new(name);
 	t->format = format;
 	if (o && o->pattern) {
 		t->pattern_name = ds_arena_str(t->mem, ds_str_of(o->pattern)).at;
@@ -80,7 +80,7 @@ static ds_rc make(ds_tok **out, const char *name, tok_format format, ds_str file
 				"the file says its pattern itself: --pattern is for rank files");
 		t->pattern = find_pattern(ds_str_of(o->pattern));
 		if (!t->pattern && format == TOK_FILE_RANKS)
-			DS_TRY(chain_of_regex(t, ds_str_of(o->pattern), e));
+			DS_TRY(ds_chain_of_regex(t, ds_str_of(o->pattern), e));
 		else if (!t->pattern)
 			return ds_fail(e, DS_USAGE, "there is no pattern '%s'", o->pattern);
 		if (t->pattern && t->pattern->words != (format == TOK_FILE_VOCAB))
@@ -90,7 +90,7 @@ static ds_rc make(ds_tok **out, const char *name, tok_format format, ds_str file
 	t->nfc = o && o->nfc;
 	t->asked_nfc = t->nfc;
 	DS_TRY(read_as(t, file, e));
-	DS_TRY(tok_finish(t, e));
+	DS_TRY(ds_tok_finish(t, e));
 	*out = t;
 	t = NULL;
 	return DS_OK;
@@ -178,11 +178,11 @@ static ds_rc parse_file(
 	ds_tok **t, const char *path, ds_str file, const ds_tok_options *o, ds_err *e)
 {
 	ds_buf merges = { 0 }, joined = { 0 };
-	if (ds_str_trim(file).n == 0 || recognise(file) != TOK_FILE_HF || !gpt2_is_vocab(file))
+	if (ds_str_trim(file).n == 0 || recognise(file) != TOK_FILE_HF || !ds_gpt2_is_vocab(file))
 		return ds_tok_parse(t, file, o, e);
 	ds_rc rc = read_merges_of(path, &merges, e);
 	if (rc == DS_OK)
-		rc = gpt2_join(file, ds_buf_view(&merges), &joined, e);
+		rc = ds_gpt2_join(file, ds_buf_view(&merges), &joined, e);
 	if (rc == DS_OK)
 		rc = ds_tok_parse(t, ds_buf_view(&joined), o, e);
 	ds_buf_free(&merges);
@@ -247,7 +247,7 @@ static ds_rc open_folder(ds_tok **t, const char *path, const ds_tok_options *giv
 		t, ds_arena_fmt(mem, "%s/%s", path, folder_files[i % N_FOLDER_FILES]).at, &o, e));
 	DS_TRY(read_config(*t, path, e));
 	(*t)->name = ds_arena_str((*t)->mem, ds_str_of(path)).at;
-	tok_identify(*t);
+	ds_tok_identify(*t);
 	return DS_OK;
 }
 
@@ -269,11 +269,11 @@ ds_rc ds_tok_open(ds_tok **out, const char *path, const ds_tok_options *o, ds_er
 ds_rc ds_tok_builtin(ds_tok **t, ds_err *e)
 {
 	DS_AUTO(ds_packer) p = ds_packer_new(PACK_LEVEL);
-	DS_AUTO(ds_arena) mem = ds_arena_new(tok_builtin_raw + 64);
-	char *raw = ds_arena_get(mem, tok_builtin_raw);
-	DS_TRY(ds_unpack(p, tok_builtin, tok_builtin_bytes, raw, tok_builtin_raw, e));
-	DS_TRY(make(t, "built-in", TOK_FILE_COMPACT, (ds_str){ raw, tok_builtin_raw }, NULL, e));
-	(*t)->packed = (ds_str){ (const char *)tok_builtin, tok_builtin_bytes };
+	DS_AUTO(ds_arena) mem = ds_arena_new(ds_builtin_raw + 64);
+	char *raw = ds_arena_get(mem, ds_builtin_raw);
+	DS_TRY(ds_unpack(p, ds_builtin_packed, ds_builtin_bytes, raw, ds_builtin_raw, e));
+	DS_TRY(make(t, "built-in", TOK_FILE_COMPACT, (ds_str){ raw, ds_builtin_raw }, NULL, e));
+	(*t)->packed = (ds_str){ (const char *)ds_builtin_packed, ds_builtin_bytes };
 	return DS_OK;
 }
 
@@ -335,14 +335,14 @@ ds_rc ds_tok_unpack(ds_tok **out, ds_str bytes, ds_err *e)
 	for (int k = 0; k < DS_TOK_N_SPECIAL; k++)
 		if (special[k] < (*out)->n_ids || special[k] == DS_TOK_NONE)
 			(*out)->special[k] = special[k];
-	tok_identify(*out);
+	ds_tok_identify(*out);
 	return DS_OK;
 }
 
 ds_rc ds_tok_json(const ds_tok *t, ds_buf *out, ds_err *e)
 {
 	if (t->format != TOK_FILE_HF)
-		return hf_write(t, out, e);
+		return ds_hf_write(t, out, e);
 	ds_buf_add_str(out, t->file);
 	return DS_OK;
 }
@@ -357,7 +357,7 @@ static ds_rc as_json(ds_tok **out, const ds_tok *t, ds_err *e)
 	ds_buf_free(&json);
 	DS_TRY(rc);
 	memcpy((*out)->special, t->special, sizeof(t->special));
-	tok_identify(*out);
+	ds_tok_identify(*out);
 	return DS_OK;
 }
 

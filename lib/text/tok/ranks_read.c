@@ -1,5 +1,5 @@
 /*
- * ranks_read.c - tiktoken's rank files: base64 of a token, a space, its id, which is its rank too
+ * ds_ranks_read.c - tiktoken's rank files: base64 of a token, a space, its id, which is its rank too
  *
  * tiktoken merges whatever two neighbours make a token, the lowest id first. Of all the ways to cut a
  * token in two only one can ever come up: the state its own bytes are in before the last merge (bpe.c
@@ -62,7 +62,7 @@ static ds_rc read_line(ds_tok *t, ds_str line, size_t number, ds_buf *mem, ds_er
 	if (id >= DS_TOK_MAX_IDS)
 		return ds_fail(e, DS_BAD, "line %zu: rank %lld, the limit is %d", number,
 			(long long)id, DS_TOK_MAX_IDS - 1);
-	DS_TRY_AT(tok_put(t, (uint32_t)id, (ds_str){ mem->at, n }, 0, e), e, "line %zu", number);
+	DS_TRY_AT(ds_tok_put(t, (uint32_t)id, (ds_str){ mem->at, n }, 0, e), e, "line %zu", number);
 	return DS_OK;
 }
 
@@ -87,9 +87,9 @@ static ds_rc check(const ds_tok *t, ds_err *e)
 	for (uint32_t id = 0; id < t->n_ids; id++) {
 		if (!t->flags[id])
 			continue;
-		if (tok_lookup(t, t->bytes[id]) != id)
+		if (ds_tok_lookup(t, t->bytes[id]) != id)
 			return ds_fail(e, DS_BAD, "ranks %u and %u are the same token",
-				tok_lookup(t, t->bytes[id]), id);
+				ds_tok_lookup(t, t->bytes[id]), id);
 		if (t->bytes[id].n == 1)
 			seen[(uint8_t)t->bytes[id].at[0]] = true;
 	}
@@ -119,25 +119,25 @@ static void find_halves(ds_tok *t)
 	uint32_t(*halves)[2] = ds_arena_zero(mem, (size_t)t->n_ids * sizeof(*halves));
 	const uint32_t *order = by_length(t, mem);
 	uint32_t parts[MAX_TOKEN];
-	bpe_mem *bpe = bpe_mem_new();
-	tok_name_bytes(t);
-	tok_merges_begin(t, t->n_ids);
+	bpe_mem *bpe = ds_bpe_mem_new();
+	ds_tok_name_bytes(t);
+	ds_tok_merges_begin(t, t->n_ids);
 	for (uint32_t i = 0; i < t->n_ids; i++) {
 		uint32_t id = order[i];
 		ds_str s = t->bytes[id];
-		if (s.n < 2 || bpe_piece(t, bpe, (const uint8_t *)s.at, s.n, parts) != 2)
+		if (s.n < 2 || ds_bpe_piece(t, bpe, (const uint8_t *)s.at, s.n, parts) != 2)
 			continue;
 		halves[id][0] = parts[0] + 1;
 		halves[id][1] = parts[1];
-		tok_merges_add(t, parts[0], parts[1], id, id);
+		ds_tok_merges_add(t, parts[0], parts[1], id, id);
 	}
-	bpe_mem_free(bpe);
+	ds_bpe_mem_free(bpe);
 	for (uint32_t id = 0; id < t->n_ids; id++)
 		if (halves[id][0])
-			tok_put_merge(t, halves[id][0] - 1, halves[id][1], id);
+			ds_tok_put_merge(t, halves[id][0] - 1, halves[id][1], id);
 }
 
-ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e)
+ds_rc ds_ranks_read(ds_tok *t, ds_str file, ds_err *e)
 {
 	ds_buf mem = { 0 };
 	ds_rc rc = read_lines(t, file, &mem, e);
@@ -147,7 +147,7 @@ ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e)
 		return ds_fail(e, DS_USAGE,
 			"a rank file needs --pattern: gpt2, cl100k, o200k, llama3, qwen2, deepseek "
 			"or a regex");
-	tok_build_find(t);
+	ds_tok_build_find(t);
 	DS_TRY(check(t, e));
 	t->kind = TOK_BPE;
 	t->whole = true;

@@ -19,12 +19,12 @@ struct sp_mem {
 	size_t cap;
 };
 
-sp_mem *sp_mem_new(void)
+sp_mem *ds_sp_mem_new(void)
 {
 	return DS_NEW(sp_mem, 1);
 }
 
-void sp_mem_free(sp_mem *m)
+void ds_sp_mem_free(sp_mem *m)
 {
 	if (!m)
 		return;
@@ -72,7 +72,7 @@ static size_t longest_key(const struct tok_sp *sp, const uint8_t *p, size_t n, d
 	return found;
 }
 
-bool sp_shortest_key(const struct tok_sp *sp, ds_str s, ds_str *to)
+bool ds_sp_shortest_key(const struct tok_sp *sp, ds_str s, ds_str *to)
 {
 	size_t at = sp->n_map ? offset(unit(sp, 0)) : 0;
 	for (size_t i = 0; i < s.n && sp->n_map; i++) {
@@ -92,7 +92,7 @@ bool sp_shortest_key(const struct tok_sp *sp, ds_str s, ds_str *to)
 	return false;
 }
 
-size_t sp_step(const struct tok_sp *sp, const uint8_t *p, size_t n, ds_str *to)
+size_t ds_sp_step(const struct tok_sp *sp, const uint8_t *p, size_t n, ds_str *to)
 {
 	static const char replacement[] = "\xef\xbf\xbd";
 	unsigned len;
@@ -118,7 +118,7 @@ static void add_text(const struct tok_sp *sp, ds_buf *out, ds_str s)
 			ds_buf_add_byte(out, s.at[i]);
 }
 
-ds_str sp_normalize(const ds_tok *t, sp_mem *m, ds_str text)
+ds_str ds_sp_normalize(const ds_tok *t, sp_mem *m, ds_str text)
 {
 	const struct tok_sp *sp = t->sp;
 	const uint8_t *p = (const uint8_t *)text.at;
@@ -127,7 +127,7 @@ ds_str sp_normalize(const ds_tok *t, sp_mem *m, ds_str text)
 	ds_str to;
 	ds_buf_clear(out);
 	ds_buf_reserve(out, n + n / 4 + 16);
-	while (sp->remove_extra && n && (used = sp_step(sp, p, n, &to), ds_str_is(to, " "))) {
+	while (sp->remove_extra && n && (used = ds_sp_step(sp, p, n, &to), ds_str_is(to, " "))) {
 		p += used;
 		n -= used;
 	}
@@ -137,7 +137,7 @@ ds_str sp_normalize(const ds_tok *t, sp_mem *m, ds_str text)
 		add_space(sp, out);
 	bool after_space = sp->remove_extra;
 	for (; n; p += used, n -= used) {
-		used = sp_step(sp, p, n, &to);
+		used = ds_sp_step(sp, p, n, &to);
 		while (after_space && to.n && to.at[0] == ' ')
 			to = (ds_str){ to.at + 1, to.n - 1 };
 		if (to.n == 0)
@@ -158,7 +158,7 @@ static size_t char_bytes(uint8_t lead)
 	return lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-uint32_t sp_child(const struct tok_sp *sp, uint32_t node, uint8_t byte)
+uint32_t ds_sp_child(const struct tok_sp *sp, uint32_t node, uint8_t byte)
 {
 	if (node == 0)
 		return sp->root[byte];
@@ -187,7 +187,7 @@ static void extend(const ds_tok *t, best *path, ds_str text, size_t at)
 		len = text.n - at;
 	uint32_t node = 0;
 	for (size_t i = at; i < text.n; i++) {
-		node = sp_child(sp, node, (uint8_t)text.at[i]);
+		node = ds_sp_child(sp, node, (uint8_t)text.at[i]);
 		if (node == 0)
 			break;
 		uint32_t id = sp->trie[node].id;
@@ -214,7 +214,7 @@ static size_t fall_back(const ds_tok *t, const uint8_t *p, size_t n, uint32_t *e
 	return n;
 }
 
-size_t sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out)
+size_t ds_sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out)
 {
 	size_t k = 0;
 	if (text.n == 0)
@@ -243,7 +243,7 @@ size_t sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out)
 	return k;
 }
 
-size_t sp_join_unknown(const ds_tok *t, uint32_t *ids, size_t n)
+size_t ds_sp_join_unknown(const ds_tok *t, uint32_t *ids, size_t n)
 {
 	uint32_t unk = t->special[DS_TOK_UNK];
 	size_t k = 0;
@@ -253,20 +253,20 @@ size_t sp_join_unknown(const ds_tok *t, uint32_t *ids, size_t n)
 	return k;
 }
 
-size_t sp_chars_to_ids(const ds_tok *t, const uint8_t *p, size_t n, uint32_t *out)
+size_t ds_sp_chars_to_ids(const ds_tok *t, const uint8_t *p, size_t n, uint32_t *out)
 {
 	size_t k = 0;
 	unsigned len;
 	for (size_t at = 0; at < n; at += len) {
 		uint32_t c = ds_utf8_at(p + at, n - at, &len);
-		uint32_t id = tok_lookup(t, (ds_str){ (const char *)p + at, len });
+		uint32_t id = ds_tok_lookup(t, (ds_str){ (const char *)p + at, len });
 		out[k++] = id != DS_TOK_NONE ? id : sp_stand_in(t, c);
 	}
 	return k;
 }
 
 /* Stand-ins become bytes or the unknown id; from the back, since there may be more ids than before. */
-size_t sp_resolve(const ds_tok *t, uint32_t *ids, size_t n)
+size_t ds_sp_resolve(const ds_tok *t, uint32_t *ids, size_t n)
 {
 	size_t more = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -306,7 +306,7 @@ static void add_piece(ds_buf *out, ds_str s)
 	}
 }
 
-ds_rc sp_decode(
+ds_rc ds_sp_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
 {
 	size_t start = out->n;

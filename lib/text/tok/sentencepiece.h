@@ -31,25 +31,25 @@ struct tok_sp {
 };
 
 typedef struct sp_mem sp_mem; /* working memory of a scratch */
-sp_mem *sp_mem_new(void);
-void sp_mem_free(sp_mem *m);
+sp_mem *ds_sp_mem_new(void);
+void ds_sp_mem_free(sp_mem *m);
 
 /* The text as the model sees it, until the next call with m. */
-ds_str sp_normalize(const ds_tok *t, sp_mem *m, ds_str text);
+ds_str ds_sp_normalize(const ds_tok *t, sp_mem *m, ds_str text);
 /* One step of it: how many bytes, and what they become. */
-size_t sp_step(const struct tok_sp *sp, const uint8_t *p, size_t n, ds_str *to);
+size_t ds_sp_step(const struct tok_sp *sp, const uint8_t *p, size_t n, ds_str *to);
 /* Unigram: the best path's ids; at most one a byte. */
-size_t sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out);
+size_t ds_sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out);
 /* The children of a node and what they are: made of the pieces by settle, or by chain_model.c. */
-uint32_t sp_child(const struct tok_sp *sp, uint32_t node, uint8_t byte);
-void sp_make_trie(const ds_tok *t, struct tok_sp *sp);
+uint32_t ds_sp_child(const struct tok_sp *sp, uint32_t node, uint8_t byte);
+void ds_sp_make_trie(const ds_tok *t, struct tok_sp *sp);
 /* A charsmap as files carry it: a double array and strings. */
-DS_MUST ds_rc sp_read_map(struct tok_sp *sp, ds_str bytes, ds_err *e);
+DS_MUST ds_rc ds_sp_read_map(struct tok_sp *sp, ds_str bytes, ds_err *e);
 /* What the shortest key of the map at the front of s becomes. */
-bool sp_shortest_key(const struct tok_sp *sp, ds_str s, ds_str *to);
+bool ds_sp_shortest_key(const struct tok_sp *sp, ds_str s, ds_str *to);
 /* Neighbouring unknown ids become one. */
-size_t sp_join_unknown(const ds_tok *t, uint32_t *ids, size_t n);
-DS_MUST ds_rc sp_decode(
+size_t ds_sp_join_unknown(const ds_tok *t, uint32_t *ids, size_t n);
+DS_MUST ds_rc ds_sp_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e);
 
 /*
@@ -60,7 +60,7 @@ static inline uint32_t sp_stand_in(const ds_tok *t, uint32_t c)
 {
 	return t->n_ids + c;
 }
-size_t sp_chars_to_ids(const ds_tok *t, const uint8_t *p, size_t n, uint32_t *out);
-size_t sp_resolve(const ds_tok *t, uint32_t *ids, size_t n);
+size_t ds_sp_chars_to_ids(const ds_tok *t, const uint8_t *p, size_t n, uint32_t *out);
+size_t ds_sp_resolve(const ds_tok *t, uint32_t *ids, size_t n);
 
 #endif

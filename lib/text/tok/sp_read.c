@@ -1,5 +1,5 @@
 /*
- * sp_read.c - SentencePiece's .model file: a protocol buffer, of which five messages matter
+ * ds_sp_read.c - SentencePiece's .model file: a protocol buffer, of which five messages matter
  *
  * ModelProto { 1: SentencePiece { 1 piece, 2 score, 3 type }, 2: TrainerSpec { 3 model_type,
  * 24 treat_whitespace_as_suffix, 35 byte_fallback, 40-43 ids, 44 unk_surface }, 3: NormalizerSpec
@@ -122,9 +122,9 @@ static ds_rc read_piece(reading *r, ds_str bytes, ds_err *e)
 		t->sp->byte_piece[byte] = id;
 		piece = (ds_str){ &one, 1 };
 	}
-	DS_TRY(tok_put(t, id, piece, type == BYTE ? TOK_BYTE : 0, e));
+	DS_TRY(ds_tok_put(t, id, piece, type == BYTE ? TOK_BYTE : 0, e));
 	if (type == UNKNOWN || type == CONTROL)
-		tok_put_added(t, &(tok_added){ .id = id, .special = true });
+		ds_tok_put_added(t, &(tok_added){ .id = id, .special = true });
 	if (type == UNKNOWN)
 		t->special[DS_TOK_UNK] = id;
 	if (type == NORMAL) {
@@ -154,7 +154,7 @@ static void read_trainer(reading *r, ds_str bytes, ds_cur *all)
 	all->failed |= !ds_cur_ok(&c);
 }
 
-ds_rc sp_read_map(struct tok_sp *sp, ds_str bytes, ds_err *e)
+ds_rc ds_sp_read_map(struct tok_sp *sp, ds_str bytes, ds_err *e)
 {
 	ds_cur m = ds_cur_of(bytes.at, bytes.n);
 	uint32_t n = ds_cur_u32(&m);
@@ -177,7 +177,7 @@ static void read_normalizer(reading *r, ds_str bytes, ds_cur *all)
 	while (next_field(&c, &f)) {
 		if (f.number == 2 && f.bytes.n) {
 			ds_err e;
-			all->failed |= sp_read_map(sp, f.bytes, &e) != DS_OK;
+			all->failed |= ds_sp_read_map(sp, f.bytes, &e) != DS_OK;
 		} else if (f.number == 3) {
 			sp->dummy_prefix = f.value;
 		} else if (f.number == 4) {
@@ -202,7 +202,7 @@ static int by_score(const void *va, const void *vb, void *context)
 static uint32_t value_of(const ds_tok *t, ds_str s)
 {
 	unsigned len;
-	uint32_t id = tok_lookup(t, s);
+	uint32_t id = ds_tok_lookup(t, s);
 	if (id != DS_TOK_NONE)
 		return id;
 	uint32_t c = ds_utf8_at((const uint8_t *)s.at, s.n, &len);
@@ -232,7 +232,7 @@ static ds_rc make_merges(ds_tok *t, ds_err *e)
 						 ? left
 						 : value_of(t, (ds_str){ s.at + k, s.n - k });
 			if (right != DS_TOK_NONE)
-				tok_put_merge_ranked(t, left, right, order[i], rank);
+				ds_tok_put_merge_ranked(t, left, right, order[i], rank);
 		}
 	}
 	return DS_OK;
@@ -257,11 +257,11 @@ typedef struct {
 } branch;
 
 /* The trie, level by level, out of the sorted pieces. */
-void sp_make_trie(const ds_tok *t, struct tok_sp *sp)
+void ds_sp_make_trie(const ds_tok *t, struct tok_sp *sp)
 {
 	uint32_t *order = ds_arena_get(t->mem, t->n_ids * sizeof(*order)), n = 0, n_nodes = 1;
 	for (uint32_t id = 0; id < t->n_ids; id++)
-		if (t->flags[id] == TOK_HAS && tok_lookup(t, t->bytes[id]) == id)
+		if (t->flags[id] == TOK_HAS && ds_tok_lookup(t, t->bytes[id]) == id)
 			order[n++] = id;
 	qsort_r(order, n, sizeof(*order), by_bytes, t->bytes);
 	size_t most = 1;
@@ -298,9 +298,9 @@ void sp_make_trie(const ds_tok *t, struct tok_sp *sp)
 static ds_rc no_duplicates(const ds_tok *t, ds_err *e)
 {
 	for (uint32_t id = 0; id < t->n_ids; id++)
-		if (t->flags[id] == TOK_HAS && tok_lookup(t, t->bytes[id]) != id)
+		if (t->flags[id] == TOK_HAS && ds_tok_lookup(t, t->bytes[id]) != id)
 			return ds_fail(e, DS_BAD, "pieces %u and %u are the same",
-				tok_lookup(t, t->bytes[id]), id);
+				ds_tok_lookup(t, t->bytes[id]), id);
 	return DS_OK;
 }
 
@@ -317,7 +317,7 @@ static ds_rc settle(reading *r, ds_err *e)
 	for (int b = 0; b < 256 && t->sp->byte_fallback; b++)
 		if (t->sp->byte_piece[b] == DS_TOK_NONE)
 			return ds_fail(e, DS_BAD, "there is no piece for the byte 0x%02x", b);
-	tok_build_find(t);
+	ds_tok_build_find(t);
 	DS_TRY(no_duplicates(t, e));
 	if (r->model_type == BPE) {
 		t->kind = TOK_SP_BPE;
@@ -327,11 +327,11 @@ static ds_rc settle(reading *r, ds_err *e)
 		return ds_fail(e, DS_BAD, "model type %llu is neither BPE nor Unigram",
 			(unsigned long long)r->model_type);
 	t->kind = TOK_UNIGRAM;
-	sp_make_trie(t, t->sp);
+	ds_sp_make_trie(t, t->sp);
 	return DS_OK;
 }
 
-ds_rc sp_read(ds_tok *t, ds_str file, ds_err *e)
+ds_rc ds_sp_read(ds_tok *t, ds_str file, ds_err *e)
 {
 	ds_cur c = ds_cur_of(file.at, file.n);
 	reading r = { .t = t, .model_type = UNIGRAM, .ids = { 0, 1, 2, -1 } };

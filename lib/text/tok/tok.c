@@ -10,7 +10,7 @@
 enum { HASHED_AT_ONCE = 1 << 15 };
 
 /* GPT-2: printable bytes stand for themselves, the others, in order, for U+0100 and up. */
-const uint16_t tok_char_of_byte[256] = {
+const uint16_t ds_tok_char_of_byte[256] = {
 	256,
 	257,
 	258,
@@ -280,7 +280,7 @@ static int byte_of_char(uint32_t c)
 	return c == 323 ? 173 : -1;
 }
 
-bool tok_unspell(ds_str s, char *out, size_t *n)
+bool ds_tok_unspell(ds_str s, char *out, size_t *n)
 {
 	size_t k = 0;
 	unsigned len;
@@ -294,10 +294,10 @@ bool tok_unspell(ds_str s, char *out, size_t *n)
 	return true;
 }
 
-void tok_spell(ds_str bytes, ds_buf *out)
+void ds_tok_spell(ds_str bytes, ds_buf *out)
 {
 	for (size_t i = 0; i < bytes.n; i++) {
-		uint16_t c = tok_char_of_byte[(uint8_t)bytes.at[i]];
+		uint16_t c = ds_tok_char_of_byte[(uint8_t)bytes.at[i]];
 		if (c < 128) {
 			ds_buf_add_byte(out, (char)c);
 		} else {
@@ -307,7 +307,7 @@ void tok_spell(ds_str bytes, ds_buf *out)
 	}
 }
 
-ds_tok *tok_new(const char *name)
+ds_tok *ds_tok_new(const char *name)
 {
 	ds_arena *mem = ds_arena_new(1 << 16);
 	ds_tok *t = ds_arena_zero(mem, sizeof(*t));
@@ -335,7 +335,7 @@ void ds_tok_close(ds_tok *t)
 	ds_mem_free(t->pair_rank);
 	if (t->sp)
 		ds_mem_free(t->sp->score);
-	chain_free(t);
+	ds_chain_free(t);
 	ds_mem_free(t->merges);
 	ds_mem_free(t->merge_bits);
 	ds_mem_free(t->byte_pairs);
@@ -375,13 +375,13 @@ static void room_for_pairs(ds_tok *t, size_t n)
 	t->pair_id = grown(t->pair_id, t->n_pairs, &t->cap_pairs, n, sizeof(*t->pair_id));
 }
 
-void tok_reserve(ds_tok *t, size_t n_ids, size_t n_pairs)
+void ds_tok_reserve(ds_tok *t, size_t n_ids, size_t n_pairs)
 {
 	room_for_ids(t, n_ids);
 	room_for_pairs(t, n_pairs);
 }
 
-ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e)
+ds_rc ds_tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e)
 {
 	if (id >= DS_TOK_MAX_IDS)
 		return ds_fail(e, DS_BAD, "id %u, the limit is %d", id, DS_TOK_MAX_IDS - 1);
@@ -399,7 +399,7 @@ ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e)
 	return DS_OK;
 }
 
-void tok_put_added(ds_tok *t, const tok_added *a)
+void ds_tok_put_added(ds_tok *t, const tok_added *a)
 {
 	if (t->n_added == t->cap_added)
 		t->added = grown(t->added, t->n_added, &t->cap_added, t->n_added + 1, sizeof(*a));
@@ -410,7 +410,7 @@ void tok_put_added(ds_tok *t, const tok_added *a)
 	t->any_plain_added |= !a->special;
 }
 
-void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id)
+void ds_tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id)
 {
 	room_for_pairs(t, t->n_pairs + 1);
 	t->pairs[t->n_pairs][0] = left;
@@ -418,10 +418,10 @@ void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id)
 	t->pair_id[t->n_pairs++] = id;
 }
 
-void tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank)
+void ds_tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank)
 {
 	size_t before = t->cap_pairs;
-	tok_put_merge(t, left, right, id);
+	ds_tok_put_merge(t, left, right, id);
 	if (t->cap_pairs != before)
 		t->pair_rank = ds_mem_grow(
 			t->pair_rank, before * sizeof(rank), t->cap_pairs * sizeof(rank));
@@ -468,7 +468,7 @@ static size_t find_at(const ds_tok *t, ds_str bytes)
 	return at;
 }
 
-void tok_build_find(ds_tok *t)
+void ds_tok_build_find(ds_tok *t)
 {
 	size_t n = power_of_two((size_t)t->n_ids * 2);
 	ds_mem_free(t->find);
@@ -484,18 +484,18 @@ void tok_build_find(ds_tok *t)
 	}
 }
 
-void tok_foresee(const ds_tok *t, ds_str bytes)
+void ds_tok_foresee(const ds_tok *t, ds_str bytes)
 {
 	__builtin_prefetch(&t->find[hash_token(bytes) & t->find_mask]);
 }
 
-uint32_t tok_lookup(const ds_tok *t, ds_str bytes)
+uint32_t ds_tok_lookup(const ds_tok *t, ds_str bytes)
 {
 	uint64_t e = t->find[find_at(t, bytes)];
 	return e ? (uint32_t)e - 1 : DS_TOK_NONE;
 }
 
-void tok_merges_begin(ds_tok *t, size_t n_merges)
+void ds_tok_merges_begin(ds_tok *t, size_t n_merges)
 {
 	size_t n = power_of_two(n_merges + n_merges / 2);
 	ds_mem_free(t->merges);
@@ -509,7 +509,7 @@ void tok_merges_begin(ds_tok *t, size_t n_merges)
 	memset(t->byte_pairs, 0xff, 65536 * sizeof(uint64_t));
 }
 
-void tok_merges_add(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank)
+void ds_tok_merges_add(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank)
 {
 	uint64_t key = (uint64_t)left << 32 | right, hash = tok_hash_pair(key);
 	size_t at = hash >> 32 & t->merge_mask;
@@ -526,13 +526,13 @@ void tok_merges_add(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint3
 
 static void build_merges(ds_tok *t)
 {
-	tok_merges_begin(t, t->n_pairs);
+	ds_tok_merges_begin(t, t->n_pairs);
 	for (size_t i = 0; i < t->n_pairs; i++)
-		tok_merges_add(t, t->pairs[i][0], t->pairs[i][1], t->pair_id[i],
+		ds_tok_merges_add(t, t->pairs[i][0], t->pairs[i][1], t->pair_id[i],
 			t->pair_rank ? t->pair_rank[i] : (uint32_t)i);
 }
 
-void tok_name_bytes(ds_tok *t)
+void ds_tok_name_bytes(ds_tok *t)
 {
 	for (uint32_t id = t->n_ids; id-- > 0;)
 		if (((t->flags[id] & (TOK_HAS | TOK_ADDED)) == TOK_HAS ||
@@ -570,7 +570,7 @@ static void add_tokens(ds_hasher *h, const ds_tok *t)
 }
 
 /* Of what the tokenizer does. Numbers go in as they lie in memory: little-endian. */
-void tok_identify(ds_tok *t)
+void ds_tok_identify(ds_tok *t)
 {
 	DS_AUTO(ds_hasher) h = ds_hasher_new();
 	add_text(h, ds_str_of(ds_tok_model(t)));
@@ -622,23 +622,23 @@ static void name_specials(ds_tok *t)
 					t->special[kind] = t->added[k].id;
 }
 
-ds_rc tok_finish(ds_tok *t, ds_err *e)
+ds_rc ds_tok_finish(ds_tok *t, ds_err *e)
 {
 	if (t->n_ids == 0)
 		return ds_fail(e, DS_BAD, "the vocabulary is empty");
-	tok_name_bytes(t);
+	ds_tok_name_bytes(t);
 	for (uint32_t id = 0; id < t->n_ids; id++)
 		t->longest = t->bytes[id].n > t->longest ? t->bytes[id].n : t->longest;
 	if (t->kind == TOK_BPE || t->kind == TOK_SP_BPE || t->kind == TOK_CHAIN_BPE) {
 		build_merges(t);
 		if (!t->chain || t->chain->bounded)
-			cuts_build(t);
+			ds_cuts_build(t);
 	}
-	added_build(t);
+	ds_added_build(t);
 	name_specials(t);
 	if (t->kind == TOK_WORDPIECE && t->special[DS_TOK_UNK] == DS_TOK_NONE)
 		return ds_fail(e, DS_BAD, "there is no unknown token");
-	tok_identify(t);
+	ds_tok_identify(t);
 	return DS_OK;
 }
 
@@ -655,7 +655,7 @@ uint32_t ds_tok_special(const ds_tok *t, ds_tok_special_kind kind)
 void ds_tok_set_special(ds_tok *t, ds_tok_special_kind kind, uint32_t id)
 {
 	t->special[kind] = id;
-	tok_identify(t);
+	ds_tok_identify(t);
 }
 
 uint32_t ds_tok_find(const ds_tok *t, ds_str name)
@@ -663,7 +663,7 @@ uint32_t ds_tok_find(const ds_tok *t, ds_str name)
 	for (size_t i = 0; i < t->n_added; i++)
 		if (ds_str_eq(t->bytes[t->added[i].id], name))
 			return t->added[i].id;
-	return tok_lookup(t, name);
+	return ds_tok_lookup(t, name);
 }
 
 bool ds_tok_is_special(const ds_tok *t, uint32_t id)
@@ -702,11 +702,11 @@ ds_rc ds_tok_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
 {
 	if (t->sp)
-		return sp_decode(t, ids, n, skip_special, out, e);
+		return ds_sp_decode(t, ids, n, skip_special, out, e);
 	if (t->chain && !chain_joins(t))
-		return chain_decode(t, ids, n, skip_special, out, e);
+		return ds_chain_decode(t, ids, n, skip_special, out, e);
 	if (t->kind == TOK_WORDPIECE)
-		return wp_decode(t, ids, n, skip_special, out, e);
+		return ds_wp_decode(t, ids, n, skip_special, out, e);
 	ds_buf_reserve(out, n * 4);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t id = ids[i];

@@ -1,7 +1,7 @@
 /*
  * tok_impl.h - what is inside a tokenizer; for the files of this folder only
  *
- * Readers of file formats make one with tok_new, add ids and merges, and tok_finish builds the
+ * Readers of file formats make one with ds_tok_new, add ids and merges, and ds_tok_finish builds the
  * tables that encoding needs. All memory is the tokenizer's own, freed by ds_tok_close.
  */
 #ifndef DS_TEXT_TOK_TOK_IMPL_H
@@ -114,23 +114,24 @@ struct ds_tok {
 	ds_h128 identity;
 };
 
-ds_tok *tok_new(const char *name);
+ds_tok *ds_tok_new(const char *name);
 /* Room for so many, where it is known beforehand: growing costs copies. */
-void tok_reserve(ds_tok *t, size_t n_ids, size_t n_pairs);
+void ds_tok_reserve(ds_tok *t, size_t n_ids, size_t n_pairs);
 /* Bytes are copied. A second use of an id is DS_BAD; so is an id over the limit. */
-DS_MUST ds_rc tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e);
-void tok_put_added(ds_tok *t, const tok_added *a); /* content is copied; none: the id's bytes */
-void tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id);
-void tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank);
-void tok_build_find(ds_tok *t); /* then tok_lookup works; again after more ids */
-uint32_t tok_lookup(const ds_tok *t, ds_str bytes); /* among ids that are not added; DS_TOK_NONE */
-void tok_foresee(const ds_tok *t, ds_str bytes);    /* it will be asked for soon */
-void tok_name_bytes(ds_tok *t); /* which ids the 256 bytes have; part of tok_finish */
-/* The table of merges, for a reader that needs it before tok_finish makes it (of what was put). */
-void tok_merges_begin(ds_tok *t, size_t n_merges);
-void tok_merges_add(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank);
-DS_MUST ds_rc tok_finish(ds_tok *t, ds_err *e);
-void tok_identify(ds_tok *t); /* anew, when special ids were set after that */
+DS_MUST ds_rc ds_tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e);
+void ds_tok_put_added(ds_tok *t, const tok_added *a); /* content is copied; none: the id's bytes */
+void ds_tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id);
+void ds_tok_put_merge_ranked(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank);
+void ds_tok_build_find(ds_tok *t); /* then ds_tok_lookup works; again after more ids */
+uint32_t ds_tok_lookup(
+	const ds_tok *t, ds_str bytes);             /* among ids that are not added; DS_TOK_NONE */
+void ds_tok_foresee(const ds_tok *t, ds_str bytes); /* it will be asked for soon */
+void ds_tok_name_bytes(ds_tok *t); /* which ids the 256 bytes have; part of ds_tok_finish */
+/* The table of merges, for a reader that needs it before ds_tok_finish makes it (of what was put). */
+void ds_tok_merges_begin(ds_tok *t, size_t n_merges);
+void ds_tok_merges_add(ds_tok *t, uint32_t left, uint32_t right, uint32_t id, uint32_t rank);
+DS_MUST ds_rc ds_tok_finish(ds_tok *t, ds_err *e);
+void ds_tok_identify(ds_tok *t); /* anew, when special ids were set after that */
 
 static inline uint64_t tok_hash_pair(uint64_t key)
 {
@@ -159,16 +160,16 @@ static inline const tok_merge *tok_merge_of(const ds_tok *t, uint32_t left, uint
 
 /* bpe.c: one piece to ids; out has room for n. The number of ids is returned. */
 typedef struct bpe_mem bpe_mem;
-bpe_mem *bpe_mem_new(void);
-void bpe_mem_free(bpe_mem *m);
+bpe_mem *ds_bpe_mem_new(void);
+void ds_bpe_mem_free(bpe_mem *m);
 /* ids in place, whatever made them; there are k. */
-size_t bpe_ids(const ds_tok *t, bpe_mem *m, uint32_t *ids, size_t k);
-size_t bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out);
+size_t ds_bpe_ids(const ds_tok *t, bpe_mem *m, uint32_t *ids, size_t k);
+size_t ds_bpe_piece(const ds_tok *t, bpe_mem *m, const uint8_t *p, size_t n, uint32_t *out);
 /* Of characters of three bytes: their pieces will be asked for soon. */
-void bpe_foresee(const ds_tok *t, const bpe_mem *m, const uint8_t *p, size_t n);
+void ds_bpe_foresee(const ds_tok *t, const bpe_mem *m, const uint8_t *p, size_t n);
 
 /* added.c */
-void added_build(ds_tok *t);
+void ds_added_build(ds_tok *t);
 /*
  * A walk over the added tokens of a text: start with { 0 }. What one takes of the text may lie before
  * `from`, the end of what the one before took with the white space behind it: tokens of white space are
@@ -181,44 +182,44 @@ typedef struct {
 	size_t text_end;
 } added_walk;
 /* The next token, NULL: none, and text_end is the text's. Then from = end before the next call. */
-const tok_added *added_next(
+const tok_added *ds_added_next(
 	const ds_tok *t, ds_str text, added_walk *w, bool specials, bool normalized);
 
 /* cuts.c: places inside a piece that no token crosses, so that both sides can be encoded apart. */
-void cuts_build(ds_tok *t);
+void ds_cuts_build(ds_tok *t);
 /* Length of the part at the front of p (n > 0 bytes) up to the first such place. */
-size_t cuts_next(const ds_tok *t, const uint8_t *p, size_t n);
+size_t ds_cuts_next(const ds_tok *t, const uint8_t *p, size_t n);
 /* Whether p is characters, and a token that crosses from one into the next has both as a whole. */
-bool cuts_apart(const ds_tok *t, const uint8_t *p, size_t n);
+bool ds_cuts_apart(const ds_tok *t, const uint8_t *p, size_t n);
 
 /* compact.c: tokenizers as `dstok train` makes them, and their small form. */
-DS_MUST ds_rc tok_put_special(ds_tok *t, ds_str name, ds_err *e); /* with the next id */
-DS_MUST ds_rc tok_put_bytes(ds_tok *t, ds_err *e); /* the 256 bytes, with the next ids */
-DS_MUST ds_rc compact_read(ds_tok *t, ds_str bytes, ds_err *e);
-void compact_write(const ds_tok *t, ds_buf *out);
-bool compact_fits(const ds_tok *t);       /* it is such a tokenizer */
-extern const unsigned char tok_builtin[]; /* builtin_data.c: zstd around the small form */
-extern const unsigned tok_builtin_bytes, tok_builtin_raw;
+DS_MUST ds_rc ds_tok_put_special(ds_tok *t, ds_str name, ds_err *e); /* with the next id */
+DS_MUST ds_rc ds_tok_put_bytes(ds_tok *t, ds_err *e); /* the 256 bytes, with the next ids */
+DS_MUST ds_rc ds_compact_read(ds_tok *t, ds_str bytes, ds_err *e);
+void ds_compact_write(const ds_tok *t, ds_buf *out);
+bool ds_compact_fits(const ds_tok *t);          /* it is such a tokenizer */
+extern const unsigned char ds_builtin_packed[]; /* builtin_data.c: zstd around the small form */
+extern const unsigned ds_builtin_bytes, ds_builtin_raw;
 
 /* hf_post.c: appends one id to what stands in place 0, 1 or 2 of a pair. */
-void tok_pair_put(ds_tok *t, unsigned place, uint32_t id, uint8_t type);
+void ds_tok_pair_put(ds_tok *t, unsigned place, uint32_t id, uint8_t type);
 
 /* Readers and writers of formats. */
-DS_MUST ds_rc hf_read(ds_tok *t, ds_str json, ds_err *e);
-DS_MUST ds_rc hf_write(const ds_tok *t, ds_buf *out, ds_err *e);
-DS_MUST ds_rc ranks_read(ds_tok *t, ds_str file, ds_err *e);
-DS_MUST ds_rc vocab_read(ds_tok *t, ds_str file, ds_err *e);
+DS_MUST ds_rc ds_hf_read(ds_tok *t, ds_str json, ds_err *e);
+DS_MUST ds_rc ds_hf_write(const ds_tok *t, ds_buf *out, ds_err *e);
+DS_MUST ds_rc ds_ranks_read(ds_tok *t, ds_str file, ds_err *e);
+DS_MUST ds_rc ds_vocab_read(ds_tok *t, ds_str file, ds_err *e);
 /* What BERT's tokenizers have beside their vocabulary, by t->pattern. DS_USAGE: no [UNK]. */
-DS_MUST ds_rc vocab_like_bert(ds_tok *t, ds_err *e);
+DS_MUST ds_rc ds_vocab_like_bert(ds_tok *t, ds_err *e);
 /* gpt2_read.c: whether a JSON file is a vocabulary alone, and what it and its merges are together. */
-bool gpt2_is_vocab(ds_str file);
-DS_MUST ds_rc gpt2_join(ds_str vocab, ds_str merges, ds_buf *out, ds_err *e);
-DS_MUST ds_rc sp_read(ds_tok *t, ds_str file, ds_err *e);
+bool ds_gpt2_is_vocab(ds_str file);
+DS_MUST ds_rc ds_gpt2_join(ds_str vocab, ds_str merges, ds_buf *out, ds_err *e);
+DS_MUST ds_rc ds_sp_read(ds_tok *t, ds_str file, ds_err *e);
 
 /* GPT-2's mapping of bytes to printable characters, which tokenizer.json uses. */
-extern const uint16_t tok_char_of_byte[256];
+extern const uint16_t ds_tok_char_of_byte[256];
 /* Undoes it: bytes of a token spelled so into out (at least s.n bytes); false where it is not. */
-bool tok_unspell(ds_str s, char *out, size_t *n);
-void tok_spell(ds_str bytes, ds_buf *out); /* UTF-8, appended */
+bool ds_tok_unspell(ds_str s, char *out, size_t *n);
+void ds_tok_spell(ds_str bytes, ds_buf *out); /* UTF-8, appended */
 
 #endif

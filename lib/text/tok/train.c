@@ -347,14 +347,14 @@ static ds_rc check_memory(const totals *x, uint64_t limit_bytes, ds_err *e)
 static ds_rc take_words(trainer *t, ds_tok_counter *c, uint64_t limit_bytes, ds_err *e)
 {
 	totals all = { 0 };
-	DS_TRY(counter_each(c, add_totals, &all, e));
+	DS_TRY(ds_counter_each(c, add_totals, &all, e));
 	c->n_distinct = all.distinct;
 	DS_TRY(check_memory(&all, limit_bytes, e));
 	t->symbol = ds_mem_get((all.symbols + 1) * sizeof(*t->symbol));
 	t->span = ds_mem_get((all.symbols + 1) * sizeof(*t->span));
 	t->word_at = ds_mem_get((all.words + 1) * sizeof(*t->word_at));
 	t->count = ds_mem_get((all.words + 1) * sizeof(*t->count));
-	DS_TRY(counter_each(c, add_word, t, e));
+	DS_TRY(ds_counter_each(c, add_word, t, e));
 	t->word_at[t->n_words] = t->n;
 	t->word_of = ds_mem_get((t->n / WORD_STEP + 1) * sizeof(*t->word_of));
 	for (uint32_t at = 0, w = 0; at < t->n; at += WORD_STEP) {
@@ -362,7 +362,7 @@ static ds_rc take_words(trainer *t, ds_tok_counter *c, uint64_t limit_bytes, ds_
 			w++;
 		t->word_of[at / WORD_STEP] = w;
 	}
-	counter_clear(c);
+	ds_counter_clear(c);
 	return DS_OK;
 }
 
@@ -422,9 +422,9 @@ static ds_rc join(
 	uint64_t *at = ds_map_put(known, ds_buf_view(mem), &is_new);
 	*id = is_new ? out->n_ids : (uint32_t)*at;
 	if (is_new)
-		DS_TRY(tok_put(out, *id, ds_buf_view(mem), 0, e));
+		DS_TRY(ds_tok_put(out, *id, ds_buf_view(mem), 0, e));
 	if (!words)
-		tok_put_merge(out, a, b, *id);
+		ds_tok_put_merge(out, a, b, *id);
 	*at = *id;
 	return DS_OK;
 }
@@ -464,7 +464,7 @@ static ds_rc begin_bytes(ds_tok *out, const ds_tok_train_options *o, train_alpha
 	if (o->limit_alphabet)
 		return ds_fail(e, DS_USAGE,
 			"--limit-alphabet is for WordPiece: 256 bytes are the alphabet here");
-	DS_TRY(tok_put_bytes(out, e));
+	DS_TRY(ds_tok_put_bytes(out, e));
 	for (uint32_t id = (uint32_t)o->n_special; id < out->n_ids; id++)
 		a->byte_id[(uint8_t)out->bytes[id].at[0]] = id;
 	return DS_OK;
@@ -477,9 +477,9 @@ static ds_rc begin_words(ds_tok *out, ds_tok_counter **c, const ds_tok_train_opt
 	ds_tok_counter *raw = *c;
 	a->char_id = ds_mem_get(0x110000 * sizeof(*a->char_id));
 	memset(a->char_id, 0xff, 0x110000 * sizeof(*a->char_id));
-	ds_rc rc = words_count(raw, out, c, e);
-	counter_clear(raw);
-	return rc == DS_OK ? words_alphabet(out, *c, o, a, e) : rc;
+	ds_rc rc = ds_words_count(raw, out, c, e);
+	ds_counter_clear(raw);
+	return rc == DS_OK ? ds_words_alphabet(out, *c, o, a, e) : rc;
 }
 
 static ds_rc train(ds_tok *out, ds_tok_counter **c, const ds_tok_train_options *o, ds_err *e)
@@ -504,7 +504,7 @@ static ds_rc train(ds_tok *out, ds_tok_counter **c, const ds_tok_train_options *
 
 ds_rc ds_tok_train(ds_tok **result, ds_tok_counter *c, const ds_tok_train_options *o, ds_err *e)
 {
-	DS_AUTO(ds_tok) out = tok_new("trained");
+	DS_AUTO(ds_tok) out = ds_tok_new("trained");
 	ds_tok_counter *pieces = c;
 	bool words = c->pattern && c->pattern->words;
 	if (o->n_ids > DS_TOK_MAX_IDS)
@@ -514,17 +514,17 @@ ds_rc ds_tok_train(ds_tok **result, ds_tok_counter *c, const ds_tok_train_option
 	out->regex = ds_arena_str(out->mem, ds_buf_view(&c->spelled));
 	out->nfc = o->nfc;
 	for (size_t i = 0; i < o->n_special; i++)
-		DS_TRY(tok_put_special(out, o->special[i], e));
-	tok_build_find(out);
+		DS_TRY(ds_tok_put_special(out, o->special[i], e));
+	ds_tok_build_find(out);
 	if (words)
-		DS_TRY(vocab_like_bert(out, e));
+		DS_TRY(ds_vocab_like_bert(out, e));
 	ds_rc rc = train(out, &pieces, o, e);
 	c->n_distinct = pieces->n_distinct;
 	if (pieces != c)
 		ds_tok_counter_free(pieces);
 	DS_TRY(rc);
-	tok_build_find(out);
-	DS_TRY(tok_finish(out, e));
+	ds_tok_build_find(out);
+	DS_TRY(ds_tok_finish(out, e));
 	*result = out;
 	out = NULL;
 	return DS_OK;

@@ -18,7 +18,7 @@ static void start(ds_tok_counter *c)
 	c->n_short = c->n_long = 0;
 }
 
-ds_tok_counter *counter_new(uint64_t limit)
+ds_tok_counter *ds_counter_new(uint64_t limit)
 {
 	ds_tok_counter *c = DS_NEW(ds_tok_counter, 1);
 	c->limit = limit;
@@ -29,7 +29,7 @@ ds_tok_counter *counter_new(uint64_t limit)
 
 ds_rc ds_tok_counter_new(ds_tok_counter **out, const char *pattern, uint64_t limit_bytes, ds_err *e)
 {
-	DS_AUTO(ds_tok_counter) c = counter_new(limit_bytes);
+	DS_AUTO(ds_tok_counter) c = ds_counter_new(limit_bytes);
 	c->pattern = ds_pattern_find(pattern);
 	c->pattern = c->pattern ? c->pattern : ds_pattern_of_regex(ds_str_of(pattern));
 	if (!c->pattern) {
@@ -50,7 +50,7 @@ static void drop(ds_tok_counter *c)
 	ds_buf_free(&c->bytes);
 }
 
-void counter_clear(ds_tok_counter *c)
+void ds_counter_clear(ds_tok_counter *c)
 {
 	drop(c);
 	c->bytes = (ds_buf){ 0 };
@@ -62,7 +62,7 @@ void ds_tok_counter_free(ds_tok_counter *c)
 	if (!c)
 		return;
 	drop(c);
-	spill_close(c);
+	ds_spill_close(c);
 	ds_regex_run_free(c->run);
 	ds_regex_free(c->regex);
 	ds_buf_free(&c->spelled);
@@ -88,7 +88,7 @@ static ds_rc grow_short(ds_tok_counter *c, ds_err *e)
 	size_t old = c->short_mask + 1;
 	short_word *from = c->shorts;
 	if (!fits(c, old * 2 * sizeof(*from)))
-		return spill_write(c, e);
+		return ds_spill_write(c, e);
 	c->short_mask = old * 2 - 1;
 	c->shorts = ds_mem_zero(old * 2 * sizeof(*from));
 	for (size_t i = 0; i < old; i++) {
@@ -122,7 +122,7 @@ static ds_rc grow_long(ds_tok_counter *c, ds_err *e)
 	size_t old = c->long_mask + 1;
 	long_word *from = c->longs;
 	if (!fits(c, old * 2 * sizeof(*from)))
-		return spill_write(c, e);
+		return ds_spill_write(c, e);
 	c->long_mask = old * 2 - 1;
 	c->longs = ds_mem_zero(old * 2 * sizeof(*from));
 	for (size_t i = 0; i < old; i++) {
@@ -153,11 +153,11 @@ static ds_rc add_long(ds_tok_counter *c, ds_str s, uint64_t hash, uint64_t count
 	ds_buf_add_str(&c->bytes, s);
 	c->n_long++;
 	if (!fits(c, c->bytes.cap)) /* by which it grows next */
-		return spill_write(c, e);
+		return ds_spill_write(c, e);
 	return c->n_long * 3 > c->long_mask * 2 ? grow_long(c, e) : DS_OK;
 }
 
-ds_rc counter_put(ds_tok_counter *c, ds_str s, uint64_t count, ds_err *e)
+ds_rc ds_counter_put(ds_tok_counter *c, ds_str s, uint64_t count, ds_err *e)
 {
 	if (s.n > SHORT)
 		return add_long(c, s, ds_hash64(s.at, s.n), count, e);
@@ -177,9 +177,9 @@ static ds_rc add_by_regex(ds_tok_counter *c, ds_str text, ds_err *e)
 		if (!found)
 			begin = end = text.n;
 		if (begin > done)
-			DS_TRY(counter_put(c, (ds_str){ text.at + done, begin - done }, 1, e));
+			DS_TRY(ds_counter_put(c, (ds_str){ text.at + done, begin - done }, 1, e));
 		if (end > begin)
-			DS_TRY(counter_put(c, (ds_str){ text.at + begin, end - begin }, 1, e));
+			DS_TRY(ds_counter_put(c, (ds_str){ text.at + begin, end - begin }, 1, e));
 		c->n_pieces += (begin > done) + (end > begin);
 		done = end;
 	}
@@ -198,7 +198,7 @@ ds_rc ds_tok_counter_add(ds_tok_counter *c, ds_str text, ds_err *e)
 		c->n_pieces += k;
 		for (size_t i = 0; i < k; i++) {
 			ds_str piece = { text.at + from, c->ends[i] - from };
-			DS_TRY(counter_put(c, piece, 1, e));
+			DS_TRY(ds_counter_put(c, piece, 1, e));
 			from = c->ends[i];
 		}
 	}
@@ -221,22 +221,22 @@ static ds_rc each_in_memory(ds_tok_counter *c, counter_fn *fn, void *context, ds
 	return DS_OK;
 }
 
-ds_rc counter_each(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e)
+ds_rc ds_counter_each(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e)
 {
-	return c->n_runs ? spill_each(c, fn, context, e) : each_in_memory(c, fn, context, e);
+	return c->n_runs ? ds_spill_each(c, fn, context, e) : each_in_memory(c, fn, context, e);
 }
 
 static ds_rc put_into(void *context, ds_str piece, uint64_t count, ds_err *e)
 {
-	return counter_put(context, piece, count, e);
+	return ds_counter_put(context, piece, count, e);
 }
 
 ds_rc ds_tok_counter_merge(ds_tok_counter *into, ds_tok_counter *from, ds_err *e)
 {
 	into->n_pieces += from->n_pieces;
 	DS_TRY(each_in_memory(from, put_into, into, e));
-	counter_clear(from);
-	spill_take(into, from);
+	ds_counter_clear(from);
+	ds_spill_take(into, from);
 	return DS_OK;
 }
 

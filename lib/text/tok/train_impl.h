@@ -46,19 +46,19 @@ struct ds_tok_counter {
 	uint32_t ends[DS_SCAN_PIECES];
 };
 
-ds_tok_counter *counter_new(uint64_t limit);
-DS_MUST ds_rc counter_put(ds_tok_counter *c, ds_str piece, uint64_t count, ds_err *e);
-void counter_clear(ds_tok_counter *c); /* empties the tables */
+ds_tok_counter *ds_counter_new(uint64_t limit);
+DS_MUST ds_rc ds_counter_put(ds_tok_counter *c, ds_str piece, uint64_t count, ds_err *e);
+void ds_counter_clear(ds_tok_counter *c); /* empties the tables */
 
 /* Every piece once, in no particular order; whether it was counted in memory or in files. */
 typedef ds_rc counter_fn(void *context, ds_str piece, uint64_t count, ds_err *e);
-DS_MUST ds_rc counter_each(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e);
+DS_MUST ds_rc ds_counter_each(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e);
 
 /* train_spill.c: what the tables hold as one more run, and all runs merged. */
-DS_MUST ds_rc spill_write(ds_tok_counter *c, ds_err *e);
-void spill_take(ds_tok_counter *into, ds_tok_counter *from); /* its runs */
-DS_MUST ds_rc spill_each(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e);
-void spill_close(ds_tok_counter *c);
+DS_MUST ds_rc ds_spill_write(ds_tok_counter *c, ds_err *e);
+void ds_spill_take(ds_tok_counter *into, ds_tok_counter *from); /* its runs */
+DS_MUST ds_rc ds_spill_each(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e);
+void ds_spill_close(ds_tok_counter *c);
 
 /*
  * What pieces are made of before any merge: bytes, or for WordPiece characters, which have one id at the
@@ -70,9 +70,9 @@ typedef struct {
 } train_alphabet;
 
 /* train_words.c: a WordPiece tokenizer's words out of raw pieces, and its alphabet, which gets its ids. */
-DS_MUST ds_rc words_count(
+DS_MUST ds_rc ds_words_count(
 	ds_tok_counter *raw, const ds_tok *like, ds_tok_counter **words, ds_err *e);
-DS_MUST ds_rc words_alphabet(ds_tok *out, ds_tok_counter *words, const ds_tok_train_options *o,
+DS_MUST ds_rc ds_words_alphabet(ds_tok *out, ds_tok_counter *words, const ds_tok_train_options *o,
 	train_alphabet *a, ds_err *e);
 
 #endif

@@ -114,7 +114,7 @@ static void add_fd(ds_tok_counter *c, int fd)
 	c->fds[c->n_fds++] = fd;
 }
 
-ds_rc spill_write(ds_tok_counter *c, ds_err *e)
+ds_rc ds_spill_write(ds_tok_counter *c, ds_err *e)
 {
 	ds_buf b = { 0 };
 	if (c->n_short + c->n_long == 0)
@@ -128,11 +128,11 @@ ds_rc spill_write(ds_tok_counter *c, ds_err *e)
 	ds_rc rc = write_tables(c, &b, e);
 	ds_buf_free(&b);
 	add_run(c, (count_run){ c->fd, at, c->fd_bytes - at });
-	counter_clear(c);
+	ds_counter_clear(c);
 	return rc;
 }
 
-void spill_take(ds_tok_counter *into, ds_tok_counter *from)
+void ds_spill_take(ds_tok_counter *into, ds_tok_counter *from)
 {
 	for (size_t i = 0; i < from->n_runs; i++)
 		add_run(into, from->runs[i]);
@@ -142,7 +142,7 @@ void spill_take(ds_tok_counter *into, ds_tok_counter *from)
 	from->fd = -1;
 }
 
-void spill_close(ds_tok_counter *c)
+void ds_spill_close(ds_tok_counter *c)
 {
 	for (size_t i = 0; i < c->n_fds; i++)
 		close(c->fds[i]);
@@ -253,9 +253,9 @@ static ds_rc merge_runs(source **heap, size_t n, counter_fn *fn, void *context, 
 	return rc;
 }
 
-ds_rc spill_each(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e)
+ds_rc ds_spill_each(ds_tok_counter *c, counter_fn *fn, void *context, ds_err *e)
 {
-	DS_TRY(spill_write(c, e)); /* what is left in the tables */
+	DS_TRY(ds_spill_write(c, e)); /* what is left in the tables */
 	source *all = DS_NEW(source, c->n_runs);
 	source **heap = DS_NEW(source *, c->n_runs);
 	ds_rc rc = DS_OK;

@@ -25,17 +25,17 @@ static ds_rc add_piece(void *context, ds_str piece, uint64_t count, ds_err *e)
 {
 	cleaning *x = context;
 	ds_arena_reset(x->mem);
-	ds_str s = wp_normalize(x->bert, x->mem, piece);
+	ds_str s = ds_wp_normalize(x->bert, x->mem, piece);
 	size_t at = 0;
-	for (ds_str w; wp_next_word(s, &at, &w);)
-		DS_TRY(counter_put(x->words, w, count, e));
+	for (ds_str w; ds_wp_next_word(s, &at, &w);)
+		DS_TRY(ds_counter_put(x->words, w, count, e));
 	return DS_OK;
 }
 
-ds_rc words_count(ds_tok_counter *raw, const ds_tok *like, ds_tok_counter **words, ds_err *e)
+ds_rc ds_words_count(ds_tok_counter *raw, const ds_tok *like, ds_tok_counter **words, ds_err *e)
 {
-	cleaning x = { &like->bert, counter_new(raw->limit), ds_arena_new(1 << 12) };
-	ds_rc rc = counter_each(raw, add_piece, &x, e);
+	cleaning x = { &like->bert, ds_counter_new(raw->limit), ds_arena_new(1 << 12) };
+	ds_rc rc = ds_counter_each(raw, add_piece, &x, e);
 	ds_arena_free(x.mem);
 	*words = x.words;
 	return rc;
@@ -91,7 +91,7 @@ static ds_rc put_char(ds_tok *out, uint32_t c, bool inside, uint32_t *id, ds_err
 	size_t before = inside ? 2 : 0;
 	unsigned n = ds_utf8_put((uint8_t *)text + before, c);
 	*id = out->n_ids;
-	return tok_put(out, *id, (ds_str){ text, before + n }, 0, e);
+	return ds_tok_put(out, *id, (ds_str){ text, before + n }, 0, e);
 }
 
 static ds_rc put_chars(ds_tok *out, const occurrences *x, train_alphabet *a, bool inside, ds_err *e)
@@ -102,11 +102,11 @@ static ds_rc put_chars(ds_tok *out, const occurrences *x, train_alphabet *a, boo
 	return DS_OK;
 }
 
-ds_rc words_alphabet(ds_tok *out, ds_tok_counter *words, const ds_tok_train_options *o,
+ds_rc ds_words_alphabet(ds_tok *out, ds_tok_counter *words, const ds_tok_train_options *o,
 	train_alphabet *a, ds_err *e)
 {
 	occurrences x = { DS_NEW(uint64_t, N_CHARS), DS_NEW(uint8_t, N_CHARS) };
-	ds_rc rc = counter_each(words, count_chars, &x, e);
+	ds_rc rc = ds_counter_each(words, count_chars, &x, e);
 	size_t n = rc == DS_OK ? limit_chars(&x, o->limit_alphabet) : 0, inside = 0;
 	for (uint32_t c = 0; c < N_CHARS; c++)
 		inside += x.count[c] && x.inside[c];

@@ -8,7 +8,7 @@
 static const char prefix[] = "##";
 enum { PREFIX = 2 };
 
-ds_cat wp_cat_before(uint32_t c, ds_cat now)
+ds_cat ds_wp_cat_before(uint32_t c, ds_cat now)
 {
 	switch (c) {
 	case 0x166d:  /* Canadian syllabics' chi sign, a symbol now */
@@ -47,7 +47,7 @@ static size_t word(const ds_tok *t, char *text, size_t n, uint32_t *out)
 			end--) {
 			if (end < left && (text[at + end] & 0xc0) == 0x80)
 				continue;
-			out[k] = tok_lookup(t, (ds_str){ from, before + end });
+			out[k] = ds_tok_lookup(t, (ds_str){ from, before + end });
 			if (out[k] != DS_TOK_NONE)
 				break;
 		}
@@ -61,7 +61,7 @@ static size_t word(const ds_tok *t, char *text, size_t n, uint32_t *out)
 	return k;
 }
 
-bool wp_next_word(ds_str s, size_t *at, ds_str *w)
+bool ds_wp_next_word(ds_str s, size_t *at, ds_str *w)
 {
 	size_t from = *at;
 	unsigned len;
@@ -87,7 +87,7 @@ bool wp_next_word(ds_str s, size_t *at, ds_str *w)
 static size_t words(const ds_tok *t, char *text, size_t n, uint32_t *out)
 {
 	size_t k = 0, at = 0;
-	for (ds_str w; wp_next_word((ds_str){ text, n }, &at, &w);)
+	for (ds_str w; ds_wp_next_word((ds_str){ text, n }, &at, &w);)
 		k += word(t, text + (w.at - text), w.n, out + k);
 	return k;
 }
@@ -157,7 +157,7 @@ static ds_str strip(ds_arena *mem, ds_str s)
 	return (ds_str){ out, (size_t)(w - out) };
 }
 
-ds_str wp_lower(ds_arena *mem, ds_str s)
+ds_str ds_wp_lower(ds_arena *mem, ds_str s)
 {
 	char *out = ds_arena_bytes(mem, 2 * s.n + 1), *w = out;
 	unsigned len;
@@ -170,12 +170,12 @@ ds_str wp_lower(ds_arena *mem, ds_str s)
 	return (ds_str){ out, (size_t)(w - out) };
 }
 
-ds_str wp_normalize(const tok_bert *b, ds_arena *mem, ds_str text)
+ds_str ds_wp_normalize(const tok_bert *b, ds_arena *mem, ds_str text)
 {
 	ds_str s = clean(b, mem, (const uint8_t *)text.at, text.n);
 	if (b->strip)
 		s = strip(mem, s);
-	return b->lower ? wp_lower(mem, s) : s;
+	return b->lower ? ds_wp_lower(mem, s) : s;
 }
 
 /* ASCII without controls, the usual piece: true, and the word is in buf. */
@@ -190,19 +190,19 @@ static bool plain(const ds_tok *t, const uint8_t *p, size_t n, char *buf)
 	return true;
 }
 
-size_t wp_piece(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n, uint32_t *out)
+size_t ds_wp_piece(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n, uint32_t *out)
 {
 	char small[PREFIX + 64];
 	if (n <= 64 && plain(t, p, n, small + PREFIX))
 		return words(t, small + PREFIX, n, out);
-	ds_str s = wp_normalize(&t->bert, mem, (ds_str){ (const char *)p, n });
+	ds_str s = ds_wp_normalize(&t->bert, mem, (ds_str){ (const char *)p, n });
 	char *text = ds_arena_bytes(mem, PREFIX + s.n + 1);
 	memcpy(text + PREFIX, s.at, s.n);
 	return words(t, text + PREFIX, s.n, out);
 }
 
 /* What the reference's decoder puts without a space before it. */
-bool wp_clings(ds_str s)
+bool ds_wp_clings(ds_str s)
 {
 	static const char *const list[] = { ".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re" };
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
@@ -211,7 +211,7 @@ bool wp_clings(ds_str s)
 	return false;
 }
 
-ds_rc wp_decode(
+ds_rc ds_wp_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e)
 {
 	bool first = true;
@@ -223,7 +223,7 @@ ds_rc wp_decode(
 			continue;
 		if (!first && s.n > PREFIX && memcmp(s.at, prefix, PREFIX) == 0)
 			s = (ds_str){ s.at + PREFIX, s.n - PREFIX };
-		else if (!first && !(t->bert.cleanup && wp_clings(s)))
+		else if (!first && !(t->bert.cleanup && ds_wp_clings(s)))
 			ds_buf_add_byte(out, ' ');
 		ds_buf_add_str(out, s);
 		first = false;

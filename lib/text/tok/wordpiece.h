@@ -14,7 +14,7 @@
  * The category by Unicode 8.0, which is what the reference cleans and cuts by; of those that matter here: marks
  * to strip, punctuation, controls. The ranges of wp_may_differ hold all that is newer or was something else.
  */
-ds_cat wp_cat_before(uint32_t c, ds_cat now);
+ds_cat ds_wp_cat_before(uint32_t c, ds_cat now);
 static inline bool wp_may_differ(uint32_t c)
 {
 	return c >= 0x61d && !(c >= 0x1e00 && c < 0x2e43) && !(c >= 0x2e5e && c < 0xa82c) &&
@@ -23,7 +23,7 @@ static inline bool wp_may_differ(uint32_t c)
 static inline ds_cat wp_cat(uint32_t c)
 {
 	ds_cat k = ds_cat_of(c);
-	return wp_may_differ(c) ? wp_cat_before(c, k) : k;
+	return wp_may_differ(c) ? ds_wp_cat_before(c, k) : k;
 }
 
 /* White space that splits words: what is a control character as well has been taken away before. */
@@ -49,15 +49,15 @@ static inline bool wp_is_chinese(uint32_t c)
 }
 
 /* What BertNormalizer makes of a text, and its lower-casing alone: character by character. */
-ds_str wp_normalize(const tok_bert *b, ds_arena *mem, ds_str text);
-ds_str wp_lower(ds_arena *mem, ds_str text);
+ds_str ds_wp_normalize(const tok_bert *b, ds_arena *mem, ds_str text);
+ds_str ds_wp_lower(ds_arena *mem, ds_str text);
 /* What the WordPiece decoder's clean-up takes out of a token. */
-bool wp_clings(ds_str s);
+bool ds_wp_clings(ds_str s);
 /* The next word of cleaned text from *at on, which moves behind it; punctuation is words of one character. */
-bool wp_next_word(ds_str s, size_t *at, ds_str *w);
+bool ds_wp_next_word(ds_str s, size_t *at, ds_str *w);
 /* The ids of one piece; at most one for each of its bytes. */
-size_t wp_piece(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n, uint32_t *out);
-DS_MUST ds_rc wp_decode(
+size_t ds_wp_piece(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n, uint32_t *out);
+DS_MUST ds_rc ds_wp_decode(
 	const ds_tok *t, const uint32_t *ids, size_t n, bool skip_special, ds_buf *out, ds_err *e);
 
 #endif
