@@ -41,7 +41,7 @@ static ds_tid vector(ds_graph *g, const char *name, int layer, int64_t n, ds_ini
 {
 	char full[64];
 	snprintf(full, sizeof(full), "h.%d.%s", layer, name);
-	return ds_g_param(g, full, 1, &n, (ds_init){ kind, 0 }, DS_T_NO_DECAY);
+	return ds_g_param(g, full, 1, &n, (ds_init){ kind, 0 }, DS_TENSOR_NO_DECAY);
 }
 
 static ds_tid block(ds_graph *g, const setup *s, int l, ds_tid h, ds_tid *stream)

@@ -120,7 +120,7 @@ ds_tid ds_g_cache_put(
 	ds_graph *g, ds_tid cache, ds_tid x, ds_attention_in opt, int32_t seq, int32_t kv_seq)
 {
 	ds_attention_attr a = { .seq = seq, .kv_seq = kv_seq };
-	if (cache && ds_g_tensor(g, cache)->class != DS_CLASS_STATE)
+	if (cache && ds_g_tensor(g, cache)->memory != DS_CLASS_STATE)
 		ds_g_fail(g, "cache_put: '%s' is no state", ds_g_tensor(g, cache)->name);
 	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_cache_put,
 					     .in = { cache, x, opt.past, opt.slots },

@@ -19,7 +19,7 @@ static ds_rc share(ds_exec *x, const ds_tensor *t, ds_err *e)
 	const ds_exec *from = x->opts.share;
 	ds_tid id = ds_g_find(from->g, t->name);
 	const ds_tensor *other = &from->g->tensors[id];
-	if (!id || other->class != t->class)
+	if (!id || other->memory != t->memory)
 		return ds_fail(e, DS_BAD, "'%s' is not in the graph to share with", t->name);
 	bool same = other->rank == t->rank && other->dtype == t->dtype;
 	for (int i = 0; same && i < t->rank; i++)
@@ -65,11 +65,11 @@ static ds_rc lay_out(ds_exec *x, ds_err *e)
 	const ds_graph *g = x->g;
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *s = &g->tensors[t];
-		if (is_shared(x, s->class))
+		if (is_shared(x, s->memory))
 			DS_TRY(share(x, s, e));
 		else
-			x->at[t] = x->arenas[s->class] + x->plan.offsets[t];
-		if (s->class == DS_CLASS_CONST)
+			x->at[t] = x->arenas[s->memory] + x->plan.offsets[t];
+		if (s->memory == DS_CLASS_CONST)
 			DS_TRY(x->backend->write(x->device, x->at[t], s->data, ds_t_bytes(s), e));
 	}
 	uint64_t inputs = x->plan.bytes[DS_CLASS_IN];

@@ -24,7 +24,7 @@ void *ds_exec_map(ds_exec *x, ds_tid t)
 
 void *ds_exec_input(ds_exec *x, ds_tid t)
 {
-	assert(tensor(x, t)->class == DS_CLASS_IN);
+	assert(tensor(x, t)->memory == DS_CLASS_IN);
 	x->inputs_given = true;
 	return x->inputs ? x->inputs + x->plan.offsets[t] : ds_exec_map(x, t);
 }
@@ -160,7 +160,7 @@ ds_rc ds_exec_init(ds_exec *x, uint64_t seed, ds_err *e)
 {
 	drawer d = { x->device->pool, seed };
 	for (ds_tid t = 1; t < x->g->n_tensors; t++)
-		if (x->g->tensors[t].class == DS_CLASS_PARAM)
+		if (x->g->tensors[t].memory == DS_CLASS_PARAM)
 			DS_TRY(ds_exec_fill(x, t, draw_tensor, &d, e));
 	return DS_OK;
 }

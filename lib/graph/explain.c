@@ -35,7 +35,7 @@ void ds_plan_explain(const ds_plan *p, const ds_graph *g, ds_buf *out)
 	int n = 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++)
 		if (!g->tensors[t].base &&
-			(g->tensors[t].class != DS_CLASS_ACT || p->to[t] >= p->from[t]))
+			(g->tensors[t].memory != DS_CLASS_ACT || p->to[t] >= p->from[t]))
 			all[n++] = &g->tensors[t];
 	qsort(all, (size_t)n, sizeof(void *), by_bytes);
 	ds_buf_add_c(out, "largest:\n");
@@ -43,7 +43,7 @@ void ds_plan_explain(const ds_plan *p, const ds_graph *g, ds_buf *out)
 		char human[16];
 		ds_buf_fmt(out, "  %-10s %-12s %s%s%s\n",
 			ds_human_bytes(human, (double)ds_t_bytes(all[i])),
-			ds_class_name(all[i]->class), all[i]->name, *all[i]->origin ? " of " : "",
+			ds_class_name(all[i]->memory), all[i]->name, *all[i]->origin ? " of " : "",
 			all[i]->origin);
 	}
 	ds_mem_free(all);
@@ -53,11 +53,11 @@ void ds_plan_dump(const ds_plan *p, const ds_graph *g, ds_buf *out)
 {
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *x = &g->tensors[t];
-		if (x->class == DS_CLASS_ACT && p->to[t] < p->from[t])
+		if (x->memory == DS_CLASS_ACT && p->to[t] < p->from[t])
 			continue;
-		ds_buf_fmt(out, "%s %llu +%zu", ds_class_name(x->class),
+		ds_buf_fmt(out, "%s %llu +%zu", ds_class_name(x->memory),
 			(unsigned long long)p->offsets[t], ds_t_bytes(x));
-		if (x->class == DS_CLASS_ACT)
+		if (x->memory == DS_CLASS_ACT)
 			ds_buf_fmt(out, " waves %d-%d", p->from[t], p->to[t]);
 		ds_buf_fmt(out, " %s%s%s\n", x->name, *x->origin ? " of " : "", x->origin);
 	}

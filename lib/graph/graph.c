@@ -149,13 +149,13 @@ static bool dims_are_sound(ds_graph *g, const ds_shape *s, const char *name)
 	return true;
 }
 
-ds_tid ds_g_new(ds_graph *g, ds_class class, const ds_shape *s, const char *name)
+ds_tid ds_g_new(ds_graph *g, ds_class memory, const ds_shape *s, const char *name)
 {
 	if (g->rc != DS_OK || !dims_are_sound(g, s, name))
 		return 0;
 	ds_tensor *t = append_tensor(g);
 	t->dtype = s->dtype;
-	t->class = class;
+	t->memory = memory;
 	t->rank = s->rank;
 	for (int i = 0; i < s->rank; i++)
 		t->dims[i] = s->dims[i];
@@ -175,7 +175,7 @@ ds_tid ds_g_view(ds_graph *g, ds_tid base, int64_t from, int64_t n)
 	*t = *b;
 	t->id = id;
 	t->writer = -1;
-	t->flags = DS_T_VIEW;
+	t->flags = DS_TENSOR_VIEW;
 	t->base = ds_g_root(g, base);
 	t->offset = b->offset + from;
 	t->dims[t->rank - 1] = n;
@@ -191,22 +191,22 @@ ds_tid ds_g_find(const ds_graph *g, const char *name)
 {
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *x = &g->tensors[t];
-		bool leaf = x->class == DS_CLASS_IN || x->class == DS_CLASS_PARAM ||
-			    x->class == DS_CLASS_STATE || x->class == DS_CLASS_OPT ||
-			    (x->flags & DS_T_KEEP);
+		bool leaf = x->memory == DS_CLASS_IN || x->memory == DS_CLASS_PARAM ||
+			    x->memory == DS_CLASS_STATE || x->memory == DS_CLASS_OPT ||
+			    (x->flags & DS_TENSOR_KEEP);
 		if (leaf && (strcmp(x->name, name) == 0 || (x->also && strcmp(x->also, name) == 0)))
 			return t;
 	}
 	return 0;
 }
 
-static ds_tid leaf(
-	ds_graph *g, ds_class class, const char *name, ds_dtype type, int rank, const int64_t *dims)
+static ds_tid leaf(ds_graph *g, ds_class memory, const char *name, ds_dtype type, int rank,
+	const int64_t *dims)
 {
 	ds_shape s = { type, rank, { 0 } };
 	for (int i = 0; i < rank && i < DS_MAX_RANK; i++)
 		s.dims[i] = dims[i];
-	return ds_g_new(g, class, &s, name);
+	return ds_g_new(g, memory, &s, name);
 }
 
 ds_tid ds_g_input(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims)
@@ -242,7 +242,7 @@ ds_tid ds_g_param(
 	ds_tid t = leaf(g, DS_CLASS_PARAM, name, DS_F32, rank, dims);
 	if (t) {
 		g->tensors[t].init = init;
-		g->tensors[t].flags = flags & (DS_T_FROZEN | DS_T_NO_DECAY);
+		g->tensors[t].flags = flags & (DS_TENSOR_FROZEN | DS_TENSOR_NO_DECAY);
 	}
 	return t;
 }
@@ -252,13 +252,13 @@ void ds_g_tie(ds_graph *g, ds_tid param, const char *also)
 	if (!param || g->rc != DS_OK)
 		return;
 	g->tensors[param].also = ds_arena_str(g->mem, ds_str_of(also)).at;
-	g->tensors[param].flags |= DS_T_TIED;
+	g->tensors[param].flags |= DS_TENSOR_TIED;
 }
 
 void ds_g_freeze(ds_graph *g, ds_tid param)
 {
 	if (param && g->rc == DS_OK)
-		g->tensors[param].flags |= DS_T_FROZEN;
+		g->tensors[param].flags |= DS_TENSOR_FROZEN;
 }
 
 ds_tid ds_g_state(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims)
@@ -270,9 +270,9 @@ void ds_g_keep(ds_graph *g, ds_tid t, const char *name)
 {
 	if (!t || g->rc != DS_OK)
 		return;
-	g->tensors[t].flags |= DS_T_KEEP;
+	g->tensors[t].flags |= DS_TENSOR_KEEP;
 	if (g->tensors[t].base)
-		g->tensors[g->tensors[t].base].flags |= DS_T_KEEP;
+		g->tensors[g->tensors[t].base].flags |= DS_TENSOR_KEEP;
 	if (name)
 		g->tensors[t].name = ds_arena_str(g->mem, ds_str_of(name)).at;
 }
@@ -380,9 +380,9 @@ int64_t ds_graph_params(const ds_graph *g, int64_t *trainable)
 {
 	int64_t all = 0, train = 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++)
-		if (g->tensors[t].class == DS_CLASS_PARAM) {
+		if (g->tensors[t].memory == DS_CLASS_PARAM) {
 			all += ds_t_count(&g->tensors[t]);
-			if (!(g->tensors[t].flags & DS_T_FROZEN))
+			if (!(g->tensors[t].flags & DS_TENSOR_FROZEN))
 				train += ds_t_count(&g->tensors[t]);
 		}
 	if (trainable)

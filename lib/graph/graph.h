@@ -51,19 +51,19 @@ typedef struct {
 	float scale; /* standard deviation, or the half width of the interval around 0 */
 } ds_init;
 
-enum {                     /* ds_tensor.flags */
-	DS_T_FROZEN = 1,   /* a parameter that is not trained: no gradient, no optimizer bytes */
-	DS_T_NO_DECAY = 2, /* weight decay leaves it alone (norms, biases) */
-	DS_T_TIED = 4,     /* stands for a second name too; set by ds_g_tie */
-	DS_T_KEEP = 8,     /* an output of the run: alive until its end, for ds_exec_read */
-	DS_T_VIEW = 16,    /* columns of `base`, no memory of its own */
+enum {                        /* ds_tensor.flags */
+	DS_TENSOR_FROZEN = 1, /* a parameter that is not trained: no gradient, no optimizer bytes */
+	DS_TENSOR_NO_DECAY = 2, /* weight decay leaves it alone (norms, biases) */
+	DS_TENSOR_TIED = 4,     /* stands for a second name too; set by ds_g_tie */
+	DS_TENSOR_KEEP = 8,     /* an output of the run: alive until its end, for ds_exec_read */
+	DS_TENSOR_VIEW = 16,    /* columns of `base`, no memory of its own */
 };
 
 enum { DS_MAX_RANK = 5 };
 typedef struct {
 	ds_tid id;
 	ds_dtype dtype;
-	ds_class class;
+	ds_class memory;
 	unsigned flags;
 	int rank;
 	int64_t dims[DS_MAX_RANK];
@@ -260,7 +260,7 @@ ds_tid ds_g_input(ds_graph *g, const char *name, ds_dtype type, int rank, const 
 /* The values are copied. */
 ds_tid ds_g_const(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims,
 	const void *values);
-/* flags: DS_T_FROZEN, DS_T_NO_DECAY. A name that exists gives the same tensor again. */
+/* flags: DS_TENSOR_FROZEN, DS_TENSOR_NO_DECAY. A name that exists gives the same tensor again. */
 ds_tid ds_g_param(
 	ds_graph *g, const char *name, int rank, const int64_t *dims, ds_init init, unsigned flags);
 /* A file may hold the parameter by this name too. */

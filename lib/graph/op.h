@@ -155,7 +155,7 @@ const ds_node *ds_g_node(ds_graph *g, ds_node n);
 /* Replaces the nodes by a list with room for cap, of ds_mem_get, which the graph then owns. */
 void ds_g_nodes(ds_graph *g, ds_node *nodes, int32_t n, int32_t cap);
 /* A tensor without a writer yet. */
-ds_tid ds_g_new(ds_graph *g, ds_class class, const ds_shape *s, const char *name);
+ds_tid ds_g_new(ds_graph *g, ds_class memory, const ds_shape *s, const char *name);
 /* Columns [from, from + n) of base, sharing its memory. */
 ds_tid ds_g_view(ds_graph *g, ds_tid base, int64_t from, int64_t n);
 /* Remembers the first error, with the current origin in front. */

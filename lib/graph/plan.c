@@ -60,13 +60,13 @@ static void find_lives(const ds_graph *g, life *lives)
 		}
 	}
 	for (ds_tid t = 1; t < g->n_tensors; t++)
-		if ((g->tensors[t].flags & DS_T_KEEP) && lives[t].to >= 0)
+		if ((g->tensors[t].flags & DS_TENSOR_KEEP) && lives[t].to >= 0)
 			lives[t].to = last;
 }
 
 static bool is_plain_act(const ds_tensor *t)
 {
-	return t->class == DS_CLASS_ACT && !t->base && !(t->flags & DS_T_KEEP);
+	return t->memory == DS_CLASS_ACT && !t->base && !(t->flags & DS_TENSOR_KEEP);
 }
 
 /* Lets out[0] of a node take the memory of the input that dies there, where the op allows it. */
@@ -138,7 +138,7 @@ static uint64_t place_acts(const ds_graph *g, life *lives, const ds_tid *place)
 	size_t n = 0;
 	uint64_t top = 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++)
-		if (g->tensors[t].class == DS_CLASS_ACT && !g->tensors[t].base && !place[t] &&
+		if (g->tensors[t].memory == DS_CLASS_ACT && !g->tensors[t].base && !place[t] &&
 			lives[t].to >= lives[t].from)
 			order[n++] = &lives[t];
 	qsort(order, n, sizeof(life *), by_size);
@@ -182,9 +182,9 @@ void ds_plan_make(ds_plan *p, const ds_graph *g, const ds_backend *b, unsigned t
 	p->bytes[DS_CLASS_ACT] = place_acts(g, lives, place);
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *x = &g->tensors[t];
-		if (x->class != DS_CLASS_ACT && !x->base) {
-			lives[t].offset = p->bytes[x->class];
-			p->bytes[x->class] += lives[t].bytes;
+		if (x->memory != DS_CLASS_ACT && !x->base) {
+			lives[t].offset = p->bytes[x->memory];
+			p->bytes[x->memory] += lives[t].bytes;
 		}
 	}
 	for (ds_tid t = 1; t < g->n_tensors; t++) {

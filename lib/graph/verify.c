@@ -16,7 +16,7 @@ typedef struct {
 
 static bool is_leaf(const ds_tensor *t)
 {
-	return t->class != DS_CLASS_ACT && t->class != DS_CLASS_GRAD;
+	return t->memory != DS_CLASS_ACT && t->memory != DS_CLASS_GRAD;
 }
 
 static ds_rc bad(const ds_graph *g, const ds_node *n, ds_tid t, const char *what, ds_err *e)
@@ -43,12 +43,13 @@ static ds_rc check_out(state *s, const ds_node *n, ds_tid t, ds_err *e)
 		return bad(g, n, t, "is no tensor of this graph", e);
 	ds_tid root = ds_g_root(g, t);
 	bool is_view = ds_op_of(n->op)->traits & DS_OP_VIEW;
-	if (g->tensors[t].class == DS_CLASS_ACT && !is_view) {
+	if (g->tensors[t].memory == DS_CLASS_ACT && !is_view) {
 		if (s->written[t] || s->written[root] || (t == root && s->partly[t]))
 			return bad(g, n, t, "is written twice", e);
 		s->partly[root] |= t != root;
 	}
-	bool is_input = g->tensors[t].class == DS_CLASS_IN || g->tensors[t].class == DS_CLASS_CONST;
+	bool is_input =
+		g->tensors[t].memory == DS_CLASS_IN || g->tensors[t].memory == DS_CLASS_CONST;
 	if (is_input && !is_view)
 		return bad(g, n, t, "is an input and written to", e);
 	s->written[t] = true;
@@ -102,7 +103,7 @@ static ds_rc check_gradients(const state *s, ds_err *e)
 		const ds_tensor *p = &g->tensors[t];
 		if (p->grad && !s->written[p->grad])
 			return ds_fail(e, DS_BAD, "'%s': nothing writes its gradient", p->name);
-		if (p->grad && (p->flags & DS_T_FROZEN))
+		if (p->grad && (p->flags & DS_TENSOR_FROZEN))
 			return ds_fail(e, DS_BAD, "'%s' is frozen and has a gradient", p->name);
 	}
 	return DS_OK;

@@ -96,7 +96,7 @@ static bool names_something(ds_str target, const ds_graph *g)
 	static const char prefix[] = DS_LORA_PREFIX, end[] = ".lora_A.weight";
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
 		const ds_tensor *t = &g->tensors[i];
-		if (t->class != DS_CLASS_PARAM || !ds_adapter_owns(t->name))
+		if (t->memory != DS_CLASS_PARAM || !ds_adapter_owns(t->name))
 			continue;
 		ds_str module = { t->name + sizeof(prefix) - 1,
 			strlen(t->name) - (sizeof(prefix) - 1) };

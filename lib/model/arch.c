@@ -41,7 +41,7 @@ ds_tid ds_arch_linear(
 	int64_t rows = s.in_out ? s.in : s.out, cols = s.in_out ? s.out : s.in;
 	ds_tid w = ds_g_param(g, weight, DS_DIMS(rows, cols), ds_init_normal(s.dev), 0);
 	ds_tid v = s.bias ? ds_g_param(g, bias, DS_DIMS(s.out), (ds_init){ DS_INIT_ZERO, 0 },
-				    DS_T_NO_DECAY)
+				    DS_TENSOR_NO_DECAY)
 			  : 0;
 	ds_tid y = ds_g_linear(g, x, w, v, s.in_out);
 	return b->lora && ds_lora_wants(b->lora, ds_str_of(module))
@@ -55,11 +55,11 @@ ds_tid ds_arch_norm(
 	DS_NAME(weight, "%s.weight", prefix);
 	DS_NAME(bias, "%s.bias", prefix);
 	bool rms = c->norm_type == DS_NORM_RMS;
-	ds_tid w = ds_g_param(
-		g, weight, DS_DIMS(c->hidden_size), (ds_init){ DS_INIT_ONE, 1 }, DS_T_NO_DECAY);
+	ds_tid w = ds_g_param(g, weight, DS_DIMS(c->hidden_size), (ds_init){ DS_INIT_ONE, 1 },
+		DS_TENSOR_NO_DECAY);
 	ds_tid b = rms ? 0
 		       : ds_g_param(g, bias, DS_DIMS(c->hidden_size), (ds_init){ DS_INIT_ZERO, 0 },
-				 DS_T_NO_DECAY);
+				 DS_TENSOR_NO_DECAY);
 	if (!residual && sum)
 		*sum = x;
 	return ds_g_norm(g, x, residual, w, b, (ds_norm_attr){ rms, (float)c->norm_eps },
@@ -125,7 +125,7 @@ static projection lm_head(ds_graph *g, const ds_config *c, const ds_build *b, ds
 	if (a->head_bias) {
 		/* An untied projection has a bias of its own, and it is that which counts. */
 		p.b = ds_g_param(g, c->tied ? a->head_bias : a->head_bias_also,
-			DS_DIMS(c->vocab_size), (ds_init){ DS_INIT_ZERO, 0 }, DS_T_NO_DECAY);
+			DS_DIMS(c->vocab_size), (ds_init){ DS_INIT_ZERO, 0 }, DS_TENSOR_NO_DECAY);
 		ds_g_tie(g, p.b, c->tied ? a->head_bias_also : a->head_bias);
 	}
 	return p;
@@ -154,7 +154,7 @@ static projection label_head(ds_graph *g, const ds_config *c, const ds_build *b,
 		ds_g_param(g, "classifier.weight", DS_DIMS(c->n_labels, c->hidden_size),
 			ds_init_normal(c->init_range), 0),
 		ds_g_param(g, "classifier.bias", DS_DIMS(c->n_labels), (ds_init){ DS_INIT_ZERO, 0 },
-			DS_T_NO_DECAY) };
+			DS_TENSOR_NO_DECAY) };
 }
 
 static void make_inputs(ds_graph *g, const ds_config *c, ds_build *b)
@@ -177,7 +177,7 @@ static void make_inputs(ds_graph *g, const ds_config *c, ds_build *b)
 static void freeze_base(ds_graph *g)
 {
 	for (ds_tid i = 1; i < g->n_tensors; i++)
-		if (g->tensors[i].class == DS_CLASS_PARAM && !ds_adapter_owns(g->tensors[i].name))
+		if (g->tensors[i].memory == DS_CLASS_PARAM && !ds_adapter_owns(g->tensors[i].name))
 			ds_g_freeze(g, i);
 }
 

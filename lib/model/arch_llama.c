@@ -132,7 +132,7 @@ static ds_tid head_norm(ds_graph *g, const ds_config *c, const char *at, const c
 {
 	DS_NAME(name, "%.64s.%s.weight", at, part);
 	ds_tid w = ds_g_param(
-		g, name, DS_DIMS(c->head_dim), (ds_init){ DS_INIT_ONE, 1 }, DS_T_NO_DECAY);
+		g, name, DS_DIMS(c->head_dim), (ds_init){ DS_INIT_ONE, 1 }, DS_TENSOR_NO_DECAY);
 	return ds_g_norm(g, x, 0, w, 0, (ds_norm_attr){ true, (float)c->norm_eps }, NULL);
 }
 

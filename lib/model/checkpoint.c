@@ -47,12 +47,12 @@ static ds_rc sync_dir(const char *dir, ds_err *e)
 	return bad ? ds_fail_errno(e, "%s: cannot sync", dir) : DS_OK;
 }
 
-static bool wanted(const ds_tensor *t, ds_class class)
+static bool wanted(const ds_tensor *t, ds_class memory)
 {
-	return t->class == class && !(t->flags & (DS_T_VIEW | DS_T_FROZEN));
+	return t->memory == memory && !(t->flags & (DS_TENSOR_VIEW | DS_TENSOR_FROZEN));
 }
 
-static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class class,
+static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class memory,
 	ds_st_type type, ds_st_how *how, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
@@ -61,7 +61,7 @@ static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
 		const ds_tensor *t = &g->tensors[i];
 		const void *values;
-		if (!wanted(t, class))
+		if (!wanted(t, memory))
 			continue;
 		DS_TRY(ds_exec_view(x, i, mem, &values, e));
 		ds_st_item *item = &items[n++];
@@ -308,12 +308,12 @@ static ds_rc load_one(void *context, const ds_tensor *t, void *to, ds_err *e)
 	return ds_st_floats(from, 0, ds_t_count(t), to, e);
 }
 
-static ds_rc load_class(const char *from, ds_exec *x, const ds_graph *g, ds_class class, ds_err *e)
+static ds_rc load_class(const char *from, ds_exec *x, const ds_graph *g, ds_class memory, ds_err *e)
 {
 	DS_AUTO(ds_st) s = NULL;
 	DS_TRY(ds_st_open(&s, from, e));
 	for (ds_tid i = 1; i < g->n_tensors; i++)
-		if (wanted(&g->tensors[i], class))
+		if (wanted(&g->tensors[i], memory))
 			DS_TRY_AT(ds_exec_fill(x, i, load_one, s, e), e, "%s", from);
 	return DS_OK;
 }

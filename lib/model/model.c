@@ -363,7 +363,7 @@ static const ds_arch_part *part_of(const ds_arch *a, ds_str name)
 
 bool ds_model_is_new(const ds_model *m, const ds_tensor *t)
 {
-	if (t->class != DS_CLASS_PARAM || ds_model_find(m, t->name, t->also))
+	if (t->memory != DS_CLASS_PARAM || ds_model_find(m, t->name, t->also))
 		return false;
 	const ds_arch_part *p = part_of(m->config.arch, ds_str_of(t->name));
 	return p && !(p->heads >> m->config.head & 1);
@@ -371,7 +371,8 @@ bool ds_model_is_new(const ds_model *m, const ds_tensor *t)
 
 static bool is_param(const ds_tensor *t)
 {
-	return t->class == DS_CLASS_PARAM && !(t->flags & DS_T_VIEW) && !ds_adapter_owns(t->name);
+	return t->memory == DS_CLASS_PARAM && !(t->flags & DS_TENSOR_VIEW) &&
+	       !ds_adapter_owns(t->name);
 }
 
 static ds_rc find_pair(const ds_model *m, const ds_tensor *t, ds_lora_pair *p, ds_err *e)
@@ -437,7 +438,8 @@ static ds_rc load_apart(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err
 {
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
 		const ds_tensor *t = &g->tensors[i];
-		if (t->class != DS_CLASS_PARAM || t->flags & DS_T_VIEW || !ds_adapter_owns(t->name))
+		if (t->memory != DS_CLASS_PARAM || t->flags & DS_TENSOR_VIEW ||
+			!ds_adapter_owns(t->name))
 			continue;
 		const ds_st_tensor *s = ds_lora_stored(m->adapter, m->config.arch->prefix, t->name);
 		if (!s || ds_st_count(s) != ds_t_count(t))

@@ -152,8 +152,9 @@ DS_MUST ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fit
 typedef struct {
 	uint64_t *row_of; /* NULL: none was refused */
 	size_t n, cap;
-} ds_rows;
-void ds_rows_add(ds_rows *r, ds_arena *mem, uint64_t offset); /* a good row, and its offset */
+} ds_good_rows;
+void ds_good_rows_add(
+	ds_good_rows *r, ds_arena *mem, uint64_t offset); /* a good row, and its offset */
 
 /* spill.c */
 /* Bytes of a refused record behind its raw ones, in a temporary file: it is kept whole, but not in memory. */

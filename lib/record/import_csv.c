@@ -237,7 +237,7 @@ typedef struct {
 	ds_colb **cols;
 	ds_colb *more; /* for the columns beyond what a block may have */
 	ds_str *cells;
-	ds_rows rows;
+	ds_good_rows rows;
 } work;
 
 static size_t n_own(const table *t)
@@ -289,7 +289,7 @@ static ds_rc add_row(work *w, ds_str row, uint64_t number, uint64_t record, ds_e
 		ds_colb_bytes(w->cols[i], w->cells[i]);
 	if (w->more)
 		add_more(w);
-	ds_rows_add(&w->rows, w->ch->mem, record);
+	ds_good_rows_add(&w->rows, w->ch->mem, record);
 	return DS_OK;
 }
 

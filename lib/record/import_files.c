@@ -86,7 +86,7 @@ static ds_rc add_files(ds_chunk *ch, ds_block *b, ds_buf *bytes, ds_err *e)
 {
 	ds_colb *text = ds_colb_new(b, ch->input->common->field, DS_T_UTF8);
 	ds_colb *source = ds_colb_new(b, "source", DS_T_UTF8);
-	ds_rows rows = { 0 };
+	ds_good_rows rows = { 0 };
 	for (size_t i = 0; i < ch->n_names; i++) {
 		bool fits;
 		DS_TRY(get_file(ch, ch->names[i], bytes, &fits, e));
@@ -97,7 +97,7 @@ static ds_rc add_files(ds_chunk *ch, ds_block *b, ds_buf *bytes, ds_err *e)
 		}
 		ds_colb_bytes(text, ds_buf_view(bytes));
 		ds_colb_bytes(source, ds_str_of(ch->names[i]));
-		ds_rows_add(&rows, ch->mem, i);
+		ds_good_rows_add(&rows, ch->mem, i);
 	}
 	b->n_rows = (uint32_t)rows.n;
 	b->row_of = rows.row_of;

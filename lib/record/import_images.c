@@ -25,7 +25,7 @@ typedef struct {
 	ds_colb *image, *source, *text;
 	ds_buf json; /* a line for every record, {} where the table has none */
 	size_t *json_end;
-	ds_rows rows;
+	ds_good_rows rows;
 } work;
 
 static bool is_there(const char *path)
@@ -118,7 +118,7 @@ static ds_rc add_image(work *w, size_t i, ds_err *e)
 		DS_TRY(load_table(w, folder, e));
 	}
 	add_line(w, folder, path);
-	ds_rows_add(&w->rows, w->ch->mem, i);
+	ds_good_rows_add(&w->rows, w->ch->mem, i);
 	return DS_OK;
 }
 

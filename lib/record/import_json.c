@@ -191,13 +191,13 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	columns = ds_json_columns_new(ch->mem, ch->bytes.at, ch->n_records);
 	lexer x = { .now_in_array = ch->flags };
 	ds_str rest = ch->bytes, element;
-	ds_rows rows = { 0 };
+	ds_good_rows rows = { 0 };
 	uint64_t lone = 0, i = 0;
 	while (next_element(&rest, &x, &element)) {
 		bool good;
 		DS_TRY(add(columns, ch, element, ch->first_record + i, &good, e));
 		if (good)
-			ds_rows_add(&rows, ch->mem, i);
+			ds_good_rows_add(&rows, ch->mem, i);
 		i++;
 	}
 	DS_TRY(ds_json_columns_finish(columns, out, &lone, e));

@@ -15,7 +15,7 @@ typedef struct {
 	ds_chunk *ch;
 	ds_json_columns *columns;
 	const uint32_t *index; /* next token of the chunk, or NULL */
-	ds_rows rows;
+	ds_good_rows rows;
 	uint64_t seen; /* records so far, refused ones included */
 } work;
 
@@ -43,7 +43,7 @@ static ds_rc add_line(work *w, uint64_t number, ds_str line, ds_err *e)
 	if (ds_json_columns_add(w->columns, &s)) {
 		ds_json_peek(&s);
 		if (s.at >= end) {
-			ds_rows_add(&w->rows, w->ch->mem, record);
+			ds_good_rows_add(&w->rows, w->ch->mem, record);
 			w->index = s.index;
 			return DS_OK;
 		}
@@ -104,7 +104,7 @@ static bool add_at_once(work *w)
 		behind = s.index[-1] + 1u;
 		if (limit && behind - first > limit)
 			return false;
-		ds_rows_add(&w->rows, w->ch->mem, w->rows.n);
+		ds_good_rows_add(&w->rows, w->ch->mem, w->rows.n);
 	}
 	return w->rows.n == w->ch->n_records &&
 	       (all.at[all.n - 1] != '\n' || line_ends_between(all.at, behind, all.n));

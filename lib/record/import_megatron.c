@@ -120,7 +120,7 @@ typedef struct {
 	ds_input *in;
 	ds_chunk *ch;
 	uint32_t *ids, *off;
-	ds_rows rows;
+	ds_good_rows rows;
 } work;
 
 static ds_rc add_sequence(work *w, uint64_t i, ds_str s, ds_err *e)
@@ -135,7 +135,7 @@ static ds_rc add_sequence(work *w, uint64_t i, ds_str s, ds_err *e)
 		ds_fail(e, DS_BAD, "an id that is no token");
 		return ds_reject(w->ch, i + 1, s, e);
 	}
-	ds_rows_add(&w->rows, w->ch->mem, i + 1 - w->ch->first_record);
+	ds_good_rows_add(&w->rows, w->ch->mem, i + 1 - w->ch->first_record);
 	w->off[w->rows.n] = at + (uint32_t)(s.n / d->width);
 	return DS_OK;
 }

@@ -389,7 +389,7 @@ static void read_all(work *w)
 }
 
 /* Checks each record; rows[i] becomes its row, or SIZE_MAX. */
-static ds_rc choose(work *w, ds_json_columns *columns, size_t *rows, ds_rows *kept, ds_err *e)
+static ds_rc choose(work *w, ds_json_columns *columns, size_t *rows, ds_good_rows *kept, ds_err *e)
 {
 	for (size_t i = 0; i < w->n; i++) {
 		record *r = &w->records[i];
@@ -404,7 +404,7 @@ static ds_rc choose(work *w, ds_json_columns *columns, size_t *rows, ds_rows *ke
 			continue;
 		if (!r->why && ds_json_columns_add(columns, &s)) {
 			rows[i] = ds_json_columns_rows(columns) - 1;
-			ds_rows_add(kept, w->ch->mem, i);
+			ds_good_rows_add(kept, w->ch->mem, i);
 			continue;
 		}
 		ds_fail(e, DS_BAD, "key '%.*s': %s%s%.*s", DS_FMT(r->key), r->why ? r->why : s.why,
@@ -446,7 +446,7 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	size_t most = ch->bytes.n / DS_TAR_BLOCK + 1;
 	work w = { .ch = ch, .json = ds_text_new(ch->mem, ch->bytes.n / 8) };
-	ds_rows kept = { 0 };
+	ds_good_rows kept = { 0 };
 	uint64_t lone = 0;
 	w.records = ds_arena_get(ch->mem, most * sizeof *w.records);
 	w.parts = ds_arena_get(ch->mem, most * sizeof *w.parts);

@@ -72,7 +72,7 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	bool (*next)(ds_str *, ds_str *) = by_paragraph(ch->input) ? ds_next_para : ds_next_line;
 	uint32_t *off = ds_arena_get(ch->mem, sizeof *off * (ch->n_records + 1));
 	bool rejects = ch->input->common->on_error == DS_ON_REJECT;
-	ds_rows rows = { 0 };
+	ds_good_rows rows = { 0 };
 	ds_str rest = ch->bytes, record;
 	/* The chunk's own memory becomes the column: records move together over the line ends. */
 	char *data = (char *)(uintptr_t)ch->bytes.at, *w = data;
@@ -86,7 +86,7 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 		off[rows.n] = (uint32_t)(w - data);
 		memmove(w, record.at, record.n);
 		w += record.n;
-		ds_rows_add(&rows, ch->mem, i);
+		ds_good_rows_add(&rows, ch->mem, i);
 	}
 	off[rows.n] = (uint32_t)(w - data);
 	ds_block *b = ds_block_new(ch->mem, (uint32_t)rows.n);

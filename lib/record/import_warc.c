@@ -313,7 +313,7 @@ static ds_rc add_record(work *w, ds_str header, ds_str content, bool *taken, ds_
 	return DS_OK;
 }
 
-static ds_rc add_all(work *w, ds_rows *rows, ds_err *e)
+static ds_rc add_all(work *w, ds_good_rows *rows, ds_err *e)
 {
 	ds_chunk *ch = w->ch;
 	ds_str rest = ch->bytes, header, content;
@@ -334,7 +334,7 @@ static ds_rc add_all(work *w, ds_rows *rows, ds_err *e)
 		if (rc != DS_OK)
 			DS_TRY(ds_reject(ch, number, raw, e));
 		else if (fits && taken)
-			ds_rows_add(rows, ch->mem, record);
+			ds_good_rows_add(rows, ch->mem, record);
 		record += !fits || rc != DS_OK || taken;
 		number++;
 	}
@@ -350,7 +350,7 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	work w = { ch, ds_colb_new(b, "id", DS_T_UTF8), ds_colb_new(b, "source", DS_T_UTF8),
 		ds_colb_new(b, "meta", DS_T_JSON), ds_colb_new(b, c->field, DS_T_UTF8),
 		all ? ds_colb_new(b, "body", DS_T_BYTES) : NULL, coders };
-	ds_rows rows = { 0 };
+	ds_good_rows rows = { 0 };
 	DS_TRY(add_all(&w, &rows, e));
 	b->n_rows = (uint32_t)rows.n;
 	b->row_of = rows.row_of;

@@ -65,7 +65,7 @@ static ds_rc begin(ds_pipe *p, ds_work *w, ds_err *e)
 	const ds_chain *head = ds_report_chain(p, false);
 	if (!p->c->shard_size.bytes)
 		return ds_sink_open(&p->sink, p->c, head, e);
-	ds_shard *first;
+	ds_shard_file *first;
 	p->shards = ds_shards_new(p->c, head);
 	DS_TRY(ds_shards_next(p->shards, &first, e));
 	p->sink = first->sink;
@@ -139,7 +139,7 @@ static ds_rc write_bad(ds_pipe *p, ds_work *w, ds_err *e)
 
 static ds_rc write_block(ds_pipe *p, outgoing *o, ds_err *e)
 {
-	ds_shard *to;
+	ds_shard_file *to;
 	if (!p->shards)
 		return ds_sink_write(p->sink, &o->part, e);
 	DS_TRY(ds_shards_next(p->shards, &to, e));
@@ -303,7 +303,7 @@ static ds_rc finish_sinks(ds_pipe *p, ds_err *e)
 		return ds_sink_finish(p->sink, ds_report_chain(p, true), e);
 	uint64_t records = p->records_out, bytes = p->bytes_out;
 	for (size_t i = 0; i < p->shards->n; i++) {
-		const ds_shard *s = p->shards->at[i];
+		const ds_shard_file *s = p->shards->at[i];
 		p->records_out = s->records;
 		p->bytes_out = s->bytes;
 		p->elsewhere = records - s->records;

@@ -16,7 +16,7 @@ ds_rc ds_reader_open(ds_reader **out, ds_in *in, ds_err *e)
 	r->sum = ds_hasher_new();
 	r->index = ds_hasher_new();
 	r->max_record = (uint64_t)1 << 30;
-	ds_feed_open(&r->feed, in);
+	ds_reader_feed_open(&r->feed, in);
 	*out = r;
 	return DS_OK;
 }
@@ -25,7 +25,7 @@ void ds_reader_close(ds_reader *r)
 {
 	if (!r)
 		return;
-	ds_feed_close(&r->feed);
+	ds_reader_feed_close(&r->feed);
 	ds_hasher_free(r->sum);
 	ds_hasher_free(r->index);
 	ds_arena_free(r->mem);
@@ -57,7 +57,7 @@ ds_rc ds_reader_short(ds_reader *r, ds_err *e)
 static ds_rc take(ds_reader *r, ds_arena *mem, uint64_t n, const uint8_t **out, ds_err *e)
 {
 	uint64_t got;
-	DS_TRY(ds_feed_take(&r->feed, mem, n, out, &got, e));
+	DS_TRY(ds_reader_feed_take(&r->feed, mem, n, out, &got, e));
 	return got == n ? DS_OK : ds_reader_short(r, e);
 }
 
@@ -80,7 +80,7 @@ static ds_rc read_header(ds_reader *r, ds_arena *mem, bool *end, ds_err *e)
 	const uint8_t *head, *payload;
 	uint64_t got, exact, hash, at = r->feed.at;
 	*end = false;
-	DS_TRY(ds_feed_take(&r->feed, mem, DS_HEAD_BYTES, &head, &got, e));
+	DS_TRY(ds_reader_feed_take(&r->feed, mem, DS_HEAD_BYTES, &head, &got, e));
 	if (got == 0 && at > 0) {
 		*end = true;
 		return DS_OK;
@@ -289,7 +289,7 @@ static ds_rc ends_well(ds_reader *r, bool *well, ds_err *e)
 	*well = false;
 	if (!r->frame_end || r->feed.at != r->frame_end)
 		return DS_OK;
-	DS_TRY(ds_feed_look(&r->feed, DS_HEAD_BYTES, &view, e));
+	DS_TRY(ds_reader_feed_look(&r->feed, DS_HEAD_BYTES, &view, e));
 	*well = view.n == DS_HEAD_BYTES &&
 		ds_frame_head_get((const uint8_t *)view.at, &h) == DS_HEAD_OK;
 	return DS_OK;
@@ -304,8 +304,8 @@ static ds_rc resync(ds_reader *r, uint64_t at, ds_err *e)
 	r->stats.damaged = r->broken = r->uncounted = true;
 	DS_TRY(ends_well(r, &found, e));
 	if (!found) {
-		ds_feed_back(&r->feed, at);
-		DS_TRY(ds_feed_search(&r->feed, &found, &header, e));
+		ds_reader_feed_back(&r->feed, at);
+		DS_TRY(ds_reader_feed_search(&r->feed, &found, &header, e));
 	}
 	r->stats.lost_bytes += r->feed.at - at;
 	r->state = !found ? DS_AT_END : header ? DS_AT_HEADER : DS_AT_FRAME;
@@ -323,7 +323,7 @@ static ds_rc next_salvaged(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *
 {
 	while (r->state != DS_AT_END && !*out) {
 		uint64_t at = r->feed.at;
-		ds_feed_keep(&r->feed);
+		ds_reader_feed_keep(&r->feed);
 		r->frame_end = 0;
 		ds_rc rc = step(r, mem, out, e);
 		if (rc == DS_OK)
@@ -346,10 +346,11 @@ static ds_rc next_salvaged(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *
 ds_rc ds_reader_next(ds_reader *r, ds_arena *mem, ds_block **out, ds_err *e)
 {
 	*out = NULL;
-	ds_feed_forget(&r->feed, false);
+	ds_reader_feed_forget(&r->feed, false);
 	ds_rc rc = r->salvage ? next_salvaged(r, mem, out, e) : next(r, mem, out, e);
 	if (rc == DS_OK && r->state == DS_AT_END)
-		ds_feed_forget(&r->feed, true); /* the run may go on with thousands of files */
+		ds_reader_feed_forget(
+			&r->feed, true); /* the run may go on with thousands of files */
 	if (rc == DS_OK || rc == DS_IO)
 		return rc;
 	r->state = DS_AT_END;

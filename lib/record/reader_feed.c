@@ -11,19 +11,19 @@
 /* Blocks that other threads still work on are within the last of these; if not, they are mapped again. */
 enum { STEP_BYTES = 1 << 20, BEHIND_BYTES = 16 << 20 };
 
-void ds_feed_open(ds_feed *f, ds_in *in)
+void ds_reader_feed_open(ds_reader_feed *f, ds_in *in)
 {
 	f->in = in;
 	f->mapped = ds_in_map(in, &f->map);
 }
 
-void ds_feed_close(ds_feed *f)
+void ds_reader_feed_close(ds_reader_feed *f)
 {
 	ds_in_close(f->in);
 	ds_buf_free(&f->window);
 }
 
-void ds_feed_forget(ds_feed *f, bool all)
+void ds_reader_feed_forget(ds_reader_feed *f, bool all)
 {
 	if (!f->mapped || (!all && f->at - f->forgotten < 2 * (uint64_t)BEHIND_BYTES))
 		return;
@@ -31,7 +31,7 @@ void ds_feed_forget(ds_feed *f, bool all)
 	ds_in_forget(f->in, f->forgotten);
 }
 
-void ds_feed_keep(ds_feed *f)
+void ds_reader_feed_keep(ds_reader_feed *f)
 {
 	if (!f->window.n || f->at == f->window_at)
 		return;
@@ -41,13 +41,13 @@ void ds_feed_keep(ds_feed *f)
 	f->window_at = f->at;
 }
 
-void ds_feed_back(ds_feed *f, uint64_t at)
+void ds_reader_feed_back(ds_reader_feed *f, uint64_t at)
 {
 	f->at = at;
 }
 
 /* Makes the window reach n bytes beyond the present place, if the input does. */
-static ds_rc fill(ds_feed *f, uint64_t n, uint64_t *there, ds_err *e)
+static ds_rc fill(ds_reader_feed *f, uint64_t n, uint64_t *there, ds_err *e)
 {
 	size_t used = (size_t)(f->at - f->window_at);
 	while (f->window.n - used < n) {
@@ -71,7 +71,7 @@ static ds_rc fill(ds_feed *f, uint64_t n, uint64_t *there, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc ds_feed_look(ds_feed *f, uint64_t n, ds_str *view, ds_err *e)
+ds_rc ds_reader_feed_look(ds_reader_feed *f, uint64_t n, ds_str *view, ds_err *e)
 {
 	uint64_t there;
 	if (f->mapped) {
@@ -87,7 +87,7 @@ ds_rc ds_feed_look(ds_feed *f, uint64_t n, ds_str *view, ds_err *e)
 
 /* Grows as bytes come: a length alone takes no memory. */
 static ds_rc take_large(
-	ds_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out, uint64_t *got, ds_err *e)
+	ds_reader_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out, uint64_t *got, ds_err *e)
 {
 	ds_buf b = { 0 };
 	ds_rc rc = DS_OK;
@@ -107,12 +107,12 @@ static ds_rc take_large(
 	return rc;
 }
 
-ds_rc ds_feed_take(
-	ds_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out, uint64_t *got, ds_err *e)
+ds_rc ds_reader_feed_take(
+	ds_reader_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out, uint64_t *got, ds_err *e)
 {
 	if (f->mapped || f->salvage) {
 		ds_str view;
-		DS_TRY(ds_feed_look(f, n, &view, e));
+		DS_TRY(ds_reader_feed_look(f, n, &view, e));
 		*got = view.n;
 		*out = (const uint8_t *)view.at;
 		if (!f->mapped || (uintptr_t)view.at % DS_UNIT) {
@@ -134,12 +134,12 @@ ds_rc ds_feed_take(
 	return DS_OK;
 }
 
-ds_rc ds_feed_search(ds_feed *f, bool *found, bool *header, ds_err *e)
+ds_rc ds_reader_feed_search(ds_reader_feed *f, bool *found, bool *header, ds_err *e)
 {
 	ds_str view;
 	*found = false;
 	for (size_t from = 1;; from = 0) {
-		DS_TRY(ds_feed_look(f, STEP_BYTES, &view, e));
+		DS_TRY(ds_reader_feed_look(f, STEP_BYTES, &view, e));
 		for (size_t i = from; i + 8 <= view.n; i++) {
 			const char *p = view.at + i;
 			*header = memcmp(p, ds_stream_magic, 8) == 0;
@@ -154,6 +154,6 @@ ds_rc ds_feed_search(ds_feed *f, bool *found, bool *header, ds_err *e)
 			return DS_OK;
 		}
 		f->at += view.n - 7;
-		ds_feed_keep(f);
+		ds_reader_feed_keep(f);
 	}
 }

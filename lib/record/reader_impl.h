@@ -17,28 +17,28 @@ typedef struct {
 	bool mapped, salvage;
 	ds_str map;    /* mapped: the whole input */
 	uint64_t at;   /* bytes taken */
-	ds_buf window; /* salvage without a map: bytes since the last ds_feed_keep */
+	ds_buf window; /* salvage without a map: bytes since the last ds_reader_feed_keep */
 	uint64_t window_at;
 	uint64_t forgotten; /* mapped */
-} ds_feed;
+} ds_reader_feed;
 
-void ds_feed_open(ds_feed *f, ds_in *in);
-void ds_feed_close(ds_feed *f); /* closes the input */
+void ds_reader_feed_open(ds_reader_feed *f, ds_in *in);
+void ds_reader_feed_close(ds_reader_feed *f); /* closes the input */
 /* What is far behind in a mapped file, or all of it, need not stay in memory. */
-void ds_feed_forget(ds_feed *f, bool all);
+void ds_reader_feed_forget(ds_reader_feed *f, bool all);
 /* The next n bytes at a multiple of 64, a view or in mem; *got < n only at the end of the input. */
-DS_MUST ds_rc ds_feed_take(
-	ds_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out, uint64_t *got, ds_err *e);
+DS_MUST ds_rc ds_reader_feed_take(ds_reader_feed *f, ds_arena *mem, uint64_t n, const uint8_t **out,
+	uint64_t *got, ds_err *e);
 /* Salvage: the bytes from here on may be wanted again; earlier ones not. */
-void ds_feed_keep(ds_feed *f);
-void ds_feed_back(ds_feed *f, uint64_t at); /* to a place not before the last keep */
+void ds_reader_feed_keep(ds_reader_feed *f);
+void ds_reader_feed_back(ds_reader_feed *f, uint64_t at); /* to a place not before the last keep */
 /* Salvage: a view of up to n bytes from here on, which are not taken. */
-DS_MUST ds_rc ds_feed_look(ds_feed *f, uint64_t n, ds_str *view, ds_err *e);
+DS_MUST ds_rc ds_reader_feed_look(ds_reader_feed *f, uint64_t n, ds_str *view, ds_err *e);
 /* Salvage: moves on, one byte at least, to where a frame or (*header) a stream could begin; else to the end. */
-DS_MUST ds_rc ds_feed_search(ds_feed *f, bool *found, bool *header, ds_err *e);
+DS_MUST ds_rc ds_reader_feed_search(ds_reader_feed *f, bool *found, bool *header, ds_err *e);
 
 struct ds_reader {
-	ds_feed feed;
+	ds_reader_feed feed;
 	ds_arena *mem; /* lives as long as the reader: chains, optional blocks */
 	bool salvage;
 	uint64_t max_record;

@@ -87,7 +87,7 @@ ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e)
 	return n == b->n_rows ? DS_OK : ds_block_select(b, kept, n, e);
 }
 
-void ds_rows_add(ds_rows *r, ds_arena *mem, uint64_t offset)
+void ds_good_rows_add(ds_good_rows *r, ds_arena *mem, uint64_t offset)
 {
 	if (offset != r->n && !r->row_of) { /* the first one that is out of step */
 		r->cap = 2 * r->n + 64;

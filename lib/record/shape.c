@@ -13,22 +13,22 @@ bool ds_col_is_empty(const ds_col *c, uint32_t n_rows)
 	return true;
 }
 
-const char *ds_shape_name(const ds_shape *s)
+const char *ds_value_shape_name(const ds_value_shape *s)
 {
 	static const char *const name[] = { "null", "true or false", "an integer", "a number",
 		"a token", "a number", "a string", "bytes", "JSON", "a list", "an object" };
 	return name[s->kind];
 }
 
-ds_shape *ds_shape_find(const ds_shape *s, ds_str name)
+ds_value_shape *ds_value_shape_find(const ds_value_shape *s, ds_str name)
 {
-	for (ds_shape *x = s->kind == DS_SHAPE_STRUCT ? s->first : NULL; x; x = x->next)
+	for (ds_value_shape *x = s->kind == DS_SHAPE_STRUCT ? s->first : NULL; x; x = x->next)
 		if (ds_str_eq(x->name, name))
 			return x;
 	return NULL;
 }
 
-static bool is_number(ds_shape_kind k)
+static bool is_number(ds_value_shape_kind k)
 {
 	return k == DS_SHAPE_I64 || k == DS_SHAPE_F64 || k == DS_SHAPE_U32 || k == DS_SHAPE_F32;
 }
@@ -40,9 +40,9 @@ static bool is_large(int64_t v)
 }
 
 /* Values of one more kind; large: an integer that a double may not hold. */
-static void meet(ds_shape *s, ds_shape_kind kind, bool large)
+static void meet(ds_value_shape *s, ds_value_shape_kind kind, bool large)
 {
-	ds_shape_kind was = s->kind;
+	ds_value_shape_kind was = s->kind;
 	s->large |= large;
 	if (was == DS_SHAPE_OPEN || kind == DS_SHAPE_OPEN || was == kind)
 		s->kind = kind == DS_SHAPE_OPEN ? was : kind;
@@ -57,16 +57,16 @@ static void meet(ds_shape *s, ds_shape_kind kind, bool large)
 		s->kind = DS_SHAPE_JSON;
 }
 
-static ds_shape *element_of(ds_shape *s, ds_arena *mem)
+static ds_value_shape *element_of(ds_value_shape *s, ds_arena *mem)
 {
 	if (!s->first)
 		s->first = ds_arena_zero(mem, sizeof *s->first);
 	return s->first;
 }
 
-static ds_shape *field_of(ds_shape *s, ds_str name, ds_arena *mem)
+static ds_value_shape *field_of(ds_value_shape *s, ds_str name, ds_arena *mem)
 {
-	ds_shape **last = &s->first;
+	ds_value_shape **last = &s->first;
 	for (; *last; last = &(*last)->next)
 		if (ds_str_eq((*last)->name, name))
 			return *last;
@@ -78,7 +78,7 @@ static ds_shape *field_of(ds_shape *s, ds_str name, ds_arena *mem)
 	return *last;
 }
 
-static void see_json(ds_shape *s, const ds_json *v, ds_arena *mem, unsigned depth)
+static void see_json(ds_value_shape *s, const ds_json *v, ds_arena *mem, unsigned depth)
 {
 	static const uint8_t as[] = { [DS_J_NULL] = DS_SHAPE_OPEN,
 		[DS_J_BOOL] = DS_SHAPE_BOOL,
@@ -89,7 +89,7 @@ static void see_json(ds_shape *s, const ds_json *v, ds_arena *mem, unsigned dept
 		[DS_J_ARR] = DS_SHAPE_LIST,
 		[DS_J_OBJ] = DS_SHAPE_STRUCT };
 	bool nested = v->kind == DS_J_ARR || v->kind == DS_J_OBJ;
-	meet(s, nested && depth > DS_SHAPE_DEPTH ? DS_SHAPE_JSON : (ds_shape_kind)as[v->kind],
+	meet(s, nested && depth > DS_SHAPE_DEPTH ? DS_SHAPE_JSON : (ds_value_shape_kind)as[v->kind],
 		v->kind == DS_J_I64 && is_large(v->i));
 	if (s->kind == DS_SHAPE_LIST && v->kind == DS_J_ARR)
 		for (const ds_json *x = v->first; x; x = x->next)
@@ -97,7 +97,7 @@ static void see_json(ds_shape *s, const ds_json *v, ds_arena *mem, unsigned dept
 	if (s->kind != DS_SHAPE_STRUCT || v->kind != DS_J_OBJ)
 		return;
 	for (const ds_json *x = v->first; x; x = x->next) {
-		ds_shape *f = field_of(s, x->key, mem);
+		ds_value_shape *f = field_of(s, x->key, mem);
 		if (!f) {
 			s->kind = DS_SHAPE_JSON;
 			return;
@@ -106,7 +106,8 @@ static void see_json(ds_shape *s, const ds_json *v, ds_arena *mem, unsigned dept
 	}
 }
 
-static ds_rc see_json_column(ds_shape *s, ds_block *b, const ds_col *c, ds_arena *mem, ds_err *e)
+static ds_rc see_json_column(
+	ds_value_shape *s, ds_block *b, const ds_col *c, ds_arena *mem, ds_err *e)
 {
 	DS_AUTO(ds_arena) scratch = ds_arena_new(64 << 10);
 	for (uint32_t i = 0; i < b->n_rows && s->kind != DS_SHAPE_JSON; i++) {
@@ -122,7 +123,7 @@ static ds_rc see_json_column(ds_shape *s, ds_block *b, const ds_col *c, ds_arena
 	return DS_OK;
 }
 
-static void see_ints(ds_shape *s, const ds_block *b, const ds_col *c)
+static void see_ints(ds_value_shape *s, const ds_block *b, const ds_col *c)
 {
 	bool large = false;
 	for (uint32_t i = 0; i < b->n_rows; i++)
@@ -130,14 +131,14 @@ static void see_ints(ds_shape *s, const ds_block *b, const ds_col *c)
 	meet(s, DS_SHAPE_I64, large);
 }
 
-static void see_list(ds_shape *s, ds_shape_kind element, ds_arena *mem)
+static void see_list(ds_value_shape *s, ds_value_shape_kind element, ds_arena *mem)
 {
 	meet(s, DS_SHAPE_LIST, false);
 	if (s->kind == DS_SHAPE_LIST)
 		meet(element_of(s, mem), element, false);
 }
 
-ds_rc ds_shape_see(ds_shape *s, ds_block *b, ds_col *c, ds_arena *mem, ds_err *e)
+ds_rc ds_value_shape_see(ds_value_shape *s, ds_block *b, ds_col *c, ds_arena *mem, ds_err *e)
 {
 	DS_TRY(ds_col_decode(b, c, e));
 	if (ds_col_is_empty(c, b->n_rows))
@@ -171,20 +172,20 @@ ds_rc ds_shape_see(ds_shape *s, ds_block *b, ds_col *c, ds_arena *mem, ds_err *e
 	return DS_OK;
 }
 
-static void close_inner(ds_shape *s)
+static void close_inner(ds_value_shape *s)
 {
 	if (s->kind == DS_SHAPE_OPEN)
 		s->kind = DS_SHAPE_JSON;
-	ds_shape_close(s);
+	ds_value_shape_close(s);
 }
 
-void ds_shape_close(ds_shape *s)
+void ds_value_shape_close(ds_value_shape *s)
 {
 	if (s->kind == DS_SHAPE_LIST && !s->first)
 		s->kind = DS_SHAPE_JSON;
 	if (s->kind == DS_SHAPE_STRUCT && !s->n_fields)
 		s->kind = DS_SHAPE_JSON;
 	if (s->kind == DS_SHAPE_LIST || s->kind == DS_SHAPE_STRUCT)
-		for (ds_shape *x = s->first; x; x = x->next)
+		for (ds_value_shape *x = s->first; x; x = x->next)
 			close_inner(x);
 }

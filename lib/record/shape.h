@@ -22,27 +22,28 @@ typedef enum {
 	DS_SHAPE_JSON,
 	DS_SHAPE_LIST,
 	DS_SHAPE_STRUCT,
-} ds_shape_kind;
+} ds_value_shape_kind;
 
 enum { DS_SHAPE_FIELDS = 100, DS_SHAPE_DEPTH = 32 }; /* beyond: JSON */
 
-typedef struct ds_shape {
+typedef struct ds_value_shape {
 	ds_str name;
-	ds_shape_kind kind;
+	ds_value_shape_kind kind;
 	bool large; /* I64: some have no double */
-	struct ds_shape *first,
+	struct ds_value_shape *first,
 		*next; /* LIST: its element; STRUCT: its fields; next: of the same struct */
 	uint32_t n_fields;
 	void *to; /* the format's own */
-} ds_shape;
+} ds_value_shape;
 
 /* Takes a column's values into account. A column of nulls changes nothing. Decodes. */
-DS_MUST ds_rc ds_shape_see(ds_shape *s, ds_block *b, ds_col *c, ds_arena *mem, ds_err *e);
+DS_MUST ds_rc ds_value_shape_see(
+	ds_value_shape *s, ds_block *b, ds_col *c, ds_arena *mem, ds_err *e);
 /* What is open still within a list or struct becomes JSON, which takes any value; a shape without fields too. */
-void ds_shape_close(ds_shape *s);
-const char *ds_shape_name(const ds_shape *s); /* for messages */
+void ds_value_shape_close(ds_value_shape *s);
+const char *ds_value_shape_name(const ds_value_shape *s); /* for messages */
 /* A field of a struct, or NULL. */
-ds_shape *ds_shape_find(const ds_shape *s, ds_str name);
+ds_value_shape *ds_value_shape_find(const ds_value_shape *s, ds_str name);
 /* Whether every row of a decoded column is null or absent. */
 bool ds_col_is_empty(const ds_col *c, uint32_t n_rows);
 

@@ -62,7 +62,7 @@ static const char *name_of(ds_shards *s, size_t number)
 
 static ds_rc open_next(ds_shards *s, ds_err *e)
 {
-	ds_shard *next = ds_arena_zero(s->mem, sizeof(*next));
+	ds_shard_file *next = ds_arena_zero(s->mem, sizeof(*next));
 	if (s->n == s->room) {
 		size_t room = s->room ? 2 * s->room : 16;
 		s->at = ds_mem_grow(s->at, s->n * sizeof(*s->at), room * sizeof(*s->at));
@@ -80,9 +80,9 @@ static ds_rc open_next(ds_shards *s, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc ds_shards_next(ds_shards *s, ds_shard **out, ds_err *e)
+ds_rc ds_shards_next(ds_shards *s, ds_shard_file **out, ds_err *e)
 {
-	const ds_shard *last = s->n ? s->at[s->n - 1] : NULL;
+	const ds_shard_file *last = s->n ? s->at[s->n - 1] : NULL;
 	if (!last || (last->records && ds_sink_size(last->sink) >= s->c->shard_size.bytes))
 		DS_TRY(open_next(s, e));
 	*out = s->at[s->n - 1];

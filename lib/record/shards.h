@@ -14,13 +14,13 @@ typedef struct {
 	ds_common common; /* the run's, with this file's name */
 	ds_sink *sink;
 	uint64_t records, bytes;
-} ds_shard;
+} ds_shard_file;
 
 typedef struct {
 	const ds_common *c;
 	const ds_chain *head; /* that each begins with; must outlive it */
 	ds_arena *mem;
-	ds_shard **at;
+	ds_shard_file **at;
 	size_t n, room;
 	ds_opt *opts;
 	size_t n_opts;
@@ -31,7 +31,7 @@ DS_MUST ds_rc ds_shards_check(const ds_common *c, ds_err *e);
 ds_shards *ds_shards_new(const ds_common *c, const ds_chain *head);
 void ds_shards_free(ds_shards *s); /* with their sinks; NULL is fine */
 /* The shard for the next block; another than the one before where that is full. */
-DS_MUST ds_rc ds_shards_next(ds_shards *s, ds_shard **out, ds_err *e);
+DS_MUST ds_rc ds_shards_next(ds_shards *s, ds_shard_file **out, ds_err *e);
 DS_MUST ds_rc ds_shards_opt(ds_shards *s, ds_opt opt, ds_err *e); /* into this and those to come */
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
-#include "record/exec.h"
+#include "record/command.h"
 #include "record/import.h"
 #include "record/parts.h"
 #include "record/walk.h"
@@ -26,8 +26,8 @@ struct ds_source {
 	char *path;    /* the file after it, looked up already, or NULL */
 	uint64_t path_bytes;
 	bool walked;
-	ds_exec *exec; /* --exec: the only input then */
-	ds_in *given;  /* bytes in memory, likewise */
+	ds_command *exec; /* --exec: the only input then */
+	ds_in *given;     /* bytes in memory, likewise */
 	uint64_t n_records;
 	uint32_t saw;
 	ds_reader **readers;
@@ -188,7 +188,7 @@ void ds_source_close(ds_source *s)
 		ds_json_index_free(s->free_indexes[i]);
 	for (size_t i = 0; i < s->n_spills; i++)
 		ds_spill_free(s->spills[i]);
-	ds_exec_close(s->exec);
+	ds_command_close(s->exec);
 	ds_in_close(s->given);
 	ds_out_close(s->rejects);
 	ds_walk_close(s->walk);
@@ -302,8 +302,8 @@ static ds_rc open_given(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 static ds_rc open_exec(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 {
 	ds_input *in = new_input(s, "--exec", NULL);
-	DS_TRY(ds_exec_open(&s->exec, s->common->exec, -1, e));
-	DS_TRY(ds_in_from_fd(&in->in, ds_exec_fd(s->exec), in->name, e));
+	DS_TRY(ds_command_open(&s->exec, s->common->exec, -1, e));
+	DS_TRY(ds_in_from_fd(&in->in, ds_command_fd(s->exec), in->name, e));
 	return begin(s, in, mem, out, e);
 }
 
@@ -363,7 +363,7 @@ ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 		else if (s->common->exec && !s->exec)
 			DS_TRY(open_exec(s, mem, out, e));
 		else
-			return s->exec ? ds_exec_wait(s->exec, e) : DS_OK;
+			return s->exec ? ds_command_wait(s->exec, e) : DS_OK;
 	}
 	return DS_OK;
 }

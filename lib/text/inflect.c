@@ -25,7 +25,7 @@ static bool ends(ds_str s, const char *ending)
 	return ds_str_ends(s, ds_str_of(ending));
 }
 
-bool ds_form_of(ds_pos pos, ds_str form, ds_form *out)
+bool ds_word_form_of(ds_pos pos, ds_str form, ds_word_form *out)
 {
 	if (pos == DS_POS_NOUN)
 		*out = DS_FORM_PLURAL;
@@ -69,7 +69,7 @@ static ds_str with(ds_arena *mem, ds_str s, size_t less, const char *ending)
 	return (ds_str){ to, s.n - less + n };
 }
 
-static bool regular(ds_pos pos, ds_str s, ds_form form, ds_arena *mem, ds_str *out)
+static bool regular(ds_pos pos, ds_str s, ds_word_form form, ds_arena *mem, ds_str *out)
 {
 	bool hissing =
 		ends(s, "s") || ends(s, "x") || ends(s, "z") || ends(s, "ch") || ends(s, "sh");
@@ -123,7 +123,7 @@ static int by_lemma(ds_str lemma, const ds_irregulars *exc, size_t *first)
 }
 
 /* One word, its exceptions first. */
-static bool inflect_word(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_form form,
+static bool inflect_word(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_word_form form,
 	ds_arena *mem, ds_str *out)
 {
 	size_t i, found = 0;
@@ -134,8 +134,8 @@ static bool inflect_word(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_
 		return has_plain;
 	}
 	for (; i < exc->n && ds_str_eq(exc->at[i].lemma, lemma); i++) {
-		ds_form is;
-		if (!ds_form_of(pos, exc->at[i].form, &is) || is != form)
+		ds_word_form is;
+		if (!ds_word_form_of(pos, exc->at[i].form, &is) || is != form)
 			continue;
 		if (has_plain && ds_str_eq(exc->at[i].form, plain)) {
 			*out = plain;
@@ -151,8 +151,8 @@ static bool inflect_word(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_
 	return found || has_plain;
 }
 
-bool ds_inflect(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_form form, ds_arena *mem,
-	ds_str *out)
+bool ds_inflect(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_word_form form,
+	ds_arena *mem, ds_str *out)
 {
 	ds_str head = lemma, tail = { lemma.at + lemma.n, 0 }, made;
 	const char *space = memchr(lemma.at, ' ', lemma.n);

@@ -24,7 +24,7 @@ struct ds_wordnet {
 
 typedef struct { /* what a word may be */
 	ds_pos pos;
-	ds_form form;
+	ds_word_form form;
 	ds_str lemma, line; /* its line of index.POS */
 	uint64_t count;
 } reading;
@@ -102,7 +102,8 @@ static bool in_index(const ds_wordnet *w, ds_pos pos, ds_str lemma, ds_str *line
 	return true;
 }
 
-static void consider(const ds_wordnet *w, reading *best, ds_pos pos, ds_form form, ds_str lemma)
+static void consider(
+	const ds_wordnet *w, reading *best, ds_pos pos, ds_word_form form, ds_str lemma)
 {
 	ds_str line;
 	if (!in_index(w, pos, lemma, &line))
@@ -116,12 +117,12 @@ static void consider_forms(
 	const ds_wordnet *w, reading *best, ds_pos pos, ds_str word, ds_arena *mem)
 {
 	size_t at;
-	ds_form form;
+	ds_word_form form;
 	consider(w, best, pos, DS_FORM_BASE, word);
 	if (ds_lines_find(&w->lines, DS_LINES_EXC + pos, word, &at)) {
 		ds_str line = line_at(w->f.exc[pos], at);
 		next_word(&line);
-		if (!ds_form_of(pos, word, &form))
+		if (!ds_word_form_of(pos, word, &form))
 			return;
 		for (ds_str lemma; (lemma = next_word(&line)).n;)
 			if (!ds_str_eq(lemma, word))

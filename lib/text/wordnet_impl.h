@@ -14,7 +14,7 @@ typedef enum {
 	DS_FORM_ING,
 	DS_FORM_MORE,
 	DS_FORM_MOST,
-} ds_form;
+} ds_word_form;
 
 typedef struct { /* a line of POS.exc, turned round */
 	ds_str lemma, form;
@@ -28,15 +28,15 @@ typedef struct {
 /* An ending, what stands for it in the lemma, and what it says. */
 typedef struct {
 	const char *ending, *lemma;
-	ds_form form;
+	ds_word_form form;
 } ds_ending;
 extern const ds_ending *const ds_endings[DS_POS_N]; /* each ends with { NULL } */
 
 /* What an irregular form is, by its looks; false: not to be known. */
-bool ds_form_of(ds_pos pos, ds_str form, ds_form *out);
+bool ds_word_form_of(ds_pos pos, ds_str form, ds_word_form *out);
 /* A lemma in a form; false: it has none, or several that are not told apart. */
-bool ds_inflect(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_form form, ds_arena *mem,
-	ds_str *out);
+bool ds_inflect(const ds_irregulars *exc, ds_pos pos, ds_str lemma, ds_word_form form,
+	ds_arena *mem, ds_str *out);
 
 /* The lines of index.POS, POS.exc and cntlist.rev by the word that they begin with. */
 enum { DS_LINES_INDEX, DS_LINES_EXC = DS_POS_N, DS_LINES_COUNTS = 2 * DS_POS_N, DS_LINES_FILES };

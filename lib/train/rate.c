@@ -22,7 +22,7 @@ ds_rc ds_device_rate(ds_device *d, ds_dtype product, double seconds, double *flo
 	DS_AUTO(ds_graph) g = ds_graph_new(1, SIDE);
 	DS_AUTO(ds_exec) x = NULL;
 	ds_tid in = ds_g_input(g, "x", DS_F32, DS_DIMS(SIDE, SIDE));
-	ds_tid w = ds_g_param(g, "w", DS_DIMS(SIDE, SIDE), ds_init_normal(1), DS_T_FROZEN);
+	ds_tid w = ds_g_param(g, "w", DS_DIMS(SIDE, SIDE), ds_init_normal(1), DS_TENSOR_FROZEN);
 	ds_tid y = ds_g_linear(g, in, w, 0, false);
 	ds_compile c = { .product = product, .traits = &ds_device_backend(d)->traits };
 	float done;

@@ -167,7 +167,7 @@ static void same_weights(const ds_engine *a, const ds_engine *b)
 	for (ds_tid t = 1; t < a->g->n_tensors; t++) {
 		const ds_tensor *x = ds_g_tensor(a->g, t);
 		const void *u, *v;
-		if (x->class != DS_CLASS_PARAM && x->class != DS_CLASS_OPT)
+		if (x->memory != DS_CLASS_PARAM && x->memory != DS_CLASS_OPT)
 			continue;
 		assert_int_equal(ds_exec_view(a->x, t, mem, &u, &e), DS_OK);
 		assert_int_equal(ds_exec_view(b->x, t, mem, &v, &e), DS_OK);

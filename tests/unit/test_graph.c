@@ -31,7 +31,7 @@ static ds_graph *decoder(unsigned embedding_flags, float dropout)
 	ds_g_tie(g, wte, "lm_head.weight");
 	ds_g_at(g, 0, "h.%d", 0);
 	ds_tid x = ds_g_dropout(g, ds_g_embed(g, wte, ids), dropout);
-	ds_tid w1 = ds_g_param(g, "ln", DS_DIMS(WIDTH), one, DS_T_NO_DECAY);
+	ds_tid w1 = ds_g_param(g, "ln", DS_DIMS(WIDTH), one, DS_TENSOR_NO_DECAY);
 	ds_tid h = ds_g_norm(g, x, 0, w1, 0, (ds_norm_attr){ true, 1e-5f }, &sum);
 	ds_tid qkv = ds_g_linear(
 		g, h, ds_g_param(g, "qkv", DS_DIMS(WIDTH, 3 * WIDTH), normal, 0), 0, true);
@@ -41,7 +41,7 @@ static ds_graph *decoder(unsigned embedding_flags, float dropout)
 		.heads = 2, .kv_heads = 2, .head_dim = 16, .seq = SEQ, .kv_seq = SEQ, .causal = true
 	};
 	ds_tid o = ds_g_attention(g, q, k, v, (ds_attention_in){ 0 }, a);
-	ds_tid w2 = ds_g_param(g, "ln2", DS_DIMS(WIDTH), one, DS_T_NO_DECAY);
+	ds_tid w2 = ds_g_param(g, "ln2", DS_DIMS(WIDTH), one, DS_TENSOR_NO_DECAY);
 	h = ds_g_norm(g, o, sum, w2, 0, (ds_norm_attr){ true, 1e-5f }, NULL);
 	ds_g_linear_xent(g, h, wte, 0, targets, inv, NULL);
 	return g;
@@ -132,7 +132,7 @@ static void steps_of(
 	const ds_tensor *p, const float *d, double factor, history *h, int64_t step, double *u)
 {
 	double b1 = training.beta1, b2 = training.beta2;
-	double decay = p->flags & DS_T_NO_DECAY ? 0 : training.decay;
+	double decay = p->flags & DS_TENSOR_NO_DECAY ? 0 : training.decay;
 	for (int64_t i = 0; i < ds_t_count(p); i++) {
 		double gr = d[i] * factor;
 		h->m[i] = b1 * h->m[i] + (1 - b1) * gr;
@@ -166,7 +166,7 @@ static double follow(ds_exec *x, const ds_graph *g, history *h, int64_t step, do
 		int64_t n = ds_t_count(p);
 		assert_true(n <= VOCAB * WIDTH * 4);
 		steps_of(p, ds_exec_map(x, p->grad), factor, &h[t], step, u);
-		bool scaled = lamb && !(p->flags & DS_T_NO_DECAY);
+		bool scaled = lamb && !(p->flags & DS_TENSOR_NO_DECAY);
 		double rate = scaled ? lr * trust(h[t].p, u, n) : lr;
 		for (int64_t i = 0; i < n; i++) {
 			h[t].p[i] -= rate * u[i];
@@ -242,7 +242,7 @@ static void two_micro_batches_give_what_one_gives(void **state)
 
 static void frozen_weights_hold_no_gradient(void **state)
 {
-	DS_AUTO(ds_graph) g = decoder(DS_T_FROZEN, 0);
+	DS_AUTO(ds_graph) g = decoder(DS_TENSOR_FROZEN, 0);
 	compile(g, &training);
 	assert_int_equal(ds_g_tensor(g, ds_g_find(g, "wte"))->grad, 0);
 	assert_int_equal(ds_g_find(g, "wte.m"), 0);
@@ -284,7 +284,7 @@ static void overlaps_are_never_alive_together(const ds_graph *g, const ds_plan *
 	for (ds_tid a = 1; a < g->n_tensors; a++)
 		for (ds_tid b = a + 1; b < g->n_tensors; b++) {
 			const ds_tensor *x = ds_g_tensor(g, a), *y = ds_g_tensor(g, b);
-			if (x->class != DS_CLASS_ACT || y->class != DS_CLASS_ACT || x->base ||
+			if (x->memory != DS_CLASS_ACT || y->memory != DS_CLASS_ACT || x->base ||
 				y->base)
 				continue;
 			bool meet = p->offsets[a] < p->offsets[b] + bytes_of(y) &&

@@ -84,8 +84,8 @@ static void fill(ds_exec *x, const ds_graph *g)
 {
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *d = ds_g_tensor(g, t);
-		bool takes = d->class == DS_CLASS_PARAM || d->class == DS_CLASS_IN ||
-			     d->class == DS_CLASS_STATE;
+		bool takes = d->memory == DS_CLASS_PARAM || d->memory == DS_CLASS_IN ||
+			     d->memory == DS_CLASS_STATE;
 		for (int64_t i = 0; takes && i < ds_t_count(d); i++)
 			set(x, g, t, i,
 				(float)ds_rng_normal(
@@ -188,7 +188,8 @@ static void compare(
 
 static bool is_result(const ds_tensor *t)
 {
-	return (t->flags & DS_T_KEEP) || t->class == DS_CLASS_GRAD || t->class == DS_CLASS_STATE;
+	return (t->flags & DS_TENSOR_KEEP) || t->memory == DS_CLASS_GRAD ||
+	       t->memory == DS_CLASS_STATE;
 }
 
 static void kernels_give_what_references_give(void **state)
@@ -263,7 +264,7 @@ static void a_second_micro_batch_adds_to_the_gradients(void **state)
 		assert_int_equal(ds_exec_run(x, DS_PHASE_FWD, &second, &e), DS_OK);
 		assert_int_equal(ds_exec_run(x, DS_PHASE_BWD, &second, &e), DS_OK);
 		for (ds_tid t = 1; t < g->n_tensors; t++)
-			for (int64_t i = 0; ds_g_tensor(g, t)->class == DS_CLASS_GRAD &&
+			for (int64_t i = 0; ds_g_tensor(g, t)->memory == DS_CLASS_GRAD &&
 					    i < ds_t_count(ds_g_tensor(g, t));
 				i++) {
 				double want = 2 * get(y, g, t, i), got = get(x, g, t, i);
@@ -351,8 +352,8 @@ static void put_instance(
 	fprintf(f, "{\"op\":\"%s\",\"loss\":%d,\"tensors\":[null", op, g->loss);
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *d = ds_g_tensor(g, t);
-		bool leaf = d->class == DS_CLASS_PARAM || d->class == DS_CLASS_IN ||
-			    d->class == DS_CLASS_CONST || d->class == DS_CLASS_STATE;
+		bool leaf = d->memory == DS_CLASS_PARAM || d->memory == DS_CLASS_IN ||
+			    d->memory == DS_CLASS_CONST || d->memory == DS_CLASS_STATE;
 		fprintf(f, ",{\"grad\":%d,\"rank\":%d,\"rows\":%lld,\"cols\":%lld", d->grad,
 			d->rank, (long long)ds_t_rows(d), (long long)ds_t_cols(d));
 		fprintf(f, leaf ? ",\"values\":" : "");

@@ -33,7 +33,7 @@ static ds_graph *network(const ds_compile *c)
 	ds_tid targets = ds_g_input(g, "targets", DS_I32, DS_DIMS(ROWS));
 	ds_tid inv = ds_g_input(g, "inv", DS_F32, DS_DIMS(1));
 	ds_tid x = ds_g_embed(g, ds_g_param(g, "embedding", DS_DIMS(VOCAB, IN), normal, 0), ids);
-	ds_tid bias = ds_g_param(g, "bias", DS_DIMS(MID), normal, DS_T_NO_DECAY);
+	ds_tid bias = ds_g_param(g, "bias", DS_DIMS(MID), normal, DS_TENSOR_NO_DECAY);
 	x = ds_g_linear(g, x, ds_g_param(g, "tall", DS_DIMS(MID, IN), normal, 0), bias, false);
 	x = ds_g_unary(g, x, DS_ACT_TANH);
 	x = ds_g_linear(g, x, ds_g_param(g, "square", DS_DIMS(MID, MID), normal, 0), 0, false);
@@ -188,7 +188,7 @@ static void kernels_give_what_the_reference_gives(void **state)
 	assert_int_equal(ds_exec_new(&b, g, ref, (ds_exec_opts){ 0 }, &e), DS_OK);
 	assert_int_equal(ds_exec_init(b, 1, &(ds_err){ 0 }), DS_OK);
 	for (ds_tid t = 1; t < g->n_tensors; t++)
-		if (ds_g_tensor(g, t)->class == DS_CLASS_IN)
+		if (ds_g_tensor(g, t)->memory == DS_CLASS_IN)
 			memcpy(ds_exec_map(b, t), ds_exec_map(a, t), ds_t_bytes(ds_g_tensor(g, t)));
 	step(a, g, 1, 1e-2);
 	step(b, g, 1, 1e-2);
@@ -214,7 +214,7 @@ static void threads_change_no_bit(void **state)
 			step(y, g, s, 1e-2);
 		}
 		for (ds_tid t = 1; t < g->n_tensors; t++)
-			if (ds_g_tensor(g, t)->class == DS_CLASS_PARAM)
+			if (ds_g_tensor(g, t)->memory == DS_CLASS_PARAM)
 				assert_memory_equal(ds_exec_map(x, t), ds_exec_map(y, t),
 					ds_t_bytes(ds_g_tensor(g, t)));
 	}

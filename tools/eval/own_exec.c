@@ -10,7 +10,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/temp.h"
-#include "record/exec.h"
+#include "record/command.h"
 #include "record/export.h"
 #include "record/json.h"
 
@@ -68,12 +68,12 @@ static ds_rc update(
 
 static ds_rc read_answer(program *p, ds_buf *answer, ds_err *e)
 {
-	DS_AUTO(ds_exec) x = NULL;
+	DS_AUTO(ds_command) x = NULL;
 	DS_AUTO(ds_in) in = NULL;
 	char chunk[4096];
 	size_t got;
-	DS_TRY(ds_exec_open(&x, p->command, p->fd, e));
-	DS_TRY(ds_in_from_fd(&in, ds_exec_fd(x), "--exec", e));
+	DS_TRY(ds_command_open(&x, p->command, p->fd, e));
+	DS_TRY(ds_in_from_fd(&in, ds_command_fd(x), "--exec", e));
 	do {
 		DS_TRY(ds_in_read(in, chunk, sizeof(chunk), &got, e));
 		ds_buf_add(answer, chunk, got);
@@ -81,7 +81,7 @@ static ds_rc read_answer(program *p, ds_buf *answer, ds_err *e)
 			return ds_fail(
 				e, DS_BAD, "the program prints more than %d bytes", MAX_ANSWER);
 	} while (got == sizeof(chunk));
-	return ds_exec_wait(x, e);
+	return ds_command_wait(x, e);
 }
 
 static ds_rc take_answer(ds_str answer, metric_result *out, ds_err *e)

@@ -28,7 +28,7 @@ static ds_rc write_all(const ds_engine *m, ds_st_type t, bool clamp, const char 
 	size_t n = 0;
 	for (ds_tid i = 1; i < g->n_tensors; i++) {
 		const ds_tensor *p = ds_g_tensor(g, i);
-		if (p->class != DS_CLASS_PARAM)
+		if (p->memory != DS_CLASS_PARAM)
 			continue;
 		const void *values;
 		DS_TRY(ds_exec_view(m->x, i, mem, &values, e));

@@ -70,7 +70,7 @@ static const char *segments(onnx_walk *w)
 const char *onnx_name(onnx_walk *w, ds_tid id)
 {
 	const ds_tensor *t = ds_g_tensor(w->g, id);
-	if (t->class == DS_CLASS_PARAM || t->class == DS_CLASS_CONST)
+	if (t->memory == DS_CLASS_PARAM || t->memory == DS_CLASS_CONST)
 		return leaf(w, t);
 	if (id == w->b->ids)
 		return "input_ids";

@@ -119,8 +119,9 @@ static void attend_block(const ds_job *j, const ds_heads *h, queries *q, int64_t
 {
 	int64_t row = q->b * h->a->seq + q->t, key = cache_at(h, q->b) + kb * BLOCK;
 	int64_t keys = min_i64(BLOCK, h->a->kv_seq - kb * BLOCK), kv_head = q->head / h->group;
-	ds_block scores = { s, BLOCK, 1 }, kt = { turned(j, q->b, kv_head, kb), BLOCK, 1 };
-	ds_block o = head_of(&j->out[0], row, q->head, h->d);
+	ds_attention_block scores = { s, BLOCK, 1 },
+			   kt = { turned(j, q->b, kv_head, kb), BLOCK, 1 };
+	ds_attention_block o = head_of(&j->out[0], row, q->head, h->d);
 	multiply(scores, head_of(&j->in[0], row, q->head, h->d), kt,
 		(ds_extent){ q->n, BLOCK, h->d }, false);
 	for (int64_t i = 0; i < q->n; i++)

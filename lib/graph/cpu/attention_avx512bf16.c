@@ -32,7 +32,7 @@ static sizes sizes_of(int64_t d)
 /* ---- layouts ---- */
 
 /* Pairs along d of n <= 64 rows of f32: [pairs][64], zeros behind row n. */
-static void put_turned(uint32_t *to, const ds_block *from, int64_t n, int64_t d)
+static void put_turned(uint32_t *to, const ds_attention_block *from, int64_t n, int64_t d)
 {
 	for (int64_t c = 0; c < BLOCK; c += 16)
 		for (int64_t k = 0; k < d; k += 32) {
@@ -52,7 +52,7 @@ static void put_turned(uint32_t *to, const ds_block *from, int64_t n, int64_t d)
 }
 
 /* Pairs of neighbouring rows: [(n + 1) / 2][cols]. */
-static void put_pairs(uint32_t *to, const ds_block *from, int64_t n, int64_t d)
+static void put_pairs(uint32_t *to, const ds_attention_block *from, int64_t n, int64_t d)
 {
 	int64_t cols = ceil_div(d, 16) * 16;
 	for (int64_t i = 0; i < n; i += 2)
@@ -66,7 +66,7 @@ static void put_pairs(uint32_t *to, const ds_block *from, int64_t n, int64_t d)
 }
 
 /* Rows as they are: [n][pairs], of two numbers each. */
-static void put_rows(uint32_t *to, const ds_block *from, int64_t n, int64_t d)
+static void put_rows(uint32_t *to, const ds_attention_block *from, int64_t n, int64_t d)
 {
 	int64_t pairs = ceil_div(d, 2);
 	for (int64_t i = 0; i < n; i++)
@@ -86,7 +86,7 @@ typedef struct { /* the left side of a product: bytes from a row, from a pair to
 
 /* c[m, n] = a b, or added to c; b is pairs of rows of `step` words. */
 static void multiply_pairs(
-	ds_block c, left a, const uint32_t *b, int64_t step, ds_extent x, bool add)
+	ds_attention_block c, left a, const uint32_t *b, int64_t step, ds_extent x, bool add)
 {
 	for (int64_t j = 0; j < x.n; j += 32)
 		for (int64_t i = 0; i < x.m; i += MR) {
@@ -179,8 +179,8 @@ void ds_attend_bf16_keys(const ds_job *j, int64_t tile)
 	int64_t b = tile / h.a->kv_heads, head = tile % h.a->kv_heads, kv = h.a->kv_seq;
 	for (int64_t kb = 0; kb < blocks_of(kv); kb++) {
 		int64_t n = min_i64(BLOCK, kv - kb * BLOCK), row = cache_at(&h, b) + kb * BLOCK;
-		ds_block k = head_of(&j->in[1], row, head, h.d);
-		ds_block v = head_of(&j->in[2], row, head, h.d);
+		ds_attention_block k = head_of(&j->in[1], row, head, h.d);
+		ds_attention_block v = head_of(&j->in[2], row, head, h.d);
 		uint32_t *to = keys_at(j, &z, b, head, kb);
 		put_turned(to, &k, n, h.d);
 		put_pairs(to + z.turned, &v, n, h.d);
@@ -233,11 +233,11 @@ static void attend_block(const forward *f, queries *q, int64_t kb)
 {
 	int64_t keys = min_i64(BLOCK, f->h.a->kv_seq - kb * BLOCK), d = f->h.d;
 	const uint32_t *k = keys_at(f->j, &f->z, q->b, q->head / f->h.group, kb);
-	multiply_pairs((ds_block){ q->s, BLOCK, 1 }, (left){ q->q, 4 * f->z.pairs, 4 }, k, BLOCK,
-		(ds_extent){ q->n, BLOCK, d }, false);
+	multiply_pairs((ds_attention_block){ q->s, BLOCK, 1 }, (left){ q->q, 4 * f->z.pairs, 4 }, k,
+		BLOCK, (ds_extent){ q->n, BLOCK, d }, false);
 	for (int64_t i = 0; i < q->n; i++)
 		soften(f, q, i, kb);
-	multiply_pairs((ds_block){ q->o, f->z.cols, 1 }, (left){ q->p, 4 * PAIRS, 4 },
+	multiply_pairs((ds_attention_block){ q->o, f->z.cols, 1 }, (left){ q->p, 4 * PAIRS, 4 },
 		k + f->z.turned, f->z.cols, (ds_extent){ q->n, d, keys }, true);
 }
 
@@ -255,7 +255,7 @@ void ds_attend_bf16(const ds_job *j, int64_t tile, unsigned worker)
 	q.q = q.p + BLOCK * PAIRS;
 	q.n = min_i64(BLOCK, f.h.a->seq - q.t);
 	int64_t row = q.b * f.h.a->seq + q.t;
-	ds_block from = head_of(&j->in[0], row, q.head, d);
+	ds_attention_block from = head_of(&j->in[0], row, q.head, d);
 	put_rows(q.q, &from, q.n, d);
 	memset(q.o, 0, (size_t)(BLOCK * f.z.cols) * sizeof(float));
 	for (int64_t i = 0; i < q.n; i++) {
@@ -333,7 +333,8 @@ static void lay_queries(const backward *w, int64_t head, int64_t t, int64_t n)
 	const ds_job *j = w->j;
 	int64_t row = w->b * w->h.a->seq + t, d = w->h.d;
 	laid l = of_queries(w, head, t);
-	ds_block q = head_of(&j->in[0], row, head, d), go = head_of(&j->in[5], row, head, d);
+	ds_attention_block q = head_of(&j->in[0], row, head, d),
+			   go = head_of(&j->in[5], row, head, d);
 	put_rows(l.q, &q, n, d);
 	put_pairs(l.q_pairs, &q, n, d);
 	put_rows(l.go, &go, n, d);
@@ -416,10 +417,10 @@ static void grad_block(const backward *w, int64_t head, int64_t t, int64_t n)
 	int64_t kv = w->b * w->h.a->kv_seq + w->kb * BLOCK;
 	laid l = of_queries(w, head, t);
 	ds_extent scores = { n, BLOCK, d }, by_key = { w->keys, d, n };
-	multiply_pairs((ds_block){ w->s, BLOCK, 1 }, (left){ l.q, 4 * w->z.pairs, 4 }, w->kt, BLOCK,
-		scores, false);
-	multiply_pairs((ds_block){ w->dp, BLOCK, 1 }, (left){ l.go, 4 * w->z.pairs, 4 }, w->vt,
-		BLOCK, scores, false);
+	multiply_pairs((ds_attention_block){ w->s, BLOCK, 1 }, (left){ l.q, 4 * w->z.pairs, 4 },
+		w->kt, BLOCK, scores, false);
+	multiply_pairs((ds_attention_block){ w->dp, BLOCK, 1 }, (left){ l.go, 4 * w->z.pairs, 4 },
+		w->vt, BLOCK, scores, false);
 	grad_rows(w, head, t, n);
 	multiply_pairs(head_of(&j->out[2], kv, w->kv_head, d), (left){ w->p, 4, 4 * BLOCK },
 		l.go_pairs, w->z.cols, by_key, true);
@@ -432,15 +433,15 @@ static void grad_block(const backward *w, int64_t head, int64_t t, int64_t n)
 static void lay_keys(backward *w)
 {
 	int64_t key = w->b * w->h.a->kv_seq + w->kb * BLOCK, d = w->h.d;
-	ds_block k = head_of(&w->j->in[1], key, w->kv_head, d);
-	ds_block v = head_of(&w->j->in[2], key, w->kv_head, d);
+	ds_attention_block k = head_of(&w->j->in[1], key, w->kv_head, d);
+	ds_attention_block v = head_of(&w->j->in[2], key, w->kv_head, d);
 	w->keys = min_i64(BLOCK, w->h.a->kv_seq - w->kb * BLOCK);
 	put_turned(w->kt, &k, w->keys, d);
 	put_turned(w->vt, &v, w->keys, d);
 	put_pairs(w->k, &k, w->keys, d);
 }
 
-static void zero(ds_block b, int64_t n, int64_t d)
+static void zero(ds_attention_block b, int64_t n, int64_t d)
 {
 	for (int64_t i = 0; i < n; i++)
 		memset(b.at + i * b.row, 0, (size_t)d * sizeof(float));

@@ -83,17 +83,18 @@ static void block(const state *s, int64_t head, int64_t t, int64_t n)
 	int64_t d = s->h.d, row = s->b * s->h.a->seq + t,
 		kv = s->b * s->h.a->kv_seq + s->kb * BLOCK;
 	const float *sum = s->r.all + head % s->h.group * s->h.a->seq + t;
-	ds_block q = head_of(&j->in[0], row, head, d), go = head_of(&j->in[5], row, head, d);
-	ds_block p = { s->r.p, BLOCK, 1 }, dp = { s->r.dp, BLOCK, 1 };
-	ds_block dropped = { drops ? s->r.dropped : s->r.p, BLOCK, 1 };
+	ds_attention_block q = head_of(&j->in[0], row, head, d),
+			   go = head_of(&j->in[5], row, head, d);
+	ds_attention_block p = { s->r.p, BLOCK, 1 }, dp = { s->r.dp, BLOCK, 1 };
+	ds_attention_block dropped = { drops ? s->r.dropped : s->r.p, BLOCK, 1 };
 	ds_extent scores = { n, BLOCK, d }, by_key = { s->keys, d, n };
-	multiply(p, q, (ds_block){ s->r.kt, BLOCK, 1 }, scores, false);
+	multiply(p, q, (ds_attention_block){ s->r.kt, BLOCK, 1 }, scores, false);
 	for (int64_t i = 0; i < n; i++)
 		probabilities(s, p.at + i * BLOCK, t + i, row_of(&j->in[4], row + i)[head]);
 	if (drops)
 		drop(s, row, head, n);
 	multiply(head_of(&j->out[2], kv, s->kv_head, d), turn(dropped), go, by_key, true);
-	multiply(dp, go, (ds_block){ s->r.vt, BLOCK, 1 }, scores, false);
+	multiply(dp, go, (ds_attention_block){ s->r.vt, BLOCK, 1 }, scores, false);
 	if (drops)
 		v->multiply(dp.at, dp.at, s->r.keep, n * BLOCK);
 	for (int64_t i = 0; i < n; i++)

@@ -64,28 +64,29 @@ static inline void keys_of_block(
 typedef struct { /* a matrix: its element (i, k) is at[i * row + k * col] */
 	float *at;
 	int64_t row, col;
-} ds_block;
+} ds_attention_block;
 
 typedef struct {
 	int64_t m, n, k;
 } ds_extent;
 
 /* c[m, n] = a b, or added to c; c's and b's columns lie side by side. */
-static inline void multiply(ds_block c, ds_block a, ds_block b, ds_extent x, bool add)
+static inline void multiply(
+	ds_attention_block c, ds_attention_block a, ds_attention_block b, ds_extent x, bool add)
 {
 	ds_simd_gemm g = { x.m, x.n, x.k, a.at, a.row, a.col, b.at, b.row, c.at, c.row, add };
 	ds_simd_now()->gemm(&g);
 }
 
 /* The rows of a head from `row` on. */
-static inline ds_block head_of(const ds_operand *a, int64_t row, int64_t head, int64_t d)
+static inline ds_attention_block head_of(const ds_operand *a, int64_t row, int64_t head, int64_t d)
 {
-	return (ds_block){ row_of(a, row) + head * d, a->ld, 1 };
+	return (ds_attention_block){ row_of(a, row) + head * d, a->ld, 1 };
 }
 
-static inline ds_block turn(ds_block b)
+static inline ds_attention_block turn(ds_attention_block b)
 {
-	return (ds_block){ b.at, b.col, b.row };
+	return (ds_attention_block){ b.at, b.col, b.row };
 }
 
 /* Dropout's factors for query `row`, keys [64 kb, 64 kb + 64) of a head. */

@@ -9,7 +9,7 @@
 
 static void update(ds_graph *g, const ds_compile *c, ds_tid param, ds_tid scale)
 {
-	bool decays = !(ds_g_tensor(g, param)->flags & DS_T_NO_DECAY);
+	bool decays = !(ds_g_tensor(g, param)->flags & DS_TENSOR_NO_DECAY);
 	ds_opt_moments(g, c, decays ? DS_OP_lamb : DS_OP_adamw, param, scale);
 }
 

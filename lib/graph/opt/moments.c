@@ -21,7 +21,7 @@ void ds_opt_moments(ds_graph *g, const ds_compile *c, ds_op_kind op, ds_tid para
 	ds_adamw_attr a = { .beta1 = c->beta1,
 		.beta2 = c->beta2,
 		.eps = c->eps,
-		.decay = p->flags & DS_T_NO_DECAY ? 0 : c->decay };
+		.decay = p->flags & DS_TENSOR_NO_DECAY ? 0 : c->decay };
 	ds_g_node(g, (ds_node){ .op = op,
 			     .attr.adamw = a,
 			     .in = { param, p->grad, m, v, g->hyper, scale },

@@ -32,7 +32,7 @@ static void update(ds_graph *g, const ds_compile *c, ds_tid param, ds_tid scale)
 		return;
 	}
 	ds_muon_attr a = { .momentum = c->momentum,
-		.decay = p->flags & DS_T_NO_DECAY ? 0 : c->decay,
+		.decay = p->flags & DS_TENSOR_NO_DECAY ? 0 : c->decay,
 		.steps = c->muon_steps,
 		.type = c->product == DS_BF16 ? DS_BF16 : DS_F32 };
 	ds_tid m = ds_opt_state(g, param, "m");

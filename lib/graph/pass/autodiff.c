@@ -82,7 +82,7 @@ ds_tid ds_grad_param(ds_grad *c, ds_tid param)
 		return 0;
 	ds_graph *g = c->g;
 	ds_tensor *p = &g->tensors[param];
-	if (p->class != DS_CLASS_PARAM || (p->flags & DS_T_FROZEN))
+	if (p->memory != DS_CLASS_PARAM || (p->flags & DS_TENSOR_FROZEN))
 		return 0;
 	if (!p->grad) {
 		ds_shape s = { p->dtype, p->rank, { 0 } };
@@ -200,8 +200,8 @@ static void find_needed(ds_grad *c)
 {
 	const ds_graph *g = c->g;
 	for (ds_tid t = 1; t < c->n_tensors; t++)
-		c->needed[t] = g->tensors[t].class == DS_CLASS_PARAM &&
-			       !(g->tensors[t].flags & DS_T_FROZEN);
+		c->needed[t] = g->tensors[t].memory == DS_CLASS_PARAM &&
+			       !(g->tensors[t].flags & DS_TENSOR_FROZEN);
 	for (int32_t i = 0; i < c->n_forward; i++) {
 		const ds_node *n = &g->nodes[i];
 		bool any = false;
@@ -236,7 +236,7 @@ static void gather_params(ds_grad *c)
 {
 	ds_graph *g = c->g;
 	for (ds_tid t = 1; t < c->n_tensors; t++)
-		if (g->tensors[t].class == DS_CLASS_PARAM && c->of[t])
+		if (g->tensors[t].memory == DS_CLASS_PARAM && c->of[t])
 			ds_g_node(g, (ds_node){ .op = DS_OP_accum,
 					     .in = { c->of[t] },
 					     .out = { ds_grad_param(c, t) } });

@@ -16,7 +16,7 @@ ds_rc ds_pass_plain(ds_graph *g, const ds_compile *c, ds_err *e)
 		if (!(traits & DS_OP_PASSES))
 			continue;
 		ds_tid out = g->nodes[i].out[0], in = g->nodes[i].in[0];
-		if (g->tensors[out].flags & DS_T_KEEP)
+		if (g->tensors[out].flags & DS_TENSOR_KEEP)
 			return ds_fail(e, DS_BAD, "%s: the result of a dropout cannot be an output",
 				g->nodes[i].origin);
 		for (int32_t k = i + 1; k < g->n_nodes; k++)

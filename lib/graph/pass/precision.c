@@ -60,7 +60,7 @@ ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 		n.product = c->product;
 		for (int j = 0; j < 2 && product; j++)
 			if (g->tensors[n.in[j]].dtype == DS_F32 &&
-				(j == 0 || g->tensors[n.in[j]].class != DS_CLASS_PARAM ||
+				(j == 0 || g->tensors[n.in[j]].memory != DS_CLASS_PARAM ||
 					!c->traits->rounds_weights))
 				n.in[j] = rounded(&s, &n, n.in[j]);
 		s.out[s.n_out++] = n;

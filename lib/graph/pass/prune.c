@@ -14,7 +14,8 @@ static bool lives(const ds_graph *g, const ds_node *n, const bool *read)
 		if (!n->out[j])
 			continue;
 		const ds_tensor *t = &g->tensors[n->out[j]];
-		if (read[ds_g_root(g, t->id)] || (t->flags & DS_T_KEEP) || t->class != DS_CLASS_ACT)
+		if (read[ds_g_root(g, t->id)] || (t->flags & DS_TENSOR_KEEP) ||
+			t->memory != DS_CLASS_ACT)
 			return true;
 	}
 	return false;

@@ -79,8 +79,8 @@ static void find_kept(again *a)
 	const ds_graph *g = a->g;
 	for (ds_tid t = 1; t < a->n_tensors; t++) {
 		int32_t w = a->writer[t];
-		a->kept[t] = g->tensors[t].class != DS_CLASS_ACT || w < 0 || a->segment[w] < 0 ||
-			     (g->tensors[t].flags & DS_T_KEEP);
+		a->kept[t] = g->tensors[t].memory != DS_CLASS_ACT || w < 0 || a->segment[w] < 0 ||
+			     (g->tensors[t].flags & DS_TENSOR_KEEP);
 	}
 	for (int32_t i = 0; i < a->n_forward; i++) {
 		const ds_node *n = &g->nodes[i];

@@ -13,7 +13,7 @@ ds_rc ds_pass_stride(ds_graph *g, const ds_compile *c, ds_err *e)
 	for (ds_tid t = 1; want->alias_bytes && t < g->n_tensors; t++) {
 		ds_tensor *x = &g->tensors[t];
 		int64_t size = (int64_t)ds_dtype_bytes(x->dtype);
-		bool inside = x->class == DS_CLASS_ACT && !(x->flags & DS_T_KEEP);
+		bool inside = x->memory == DS_CLASS_ACT && !(x->flags & DS_TENSOR_KEEP);
 		if (inside && !x->base && x->rank == 2 && x->dims[0] > 1 &&
 			x->ld * size % want->alias_bytes == 0)
 			x->ld += want->pad_bytes / size;

@@ -14,7 +14,7 @@ typedef struct {
 	unsigned lists;       /* around it */
 } place;
 
-static const ds_pq_sink_leaf *first_leaf(const ds_shape *x)
+static const ds_pq_sink_leaf *first_leaf(const ds_value_shape *x)
 {
 	while (x->kind == DS_SHAPE_LIST || x->kind == DS_SHAPE_STRUCT)
 		x = x->first;
@@ -54,7 +54,7 @@ static ds_rc add_buffer(ds_ar_body *b, ds_str raw, ds_err *e)
 }
 
 /* The array's node and its bitmap, which is left out where there is no null. */
-static ds_rc add_validity(ds_ar_body *b, const ds_shape *x, place p, ds_err *e)
+static ds_rc add_validity(ds_ar_body *b, const ds_value_shape *x, place p, ds_err *e)
 {
 	const ds_pq_sink_leaf *l = first_leaf(x);
 	ds_buf map = { 0 };
@@ -79,13 +79,13 @@ static ds_rc add_validity(ds_ar_body *b, const ds_shape *x, place p, ds_err *e)
 	return rc;
 }
 
-static ds_rc too_large(const ds_shape *x, ds_err *e)
+static ds_rc too_large(const ds_value_shape *x, ds_err *e)
 {
 	return ds_fail(
 		e, DS_BAD, "field '%.*s': over %d bytes in a batch", DS_FMT(x->name), INT32_MAX);
 }
 
-static ds_rc add_strings(ds_ar_body *b, const ds_shape *x, place p, ds_err *e)
+static ds_rc add_strings(ds_ar_body *b, const ds_value_shape *x, place p, ds_err *e)
 {
 	const ds_pq_sink_leaf *l = x->to;
 	ds_buf off = { 0 };
@@ -109,7 +109,7 @@ static ds_rc add_strings(ds_ar_body *b, const ds_shape *x, place p, ds_err *e)
 	return add_buffer(b, ds_buf_view(&l->data), e);
 }
 
-static ds_rc add_numbers(ds_ar_body *b, const ds_shape *x, place p, unsigned width, ds_err *e)
+static ds_rc add_numbers(ds_ar_body *b, const ds_value_shape *x, place p, unsigned width, ds_err *e)
 {
 	const ds_pq_sink_leaf *l = x->to;
 	static const char zeros[8];
@@ -134,7 +134,7 @@ static ds_rc add_numbers(ds_ar_body *b, const ds_shape *x, place p, unsigned wid
 	return rc;
 }
 
-static ds_rc add_offsets(ds_ar_body *b, const ds_shape *x, place p, ds_err *e)
+static ds_rc add_offsets(ds_ar_body *b, const ds_value_shape *x, place p, ds_err *e)
 {
 	const ds_pq_sink_leaf *l = first_leaf(x);
 	place element = { p.valid + 1, p.valid + 2, p.lists + 1 };
@@ -153,7 +153,7 @@ static ds_rc add_offsets(ds_ar_body *b, const ds_shape *x, place p, ds_err *e)
 	return rc;
 }
 
-static ds_rc add_array(ds_ar_body *b, const ds_shape *x, place p, ds_err *e)
+static ds_rc add_array(ds_ar_body *b, const ds_value_shape *x, place p, ds_err *e)
 {
 	DS_TRY(add_validity(b, x, p, e));
 	switch (x->kind) {
@@ -163,7 +163,7 @@ static ds_rc add_array(ds_ar_body *b, const ds_shape *x, place p, ds_err *e)
 		DS_TRY(add_offsets(b, x, p, e));
 		return add_array(b, x->first, (place){ p.valid + 1, p.valid + 2, p.lists + 1 }, e);
 	case DS_SHAPE_STRUCT:
-		for (const ds_shape *f = x->first; f; f = f->next)
+		for (const ds_value_shape *f = x->first; f; f = f->next)
 			DS_TRY(add_array(b, f, (place){ p.slot, p.valid + 1, p.lists }, e));
 		return DS_OK;
 	case DS_SHAPE_BOOL:
@@ -181,7 +181,7 @@ static ds_rc add_array(ds_ar_body *b, const ds_shape *x, place p, ds_err *e)
 
 ds_rc ds_ar_make_body(ds_ar_body *b, const ds_pq_shredder *s, ds_err *e)
 {
-	for (const ds_shape *x = s->fields; x; x = x->next)
+	for (const ds_value_shape *x = s->fields; x; x = x->next)
 		DS_TRY(add_array(b, x, (place){ 0, 1, 0 }, e));
 	return DS_OK;
 }

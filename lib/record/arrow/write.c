@@ -64,7 +64,7 @@ uint64_t ds_ar_writer_replaced(const ds_ar_writer *w)
 	return w->s.replaced;
 }
 
-static uint32_t add_type(ds_flatb *b, const ds_shape *x, int64_t *type)
+static uint32_t add_type(ds_flatb *b, const ds_value_shape *x, int64_t *type)
 {
 	static const uint8_t types[] = { T_NULL, T_BOOL, T_INT, T_FLOAT, T_INT, T_FLOAT, T_UTF8,
 		T_BINARY, T_UTF8, T_LIST, T_STRUCT };
@@ -88,14 +88,14 @@ static uint32_t add_key_value(ds_flatb *b, ds_str key, ds_str value)
 	return ds_flatb_end(b);
 }
 
-static uint32_t add_field(ds_flatb *b, const ds_shape *x, ds_str name)
+static uint32_t add_field(ds_flatb *b, const ds_value_shape *x, ds_str name)
 {
 	uint32_t children[DS_SHAPE_FIELDS], keys[2], more = 0;
 	size_t n = 0;
 	int64_t type;
 	if (x->kind == DS_SHAPE_LIST)
 		children[n++] = add_field(b, x->first, DS_S("item"));
-	for (const ds_shape *f = x->kind == DS_SHAPE_STRUCT ? x->first : NULL; f; f = f->next)
+	for (const ds_value_shape *f = x->kind == DS_SHAPE_STRUCT ? x->first : NULL; f; f = f->next)
 		children[n++] = add_field(b, f, f->name);
 	if (x->kind == DS_SHAPE_JSON) {
 		keys[0] = add_key_value(b, DS_S("ARROW:extension:name"), DS_S("arrow.json"));
@@ -119,7 +119,7 @@ static uint32_t add_schema(ds_flatb *b, const ds_ar_writer *w)
 {
 	uint32_t *fields = ds_mem_get((w->s.n_fields + 1) * sizeof *fields);
 	size_t n = 0;
-	for (const ds_shape *x = w->s.fields; x; x = x->next)
+	for (const ds_value_shape *x = w->s.fields; x; x = x->next)
 		fields[n++] = add_field(b, x, x->name);
 	uint32_t all = ds_flatb_refs(b, fields, n), more = 0;
 	ds_mem_free(fields);
@@ -215,7 +215,7 @@ static ds_rc shred(ds_ar_writer *w, ds_block *b, ds_err *e)
 {
 	DS_TRY(ds_pq_shred(&w->s, b, e));
 	if (w->begun && w->s.n_fields > w->n_fields) {
-		const ds_shape *x = w->s.fields;
+		const ds_value_shape *x = w->s.fields;
 		for (size_t i = 0; i < w->n_fields; i++)
 			x = x->next;
 		return ds_fail(e, DS_BAD,

@@ -38,11 +38,11 @@ ds_rc ds_pq_hold(ds_pq_held *h, ds_block *b, bool *enough, ds_err *e)
 /* What the values of a field have in common over all blocks. */
 static ds_rc learn_field(ds_pq_held *h, ds_pq_shredder *s, ds_str name, ds_err *e)
 {
-	ds_shape seen = { 0 };
+	ds_value_shape seen = { 0 };
 	for (size_t i = 0; i < h->n; i++)
 		for (uint32_t k = 0; k < h->at[i]->n_cols; k++)
 			if (ds_str_eq(h->at[i]->cols[k].name, name))
-				DS_TRY(ds_shape_see(
+				DS_TRY(ds_value_shape_see(
 					&seen, h->at[i], &h->at[i]->cols[k], h->mem, e));
 	if (seen.kind == DS_SHAPE_OPEN)
 		ds_pq_note_open(s, name);

@@ -21,7 +21,7 @@ enum {
 	RLE_DICTIONARY = 8,
 };
 
-static unsigned width_of(ds_shape_kind k)
+static unsigned width_of(ds_value_shape_kind k)
 {
 	switch (k) {
 	case DS_SHAPE_BOOL:
@@ -37,7 +37,7 @@ static unsigned width_of(ds_shape_kind k)
 	}
 }
 
-int64_t ds_pq_physical(ds_shape_kind k)
+int64_t ds_pq_physical(ds_value_shape_kind k)
 {
 	switch (k) {
 	case DS_SHAPE_BOOL:

@@ -33,6 +33,6 @@ void ds_pq_chunk_out_free(ds_pq_chunk_out *c);
 /* n entries without a value: pages of a field that came later. */
 void ds_pq_plan_nulls(ds_pq_chunk_out *c, size_t n);
 
-int64_t ds_pq_physical(ds_shape_kind kind); /* ds_pq_type */
+int64_t ds_pq_physical(ds_value_shape_kind kind); /* ds_pq_type */
 
 #endif

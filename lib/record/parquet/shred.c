@@ -18,7 +18,7 @@ typedef struct {
 	ds_err *e;
 } work;
 
-bool ds_pq_is_picture(const ds_shape *s)
+bool ds_pq_is_picture(const ds_value_shape *s)
 {
 	return s->kind == DS_SHAPE_STRUCT && s->n_fields == 2 && s->first->kind == DS_SHAPE_BYTES &&
 	       ds_str_is(s->first->name, "bytes") && s->first->next->kind == DS_SHAPE_TEXT &&
@@ -53,13 +53,14 @@ static void set_path(ds_pq_shredder *s, ds_pq_sink_leaf *l, const step *at)
 }
 
 /* Leaves below a copied shape. */
-static void add_leaves(ds_pq_shredder *s, ds_shape *x, const step *at, unsigned def, unsigned rep)
+static void add_leaves(
+	ds_pq_shredder *s, ds_value_shape *x, const step *at, unsigned def, unsigned rep)
 {
 	if (x->kind == DS_SHAPE_LIST) {
 		step list = { at, DS_S("list") }, element = { &list, DS_S("element") };
 		add_leaves(s, x->first, &element, def + 2, rep + 1);
 	} else if (x->kind == DS_SHAPE_STRUCT) {
-		for (ds_shape *f = x->first; f; f = f->next)
+		for (ds_value_shape *f = x->first; f; f = f->next)
 			add_leaves(s, f, &(step){ at, f->name }, def + 1, rep);
 	} else {
 		ds_pq_sink_leaf *l = new_leaf(s);
@@ -72,14 +73,14 @@ static void add_leaves(ds_pq_shredder *s, ds_shape *x, const step *at, unsigned 
 	}
 }
 
-static ds_shape *copy_of(ds_arena *mem, const ds_shape *x)
+static ds_value_shape *copy_of(ds_arena *mem, const ds_value_shape *x)
 {
-	ds_shape *to = ds_arena_get(mem, sizeof *to), **last = &to->first;
+	ds_value_shape *to = ds_arena_get(mem, sizeof *to), **last = &to->first;
 	*to = *x;
 	to->name = ds_arena_str(mem, x->name);
 	to->next = NULL;
 	to->first = NULL;
-	for (const ds_shape *f = x->first; f; f = f->next, last = &(*last)->next)
+	for (const ds_value_shape *f = x->first; f; f = f->next, last = &(*last)->next)
 		*last = copy_of(mem, f);
 	return to;
 }
@@ -106,33 +107,35 @@ static void add_nulls(ds_pq_sink_leaf *l, uint32_t n)
 	l->rep.n += n;
 }
 
-static void each_leaf_nulls(const ds_shape *x, uint32_t n)
+static void each_leaf_nulls(const ds_value_shape *x, uint32_t n)
 {
 	if (x->kind != DS_SHAPE_LIST && x->kind != DS_SHAPE_STRUCT)
 		add_nulls(x->to, n);
 	else
-		for (const ds_shape *f = x->first; f; f = f->next)
+		for (const ds_value_shape *f = x->first; f; f = f->next)
 			each_leaf_nulls(f, n);
 }
 
-ds_shape *ds_pq_find_field(const ds_pq_shredder *s, ds_str name)
+ds_value_shape *ds_pq_find_field(const ds_pq_shredder *s, ds_str name)
 {
-	for (ds_shape *x = s->fields; x; x = x->next)
+	for (ds_value_shape *x = s->fields; x; x = x->next)
 		if (ds_str_eq(x->name, name))
 			return x;
 	return NULL;
 }
 
-ds_shape *ds_pq_add_field(ds_pq_shredder *s, ds_str name, const ds_shape *shape)
+ds_value_shape *ds_pq_add_field(ds_pq_shredder *s, ds_str name, const ds_value_shape *shape)
 {
-	ds_shape *x = copy_of(s->mem, shape);
+	ds_value_shape *x = copy_of(s->mem, shape);
 	x->name = ds_arena_str(s->mem, name);
-	ds_shape_close(x);
+	ds_value_shape_close(x);
 	if (x->kind == DS_SHAPE_BYTES && ds_str_is(name, "image")) {
-		ds_shape *bytes = ds_arena_zero(s->mem, sizeof *bytes);
-		ds_shape *path = ds_arena_zero(s->mem, sizeof *path);
-		*bytes = (ds_shape){ .name = DS_S("bytes"), .kind = DS_SHAPE_BYTES, .next = path };
-		*path = (ds_shape){ .name = DS_S("path"), .kind = DS_SHAPE_TEXT };
+		ds_value_shape *bytes = ds_arena_zero(s->mem, sizeof *bytes);
+		ds_value_shape *path = ds_arena_zero(s->mem, sizeof *path);
+		*bytes = (ds_value_shape){
+			.name = DS_S("bytes"), .kind = DS_SHAPE_BYTES, .next = path
+		};
+		*path = (ds_value_shape){ .name = DS_S("path"), .kind = DS_SHAPE_TEXT };
 		x->kind = DS_SHAPE_STRUCT;
 		x->first = bytes;
 		x->n_fields = 2;
@@ -149,7 +152,7 @@ ds_shape *ds_pq_add_field(ds_pq_shredder *s, ds_str name, const ds_shape *shape)
 
 void ds_pq_note_open(ds_pq_shredder *s, ds_str name)
 {
-	ds_shape **last = &s->open;
+	ds_value_shape **last = &s->open;
 	for (; *last; last = &(*last)->next)
 		if (ds_str_eq((*last)->name, name))
 			return;
@@ -159,19 +162,19 @@ void ds_pq_note_open(ds_pq_shredder *s, ds_str name)
 
 void ds_pq_add_open(ds_pq_shredder *s)
 {
-	for (const ds_shape *x = s->open; x; x = x->next)
+	for (const ds_value_shape *x = s->open; x; x = x->next)
 		if (!ds_pq_find_field(s, x->name))
 			ds_pq_add_field(s, x->name, x);
 	s->open = NULL;
 }
 
-static ds_rc other_type(work *w, const ds_shape *x, const char *what)
+static ds_rc other_type(work *w, const ds_value_shape *x, const char *what)
 {
 	return ds_fail(w->e, DS_BAD,
 		"record %llu: field '%.*s': %s, where records before have %s: a column has one "
 		"type",
 		(unsigned long long)ds_block_record(w->b, w->row) + 1, DS_FMT(w->col->name), what,
-		ds_shape_name(x));
+		ds_value_shape_name(x));
 }
 
 static void add_bytes(ds_pq_sink_leaf *l, ds_str s)
@@ -181,16 +184,16 @@ static void add_bytes(ds_pq_sink_leaf *l, ds_str s)
 	ds_buf_add_str(&l->data, s);
 }
 
-static void add_null(const ds_shape *x, unsigned rep, unsigned def)
+static void add_null(const ds_value_shape *x, unsigned rep, unsigned def)
 {
 	if (x->kind != DS_SHAPE_LIST && x->kind != DS_SHAPE_STRUCT)
 		add_entry(x->to, rep, def);
 	else
-		for (const ds_shape *f = x->first; f; f = f->next)
+		for (const ds_value_shape *f = x->first; f; f = f->next)
 			add_null(f, rep, def);
 }
 
-static ds_rc add_number(work *w, const ds_shape *x, const ds_json *v)
+static ds_rc add_number(work *w, const ds_value_shape *x, const ds_json *v)
 {
 	ds_pq_sink_leaf *l = x->to;
 	bool whole = v->kind == DS_J_I64, any = whole || v->kind == DS_J_F64;
@@ -209,7 +212,8 @@ static ds_rc add_number(work *w, const ds_shape *x, const ds_json *v)
 	return DS_OK;
 }
 
-static ds_rc add_scalar(work *w, const ds_shape *x, const ds_json *v, unsigned rep, unsigned def)
+static ds_rc add_scalar(
+	work *w, const ds_value_shape *x, const ds_json *v, unsigned rep, unsigned def)
 {
 	ds_pq_sink_leaf *l = x->to;
 	ds_buf text = { 0 };
@@ -238,14 +242,14 @@ static ds_rc add_scalar(work *w, const ds_shape *x, const ds_json *v, unsigned r
 	return DS_OK;
 }
 
-static ds_rc add_json(
-	work *w, const ds_shape *x, const ds_json *v, unsigned rep, unsigned def, unsigned lists);
+static ds_rc add_json(work *w, const ds_value_shape *x, const ds_json *v, unsigned rep,
+	unsigned def, unsigned lists);
 
-static ds_rc add_members(
-	work *w, const ds_shape *x, const ds_json *v, unsigned rep, unsigned def, unsigned lists)
+static ds_rc add_members(work *w, const ds_value_shape *x, const ds_json *v, unsigned rep,
+	unsigned def, unsigned lists)
 {
 	size_t n = 0;
-	for (const ds_shape *f = x->first; f; f = f->next) {
+	for (const ds_value_shape *f = x->first; f; f = f->next) {
 		const ds_json *m = v->first;
 		while (m && !ds_str_eq(m->key, f->name))
 			m = m->next;
@@ -256,7 +260,7 @@ static ds_rc add_members(
 			add_null(f, rep, def + 1);
 	}
 	for (const ds_json *m = n < v->n ? v->first : NULL; m; m = m->next)
-		if (!ds_shape_find(x, m->key))
+		if (!ds_value_shape_find(x, m->key))
 			return ds_fail(w->e, DS_BAD,
 				"record %llu: field '%.*s' has a member '%.*s' that none of the "
 				"first "
@@ -266,8 +270,8 @@ static ds_rc add_members(
 	return DS_OK;
 }
 
-static ds_rc add_json(
-	work *w, const ds_shape *x, const ds_json *v, unsigned rep, unsigned def, unsigned lists)
+static ds_rc add_json(work *w, const ds_value_shape *x, const ds_json *v, unsigned rep,
+	unsigned def, unsigned lists)
 {
 	if (v->kind == DS_J_NULL) {
 		add_null(x, rep, def);
@@ -310,7 +314,7 @@ static ds_json number_of(const ds_col *c, uint32_t row)
 	return v;
 }
 
-static ds_rc add_list_row(work *w, const ds_shape *x)
+static ds_rc add_list_row(work *w, const ds_value_shape *x)
 {
 	size_t n = w->col->off[w->row + 1] - w->col->off[w->row], k;
 	unsigned rep = 0;
@@ -331,7 +335,7 @@ static ds_rc add_list_row(work *w, const ds_shape *x)
 	return DS_OK;
 }
 
-static ds_rc add_picture(work *w, const ds_shape *x)
+static ds_rc add_picture(work *w, const ds_value_shape *x)
 {
 	ds_pq_sink_leaf *bytes = x->first->to;
 	add_bytes(bytes, ds_col_bytes(w->col, w->row));
@@ -340,7 +344,7 @@ static ds_rc add_picture(work *w, const ds_shape *x)
 	return DS_OK;
 }
 
-static ds_rc add_as_json(work *w, const ds_shape *x)
+static ds_rc add_as_json(work *w, const ds_value_shape *x)
 {
 	ds_json_field f = ds_json_field_of(w->col, 0);
 	ds_text t = ds_text_new(w->mem, 64);
@@ -352,7 +356,7 @@ static ds_rc add_as_json(work *w, const ds_shape *x)
 }
 
 /* A row that has a value. */
-static ds_rc add_row(work *w, const ds_shape *x)
+static ds_rc add_row(work *w, const ds_value_shape *x)
 {
 	const ds_col *c = w->col;
 	const ds_json *v;
@@ -391,7 +395,7 @@ static ds_rc add_row(work *w, const ds_shape *x)
 }
 
 /* Whole columns without a gap, in one piece. */
-static bool add_all(work *w, const ds_shape *x)
+static bool add_all(work *w, const ds_value_shape *x)
 {
 	const ds_col *c = w->col;
 	uint32_t n = w->b->n_rows;
@@ -418,7 +422,7 @@ static bool add_all(work *w, const ds_shape *x)
 	return true;
 }
 
-static ds_rc add_column(work *w, const ds_shape *x)
+static ds_rc add_column(work *w, const ds_value_shape *x)
 {
 	if (add_all(w, x))
 		return DS_OK;
@@ -433,14 +437,14 @@ static ds_rc add_column(work *w, const ds_shape *x)
 	return DS_OK;
 }
 
-static ds_rc see_new(work *w, ds_col *c, ds_shape **x)
+static ds_rc see_new(work *w, ds_col *c, ds_value_shape **x)
 {
-	ds_shape seen = { 0 };
+	ds_value_shape seen = { 0 };
 	*x = ds_pq_find_field(w->s, c->name);
 	if (*x)
 		return DS_OK;
 	ds_arena_reset(w->mem);
-	DS_TRY(ds_shape_see(&seen, w->b, c, w->mem, w->e));
+	DS_TRY(ds_value_shape_see(&seen, w->b, c, w->mem, w->e));
 	if (seen.kind == DS_SHAPE_OPEN)
 		ds_pq_note_open(w->s, c->name);
 	else
@@ -452,14 +456,14 @@ static ds_rc shred(work *w)
 {
 	for (uint32_t i = 0; i < w->b->n_cols; i++) {
 		ds_col *c = &w->b->cols[i];
-		ds_shape *x;
+		ds_value_shape *x;
 		DS_TRY(ds_col_decode(w->b, c, w->e));
 		DS_TRY(see_new(w, c, &x));
 		w->col = c;
 		if (x)
 			DS_TRY(add_column(w, x));
 	}
-	for (const ds_shape *x = w->s->fields; x; x = x->next) {
+	for (const ds_value_shape *x = w->s->fields; x; x = x->next) {
 		bool lacks = true;
 		for (uint32_t i = 0; i < w->b->n_cols && lacks; i++)
 			lacks = !ds_str_eq(w->b->cols[i].name, x->name);

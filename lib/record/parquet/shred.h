@@ -7,7 +7,7 @@
 #include "record/shape.h"
 
 typedef struct { /* one column of the file; its buffers hold the row group that is being gathered */
-	ds_shape_kind kind;
+	ds_value_shape_kind kind;
 	unsigned max_def, max_rep;
 	ds_str *path; /* from the root on */
 	size_t n_path;
@@ -20,19 +20,19 @@ typedef struct { /* one column of the file; its buffers hold the row group that 
 
 typedef struct {
 	ds_arena *mem; /* lives as the file */
-	ds_shape *fields, **last;
+	ds_value_shape *fields, **last;
 	size_t n_fields;
 	ds_pq_sink_leaf **leaves; /* in the schema's order */
 	size_t n_leaves, cap_leaves;
-	uint32_t rows;     /* in the group so far */
-	size_t group;      /* its number, from 0 */
-	uint64_t replaced; /* invalid UTF-8 in text */
-	ds_shape *open;    /* names of fields that had nothing but null when they were met */
+	uint32_t rows;        /* in the group so far */
+	size_t group;         /* its number, from 0 */
+	uint64_t replaced;    /* invalid UTF-8 in text */
+	ds_value_shape *open; /* names of fields that had nothing but null when they were met */
 } ds_pq_shredder;
 
 /* A field's columns; rows that are there already have null in it. The field is closed first. */
-ds_shape *ds_pq_add_field(ds_pq_shredder *s, ds_str name, const ds_shape *shape);
-ds_shape *ds_pq_find_field(const ds_pq_shredder *s, ds_str name);
+ds_value_shape *ds_pq_add_field(ds_pq_shredder *s, ds_str name, const ds_value_shape *shape);
+ds_value_shape *ds_pq_find_field(const ds_pq_shredder *s, ds_str name);
 /* A field that is null wherever it was seen; add_open makes columns of those that stayed so. */
 void ds_pq_note_open(ds_pq_shredder *s, ds_str name);
 void ds_pq_add_open(ds_pq_shredder *s);
@@ -43,6 +43,6 @@ void ds_pq_next_group(ds_pq_shredder *s); /* empties the buffers */
 void ds_pq_shredder_free(ds_pq_shredder *s);
 
 /* A picture is struct<bytes, path>, as Hugging Face has it. */
-bool ds_pq_is_picture(const ds_shape *s);
+bool ds_pq_is_picture(const ds_value_shape *s);
 
 #endif

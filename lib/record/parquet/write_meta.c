@@ -48,7 +48,7 @@ static size_t put_element(ds_buf *b, ds_str name, int64_t type, int repetition, 
 	return 1;
 }
 
-static size_t put_shape(ds_buf *b, const ds_shape *x, ds_str name)
+static size_t put_shape(ds_buf *b, const ds_value_shape *x, ds_str name)
 {
 	size_t n;
 	switch (x->kind) {
@@ -58,7 +58,7 @@ static size_t put_shape(ds_buf *b, const ds_shape *x, ds_str name)
 		return n + put_shape(b, x->first, DS_S("element"));
 	case DS_SHAPE_STRUCT:
 		n = put_element(b, name, -1, DS_PQ_OPTIONAL, x->n_fields, -1, 0);
-		for (const ds_shape *f = x->first; f; f = f->next)
+		for (const ds_value_shape *f = x->first; f; f = f->next)
 			n += put_shape(b, f, f->name);
 		return n;
 	case DS_SHAPE_TEXT:
@@ -78,7 +78,7 @@ static void put_schema(ds_buf *b, int *last, const ds_pq_shredder *s)
 {
 	ds_buf elements = { 0 };
 	size_t n = put_element(&elements, DS_S("schema"), -1, -1, s->n_fields, -1, 0);
-	for (const ds_shape *x = s->fields; x; x = x->next)
+	for (const ds_value_shape *x = s->fields; x; x = x->next)
 		n += put_shape(&elements, x, x->name);
 	ds_thrift_put_list(b, last, 2, DS_THRIFT_STRUCT, n);
 	ds_buf_add_str(b, ds_buf_view(&elements));
@@ -148,7 +148,7 @@ static void put_group(ds_buf *b, const ds_pq_shredder *s, const ds_pq_group_out 
 	ds_thrift_put_end(b);
 }
 
-static void add_feature(ds_buf *b, const ds_shape *x)
+static void add_feature(ds_buf *b, const ds_value_shape *x)
 {
 	static const char *const type[] = { "null", "bool", "int64", "float64", "uint32", "float32",
 		"string", "binary", "string" };
@@ -160,7 +160,7 @@ static void add_feature(ds_buf *b, const ds_shape *x)
 		ds_buf_add_c(b, ",\"_type\":\"List\"}");
 	} else if (x->kind == DS_SHAPE_STRUCT) {
 		ds_buf_add_byte(b, '{');
-		for (const ds_shape *f = x->first; f; f = f->next) {
+		for (const ds_value_shape *f = x->first; f; f = f->next) {
 			ds_json_add_str(b, f->name);
 			ds_buf_add_byte(b, ':');
 			add_feature(b, f);
@@ -175,12 +175,12 @@ static void add_feature(ds_buf *b, const ds_shape *x)
 bool ds_pq_add_features(ds_buf *b, const ds_pq_shredder *s)
 {
 	bool pictures = false;
-	for (const ds_shape *x = s->fields; x; x = x->next)
+	for (const ds_value_shape *x = s->fields; x; x = x->next)
 		pictures |= ds_pq_is_picture(x);
 	if (!pictures)
 		return false;
 	ds_buf_add_c(b, "{\"info\":{\"features\":{");
-	for (const ds_shape *x = s->fields; x; x = x->next) {
+	for (const ds_value_shape *x = s->fields; x; x = x->next) {
 		ds_json_add_str(b, x->name);
 		ds_buf_add_byte(b, ':');
 		add_feature(b, x);

@@ -69,7 +69,7 @@ DS_MUST ds_rc ds_chat_render(const ds_chat_layout *l, const ds_chat_turns *t,
  * them with another default system prompt or trimming, in mem. NULL: none does; *why says what was seen.
  */
 const ds_chat_layout *ds_chat_recognise(
-	ds_str template, ds_str bos, ds_str eos, ds_arena *mem, ds_err *why);
+	ds_str jinja, ds_str bos, ds_str eos, ds_arena *mem, ds_err *why);
 /* The layout as a Jinja template for chat_template.jinja. */
 void ds_chat_jinja(const ds_chat_layout *l, ds_buf *out);
 

@@ -12,7 +12,7 @@
 
 typedef struct ds_jinja ds_jinja; /* a parsed template; lives in the arena */
 
-DS_MUST ds_rc ds_jinja_parse(ds_jinja **j, ds_str template, ds_arena *mem, ds_err *e);
+DS_MUST ds_rc ds_jinja_parse(ds_jinja **j, ds_str source, ds_arena *mem, ds_err *e);
 
 typedef struct {
 	const ds_json *messages;

@@ -1,7 +1,7 @@
 /*
- * exec.c - a program whose output is the input
+ * command.c - a program whose output is the input
  */
-#include "record/exec.h"
+#include "record/command.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -15,7 +15,7 @@
 
 enum { KEPT = 400 };
 
-struct ds_exec {
+struct ds_command {
 	pid_t pid; /* 0: waited for */
 	int out, err;
 	ds_thread *reader;
@@ -23,7 +23,7 @@ struct ds_exec {
 	size_t n_last, n_line;
 };
 
-static void end_line(ds_exec *x)
+static void end_line(ds_command *x)
 {
 	ds_str line = ds_str_trim((ds_str){ x->line, x->n_line });
 	if (line.n) {
@@ -35,7 +35,7 @@ static void end_line(ds_exec *x)
 
 static void read_errors(void *context)
 {
-	ds_exec *x = context;
+	ds_command *x = context;
 	char buf[4096];
 	for (;;) {
 		ssize_t n = read(x->err, buf, sizeof buf);
@@ -64,7 +64,7 @@ static void become(const char *command, int in, int out, int err)
 	_exit(127);
 }
 
-ds_rc ds_exec_open(ds_exec **out, const char *command, int in, ds_err *e)
+ds_rc ds_command_open(ds_command **out, const char *command, int in, ds_err *e)
 {
 	int p[2], q[2];
 	if (pipe2(p, O_CLOEXEC) != 0)
@@ -74,7 +74,7 @@ ds_rc ds_exec_open(ds_exec **out, const char *command, int in, ds_err *e)
 		close(p[1]);
 		return ds_fail_errno(e, "--exec");
 	}
-	DS_AUTO(ds_exec) x = DS_NEW(ds_exec, 1);
+	DS_AUTO(ds_command) x = DS_NEW(ds_command, 1);
 	x->out = p[0];
 	x->err = q[0];
 	x->pid = fork();
@@ -94,12 +94,12 @@ ds_rc ds_exec_open(ds_exec **out, const char *command, int in, ds_err *e)
 	return DS_OK;
 }
 
-int ds_exec_fd(const ds_exec *x)
+int ds_command_fd(const ds_command *x)
 {
 	return x->out;
 }
 
-static int wait_for(ds_exec *x)
+static int wait_for(ds_command *x)
 {
 	int status = 0;
 	while (x->pid && waitpid(x->pid, &status, 0) < 0 && errno == EINTR)
@@ -108,7 +108,7 @@ static int wait_for(ds_exec *x)
 	return status;
 }
 
-ds_rc ds_exec_wait(ds_exec *x, ds_err *e)
+ds_rc ds_command_wait(ds_command *x, ds_err *e)
 {
 	int status = wait_for(x);
 	ds_thread_join(x->reader);
@@ -124,7 +124,7 @@ ds_rc ds_exec_wait(ds_exec *x, ds_err *e)
 		colon, DS_FMT(said));
 }
 
-void ds_exec_close(ds_exec *x)
+void ds_command_close(ds_command *x)
 {
 	if (!x)
 		return;
