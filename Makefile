@@ -21,7 +21,7 @@ SANFLAG := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-fra
 CFLAGS_ALL   := -std=gnu11 $(OPT) $(WARN) $(WARN_C) $(DEFS) $(SANFLAG) -pthread $(CFLAGS)
 CXXFLAGS_ALL := -std=gnu++17 -fno-rtti $(OPT) $(WARN) $(DEFS) $(SANFLAG) -pthread $(CXXFLAGS)
 LDFLAGS_ALL  := $(SANFLAG) -pthread $(LDFLAGS)
-LIBS    := -Wl,--as-needed -ldnnl -lgomp -lsimdjson -licui18n -licuuc -lcld2 -lpcre2-8 -lzstd -lz -lbz2 -llzma -lbrotlidec -lsnappy -llz4 -lxxhash \
+LIBS    := -Wl,--as-needed -ldnnl -lgomp -lsimdjson -licui18n -licuuc -lcld2 -lpcre2-8 -lzstd -lz -lbz2 -llzma -lbrotlidec -lsnappy -llz4 -lxxhash -ljpeg -lpng16 -lwebp -lgif \
 	   -lstdc++ -lpthread -lm -ldl
 
 # Sources by wildcard: a library part, a program or a test is added by adding its file.
