@@ -88,7 +88,7 @@ typedef struct {
 enum {
 	DS_TAKES_INPUT =
 		1, /* FILE… --from --field --split --on-error --max-record --columns --tsv-escapes */
-	DS_TAKES_OUTPUT = 2,    /* -o --to (records) -z */
+	DS_TAKES_OUTPUT = 2,    /* -o --to (records) -z --shard-size */
 	DS_TAKES_REPORT = 4,    /* -o --to table|tsv|json --json */
 	DS_TAKES_SEED = 8,      /* --seed */
 	DS_TAKES_JOBS = 16,     /* -j */
@@ -97,7 +97,6 @@ enum {
 	DS_TAKES_PATH = 128,    /* -o --out alone: a file or folder that is not a record stream */
 	DS_TAKES_STREAM =
 		512, /* FILE… or stdin, streams alone: none of the options about formats */
-	DS_TAKES_SHARDS = 1024, /* --shard-size */
 	DS_TAKES_STATS = 256,   /* --stats, which DS_TAKES_OUTPUT has as well */
 };
 

@@ -29,7 +29,7 @@ const ds_shared_arg ds_args_common[] = {
 	{ DS_TAKES_OUTPUT, { 'z', "zstd", &ds_args_shared.level, DS_KIND_CALL, "LEVEL",
 				   "compress with zstd, level 3 unless said",
 				   DS_ARG_OPTIONAL | DS_ARG_UNRECORDED } },
-	{ DS_TAKES_SHARDS, DS_ARG_F(0, "shard-size", &V.shard_size, "SIZE",
+	{ DS_TAKES_OUTPUT, DS_ARG_F(0, "shard-size", &V.shard_size, "SIZE",
 				   "several files, as of -o 'out-%05d.dsr', each full at SIZE",
 				   DS_ARG_UNRECORDED) },
 	{ DS_TAKES_INPUT, DS_ARG(0, "from", &V.from, "FORMAT",

@@ -49,3 +49,29 @@ setup() { common_setup; }
 	[ -z "$(find . -name 'o-*')" ]
 	dsrec import -q in.jsonl -o 'o-%d.dsr' && [ -e 'o-%d.dsr' ]
 }
+
+@test "programs that write records cut them into shards: dsdedup, dstok, dsrec head, shuf and split" {
+	numbered 40000 >in.jsonl
+	dsdedup -q --keep longest in.jsonl -o 'd-%d.dsr' --shard-size 1M
+	dsdedup -q --keep longest in.jsonl -o d.dsr
+	dstok -q --seq 128 in.jsonl -o 't-%d.dsr' --shard-size 500K
+	dstok -q --seq 128 in.jsonl -o t.dsr
+	dstok decode -q t.dsr -o 'p-%d.jsonl' --shard-size 500K && dstok decode -q t.dsr -o p.jsonl
+	dsrec head -q -n 30000 in.jsonl -o 'h-%d.csv.gz' --shard-size 1M
+	dsrec head -q -n 30000 in.jsonl -o h.csv.gz
+	dsrec shuf -q in.jsonl -o 's-%d.dsr' --shard-size 1M && dsrec shuf -q in.jsonl -o s.dsr
+	for k in d t p h s; do
+		[ -e $k-1.* ] || { ls; return 1; }
+		cmp <(dsrec cat -q --to jsonl $k-*) <(dsrec cat -q --to jsonl $k.*)
+	done
+	dstok decode -q t-1.dsr --to text >words && [ -s words ]
+	dsdedup -q --memory 1M in.jsonl -o "m-%d.dsr" --shard-size 1M && [ -e m-1.dsr ]
+	dsrec split --by 0.8,0.2 in.jsonl -o 'a-%d.dsr,b-%d.dsr' --shard-size 500K 2>err
+	dsrec split -q --by 0.8,0.2 in.jsonl -o a.dsr,b.dsr
+	[ -e a-1.dsr ] && [ -e b-1.dsr ] && [[ $(cat err) == *"40,000 records in, 40,000 out"* ]]
+	cmp <(dsrec cat -q --to jsonl a-*.dsr) <(dsrec cat -q --to jsonl a.dsr)
+	cmp <(dsrec cat -q --to jsonl b-*.dsr) <(dsrec cat -q --to jsonl b.dsr)
+	[[ $(dsrec log a-0.dsr) == *"in other shards"* ]]
+	dsrec check -q ./*-*.dsr
+	fails 2 "one %d in the name" dsrec split --by 0.8,0.2 in.jsonl -o 'a-%d.dsr,b.dsr' --shard-size 500K
+}

@@ -76,6 +76,7 @@ static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
 	};
 	ds_common first = *c;
 	first.out_path = "/dev/null";
+	first.shard_size = (ds_size){ 0 };
 	first.stats_path = NULL;
 	first.quiet = true;
 	first.on_error = c->on_error == DS_ON_REJECT ? DS_ON_SKIP : c->on_error;

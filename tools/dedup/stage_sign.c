@@ -209,6 +209,7 @@ static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
 	one.files = &c->files[part];
 	one.n_files = 1;
 	one.out_path = ds_buf_text(&path);
+	one.shard_size = (ds_size){ 0 };
 	one.to = "dsr";
 	ds_buf rejects = { 0 };
 	reject_part(&rejects, c, part);

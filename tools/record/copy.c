@@ -19,6 +19,7 @@ ds_rc copy_open(copy_run **out, const ds_common *c, const char *const *paths, si
 		r->outs[i].common = *c;
 		r->outs[i].common.out_path = paths[i];
 		DS_TRY(ds_sink_check(&r->outs[i].common, e));
+		DS_TRY(ds_shards_check(&r->outs[i].common, e));
 		r->outs[i].packer = ds_packer_new(c->level);
 		r->outs[i].mem = ds_arena_new(1 << 20);
 	}
@@ -36,7 +37,10 @@ void copy_close(copy_run *r)
 		return;
 	for (size_t i = 0; i < r->n_outs; i++) {
 		copy_out *o = &r->outs[i];
-		ds_sink_close(o->sink);
+		if (o->shards)
+			ds_shards_free(o->shards);
+		else
+			ds_sink_close(o->sink);
 		ds_packer_free(o->packer);
 		ds_arena_free(o->mem);
 		ds_mem_free(o->parts);
@@ -56,18 +60,35 @@ static ds_chain *chain_with_us(copy_run *r, ds_stage_entry **stage)
 	return chain;
 }
 
+static ds_rc open_out(copy_run *r, copy_out *o, ds_err *e)
+{
+	ds_stage_entry *unused;
+	ds_shard_file *first;
+	const ds_chain *head = chain_with_us(r, &unused);
+	if (!r->c->shard_size.bytes)
+		return ds_sink_open(&o->sink, &o->common, head, e);
+	o->shards = ds_shards_new(&o->common, head);
+	DS_TRY(ds_shards_next(o->shards, &first, e));
+	o->sink = first->sink;
+	return DS_OK;
+}
+
+static ds_rc write_opt(copy_out *o, ds_opt block, ds_err *e)
+{
+	return o->shards ? ds_shards_opt(o->shards, block, e) : ds_sink_opt(o->sink, block, e);
+}
+
 /* Opens what is not open, and writes the optional blocks that have come since. */
 static ds_rc begin(copy_run *r, ds_err *e)
 {
 	size_t n_opts;
 	for (size_t i = 0; i < r->n_outs; i++) {
 		copy_out *o = &r->outs[i];
-		ds_stage_entry *unused;
 		if (!o->sink)
-			DS_TRY(ds_sink_open(&o->sink, &o->common, chain_with_us(r, &unused), e));
+			DS_TRY(open_out(r, o, e));
 		const ds_opt *opts = ds_source_opts(r->source, &n_opts);
 		for (; o->n_opts < n_opts; o->n_opts++)
-			DS_TRY(ds_sink_opt(o->sink, opts[o->n_opts], e));
+			DS_TRY(write_opt(o, opts[o->n_opts], e));
 	}
 	return DS_OK;
 }
@@ -90,9 +111,16 @@ ds_rc copy_block(copy_run *r, copy_out *o, ds_block *b, ds_err *e)
 	if (b->n_rows == 0)
 		return DS_OK;
 	DS_TRY(ds_sink_encode(o->sink, b, o->packer, &part, e));
+	uint64_t bytes = part.frame.raw_bytes ? part.frame.raw_bytes : part.text.n;
 	o->records += b->n_rows;
-	o->bytes += part.frame.raw_bytes ? part.frame.raw_bytes : part.text.n;
-	return ds_sink_write(o->sink, &part, e);
+	o->bytes += bytes;
+	if (!o->shards)
+		return ds_sink_write(o->sink, &part, e);
+	ds_shard_file *to;
+	DS_TRY(ds_shards_next(o->shards, &to, e));
+	to->records += b->n_rows;
+	to->bytes += bytes;
+	return ds_sink_write(to->sink, &part, e);
 }
 
 static ds_rc flush(copy_run *r, copy_out *o, ds_err *e)
@@ -141,12 +169,14 @@ ds_rc copy_rows(copy_run *r, copy_out *o, ds_block *b, const uint32_t *rows, uin
 }
 
 /* Counts of what did not come out: records that were bad, and those that are in other outputs. */
-static void add_counts(copy_run *r, const copy_out *o, ds_stage_entry *stage, const char *elsewhere)
+static void add_counts(copy_run *r, const copy_out *o, const ds_shard_file *shard,
+	ds_stage_entry *stage, const char *elsewhere)
 {
 	uint64_t bad = ds_source_bad(r->source), records = r->records + bad;
 	ds_reader_stats lost = ds_source_damage(r->source);
 	ds_count all[] = {
 		{ ds_str_of(elsewhere ? elsewhere : ""), elsewhere ? r->records - o->records : 0 },
+		{ DS_S("in other shards"), shard ? o->records - shard->records : 0 },
 		{ DS_S("bad"), bad },
 		{ DS_S("blocks lost"), lost.bad_blocks },
 		{ DS_S("bytes lost"), lost.lost_bytes },
@@ -154,9 +184,9 @@ static void add_counts(copy_run *r, const copy_out *o, ds_stage_entry *stage, co
 	};
 	stage->has_counts = true;
 	stage->records_in = records;
-	stage->records_out = o->records;
+	stage->records_out = shard ? shard->records : o->records;
 	stage->bytes_in = r->bytes;
-	stage->bytes_out = o->bytes;
+	stage->bytes_out = shard ? shard->bytes : o->bytes;
 	stage->counts = ds_arena_get(r->chain_mem, sizeof(all));
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i].n)
@@ -187,15 +217,25 @@ static ds_rc write_stats(copy_run *r, ds_err *e)
 	return rc;
 }
 
+static ds_rc finish_sink(copy_run *r, const copy_out *o, ds_sink *sink, const ds_shard_file *shard,
+	const char *elsewhere, ds_err *e)
+{
+	ds_stage_entry *stage;
+	ds_chain *chain = chain_with_us(r, &stage);
+	add_counts(r, o, shard, stage, elsewhere);
+	return ds_sink_finish(sink, chain, e);
+}
+
 ds_rc copy_finish(copy_run *r, const char *elsewhere, ds_err *e)
 {
 	for (size_t i = 0; i < r->n_outs; i++) {
 		copy_out *o = &r->outs[i];
 		DS_TRY(flush(r, o, e));
-		ds_stage_entry *stage;
-		ds_chain *chain = chain_with_us(r, &stage);
-		add_counts(r, o, stage, elsewhere);
-		DS_TRY(ds_sink_finish(o->sink, chain, e));
+		if (!o->shards)
+			DS_TRY(finish_sink(r, o, o->sink, NULL, elsewhere, e));
+		for (size_t k = 0; o->shards && k < o->shards->n; k++)
+			DS_TRY(finish_sink(r, o, o->shards->at[k]->sink, o->shards->at[k],
+				elsewhere, e));
 		o->finished = true;
 	}
 	DS_TRY(write_stats(r, e));

@@ -9,10 +9,12 @@
 #define DS_TOOLS_RECORD_COPY_H
 
 #include "record.h"
+#include "record/shards.h"
 
 typedef struct copy_out {
 	ds_common common; /* the run's, with this output's name */
-	ds_sink *sink;
+	ds_sink *sink;     /* of one file, or the first of the shards, which own it then */
+	ds_shards *shards; /* NULL: one file */
 	ds_packer *packer;
 	ds_arena *mem; /* of the parts that wait to make a block */
 	ds_block **parts;
