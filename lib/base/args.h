@@ -87,7 +87,7 @@ typedef struct {
 /* Which groups of shared options a program or subcommand takes. */
 enum {
 	DS_TAKES_INPUT =
-		1, /* FILE… --from --field --split --on-error --max-record --columns --tsv-escapes */
+		1, /* FILE… --from --field --split --on-error --max-record --encoding --columns --tsv-escapes */
 	DS_TAKES_OUTPUT = 2,    /* -o --to (records) -z --shard-size */
 	DS_TAKES_REPORT = 4,    /* -o --to table|tsv|json --json */
 	DS_TAKES_SEED = 8,      /* --seed */
@@ -97,7 +97,7 @@ enum {
 	DS_TAKES_PATH = 128,    /* -o --out alone: a file or folder that is not a record stream */
 	DS_TAKES_STREAM =
 		512, /* FILE… or stdin, streams alone: none of the options about formats */
-	DS_TAKES_STATS = 256,   /* --stats, which DS_TAKES_OUTPUT has as well */
+	DS_TAKES_STATS = 256, /* --stats, which DS_TAKES_OUTPUT has as well */
 };
 
 typedef enum { DS_ON_STOP, DS_ON_SKIP, DS_ON_REJECT } ds_on_error;
@@ -123,11 +123,12 @@ typedef struct ds_common {
 	bool field_given;
 	const char *split; /* line|para|file, NULL: by the kind of input */
 	const char *exec;  /* a command whose output is the input (dsrec import sets it), or NULL */
-	const char *columns; /* a,b,c for CSV/TSV without a header */
-	const char *media;   /* text|all, NULL: text; of WARC records */
-	const char *status;  /* 200,3xx: WARC responses that are wanted, NULL: all */
-	int level;           /* -z: zstd level, 0: none */
-	ds_size shard_size;  /* 0: the output is one */
+	const char *columns;  /* a,b,c for CSV/TSV without a header */
+	const char *encoding; /* charset of text, NULL: UTF-8, or what a byte order mark says */
+	const char *media;    /* text|all, NULL: text; of WARC records */
+	const char *status;   /* 200,3xx: WARC responses that are wanted, NULL: all */
+	int level;            /* -z: zstd level, 0: none */
+	ds_size shard_size;   /* 0: the output is one */
 	uint64_t seed;
 	const char *stats_path;
 	ds_on_error on_error;

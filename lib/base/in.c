@@ -6,6 +6,7 @@
  */
 #include "base/io.h"
 
+#include "base/charset.h"
 #include "base/codec.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -34,6 +35,8 @@ struct ds_in {
 	buffer raw, plain;
 	ds_wrap wrap;
 	ds_codec *codec;
+	ds_charset *charset;
+	buffer text;    /* what came out of it */
 	bool in_member; /* between the first byte of a member and its end */
 	char *damage;   /* what is wrong behind all that was unpacked, or NULL */
 	uint64_t offset, file_offset;
@@ -220,8 +223,8 @@ static ds_rc unpack_some(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
 	return rc == DS_SHORT && *got ? DS_OK : rc;
 }
 
-/* Some bytes straight into out, past the buffers, which are empty. *got 0: the end. */
-static ds_rc pull(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
+/* The same without a charset. */
+static ds_rc pull_bytes(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
 {
 	*got = 0;
 	if (in->codec)
@@ -231,9 +234,50 @@ static ds_rc pull(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
 	return read_once(in, out, n, got, e);
 }
 
-static buffer *front(ds_in *in)
+/* What holds bytes that are there, before a charset. */
+static buffer *bytes_of(ds_in *in)
 {
 	return in->codec ? &in->plain : &in->raw;
+}
+
+static buffer *front(ds_in *in)
+{
+	return in->charset ? &in->text : bytes_of(in);
+}
+
+static ds_rc refill(
+	ds_in *in, buffer *b, ds_rc (*from)(ds_in *, char *, size_t, size_t *, ds_err *), ds_err *e)
+{
+	if (!b->bytes)
+		b->bytes = ds_mem_get(BUF_BYTES);
+	b->at = b->end = 0;
+	size_t got;
+	DS_TRY(from(in, b->bytes, BUF_BYTES, &got, e));
+	b->end = got;
+	return DS_OK;
+}
+
+static ds_rc decode_some(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
+{
+	buffer *b = bytes_of(in);
+	char *w = out;
+	bool more = true;
+	while (more && w == out) {
+		if (there(b) == 0)
+			DS_TRY(refill(in, b, pull_bytes, e));
+		ds_str from = { b->bytes + b->at, there(b) };
+		bool last = from.n == 0;
+		more = ds_charset_step(in->charset, &from, &w, &n, last) || !last;
+		b->at = b->end - from.n;
+	}
+	*got = (size_t)(w - out);
+	return DS_OK;
+}
+
+/* Some bytes straight into out, past the buffers, which are empty. *got 0: the end. */
+static ds_rc pull(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
+{
+	return in->charset ? decode_some(in, out, n, got, e) : pull_bytes(in, out, n, got, e);
 }
 
 static size_t from_buffer(ds_in *in, char *out, size_t n)
@@ -245,19 +289,6 @@ static size_t from_buffer(ds_in *in, char *out, size_t n)
 		b->at += k;
 	}
 	return k;
-}
-
-/* Puts more into the empty front buffer. */
-static ds_rc refill(ds_in *in, ds_err *e)
-{
-	buffer *b = front(in);
-	if (!b->bytes)
-		b->bytes = ds_mem_get(BUF_BYTES);
-	b->at = b->end = 0;
-	size_t got;
-	DS_TRY(pull(in, b->bytes, BUF_BYTES, &got, e));
-	b->end = got;
-	return DS_OK;
 }
 
 ds_rc ds_in_read(ds_in *in, void *out, size_t n, size_t *got, ds_err *e)
@@ -273,7 +304,7 @@ ds_rc ds_in_read(ds_in *in, void *out, size_t n, size_t *got, ds_err *e)
 			if (rc != DS_OK || k == 0)
 				break;
 		} else if (k == 0) {
-			rc = refill(in, e);
+			rc = refill(in, front(in), pull, e);
 			if (rc != DS_OK || there(front(in)) == 0)
 				break;
 		}
@@ -290,7 +321,7 @@ ds_rc ds_in_some(ds_in *in, void *out, size_t n, size_t *got, ds_err *e)
 	if (*got == 0 && n >= BUF_BYTES) {
 		DS_TRY(pull(in, out, n, got, e));
 	} else if (*got == 0) {
-		DS_TRY(refill(in, e));
+		DS_TRY(refill(in, front(in), pull, e));
 		*got = from_buffer(in, out, n);
 	}
 	in->offset += *got;
@@ -327,7 +358,7 @@ ds_rc ds_in_peek(ds_in *in, size_t n, ds_str *view, ds_err *e)
 bool ds_in_map(ds_in *in, ds_str *view)
 {
 	ds_err unused;
-	if (detect(in, &unused) != DS_OK || in->wrap != DS_RAW)
+	if (detect(in, &unused) != DS_OK || in->wrap != DS_RAW || in->charset)
 		return false;
 	if (in->from_mem) {
 		*view = (ds_str){ (const char *)in->mem_all + in->offset,
@@ -443,11 +474,18 @@ void ds_in_close(ds_in *in)
 	if (in->own_fd)
 		close(in->fd);
 	ds_codec_close(in->codec);
+	ds_charset_close(in->charset);
 	ds_mem_free(in->raw.bytes);
 	ds_mem_free(in->plain.bytes);
+	ds_mem_free(in->text.bytes);
 	ds_mem_free(in->damage);
 	ds_mem_free(in->name);
 	ds_mem_free(in);
+}
+
+ds_rc ds_in_decode(ds_in *in, const char *charset, ds_err *e)
+{
+	return ds_charset_open(&in->charset, charset, e);
 }
 
 bool ds_in_is_pipe(const ds_in *in)
@@ -473,7 +511,7 @@ uint64_t ds_in_offset(const ds_in *in)
 uint64_t ds_in_file_offset(const ds_in *in)
 {
 	/* Uncompressed, what waits in the buffer has not been taken. */
-	return in->codec ? in->file_offset : in->offset;
+	return in->codec || in->charset ? in->file_offset : in->offset;
 }
 
 bool ds_in_damaged(const ds_in *in)

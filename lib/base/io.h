@@ -35,6 +35,11 @@ DS_MUST ds_rc ds_in_from_fd(ds_in **in, int fd, const char *name, ds_err *e);
 /* Bytes that the caller keeps alive; unwrapped like a file. For tests, fuzzing and archives. */
 ds_in *ds_in_from_mem(const void *p, size_t n, const char *name);
 void ds_in_close(ds_in *in);
+/*
+ * What was not read yet is text of that charset and is given as UTF-8, bad bytes marked as base/charset.h has it.
+ * Once, and not where it is mapped. DS_USAGE: there is no such charset.
+ */
+DS_MUST ds_rc ds_in_decode(ds_in *in, const char *charset, ds_err *e);
 /* Fills out up to n; *got < n only at the end of the input. Damaged or cut: DS_SHORT, once all before it was read. */
 DS_MUST ds_rc ds_in_read(ds_in *in, void *out, size_t n, size_t *got, ds_err *e);
 /* What is there, at least one byte unless at the end: for pipes, where waiting would hurt. */

@@ -20,14 +20,15 @@ typedef struct ds_input { /* one file; lives as long as the source */
 	ds_source *source;
 	const ds_common *common;
 	const ds_importer *importer;
-	const char *name;   /* as given; "stdin" for "-" */
-	ds_in *in;          /* NULL once it is read */
-	uint64_t n_records; /* cut so far */
-	ds_buf carry;       /* read, and not yet in a chunk */
-	bool ended;         /* everything is in carry */
-	bool packed;        /* within gzip or the like */
-	bool damaged;       /* behind the source's lock */
-	ds_rc broken;       /* the rest cannot be read; comes after what is whole */
+	const char *name;    /* as given; "stdin" for "-" */
+	ds_in *in;           /* NULL once it is read */
+	uint64_t n_records;  /* cut so far */
+	ds_buf carry;        /* read, and not yet in a chunk */
+	bool ended;          /* everything is in carry */
+	bool packed;         /* within gzip or the like */
+	const char *charset; /* what its text was decoded from, or NULL */
+	bool damaged;        /* behind the source's lock */
+	ds_rc broken;        /* the rest cannot be read; comes after what is whole */
 	const char *why;
 	ds_str map; /* all of it, where it could be mapped (ds_cut_lines) */
 	size_t map_at, map_forgotten;
@@ -56,6 +57,7 @@ struct ds_importer {
 	const char *name, *what;    /* what: one line for --help and the manual */
 	const char *suffixes;       /* ".jsonl .ndjson", with .gz and the like taken away before */
 	bool (*magic)(ds_str head); /* the first bytes alone say so; NULL: never */
+	bool of_text;               /* --encoding is for it */
 	bool a_file_a_record;       /* chunk->names instead of cut */
 	bool keeps_bytes; /* parse changes no byte of a chunk, so it may be a mapped file */
 	bool ends_itself; /* a record without its end is damage, not the last record */
@@ -74,6 +76,13 @@ const ds_importer *ds_importer_find(const char *name);
 const ds_importer *ds_recognize_name(const ds_common *c, const char *path); /* NULL: open it */
 DS_MUST ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e);
 bool ds_name_ends(const char *name, const char *suffixes); /* any of a list; case does not matter */
+/*
+ * in->in is read as UTF-8 from here on, where its text is in another charset: by a byte order mark, unless --from or
+ * HTML has its own rule for it, else by --encoding. *charset is its name,
+ * which lives as c, or NULL.
+ */
+DS_MUST ds_rc ds_decode_text(
+	const ds_importer *im, const ds_common *c, ds_in *in, const char **charset, ds_err *e);
 /* DS_BAD for bytes that are not text: UTF-16, NUL or many controls in the first 4 KiB. */
 DS_MUST ds_rc ds_check_text(ds_str head, ds_err *e);
 
@@ -146,8 +155,10 @@ DS_MUST ds_rc ds_source_add_chain(ds_input *in, ds_str json, ds_err *e);
 /* Whether a run goes on after an input's damage; then ds_source_damaged is told of it, on any thread. */
 bool ds_goes_on(const ds_common *c);
 void ds_source_damaged(ds_input *in, const char *why, uint64_t lost_bytes);
-/* Over --max-record? Then as ds_reject, with *fits false. */
-DS_MUST ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e);
+/* Over --max-record, or not all text of its charset? Then as ds_reject, with *fits false. */
+DS_MUST ds_rc ds_check_record(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e);
+/* DS_BAD, naming them, where bytes were marked as no text of their charset (NULL: it was not decoded). */
+DS_MUST ds_rc ds_check_charset(ds_str text, const char *charset, ds_err *e);
 /* Rows that are left after some were refused: row_of is what the block's will be. Start with { 0 }. */
 typedef struct {
 	uint64_t *row_of; /* NULL: none was refused */

@@ -277,7 +277,7 @@ static ds_rc add_row(work *w, ds_str row, uint64_t number, uint64_t record, ds_e
 	ds_str raw = row;
 	while (raw.n && (raw.at[raw.n - 1] == '\n' || raw.at[raw.n - 1] == '\r'))
 		raw.n--;
-	DS_TRY(ds_check_size(w->ch, number, raw, &fits, e));
+	DS_TRY(ds_check_record(w->ch, number, raw, &fits, e));
 	if (!fits)
 		return DS_OK;
 	if (w->ch->input->common->on_error == DS_ON_REJECT)
@@ -342,6 +342,7 @@ const ds_importer ds_import_csv = {
 	.name = "csv",
 	.what = "CSV, the first row names the fields unless --columns does",
 	.suffixes = ".csv",
+	.of_text = true,
 	.open = open_csv,
 	.cut = cut,
 	.parse = parse,
@@ -350,6 +351,7 @@ const ds_importer ds_import_tsv = {
 	.name = "tsv",
 	.what = "tab-separated, no quotes (--tsv-escapes undoes \\t \\n \\r \\\\)",
 	.suffixes = ".tsv .tab",
+	.of_text = true,
 	.open = open_tsv,
 	.cut = cut,
 	.parse = parse,

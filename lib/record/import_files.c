@@ -12,7 +12,7 @@
 
 enum { PIECE = 256 << 10, STOP_COUNTING = 64 << 20 };
 
-extern const ds_importer ds_import_textfile;
+extern const ds_importer ds_import_html, ds_import_textfile;
 
 /* The file goes on behind what is in `into`: counts the rest, and keeps it where records are rejected. */
 static ds_rc read_rest(ds_chunk *ch, ds_in *in, uint64_t limit, uint64_t n, ds_err *e)
@@ -62,6 +62,11 @@ ds_rc ds_read_whole(ds_chunk *ch, const char *path, ds_buf *into, bool *fits, ds
 	if (!ch->opened)
 		DS_TRY(ds_in_open(&in, path, e));
 	ds_in *from = ch->opened ? ch->opened : in;
+	const ds_importer *im = ch->input->importer;
+	if (!ch->opened && im->of_text)
+		DS_TRY(ds_decode_text(im, ch->input->common, from, &ch->input->charset, e));
+	if (ch->input->charset && im == &ds_import_html) /* over what the page says of itself */
+		ds_buf_add_c(into, "\xEF\xBB\xBF");
 	size_t before = into->n;
 	ds_rc rc = read_in(ch, from, into, fits, e);
 	if (rc != DS_SHORT || !ds_goes_on(ch->input->common))
@@ -77,6 +82,8 @@ static ds_rc get_file(ds_chunk *ch, const char *path, ds_buf *bytes, bool *fits,
 {
 	ds_buf_clear(bytes);
 	DS_TRY(ds_read_whole(ch, path, bytes, fits, e));
+	if (*fits)
+		*fits = ds_check_charset(ds_buf_view(bytes), ch->input->charset, e) == DS_OK;
 	if (*fits && !ch->input->common->from && ch->input->importer == &ds_import_textfile)
 		*fits = ds_check_text(ds_buf_view(bytes), e) == DS_OK;
 	return DS_OK;
@@ -132,6 +139,7 @@ const ds_importer ds_import_html = {
 	.what = "HTML pages, a record a file",
 	.suffixes = ".html .htm .xhtml",
 	.magic = html_magic,
+	.of_text = true,
 	.a_file_a_record = true,
 	.parse = parse,
 };
@@ -139,18 +147,21 @@ const ds_importer ds_import_markdown = {
 	.name = "markdown",
 	.what = "Markdown, a record a file",
 	.suffixes = ".md .markdown .mdown .mkd .rst",
+	.of_text = true,
 	.a_file_a_record = true,
 	.parse = parse,
 };
 const ds_importer ds_import_code = {
 	.name = "code",
 	.what = "program text, a record a file",
+	.of_text = true,
 	.a_file_a_record = true,
 	.parse = parse,
 };
 const ds_importer ds_import_textfile = {
 	.name = "textfile",
 	.what = "text, a record a file (--split file)",
+	.of_text = true,
 	.a_file_a_record = true,
 	.parse = parse,
 };

@@ -167,7 +167,7 @@ static ds_rc add(ds_json_columns *columns, ds_chunk *ch, ds_str element, uint64_
 	size_t first = (size_t)(element.at - ch->bytes.at), end = first + element.n;
 	ds_json_scan s = { .text = ch->bytes.at, .at = first, .end = end };
 	*good = false;
-	DS_TRY(ds_check_size(ch, number, element, good, e));
+	DS_TRY(ds_check_record(ch, number, element, good, e));
 	if (!*good)
 		return DS_OK;
 	*good = ds_json_columns_add(columns, &s);
@@ -212,6 +212,7 @@ const ds_importer ds_import_json = {
 	.suffixes = ".json",
 	.ends_itself = true,
 	.open = open_file,
+	.of_text = true,
 	.cut = cut,
 	.parse = parse,
 };

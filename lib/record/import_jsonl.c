@@ -5,6 +5,7 @@
  * string is open or holds a control byte, every line is scanned by itself, so that the one that is
  * wrong is found and the others are kept. Blank lines are no records.
  */
+#include "base/charset.h"
 #include "record/import.h"
 #include "record/json_columns.h"
 
@@ -36,7 +37,7 @@ static ds_rc add_line(work *w, uint64_t number, ds_str line, ds_err *e)
 		if (s.at >= end)
 			return DS_OK;
 	}
-	DS_TRY(ds_check_size(w->ch, number, line, &fits, e));
+	DS_TRY(ds_check_record(w->ch, number, line, &fits, e));
 	uint64_t record = w->seen++;
 	if (!fits)
 		return DS_OK;
@@ -121,7 +122,8 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 		w.index = ds_json_index_make(index, ch->bytes);
 	const uint32_t *tokens = w.index;
 	ds_rc rc = DS_OK;
-	if (!add_at_once(&w)) {
+	bool marked = ch->input->charset && memchr(ch->bytes.at, DS_CHARSET_MARK, ch->bytes.n);
+	if (marked || !add_at_once(&w)) {
 		ds_json_columns_reset(columns);
 		w = (work){ .ch = ch, .columns = columns, .index = tokens };
 		rc = add_lines(&w, e);
@@ -139,6 +141,7 @@ const ds_importer ds_import_jsonl = {
 	.what = "JSON Lines, an object a line",
 	.suffixes = ".jsonl .ndjson .jsonlines",
 	.keeps_bytes = true,
+	.of_text = true,
 	.cut = ds_cut_lines,
 	.parse = parse,
 };

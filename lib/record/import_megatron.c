@@ -128,7 +128,7 @@ static ds_rc add_sequence(work *w, uint64_t i, ds_str s, ds_err *e)
 	const dataset *d = w->in->state;
 	bool fits;
 	uint32_t at = w->off[w->rows.n];
-	DS_TRY(ds_check_size(w->ch, i + 1, s, &fits, e));
+	DS_TRY(ds_check_record(w->ch, i + 1, s, &fits, e));
 	if (!fits)
 		return DS_OK;
 	if (!widen(d, s, w->ids + at)) {

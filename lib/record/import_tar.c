@@ -399,7 +399,7 @@ static ds_rc choose(work *w, ds_json_columns *columns, size_t *rows, ds_good_row
 		};
 		bool fits;
 		rows[i] = SIZE_MAX;
-		DS_TRY(ds_check_size(w->ch, number, r->raw, &fits, e));
+		DS_TRY(ds_check_record(w->ch, number, r->raw, &fits, e));
 		if (!fits)
 			continue;
 		if (!r->why && ds_json_columns_add(columns, &s)) {

@@ -78,9 +78,9 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	char *data = (char *)(uintptr_t)ch->bytes.at, *w = data;
 	for (uint64_t i = 0; next(&rest, &record); i++) {
 		bool fits;
-		if (rejects && record.n > ch->input->common->max_record)
+		if (rejects && (ch->input->charset || record.n > ch->input->common->max_record))
 			record = ds_arena_str(ch->mem, record); /* later ones move over it */
-		DS_TRY(ds_check_size(ch, ch->first_record + i, record, &fits, e));
+		DS_TRY(ds_check_record(ch, ch->first_record + i, record, &fits, e));
 		if (!fits)
 			continue;
 		off[rows.n] = (uint32_t)(w - data);
@@ -106,6 +106,7 @@ const ds_importer ds_import_text = {
 	.what = "a record a line (--split line|para|file)",
 	.suffixes = ".txt .text",
 	.open = open_text,
+	.of_text = true,
 	.cut = cut,
 	.parse = parse,
 };

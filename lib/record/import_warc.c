@@ -325,7 +325,7 @@ static ds_rc add_all(work *w, ds_good_rows *rows, ds_err *e)
 		ds_str raw = { rest.at, total };
 		if (!header.n && !content.n)
 			continue;
-		DS_TRY(ds_check_size(ch, number, raw, &fits, e));
+		DS_TRY(ds_check_record(ch, number, raw, &fits, e));
 		if (fits && ch->input->common->on_error == DS_ON_REJECT)
 			raw = ds_arena_str(ch->mem, raw); /* bodies are decoded in place */
 		ds_rc rc = fits ? add_record(w, header, content, &taken, e) : DS_OK;

@@ -4,6 +4,7 @@
  * A name decides before content does, except that a DSR stream, damaged or not, is always known by
  * its magic, and that content which contradicts a .dsr, .gz, .zst, .bz2 or .xz name is damage.
  */
+#include "base/charset.h"
 #include "record/import.h"
 
 #include <strings.h>
@@ -144,8 +145,9 @@ static odd_bytes count_odd(ds_str head)
 		second += p[i] == 0 && i % 2;
 		odd.control += p[i] < 0x20 && !(p[i] >= '\t' && p[i] <= '\r') && p[i] != 0x1B;
 	}
-	/* Latin letters in UTF-16 have a zero in every second byte. */
-	odd.utf16 = bom || (odd.nul && odd.nul * 10 >= n * 3 && (second == 0 || second == odd.nul));
+	/* Latin letters in UTF-16 have a zero in every second byte, and hardly a character has the other. */
+	odd.utf16 = bom || (odd.nul && odd.nul * 10 >= n * 3 &&
+				   (second * 10 <= odd.nul || second * 10 >= odd.nul * 9));
 	if (odd.control * 10 <= n)
 		odd.control = 0;
 	return odd;
@@ -154,8 +156,39 @@ static odd_bytes count_odd(ds_str head)
 static ds_rc is_utf16(ds_err *e)
 {
 	return ds_fail(e, DS_BAD,
-		"UTF-16 text, not UTF-8: convert it with iconv, or "
+		"UTF-16 text without a byte order mark: --encoding UTF-16LE or UTF-16BE, or "
 		"--from text takes the bytes as they are");
+}
+
+/* Formats that say themselves what they are in; a folder may have images beside its text. */
+static ds_rc check_encoding(const ds_importer *im, const ds_common *c, ds_in *in, ds_err *e)
+{
+	if (!c->encoding || strcmp(im->name, "images") == 0)
+		return DS_OK;
+	return ds_fail(e, DS_USAGE, "%s: --encoding is for text, tables and JSON, not for %s",
+		ds_in_name(in), im->name);
+}
+
+ds_rc ds_decode_text(
+	const ds_importer *im, const ds_common *c, ds_in *in, const char **charset, ds_err *e)
+{
+	enum { BOM_MOST = 4 };
+	ds_str head;
+	size_t bom;
+	*charset = NULL;
+	if (im && !im->of_text)
+		return check_encoding(im, c, in, e);
+	bool as_it_is = im && (strcmp(im->name, "html") == 0 ||
+				      (c->from && strncmp(im->name, "text", 4) == 0));
+	DS_TRY(ds_in_peek(in, BOM_MOST, &head, e));
+	const char *said = c->encoding, *by_bom = ds_charset_of_bom(head, &bom);
+	/* UTF-8 with a mark is as ever: importers take it away where it is none of the text. */
+	if (by_bom && (said || (!as_it_is && strcmp(by_bom, "UTF-8") != 0)))
+		said = by_bom;
+	if (said)
+		DS_TRY_AT(ds_in_decode(in, said, e), e, "%s", ds_in_name(in));
+	*charset = said;
+	return DS_OK;
 }
 
 ds_rc ds_check_text(ds_str head, ds_err *e)
@@ -177,11 +210,7 @@ ds_rc ds_check_text(ds_str head, ds_err *e)
 /* A name that says JSON or a table, over what is neither: better told as what it is. */
 static ds_rc check_named(const ds_importer *im, ds_str head, ds_err *e)
 {
-	static const char *const of_text[] = { "jsonl", "json", "csv", "tsv" };
-	size_t i = 0;
-	while (i < 4 && strcmp(im->name, of_text[i]) != 0)
-		i++;
-	if (i == 4)
+	if (!im->of_text || im->a_file_a_record)
 		return DS_OK;
 	odd_bytes odd = count_odd(head);
 	const char *name = odd.nul || odd.control ? ds_magic_name(head) : NULL;
@@ -214,6 +243,13 @@ static bool is_megatron_bin(const char *name)
 	return access(other, F_OK) == 0;
 }
 
+static void by_magic(const ds_importer **out, const ds_common *c, ds_str head)
+{
+	for (size_t i = 0; !*out && ds_importers[i]; i++)
+		if (ds_importers[i]->magic && ds_importers[i]->magic(head))
+			*out = as_split(c, ds_importers[i]);
+}
+
 ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 {
 	ds_str head;
@@ -221,7 +257,7 @@ ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 	DS_TRY(ds_in_peek(in->in, LOOK, &head, e));
 	*out = ds_recognize_name(in->common, in->name);
 	if (in->common->from)
-		return DS_OK;
+		return ds_decode_text(*out, in->common, in->in, &in->charset, e);
 	/* A program that meant to write nothing would have begun a stream; one that died could not. */
 	if (!head.n && ds_in_is_pipe(in->in) && !in->common->exec)
 		return ds_fail(e, DS_SHORT,
@@ -230,16 +266,19 @@ ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 			in->name);
 	if (ds_stream_looks(head)) {
 		*out = ds_importer_find("dsr");
-		return DS_OK;
+		return check_encoding(*out, in->common, in->in, e);
 	}
 	if (suffix_in(ds_str_of(in->name), " .dsr "))
 		return ds_fail(e, DS_SHORT,
 			head.n ? "%s: damaged: this is not a record stream"
 			       : "%s: input ended early: the file is empty",
 			in->name);
-	for (size_t i = 0; !*out && ds_importers[i]; i++)
-		if (ds_importers[i]->magic && ds_importers[i]->magic(head))
-			*out = as_split(in->common, ds_importers[i]);
+	by_magic(out, in->common, head);
+	DS_TRY(ds_decode_text(*out, in->common, in->in, &in->charset, e));
+	if (in->charset) {
+		DS_TRY(ds_in_peek(in->in, LOOK, &head, e));
+		by_magic(out, in->common, head);
+	}
 	*out = json_by_shape(*out, head);
 	if (!*out && is_megatron_bin(in->name))
 		return ds_fail(

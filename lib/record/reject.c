@@ -3,6 +3,7 @@
  */
 #include "record/import.h"
 
+#include "base/charset.h"
 #include "record/export.h"
 
 ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e)
@@ -15,9 +16,10 @@ ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str ra
 		ds_source_damaged(ch->input, e->msg, raw.n);
 	}
 	ds_bad *bad = ds_arena_get(ch->mem, sizeof *bad);
-	*bad = (ds_bad){
-		.raw = raw, .rest = ch->spill, .why = ds_arena_str(ch->mem, ds_str_of(e->msg))
-	};
+	*bad = (ds_bad){ .raw = raw,
+		.rest = ch->spill,
+		.marked = ch->input->charset,
+		.why = ds_arena_str(ch->mem, ds_str_of(e->msg)) };
 	ch->spill = NULL;
 	*ch->last_bad = bad;
 	ch->last_bad = &bad->next;
@@ -29,17 +31,39 @@ ds_rc ds_reject(ds_chunk *ch, uint64_t record, ds_str raw, ds_err *e)
 	return ds_reject_named(ch, ch->input->name, record, raw, e);
 }
 
+ds_rc ds_check_charset(ds_str text, const char *charset, ds_err *e)
+{
+	enum { SHOWN = 4 };
+	const char *at = charset && text.n ? memchr(text.at, DS_CHARSET_MARK, text.n) : NULL;
+	ds_buf bytes = { 0 };
+	if (!at)
+		return DS_OK;
+	for (int i = 0; i < SHOWN; i++, at += DS_CHARSET_MARK_BYTES) {
+		if (text.at + text.n - at < DS_CHARSET_MARK_BYTES ||
+			(unsigned char)*at != DS_CHARSET_MARK)
+			break;
+		ds_buf_fmt(&bytes, " %02X", (unsigned char)ds_charset_marked(at));
+	}
+	ds_fail(e, DS_BAD, "bytes that are no %s:%s", charset, ds_buf_text(&bytes));
+	ds_buf_free(&bytes);
+	return DS_BAD;
+}
+
 bool ds_goes_on(const ds_common *c)
 {
 	return c->salvage || c->on_error != DS_ON_STOP;
 }
 
-ds_rc ds_check_size(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e)
+ds_rc ds_check_record(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e)
 {
 	uint64_t limit = ch->input->common->max_record;
 	*fits = !limit || raw.n <= limit;
-	if (*fits)
+	if (*fits && ds_check_charset(raw, ch->input->charset, e) == DS_OK)
 		return DS_OK;
+	if (*fits) {
+		*fits = false;
+		return ds_reject(ch, record, raw, e);
+	}
 	ds_fail(e, DS_BAD, "%zu bytes, the limit is %llu (--max-record)", raw.n,
 		(unsigned long long)limit);
 	return ds_reject(ch, record, raw, e);

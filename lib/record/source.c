@@ -7,6 +7,7 @@
  */
 #include "record/source.h"
 
+#include "base/charset.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "record/command.h"
@@ -112,6 +113,14 @@ static ds_rc check_status(const char *list, ds_err *e)
 	return DS_OK;
 }
 
+static ds_rc check_encoding(const char *name, ds_err *e)
+{
+	DS_AUTO(ds_charset) unused = NULL;
+	if (name)
+		DS_TRY_AT(ds_charset_open(&unused, name, e), e, "--encoding");
+	return DS_OK;
+}
+
 static ds_rc check_from(const ds_common *c, ds_err *e)
 {
 	ds_buf names = { 0 };
@@ -119,6 +128,7 @@ static ds_rc check_from(const ds_common *c, ds_err *e)
 		strcmp(c->split, "file") != 0)
 		return ds_fail(e, DS_USAGE, "--split '%s': line, para or file", c->split);
 	DS_TRY(check_status(c->status, e));
+	DS_TRY(check_encoding(c->encoding, e));
 	if (c->split && c->fields.n && strcmp(c->fields.at[0], c->field) != 0)
 		return ds_fail(e, DS_USAGE, "--split cuts one column of text, not '--field %s'",
 			c->fields.at[0]);

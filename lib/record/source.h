@@ -33,6 +33,7 @@ typedef struct ds_spill ds_spill; /* bytes in a temporary file (spill.c) */
 typedef struct ds_bad {
 	ds_str raw;     /* the offender's bytes, for reject=FILE */
 	ds_spill *rest; /* those behind raw, or NULL */
+	bool marked;    /* bytes that are no text are marked in both (base/charset.h) */
 	ds_str why;     /* "file:record: what is wrong" */
 	struct ds_bad *next;
 } ds_bad;

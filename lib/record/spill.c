@@ -6,6 +6,7 @@
  */
 #include "record/import.h"
 
+#include "base/charset.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/temp.h"
@@ -52,7 +53,32 @@ void ds_spill_free(ds_spill *s)
 	ds_mem_free(s);
 }
 
-static ds_rc copy(const ds_spill *s, char *piece, ds_out *out, ds_err *e)
+typedef struct { /* where bytes go, marks in them undone */
+	ds_out *out;
+	bool marked;
+	unsigned n_held; /* of a mark that goes on in the next bytes */
+	char held[DS_CHARSET_MARK_BYTES];
+} unmarked;
+
+static ds_rc put(unmarked *u, ds_str s, ds_err *e)
+{
+	while (u->marked && s.n) {
+		const char *mark = u->n_held ? s.at : memchr(s.at, DS_CHARSET_MARK, s.n);
+		if (!mark)
+			break;
+		DS_TRY(ds_out_write(u->out, s.at, (size_t)(mark - s.at), e));
+		s = (ds_str){ mark + 1, s.n - (size_t)(mark + 1 - s.at) };
+		u->held[u->n_held++] = *mark;
+		if (u->n_held < DS_CHARSET_MARK_BYTES)
+			continue;
+		char byte = ds_charset_marked(u->held);
+		u->n_held = 0;
+		DS_TRY(ds_out_write(u->out, &byte, 1, e));
+	}
+	return ds_out_write(u->out, s.at, s.n, e);
+}
+
+static ds_rc copy(const ds_spill *s, char *piece, unmarked *out, ds_err *e)
 {
 	for (uint64_t at = 0; at < s->n;) {
 		uint64_t left = s->n - at;
@@ -63,7 +89,7 @@ static ds_rc copy(const ds_spill *s, char *piece, ds_out *out, ds_err *e)
 			return ds_fail_errno(e, "cannot read a temporary file");
 		if (n == 0)
 			return ds_fail(e, DS_IO, "a temporary file was cut");
-		DS_TRY(ds_out_write(out, piece, (size_t)n, e));
+		DS_TRY(put(out, (ds_str){ piece, (size_t)n }, e));
 		at += (uint64_t)n;
 	}
 	return DS_OK;
@@ -71,10 +97,11 @@ static ds_rc copy(const ds_spill *s, char *piece, ds_out *out, ds_err *e)
 
 ds_rc ds_bad_write(const ds_bad *bad, ds_out *out, ds_err *e)
 {
-	DS_TRY(ds_out_write(out, bad->raw.at, bad->raw.n, e));
+	unmarked to = { .out = out, .marked = bad->marked };
+	DS_TRY(put(&to, bad->raw, e));
 	if (bad->rest) {
 		char *piece = ds_mem_get(PIECE);
-		ds_rc rc = copy(bad->rest, piece, out, e);
+		ds_rc rc = copy(bad->rest, piece, &to, e);
 		ds_mem_free(piece);
 		close_file(bad->rest);
 		DS_TRY(rc);

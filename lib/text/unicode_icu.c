@@ -12,7 +12,6 @@
 
 #include <unicode/ubrk.h>
 #include <unicode/ucasemap.h>
-#include <unicode/uclean.h>
 #include <unicode/uchar.h>
 #include <unicode/ucnv.h>
 #include <unicode/ucsdet.h>
@@ -21,28 +20,6 @@
 #include <unicode/utrans.h>
 
 enum { SMALL = 64, STRETCH = 1 << 20 };
-
-static void *icu_get(const void *context, size_t bytes)
-{
-	return ds_mem_plain(bytes);
-}
-
-static void *icu_grow(const void *context, void *p, size_t bytes)
-{
-	return ds_mem_plain_grow(p, bytes);
-}
-
-static void icu_free(const void *context, void *p)
-{
-	ds_mem_plain_free(p);
-}
-
-/* Before anything else of ICU is called, as it demands. Without memory it would go on with less. */
-__attribute__((constructor)) static void set_memory(void)
-{
-	UErrorCode status = U_ZERO_ERROR;
-	u_setMemoryFunctions(NULL, icu_get, icu_grow, icu_free, &status);
-}
 
 /* Room for n units in and three times as many out (UAX 15, section 9) is in wide. */
 static bool normalize(ds_buf *out, ds_str text, UChar *wide)

@@ -163,7 +163,7 @@ seams() {
 	fails 1 "table.csv:1: not csv, but a GGUF model" dsrec cat table.csv
 	printf '%%PDF-1.4\nx\n' >p
 	fails 1 "p:1: not text: a PDF" dsrec cat p
-	printf 'a,b\n1,2\n' | iconv -t UTF-16 >u.csv
+	printf 'a,b\n1,"\360\237\230\200"\n' | iconv -t UTF-16LE >u.csv
 	fails 1 "u.csv:1: UTF-16 text" dsrec cat u.csv
 	printf '{"a":1}\n' | iconv -t UTF-16LE >u.jsonl
 	fails 1 "u.jsonl:1: UTF-16 text" dsrec cat u.jsonl

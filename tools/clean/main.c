@@ -228,8 +228,7 @@ int main(int argc, char **argv)
 	static const ds_tool tool = { .name = "dsclean",
 		.what = "clean text and labels by rules, in the order given",
 		.args = args,
-		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS |
-			 DS_TAKES_SEED,
+		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SEED,
 		.run = run,
 		.failed = ds_sink_failed,
 		.examples = { "dsclean pages/*.html | dsdedup -o text.dsr",

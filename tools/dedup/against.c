@@ -191,6 +191,7 @@ ds_rc against_load(against **out, const ds_common *c, const char *path, const pl
 	a->unit = p->seen.unit;
 	a->overlap = p->share > 0 ? overlap_new(p->share) : NULL;
 	ds_common of = *c;
+	of.encoding = NULL; /* that of the input alone */
 	of.files = &path;
 	of.n_files = 1;
 	of.on_error = DS_ON_STOP;

@@ -234,8 +234,8 @@ ds_rc copy_finish(copy_run *r, const char *elsewhere, ds_err *e)
 		if (!o->shards)
 			DS_TRY(finish_sink(r, o, o->sink, NULL, elsewhere, e));
 		for (size_t k = 0; o->shards && k < o->shards->n; k++)
-			DS_TRY(finish_sink(r, o, o->shards->at[k]->sink, o->shards->at[k],
-				elsewhere, e));
+			DS_TRY(finish_sink(
+				r, o, o->shards->at[k]->sink, o->shards->at[k], elsewhere, e));
 		o->finished = true;
 	}
 	DS_TRY(write_stats(r, e));

@@ -12,7 +12,7 @@
 #include "record/shards.h"
 
 typedef struct copy_out {
-	ds_common common; /* the run's, with this output's name */
+	ds_common common;  /* the run's, with this output's name */
 	ds_sink *sink;     /* of one file, or the first of the shards, which own it then */
 	ds_shards *shards; /* NULL: one file */
 	ds_packer *packer;

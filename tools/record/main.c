@@ -71,10 +71,9 @@ static const ds_arg split_args[] = {
 enum { IN = DS_TAKES_INPUT, COPIES = DS_TAKES_INPUT | DS_TAKES_OUTPUT };
 
 static const ds_cmd cmds[] = {
-	{ "import", NULL, "make a stream of any input", import_args,
-		COPIES | DS_TAKES_JOBS, run_import },
-	{ "export", NULL, "write another format", export_args,
-		COPIES | DS_TAKES_JOBS, run_export },
+	{ "import", NULL, "make a stream of any input", import_args, COPIES | DS_TAKES_JOBS,
+		run_import },
+	{ "export", NULL, "write another format", export_args, COPIES | DS_TAKES_JOBS, run_export },
 	{ "view", NULL, "show records to a person", view_args, IN, run_view },
 	{ "head", NULL, "the first records", head_args, COPIES, run_head },
 	{ "cat", NULL, "join streams; -z compresses, --salvage repairs", NULL,
