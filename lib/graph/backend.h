@@ -32,8 +32,9 @@ typedef struct {
 
 struct ds_device {
 	const ds_backend *backend;
-	ds_pool *pool; /* host threads; a GPU's prepare its data */
-	void *state;   /* the backend's */
+	ds_pool *pool;   /* host threads; a GPU's prepare its data */
+	ds_world *world; /* whose rank it computes for, borrowed; NULL: nobody's */
+	void *state;     /* the backend's */
 };
 
 struct ds_backend {
@@ -98,6 +99,12 @@ typedef struct
 
 /* The tensor's shape; data NULL. */
 ds_operand ds_operand_of(const ds_graph *g, ds_tid t);
+
+/* ---- collectives (DS_OP_COMM) ---- */
+
+/* One on operands in host memory, what a backend calls that has none of its own; it waits for the other ranks. */
+DS_MUST ds_rc ds_comm_run(ds_world *w, const ds_graph *g, const ds_node *n,
+	const ds_operand in[DS_MAX_IN], const ds_operand out[DS_MAX_OUT], ds_err *e);
 
 /* ---- by reference ---- */
 

@@ -29,6 +29,7 @@ ds_rc ds_graph_compile(ds_graph *g, const ds_compile *c, ds_err *e)
 	static const ds_traits plain = { 0 };
 	ds_compile with = *c;
 	with.traits = c->traits ? c->traits : &plain;
+	with.layout = g->layout = ds_layout_whole(c->layout);
 	DS_TRY(ds_graph_check(g, e));
 	for (size_t i = 0; i < sizeof(passes) / sizeof(*passes); i++) {
 		if (passes[i].train_only && !c->train)

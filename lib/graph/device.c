@@ -58,3 +58,13 @@ const ds_backend *ds_device_backend(const ds_device *d)
 {
 	return d->backend;
 }
+
+void ds_device_join(ds_device *d, ds_world *w)
+{
+	d->world = w;
+}
+
+ds_world *ds_device_world(const ds_device *d)
+{
+	return d->world;
+}

@@ -8,6 +8,7 @@
 #define DS_GRAPH_DEVICE_H
 
 #include "base/err.h"
+#include "comm/world.h"
 
 typedef struct ds_backend ds_backend;
 typedef struct ds_device ds_device;
@@ -18,6 +19,9 @@ const ds_backend *ds_backend_find(const char *name);
 DS_MUST ds_rc ds_device_open(ds_device **d, const char *backend, unsigned threads, ds_err *e);
 void ds_device_close(ds_device *d); /* NULL is fine */
 DS_AUTO_WITH(ds_device, ds_device_close)
+/* Its collectives are those of w's rank; before executors are made on it. */
+void ds_device_join(ds_device *d, ds_world *w);
+ds_world *ds_device_world(const ds_device *d); /* NULL: it has joined none */
 const ds_backend *ds_device_backend(const ds_device *d);
 
 #endif

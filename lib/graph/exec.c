@@ -129,6 +129,11 @@ const ds_graph *ds_exec_graph(const ds_exec *x)
 	return x->g;
 }
 
+ds_world *ds_exec_world(const ds_exec *x)
+{
+	return x->device->world;
+}
+
 const ds_plan *ds_exec_plan(const ds_exec *x)
 {
 	return &x->plan;

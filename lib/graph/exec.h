@@ -57,6 +57,7 @@ DS_MUST ds_rc ds_exec_fill(ds_exec *x, ds_tid t, ds_exec_fill_fn *fn, void *cont
  * way beside. */
 void *ds_exec_map(ds_exec *x, ds_tid t);
 
+ds_world *ds_exec_world(const ds_exec *x); /* the device's; NULL: it has joined none */
 const ds_plan *ds_exec_plan(const ds_exec *x);
 /* Bytes of the arenas that it allocated: the plan's total, less what it shares. */
 uint64_t ds_exec_bytes(const ds_exec *x);

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "graph/layout.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -159,6 +160,11 @@ typedef struct {
 #define DS_MUON_SIZE 0.2
 #define DS_MUON_EPS 1e-7
 
+typedef struct { /* collectives */
+	ds_group group;
+	int32_t peer; /* of send and recv: a rank */
+} ds_comm_attr;
+
 typedef union {
 	ds_linear_attr linear;       /* linear linear_dx linear_dw */
 	ds_norm_attr norm;           /* norm norm_bwd */
@@ -170,9 +176,10 @@ typedef union {
 	ds_slice_attr slice; /* slice pad */
 	ds_adamw_attr adamw; /* adamw lamb */
 	ds_muon_attr muon;
-	ds_dtype cast;  /* cast: to what */
-	float scale;    /* scale */
-	float max_norm; /* clip */
+	ds_comm_attr comm; /* all_reduce all_gather reduce_scatter send recv */
+	ds_dtype cast;     /* cast: to what */
+	float scale;       /* scale */
+	float max_norm;    /* clip */
 	char bytes[64];
 } ds_attr;
 
@@ -195,7 +202,7 @@ typedef struct {       /* what a run is told besides its inputs */
 	uint64_t seed; /* of dropout */
 	int64_t step;  /* from 1 */
 	int64_t micro; /* micro-batch within the step: 0 starts the gradients anew, others add */
-	int64_t row0;  /* number in the step of this micro-batch's first row */
+	int64_t row0; /* number in the step of this micro-batch's first row, of those of the activations */
 } ds_run;
 
 /* The numbers of dropout `stream`; count by element of the step, row0 * cols on. */
@@ -222,6 +229,7 @@ struct ds_graph { /* read it freely, change it through the functions below */
 	const char *origin;
 	uint32_t n_streams; /* dropouts so far */
 	bool train;         /* compiled for training */
+	ds_layout layout;   /* that it was compiled for */
 	ds_tid loss;        /* f32, one number; 0: none */
 	ds_seed seeds[DS_MAX_SEEDS];
 	int n_seeds;        /* gradients that come from outside */
@@ -360,6 +368,7 @@ typedef struct {
 	float max_norm; /* 0: no clipping */
 	float momentum; /* Muon's, with the steps of its iteration */
 	int32_t muon_steps;
+	ds_layout layout; /* among how many ranks, and which of them this graph is for */
 } ds_compile;
 
 /* Runs passes.def in order; afterwards the graph may be executed, and not changed. */

@@ -79,9 +79,10 @@ enum {                     /* ds_op.traits: what passes, executors and planners 
 		16, /* out[0] is columns attr.slice of in[0], in its memory: nothing is computed */
 	DS_OP_ALONE = 32, /* its scratch is several times its operands: no other node of its wave */
 	DS_OP_DROPS = 64, /* attr.dropout: drops at random, in training alone */
-	DS_OP_PASSES = 128,   /* where it drops nothing, it gives what it takes */
-	DS_OP_HEADS = 256,    /* attr.attention: columns are heads, rows sequences */
-	DS_OP_SEQUENCES = 512 /* attr.attention: rows are sequences */
+	DS_OP_PASSES = 128,    /* where it drops nothing, it gives what it takes */
+	DS_OP_HEADS = 256,     /* attr.attention: columns are heads, rows sequences */
+	DS_OP_SEQUENCES = 512, /* attr.attention: rows are sequences */
+	DS_OP_COMM = 1024      /* attr.comm: all ranks of a group take part (ds_comm_run) */
 };
 
 typedef double ds_cost_fn(const ds_graph *g, const ds_node *n);

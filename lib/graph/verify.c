@@ -46,8 +46,8 @@ static ds_rc check_out(state *s, const ds_node *n, ds_tid t, ds_err *e)
 	if (g->tensors[t].memory == DS_CLASS_ACT && !is_view) {
 		if (s->written[t] || s->written[root] || (t == root && s->partly[t]))
 			return bad(g, n, t, "is written twice", e);
-		s->partly[root] |= t != root;
 	}
+	s->partly[root] |= t != root;
 	bool is_input =
 		g->tensors[t].memory == DS_CLASS_IN || g->tensors[t].memory == DS_CLASS_CONST;
 	if (is_input && !is_view)

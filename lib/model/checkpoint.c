@@ -140,6 +140,8 @@ ds_rc ds_ckpt_save(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph
 {
 	path p = { 0 };
 	ds_err later;
+	if (ds_world_rank(ds_exec_world(x)))
+		return DS_OK;
 	ds_rc rc = ds_dir_remove(join(&p, out, part, s->step, ""), e);
 	if (rc == DS_OK)
 		rc = write_parts(&p, out, s, x, g, e);
@@ -172,6 +174,8 @@ ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_gr
 	ds_st_type type, ds_err *e)
 {
 	path p = { 0 };
+	if (ds_world_rank(ds_exec_world(x)))
+		return DS_OK;
 	ds_rc rc = DS_OK;
 	const char *file = s->weights ? s->weights : "model.safetensors";
 	if (type != DS_ST_F32 || !publish_by_link(&p, out, s->step, file)) {

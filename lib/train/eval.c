@@ -2,7 +2,7 @@
  * eval.c - the loss on data that is not trained on
  *
  * Rows in their own order; the mean over all targets, summed in double row by row, so it does not
- * depend on how rows fall into batches.
+ * depend on how rows fall into batches. Copies take batches by turns.
  */
 #include "train/trainer.h"
 
@@ -27,12 +27,13 @@ ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e)
 	ds_engine *n = t->eval;
 	int64_t at_once = t->plan->micro_rows, per_row = ds_train_plan_targets(t->plan);
 	int64_t rows = ds_rows_count(t->eval_rows), most = t->keys->eval_batches * at_once;
+	const ds_layout *l = &t->plan->layout;
 	int64_t n_targets = 0;
 	double sum = 0;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
 	if (most && most < rows)
 		rows = most;
-	for (int64_t row = 0; row < rows; row += at_once) {
+	for (int64_t row = ds_layout_copy(l) * at_once; row < rows; row += l->dp * at_once) {
 		int64_t some = rows - row < at_once ? rows - row : at_once;
 		const void *nll;
 		DS_TRY_AT(fetch(t, row, some, &n_targets, e), e, "eval_data");
@@ -44,6 +45,10 @@ ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e)
 		for (int64_t i = 0; i < some * per_row; i++)
 			sum += ((const float *)nll)[i];
 	}
+	double sums[] = { sum, (double)n_targets };
+	DS_TRY(ds_train_sum(t, sums, 2, e));
+	sum = sums[0];
+	n_targets = (int64_t)sums[1];
 	if (!n_targets)
 		return ds_fail(e, DS_BAD, "eval_data has no targets");
 	*loss = sum / (double)n_targets;

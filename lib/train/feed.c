@@ -9,16 +9,17 @@ struct ds_feed {
 	const ds_train_plan *plan;
 	const ds_mlm *mlm;   /* NULL: nothing is hidden */
 	ds_arena *all, *mem; /* mem: for the row at hand */
-	/* a step's rows, all of them: [step_rows * seq] */
+	/* a step's rows, all of this copy's: [rows * seq] */
 	int32_t *ids, *positions, *first, *last, *types;
-	int32_t *targets, *picks; /* [step_rows * per_row]; picks: their positions in the row */
+	int32_t *targets, *picks; /* [rows * per_row]; picks: their positions in the row */
 	uint8_t *plain;           /* [seq] */
 };
 
 ds_feed *ds_feed_new(const ds_train_plan *p, const ds_mlm *mlm)
 {
 	ds_feed *f = DS_NEW(ds_feed, 1);
-	size_t n = (size_t)(p->step_rows * p->seq), t = (size_t)(p->step_rows * p->per_row);
+	size_t rows = (size_t)(p->micro_rows * p->n_micro);
+	size_t n = rows * (size_t)p->seq, t = rows * (size_t)p->per_row;
 	f->plan = p;
 	f->mlm = p->targets == DS_TARGETS_PICKED ? mlm : NULL;
 	f->all = ds_arena_new(1 << 16);

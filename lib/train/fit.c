@@ -26,11 +26,12 @@ static size_t changes_of(const ds_train_plan *p, change *out)
 		out[n++] = (change){ .bf16 = true };
 	for (int k = (int)p->compile.recompute + 1; k <= DS_RECOMPUTE_LAYERS; k++)
 		out[n++] = (change){ .recompute = k };
-	for (int64_t k = p->n_micro + 1; k <= p->step_rows && n < MAX_CHANGES / 2; k++)
-		if (p->step_rows % k == 0)
+	int64_t rows = p->step_rows / p->layout.dp;
+	for (int64_t k = p->n_micro + 1; k <= rows && n < MAX_CHANGES / 2; k++)
+		if (rows % k == 0)
 			out[n++] = (change){ .parts = k };
-	for (int64_t k = p->n_micro + 1; k <= p->step_rows && n < MAX_CHANGES; k++)
-		if (p->step_rows % k == 0)
+	for (int64_t k = p->n_micro + 1; k <= rows && n < MAX_CHANGES; k++)
+		if (rows % k == 0)
 			out[n++] = (change){ .recompute = DS_RECOMPUTE_LAYERS, .parts = k };
 	return n;
 }
@@ -68,7 +69,7 @@ static ds_rc bytes_with(
 	if (c->bf16)
 		other.compile.product = DS_BF16;
 	if (c->parts)
-		other.micro_rows = p->step_rows / c->parts;
+		other.micro_rows = p->step_rows / p->layout.dp / c->parts;
 	DS_TRY(plan_bytes(&other, m, true, bytes, e));
 	DS_TRY(ds_train_plan_eval_bytes(&other, m, &eval, e));
 	*bytes += eval;

@@ -28,8 +28,12 @@ ds_rc ds_train_plan_batch(ds_train_plan *p, ds_settings *k, ds_err *e)
 		return ds_fail(e, DS_USAGE,
 			"a step has %lld rows, not a multiple of gradient_accumulation_steps=%lld",
 			(long long)p->step_rows, (long long)k->accumulation);
+	p->layout = ds_layout_whole(p->layout);
+	p->layout.apart = k->sync_every > 1;
+	DS_TRY(ds_strategy_check(&p->layout, &p->config, p->step_rows, k->accumulation, e));
 	p->n_micro = k->accumulation;
-	p->micro_rows = p->step_rows / p->n_micro;
+	p->micro_rows = p->step_rows / p->layout.dp / p->n_micro;
+	ds_train_plan_rank(p, 0);
 	if (p->micro_rows > INT32_MAX / p->wide)
 		return ds_fail(e, DS_USAGE,
 			"batch_tokens=%lld: %lld rows of %lld tokens at once, the limit is %d "
@@ -60,6 +64,17 @@ ds_rc ds_train_plan_steps(ds_train_plan *p, ds_settings *k, int64_t n_rows, bool
 	p->schedule =
 		(ds_schedule){ k->scheduler, k->lr, k->warmup_steps, p->steps ? p->steps : 1 };
 	return ds_schedule_check(&p->schedule, e);
+}
+
+void ds_train_plan_rank(ds_train_plan *p, int rank)
+{
+	p->layout.rank = rank;
+	p->compile.layout = p->layout;
+}
+
+int64_t ds_train_plan_row(const ds_train_plan *p, int64_t micro)
+{
+	return (micro * p->layout.dp + ds_layout_copy(&p->layout)) * p->micro_rows;
 }
 
 ds_engine_opts ds_train_plan_engine(const ds_train_plan *p, bool train, ds_exec_opts opts)

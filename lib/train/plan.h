@@ -9,6 +9,7 @@
 
 #include "model/engine.h"
 #include "train/settings.h"
+#include "train/strategy.h"
 
 typedef enum {
 	DS_TARGETS_TOKENS, /* one a token */
@@ -24,7 +25,10 @@ typedef struct {
 	bool docs;         /* attention stays inside documents */
 	bool evaluates;    /* a second graph, which shares the weights */
 	int64_t seq, wide; /* tokens of a row; with the virtual ones in front: the graph's seq */
-	int64_t step_rows, micro_rows, n_micro;
+	ds_layout
+		layout; /* set before ds_train_plan_batch; the rank may be set later: ds_train_plan_rank */
+	int64_t step_rows;           /* of all copies */
+	int64_t micro_rows, n_micro; /* of one copy at once, and how often in a step */
 	ds_targets targets;
 	int64_t per_row;    /* targets of a row */
 	int64_t limit_rows; /* over all epochs; INT64_MAX where only steps are counted */
@@ -38,6 +42,10 @@ DS_MUST ds_rc ds_train_plan_batch(ds_train_plan *p, ds_settings *k, ds_err *e);
 DS_MUST ds_rc ds_train_plan_steps(
 	ds_train_plan *p, ds_settings *k, int64_t n_rows, bool from, ds_err *e);
 
+/* The plan as one rank has it. */
+void ds_train_plan_rank(ds_train_plan *p, int rank);
+/* The number in a step of the first row of a copy's micro-batch. */
+int64_t ds_train_plan_row(const ds_train_plan *p, int64_t micro);
 /* The engine of a plan, as it is trained or evaluated; it borrows the plan. */
 ds_engine_opts ds_train_plan_engine(const ds_train_plan *p, bool train, ds_exec_opts opts);
 int64_t ds_train_plan_targets(const ds_train_plan *p); /* of a row, in the graph */

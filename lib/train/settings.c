@@ -113,6 +113,10 @@ const ds_key ds_setting_keys[] = {
 	{ "plugin_options", { 0 }, DS_KEY_TEXT, AT(plugin_options), 0, 0, NULL, "text that it is given" },
 	{ "mix", { "data_weights" }, DS_KEY_TEXT, AT(mix), 0, 0, NULL, "weights of the files, w,w: rows come in these shares, each file repeated as needed" },
 	{ "grow", { 0 }, DS_KEY_BOOL, AT(grow), 0, 0, NULL, "a directory's model gets num_hidden_layers by copying its layers" },
+	{ "num_gpus", { "procs" }, DS_KEY_I64, AT(procs), 0, DS_MAX_RANKS, NULL, "processes that train together; 0: as many as parallel_strategy names" },
+	{ "parallel_strategy", { 0 }, DS_KEY_TEXT, AT(strategy), 0, 0, NULL, "dp, tp=2,pp=2,dp=2, 3d, auto: copies of the data, cuts of matrices, stages of layers" },
+	{ "sync_every", { 0 }, DS_KEY_I64, AT(sync_every), 1, 1 << 20, NULL, "1: copies add up gradients; N: they average weights every N steps" },
+	{ "comm_timeout", { 0 }, DS_KEY_F64, AT(comm_timeout), 0, 1e9, NULL, "seconds a rank waits for another, 600 unless said; 0: for ever" },
 	{ "seed", { 0 }, DS_KEY_I64, AT(seed), COUNT, "of weights, order and dropout" },
 	{ "eval_data", { 0 }, DS_KEY_TEXT, AT(eval_data), 0, 0, NULL, "file to measure the loss on, not trained on" },
 	{ "eval_every", { "eval_steps" }, DS_KEY_I64, AT(eval_every), 1, 1e15, "epoch", "steps between evaluations, or epoch" },
@@ -129,9 +133,10 @@ const ds_key ds_setting_keys[] = {
 
 /* What a run that goes on may change: how long, what is computed again, which changes no bit, and what
  * is saved, measured and written down. */
-static const char *const free_keys[] = { "gradient_checkpointing", "max_steps", "epochs",
-	"eval_data", "eval_every", "eval_batches", "early_stopping_patience", "save_every",
-	"save_total_limit", "save_dtype", "clamp", "log_every", NULL };
+static const char *const free_keys[] = { "num_gpus", "parallel_strategy", "comm_timeout",
+	"gradient_checkpointing", "max_steps", "epochs", "eval_data", "eval_every", "eval_batches",
+	"early_stopping_patience", "save_every", "save_total_limit", "save_dtype", "clamp",
+	"log_every", NULL };
 
 const ds_settings ds_settings_default = { .optimizer = "adamw",
 	.scheduler = "linear",
@@ -150,6 +155,8 @@ const ds_settings ds_settings_default = { .optimizer = "adamw",
 	.mlm_mask_share = 0.8,
 	.mlm_random_share = 0.1,
 	.accumulation = 1,
+	.sync_every = 1,
+	.comm_timeout = 600,
 	.save_every = 500,
 	.save_total_limit = 2,
 	.log_every = 1,

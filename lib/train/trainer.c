@@ -8,17 +8,23 @@
 static ds_rc fetch(ds_trainer *t, int64_t step, int64_t *n_targets, ds_err *e)
 {
 	const ds_train_plan *p = t->plan;
-	*n_targets = 0;
-	for (int64_t i = 0; i < p->step_rows; i++) {
-		int64_t at = (step - 1) * p->step_rows + i;
+	int64_t targets = 0, rows = p->micro_rows;
+	double sums[] = { 0, 0 }; /* targets, tokens */
+	for (int64_t i = 0; i < rows * p->n_micro; i++) {
+		int64_t in_step = ds_train_plan_row(p, i / rows) + i % rows;
+		int64_t at = (step - 1) * p->step_rows + in_step;
 		if (at >= p->limit_rows) {
 			ds_feed_blank(t->feed, i);
 			continue;
 		}
 		int64_t row = ds_rows_order(t->rows, (uint64_t)t->keys->seed, at);
-		DS_TRY(ds_feed_row(t->feed, t->rows, row, i, (uint64_t)at, n_targets, e));
-		t->state->tokens += p->seq;
+		DS_TRY(ds_feed_row(t->feed, t->rows, row, i, (uint64_t)at, &targets, e));
+		sums[1] += (double)p->seq;
 	}
+	sums[0] = (double)targets;
+	DS_TRY(ds_train_sum(t, sums, 2, e));
+	*n_targets = (int64_t)sums[0];
+	t->state->tokens += (int64_t)sums[1];
 	return DS_OK;
 }
 
@@ -27,7 +33,8 @@ static ds_rc run_parts(ds_trainer *t, ds_engine *n, int64_t step, double *loss, 
 	const ds_train_plan *p = t->plan;
 	*loss = 0;
 	for (int64_t m = 0; m < p->n_micro; m++) {
-		ds_run run = { (uint64_t)t->keys->seed, step, m, m * p->micro_rows };
+		ds_run run = { (uint64_t)t->keys->seed, step, m,
+			ds_train_plan_row(p, m) * p->wide };
 		float part;
 		ds_feed_give(t->feed, n, m * p->micro_rows, p->micro_rows);
 		DS_TRY(ds_exec_run(n->x, DS_PHASE_FWD, &run, e));
@@ -51,6 +58,18 @@ static ds_rc find_culprit(ds_trainer *t, int64_t step, float inv, const char *wh
 	return ds_fail(e, DS_BAD, "step %lld: the %s is not finite", (long long)step, what);
 }
 
+/* The loss is a sum over copies; where each goes on alone, the norm is the mean of theirs. */
+static ds_rc share_figures(ds_trainer *t, ds_figures *f, ds_err *e)
+{
+	const ds_layout *l = &t->plan->layout;
+	double sums[] = { f->loss, f->grad_norm };
+	DS_TRY(ds_train_sum(t, sums, 2, e));
+	f->loss = l->apart ? sums[0] / l->dp : sums[0];
+	if (l->apart)
+		f->grad_norm = sums[1] / l->dp;
+	return DS_OK;
+}
+
 static ds_rc one_step(ds_trainer *t, int64_t step, ds_figures *f, ds_err *e)
 {
 	ds_engine *n = t->train;
@@ -64,7 +83,9 @@ static ds_rc one_step(ds_trainer *t, int64_t step, ds_figures *f, ds_err *e)
 	}
 	double scale = ds_train_scale(t->plan, t->state);
 	float *hyper = ds_exec_input(n->x, n->g->hyper), norm;
-	float inv = (float)scale / (float)n_targets;
+	/* A copy that goes on alone has about its share of the targets. */
+	float alone = t->plan->layout.apart ? (float)t->plan->layout.dp : 1;
+	float inv = (float)scale * alone / (float)n_targets;
 	*(float *)ds_exec_input(n->x, n->b.inv) = inv;
 	ds_hyper(hyper, &t->plan->compile, step - t->state->skipped - t->state->empty, f->lr);
 	hyper[3] = (float)(1 / scale);
@@ -74,6 +95,7 @@ static ds_rc one_step(ds_trainer *t, int64_t step, ds_figures *f, ds_err *e)
 		n->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)t->keys->seed, step, 0, 0 }, e));
 	DS_TRY(ds_exec_read(n->x, n->g->grad_norm, 0, 1, &norm, e));
 	f->grad_norm = (double)norm;
+	DS_TRY(share_figures(t, f, e));
 	f->z = ds_train_outlier(t->state, step - t->state->empty, f->loss);
 	if (!ds_train_scale_next(t->plan, t->state, f))
 		return find_culprit(t, step, inv, isfinite(f->loss) ? "gradient" : "loss", e);
@@ -113,23 +135,56 @@ static ds_rc evaluate(ds_trainer *t, const ds_train_watch *w, ds_err *e)
 	return w->evaluated(w->context, loss, e);
 }
 
+/* Are the copies one after this step? Only then are they measured and saved, and may the run end. */
+static bool is_joined(const ds_trainer *t, int64_t step)
+{
+	const ds_layout *l = &t->plan->layout;
+	return !l->apart || l->dp == 1 || step % t->keys->sync_every == 0 || step == t->plan->steps;
+}
+
+static ds_rc join(ds_trainer *t, ds_err *e)
+{
+	return t->plan->layout.apart && t->plan->layout.dp > 1 ? ds_train_average(t, e) : DS_OK;
+}
+
+/* Is there another step? *stop stays where it was said once. */
+static ds_rc goes_on(ds_trainer *t, const ds_train_watch *w, bool *stop, bool *on, ds_err *e)
+{
+	*on = t->state->step < t->plan->steps && !is_enough(t);
+	if (!*on || *stop)
+		return DS_OK;
+	*stop = w->stop(w->context);
+	return ds_train_any(t, stop, e);
+}
+
 ds_rc ds_train(ds_trainer *t, const ds_train_watch *w, ds_trained *how, ds_err *e)
 {
 	ds_ckpt *s = t->state;
 	int64_t steps = t->plan->steps, every = t->keys->save_every;
-	bool saved = true;
-	while (s->step < steps && !is_enough(t) && !w->stop(w->context)) {
+	bool saved = true, stop = false, eval = false, save = false;
+	for (;;) {
+		bool on;
 		int64_t step = s->step + 1;
+		DS_TRY(goes_on(t, w, &stop, &on, e));
+		if (!on || (stop && is_joined(t, s->step)))
+			break;
 		ds_figures f = { 0 };
 		DS_TRY(one_step(t, step, &f, e));
 		s->step = step;
 		DS_TRY(w->stepped(w->context, &f, e));
-		if (eval_due(t, step))
+		eval |= eval_due(t, step);
+		save |= every && step % every == 0;
+		saved = false;
+		if (!is_joined(t, step))
+			continue;
+		DS_TRY(join(t, e));
+		if (eval)
 			DS_TRY(evaluate(t, w, e));
 		/* The best so far is saved where it is found, and kept. */
-		saved = every && step < steps && (step % every == 0 || s->best_step == step);
+		saved = every && step < steps && (save || s->best_step == step);
 		if (saved)
 			DS_TRY(w->save(w->context, e));
+		eval = save = false;
 	}
 	if (!saved)
 		DS_TRY(w->save(w->context, e));

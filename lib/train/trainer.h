@@ -4,6 +4,9 @@
  * Row i of step s is place (s - 1) * rows + i of an endless order of the data (ds_rows_order), so a step knows its rows
  * without any history. The loss is the mean over all targets of the step: they are counted before its first part is
  * computed. What is said, written and saved is the caller's, through a table of functions.
+ *
+ * Ranks of a job (the device's world) call all of this together. Each copy of the plan's layout takes its rows of every
+ * micro-batch; figures, evaluations and the end are the same on all.
  */
 #ifndef DS_TRAIN_TRAINER_H
 #define DS_TRAIN_TRAINER_H
@@ -49,6 +52,13 @@ double ds_train_outlier(ds_ckpt *s, int64_t step, double loss);
 double ds_train_scale(const ds_train_plan *p, ds_ckpt *s); /* what the loss is multiplied by */
 /* The scale for the next step; false where this one is not finite, and that is no overflow. */
 bool ds_train_scale_next(const ds_train_plan *p, ds_ckpt *s, ds_figures *f);
+/* ---- sync.c: what ranks agree on ---- */
+/* v[n] becomes the sum over copies of what the rank that has their loss gives; the same on all ranks. */
+DS_MUST ds_rc ds_train_sum(const ds_trainer *t, double *v, int n, ds_err *e);
+/* Does any rank say so? */
+DS_MUST ds_rc ds_train_any(const ds_trainer *t, bool *says, ds_err *e);
+/* Copies that went on alone take the mean of their weights and of the optimizer's state. */
+DS_MUST ds_rc ds_train_average(const ds_trainer *t, ds_err *e);
 /* ---- rate.c ---- */
 double ds_now(void); /* seconds, monotonic */
 /* Floating-point operations a second of a large matrix product, measured for `seconds`. */

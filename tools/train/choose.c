@@ -79,12 +79,12 @@ static ds_rc settle_errors(train_run *r, ds_err *e)
 		r->common.on_error = DS_ON_SKIP;
 	r->c = &r->common;
 	r->o->ask.skips = r->c->on_error != DS_ON_STOP;
-	return r->out && r->c->on_error == DS_ON_REJECT
+	return r->out && r->c->on_error == DS_ON_REJECT && train_is_first(r)
 		       ? ds_out_open(&r->rejects, r->c->reject_path, e)
 		       : DS_OK;
 }
 
-static ds_rc settle_options(train_run *r, ds_err *e)
+ds_rc train_settle(train_run *r, ds_err *e)
 {
 	ds_request *o = &r->o->ask;
 	const char *base;
@@ -105,7 +105,6 @@ static ds_rc settle_options(train_run *r, ds_err *e)
 	r->data = named ? r->c->files : o->data;
 	r->n_data = named ? r->c->n_files : o->n_data;
 	DS_TRY(ds_request_check_commands(o, e));
-	DS_TRY(settle_errors(r, e));
 	if (o->keys.exec && o->keys.plugin)
 		return ds_fail(e, DS_USAGE, "--exec and --plugin exclude each other");
 	if (r->n_data && made(r))
@@ -535,12 +534,23 @@ static ds_rc find_checkpoint(train_run *r, ds_err *e)
 	return DS_OK;
 }
 
+/* The first rank looks, and all hear of it. */
+static ds_rc find_step(train_run *r, ds_err *e)
+{
+	ds_group all = ds_world_all(r->world);
+	if (train_is_first(r))
+		DS_TRY(find_checkpoint(r, e));
+	return r->world ? ds_world_broadcast(
+				  r->world, &all, 0, &r->state.step, sizeof(r->state.step), e)
+			: DS_OK;
+}
+
 ds_rc train_choose(train_run *r, ds_err *e)
 {
 	bool fixed;
-	DS_TRY(settle_options(r, e));
+	DS_TRY(settle_errors(r, e));
 	if (r->o->resume && r->out)
-		DS_TRY(find_checkpoint(r, e));
+		DS_TRY(find_step(r, e));
 	r->state.clamp = r->o->ask.keys.clamp;
 	DS_TRY(choose_model(r, &fixed, e));
 	DS_TRY(train_choose_task(r, e));

@@ -11,14 +11,27 @@ static ds_rc train(train_run *r, ds_err *e)
 	DS_TRY(ds_signals_open(e));
 	DS_TRY(train_out_open(r, e));
 	DS_TRY(train_choose(r, e));
+	DS_TRY(train_ranks_agree(r, e));
 	DS_TRY(train_open(r, e));
 	DS_TRY(train_out_begin(r, e));
 	DS_TRY(train_report_open(r, e));
+	DS_TRY(train_ranks_plan(r, e));
 	return train_loop(r, e);
+}
+
+/* One process, or as many as were asked for. */
+static ds_rc train_all(train_run *r, ds_err *e)
+{
+	bool waited;
+	DS_TRY(train_settle(r, e));
+	DS_TRY(train_ranks_start(r, &waited, e));
+	return waited ? DS_OK : train(r, e);
 }
 
 static ds_rc show(train_run *r, ds_err *e)
 {
+	DS_TRY(train_settle(r, e));
+	DS_TRY(train_ranks_layout(r, e));
 	DS_TRY(train_choose(r, e));
 	return train_show(r, e);
 }
@@ -40,9 +53,10 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		.state.best = INFINITY };
 	o->ask.mem = r.mem;
 	o->ask.keys = ds_settings_default;
-	ds_rc rc = shown ? show(&r, e) : o->merge ? train_merge(&r, e) : train(&r, e);
+	ds_rc rc = shown ? show(&r, e) : o->merge ? train_merge(&r, e) : train_all(&r, e);
 	train_close(&r);
 	ds_signals_close();
+	train_ranks_end(&r, rc, e);
 	return rc;
 }
 

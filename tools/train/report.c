@@ -79,6 +79,8 @@ static ds_rc measure(train_run *r, ds_err *e)
 ds_rc train_report_open(train_run *r, ds_err *e)
 {
 	train_report *p = &r->report;
+	if (!train_is_first(r))
+		return DS_OK;
 	p->progress = ds_progress_new(r->c);
 	DS_TRY(open_log(r, e));
 	const char *dir = ds_arena_fmt(r->mem, "%s/tb", r->out).at;
@@ -151,6 +153,8 @@ static void print_step(const train_run *r, const ds_figures *f, double speed, ds
 ds_rc train_report_step(train_run *r, const ds_figures *f, ds_err *e)
 {
 	train_report *p = &r->report;
+	if (!train_is_first(r))
+		return DS_OK;
 	double now = ds_now(), seconds = now - p->last;
 	double speed =
 		(double)(r->plan.step_rows * r->plan.seq) / (seconds > 1e-9 ? seconds : 1e-9);
@@ -184,6 +188,8 @@ ds_rc train_report_step(train_run *r, const ds_figures *f, ds_err *e)
 ds_rc train_report_eval(train_run *r, double loss, ds_err *e)
 {
 	ds_buf line = { 0 };
+	if (!train_is_first(r))
+		return DS_OK;
 	r->report.eval_loss = loss;
 	ds_buf_fmt(
 		&line, "{\"step\": %lld, \"eval_loss\": %.9g}\n", (long long)r->state.step, loss);
@@ -218,6 +224,8 @@ static ds_rc write_stats(const train_run *r, double seconds, ds_err *e)
 ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
 {
 	train_report *p = &r->report;
+	if (!train_is_first(r))
+		return DS_OK;
 	int64_t steps = r->state.step - p->first_step + 1;
 	double seconds = p->last - p->started, each = steps > 0 ? seconds / (double)steps : 0;
 	double tokens = (double)(r->state.tokens - p->tokens_before);

@@ -8,6 +8,7 @@
 
 #include "base/machine.h"
 #include "base/progress.h"
+#include "comm/launch.h"
 #include "model/own_chat.h"
 #include "model/side.h"
 #include "model/tb.h"
@@ -36,6 +37,9 @@ typedef struct {
 	ds_arena *mem;
 	const char *out; /* NULL with --dump and --dry-run */
 	int out_fd;      /* locked; -1: none */
+	ds_world *
+		world; /* the ranks that train together, as this process sees them; NULL: it is alone */
+	ds_launched *launched;
 	const char *const *data;
 	size_t n_data;
 	double *mix; /* their weights; NULL: they are not mixed */
@@ -61,6 +65,21 @@ DS_MUST ds_rc train_open(train_run *r, ds_err *e);
 void train_close(train_run *r);
 ds_train_room train_room(const train_run *r);
 DS_MUST ds_rc train_loop(train_run *r, ds_err *e);
+/* ranks.c: processes that train together. What one process does for all is rank 0's. */
+/* After train_settle: starts them; *waited: this process only waited for them, and all is done. */
+DS_MUST ds_rc train_ranks_layout(train_run *r, ds_err *e); /* the plan's layout, of the settings */
+DS_MUST ds_rc train_ranks_start(train_run *r, bool *waited, ds_err *e);
+/* A rank does not come back where it failed: the process that waits for it tells why. */
+void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e);
+/* DS_USAGE where ranks have other programs, settings or data. */
+DS_MUST ds_rc train_ranks_agree(train_run *r, ds_err *e);
+DS_MUST ds_rc train_ranks_plan(train_run *r, ds_err *e); /* OUT/plan.json */
+static inline bool train_is_first(const train_run *r)
+{
+	return ds_world_rank(r->world) == 0;
+}
+/* choose.c: the options alone, from the command line and config.ini */
+DS_MUST ds_rc train_settle(train_run *r, ds_err *e);
 /* choose.c: options, model and data, everything that needs no memory yet */
 DS_MUST ds_rc train_choose(train_run *r, ds_err *e);
 /* save.c */

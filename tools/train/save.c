@@ -34,6 +34,8 @@ static ds_rc lock(train_run *r, ds_err *e)
 ds_rc train_out_open(train_run *r, ds_err *e)
 {
 	char **names;
+	if (!train_is_first(r))
+		return DS_OK;
 	DS_TRY(ds_dir_make(r->out, e));
 	DS_TRY(lock(r, e));
 	DS_TRY(ds_dir_list(r->out, &names, e));
@@ -66,7 +68,7 @@ ds_rc train_write_tokenizer(train_run *r, const ds_tok *tok, ds_err *e)
 	return train_write_in_out(r, "tokenizer_config.json", &json, e);
 }
 
-ds_rc train_out_begin(train_run *r, ds_err *e)
+static ds_rc write_folder(train_run *r, ds_err *e)
 {
 	ds_buf config = { 0 }, ini = { 0 }, chat = { 0 };
 	if (r->plan.soft.kind)
@@ -88,7 +90,13 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 	ds_request_print(&r->o->ask, &r->plan.config, r->data, r->n_data, &ini);
 	DS_TRY(train_write_in_out(r, "config.ini", &ini, e));
 	DS_TRY(ds_ckpt_prune(r->out, r->o->ask.keys.save_total_limit, r->state.best_step, e));
-	DS_TRY(ds_dir_make(ds_arena_fmt(r->mem, "%s/tb", r->out).at, e));
+	return ds_dir_make(ds_arena_fmt(r->mem, "%s/tb", r->out).at, e);
+}
+
+ds_rc train_out_begin(train_run *r, ds_err *e)
+{
+	if (train_is_first(r))
+		DS_TRY(write_folder(r, e));
 	if (r->state.step)
 		return ds_ckpt_publish(r->out, &r->state, r->train->x, r->train->g,
 			ds_settings_stored(&r->o->ask.keys), e);
@@ -105,19 +113,28 @@ uint64_t train_data_identity(const train_run *r)
 	return ds_hash64(all, sizeof(all));
 }
 
+/* What is in the log must not be lost after the step is. */
+static ds_rc sync_log(train_run *r, ds_err *e)
+{
+	int failed;
+	while ((failed = fdatasync(fileno(r->report.log))) != 0 && errno == EINTR)
+		;
+	return failed && errno != EINVAL ? ds_fail_errno(e, "%s/log.jsonl: cannot sync", r->out)
+					 : DS_OK;
+}
+
 ds_rc train_save(train_run *r, ds_err *e)
 {
 	r->state.log_bytes = r->report.log_bytes;
 	r->state.data = train_data_identity(r);
 	ds_str chain = ds_rows_chain(r->rows);
 	r->state.chain = chain.n ? ds_arena_str(r->mem, chain).at : "";
-	int failed;
-	while ((failed = fdatasync(fileno(r->report.log))) != 0 && errno == EINTR)
-		;
-	if (failed && errno != EINVAL)
-		return ds_fail_errno(e, "%s/log.jsonl: cannot sync", r->out);
+	if (train_is_first(r))
+		DS_TRY(sync_log(r, e));
 	DS_TRY(ds_ckpt_save(r->out, &r->state, r->train->x, r->train->g, e));
 	DS_TRY(ds_ckpt_publish(r->out, &r->state, r->train->x, r->train->g,
 		ds_settings_stored(&r->o->ask.keys), e));
+	if (!train_is_first(r))
+		return DS_OK;
 	return ds_ckpt_prune(r->out, r->o->ask.keys.save_total_limit, r->state.best_step, e);
 }

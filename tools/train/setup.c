@@ -84,7 +84,9 @@ ds_rc train_open(train_run *r, ds_err *e)
 {
 	ds_train_room room = train_room(r);
 	DS_TRY(ds_train_plan_fit(&r->plan, &room, e));
+	ds_train_plan_rank(&r->plan, ds_world_rank(r->world));
 	DS_TRY(ds_device_open(&r->device, NULL, (unsigned)r->c->jobs, e));
+	ds_device_join(r->device, r->world);
 	ds_engine_opts o = ds_train_plan_engine(&r->plan, true, (ds_exec_opts){ 0 });
 	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));
 	DS_TRY(fill_weights(r, e));

@@ -21,6 +21,7 @@ typedef struct {
 struct ds_program {
 	const ds_graph *g;
 	ds_pool *pool;
+	ds_world *world;
 	work *works; /* [n_nodes] */
 	ds_run run;
 };
@@ -41,7 +42,7 @@ static const ds_kernel reference = { .shared_bytes = reference_bytes, .tile = ru
 
 /* ---- jobs ---- */
 
-/* Fills j with shapes, no memory, and finds the kernel: NULL for a view, which needs none. */
+/* Fills j with shapes, no memory, and finds the kernel: NULL for a view, which needs none, and a collective. */
 static const ds_kernel *make_job(
 	ds_job *j, const ds_backend *b, const ds_graph *g, const ds_node *n)
 {
@@ -50,7 +51,7 @@ static const ds_kernel *make_job(
 		j->in[i] = ds_operand_of(g, n->in[i]);
 	for (int i = 0; i < DS_MAX_OUT; i++)
 		j->out[i] = ds_operand_of(g, n->out[i]);
-	if (ds_op_of(n->op)->traits & DS_OP_VIEW)
+	if (ds_op_of(n->op)->traits & (DS_OP_VIEW | DS_OP_COMM))
 		return NULL;
 	const ds_kernel *k = ((const ds_host *)b)->find(g, n);
 	return k ? k : &reference;
@@ -139,12 +140,12 @@ static void place_wave(
 		work *w = &p->works[i];
 		ds_job *j = &w->job;
 		w->kernel = make_job(j, b, a->g, &a->g->nodes[i]);
-		if (!w->kernel)
-			continue;
-		w->stages = w->kernel->stages ? w->kernel->stages(j) : 1;
-		j->shared = (char *)a->scratch + all.shared;
-		add_need(&all, w->kernel, j);
-		j->run = &p->run;
+		if (w->kernel) {
+			w->stages = w->kernel->stages ? w->kernel->stages(j) : 1;
+			j->shared = (char *)a->scratch + all.shared;
+			add_need(&all, w->kernel, j);
+			j->run = &p->run;
+		}
 		for (int k = 0; k < DS_MAX_IN; k++)
 			j->in[k].data = (void *)a->at[j->node->in[k]];
 		for (int k = 0; k < DS_MAX_OUT; k++)
@@ -162,6 +163,7 @@ ds_rc ds_host_prepare(ds_program **out, ds_device *d, const ds_program_args *a, 
 	ds_program *p = DS_NEW(ds_program, 1);
 	p->g = a->g;
 	p->pool = d->pool;
+	p->world = d->world;
 	p->works = DS_NEW(work, (size_t)a->g->n_nodes + 1);
 	for (int32_t i = 0, end; i < a->g->n_nodes; i = end) {
 		end = ds_wave_end(a->g, i, a->g->n_nodes);
@@ -226,7 +228,12 @@ ds_rc ds_host_run(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_e
 {
 	p->run = *r;
 	for (int32_t i = from, end; i < to; i = end) {
+		const ds_job *first = &p->works[i].job;
 		end = ds_wave_end(p->g, i, i + WAVE_PART < to ? i + WAVE_PART : to);
+		if (ds_op_of(first->node->op)->traits & DS_OP_COMM) { /* alone in its wave */
+			DS_TRY(ds_comm_run(p->world, p->g, first->node, first->in, first->out, e));
+			continue;
+		}
 		for (int32_t k = i; k < end; k++)
 			for (int j = 0; j < DS_MAX_OUT; j++)
 				p->works[k].job.beta[j] = ds_node_beta(p->works[k].job.node, j, r);

@@ -13,6 +13,7 @@
 #define PASSES DS_OP_PASSES
 #define HEADS DS_OP_HEADS
 #define SEQUENCES DS_OP_SEQUENCES
+#define COMM DS_OP_COMM
 
 static const ds_op table[DS_N_OPS] = {
 #define OP(name_, n_in_, n_out_, place_, traits_, shape_, grad_, flops_, bytes_, shards_, print_, \

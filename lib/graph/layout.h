@@ -1,0 +1,59 @@
+/*
+ * layout.h - how a job's ranks share a graph: copies of the data (dp), stages of layers (pp), cuts of matrices (tp)
+ *
+ * Rank = (copy * pp + stage) * tp + cut: neighbours talk most. All zeros is one rank.
+ */
+#ifndef DS_GRAPH_LAYOUT_H
+#define DS_GRAPH_LAYOUT_H
+
+#include "comm/world.h"
+
+typedef struct {
+	int dp, pp, tp, rank;
+	bool apart; /* copies do not add up their gradients: they are averaged now and then (sync_every) */
+} ds_layout;
+
+static inline ds_layout ds_layout_whole(ds_layout l)
+{
+	l.dp = l.dp ? l.dp : 1;
+	l.pp = l.pp ? l.pp : 1;
+	l.tp = l.tp ? l.tp : 1;
+	return l;
+}
+static inline int ds_layout_ranks(const ds_layout *l)
+{
+	return l->dp * l->pp * l->tp;
+}
+static inline int ds_layout_cut(const ds_layout *l)
+{
+	return l->rank % l->tp;
+}
+static inline int ds_layout_stage(const ds_layout *l)
+{
+	return l->rank / l->tp % l->pp;
+}
+static inline int ds_layout_copy(const ds_layout *l)
+{
+	return l->rank / (l->tp * l->pp);
+}
+/* The ranks that differ from this one in their cut alone, in their copy alone; those of one copy. */
+static inline ds_group ds_layout_cuts(const ds_layout *l)
+{
+	return (ds_group){ l->rank - ds_layout_cut(l), 1, l->tp };
+}
+static inline ds_group ds_layout_copies(const ds_layout *l)
+{
+	return (ds_group){ l->rank % (l->tp * l->pp), l->tp * l->pp, l->dp };
+}
+static inline ds_group ds_layout_model(const ds_layout *l)
+{
+	int n = l->tp * l->pp;
+	return (ds_group){ ds_layout_copy(l) * n, 1, n };
+}
+/* This rank's counterpart in another stage. */
+static inline int ds_layout_at_stage(const ds_layout *l, int stage)
+{
+	return l->rank + (stage - ds_layout_stage(l)) * l->tp;
+}
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * sync.c - copies of the data add up their gradients
+ *
+ * Gradients become parts of buckets, tensors of some MiB in the order in which backward makes them, and a bucket is
+ * added up over the copies at once: after the last micro-batch, in front of the optimizer, so that its norm and its
+ * step see the same on all. The loss's factor inv counts the targets of all copies: the sum is the step's gradient.
+ */
+#include "graph/op.h"
+
+ds_pass_fn ds_pass_sync;
+
+enum { BUCKET_ELEMS = 1 << 20, ALIGN_ELEMS = 16 };
+
+static int64_t room(const ds_tensor *t)
+{
+	return (ds_t_count(t) + ALIGN_ELEMS - 1) / ALIGN_ELEMS * ALIGN_ELEMS;
+}
+
+static bool goes_in(const ds_tensor *t)
+{
+	return t->memory == DS_CLASS_GRAD && !t->base && t->dtype == DS_F32;
+}
+
+/* Gradients from `from` on, until there are enough; *to is behind them. Returns their elements. */
+static int64_t gather(const ds_graph *g, ds_tid from, ds_tid end, ds_tid *to)
+{
+	int64_t n = 0;
+	for (*to = from; *to < end && n < BUCKET_ELEMS; (*to)++)
+		n += goes_in(&g->tensors[*to]) ? room(&g->tensors[*to]) : 0;
+	return n;
+}
+
+static void make_parts(ds_graph *g, ds_tid bucket, ds_tid from, ds_tid to)
+{
+	int64_t at = 0;
+	for (ds_tid t = from; t < to; t++) {
+		ds_tensor *x = &g->tensors[t];
+		if (!goes_in(x))
+			continue;
+		x->base = bucket;
+		x->offset = at;
+		x->flags |= DS_TENSOR_VIEW;
+		at += room(x);
+	}
+}
+
+ds_rc ds_pass_sync(ds_graph *g, const ds_compile *c, ds_err *e)
+{
+	const ds_layout *l = &c->layout;
+	ds_tid end = g->n_tensors, to;
+	if (l->dp < 2 || l->apart)
+		return DS_OK;
+	g->phase = DS_PHASE_OPT;
+	ds_g_at(g, -1, "gradients");
+	for (ds_tid from = 1; from < end; from = to) {
+		ds_shape s = { DS_F32, 1, { gather(g, from, end, &to) } };
+		if (!s.dims[0])
+			continue;
+		ds_str name = ds_arena_fmt(g->mem, "%s…", g->tensors[from].name);
+		ds_tid bucket = ds_g_new(g, DS_CLASS_GRAD, &s, name.at);
+		if (bucket)
+			make_parts(g, bucket, from, to);
+		ds_g_node(g, (ds_node){ .op = DS_OP_all_reduce,
+				     .in = { bucket },
+				     .out = { bucket },
+				     .attr.comm.group = ds_layout_copies(l) });
+	}
+	return ds_graph_check(g, e);
+}

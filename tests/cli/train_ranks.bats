@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# dstrain --procs: several processes train what one does, and end together
+
+load common
+
+setup() {
+	common_setup
+	for i in $(seq 100); do
+		echo "line $i: the quick brown fox jumps over the lazy dog, and $((i * 7 % 13)) more"
+	done >text.txt
+	head -n 20 text.txt >held.txt
+	small="--model gpt2 --set n_layer=2,n_embd=32,n_head=4,seq=32,batch_tokens=256,dropout=0.1,lr=1e-3,seed=3 -q"
+}
+
+# near A B: their losses differ by 1e-4 of the largest at most
+near() {
+	diff <(grep -c loss "$1/log.jsonl") <(grep -c loss "$2/log.jsonl")
+	paste <(losses "$1") <(losses "$2") | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-4 * $1) { print; bad = 1 } } END { exit bad }'
+}
+
+losses() { sed -n 's/.*loss": \([0-9.]*\).*/\1/p' "$1/log.jsonl"; }
+
+@test "two and four copies follow one process, evaluation included, and say what they took" {
+	dstrain $small --max-steps 6 --eval-data held.txt --eval-every 3 --out one text.txt
+	for n in 2 4; do
+		dstrain $small --max-steps 6 --eval-data held.txt --eval-every 3 --procs $n --out "dp$n" text.txt
+		near one "dp$n"
+		[ "$(grep -o '[0-9]*' <(sed -n 's/.*bytes_by_rank": \[\([^]]*\)\].*/\1/p' "dp$n/plan.json") | wc -l)" -eq "$n" ]
+	done
+}
+
+@test "dropout is the same however a step is cut into parts" {
+	dstrain $small --max-steps 4 --out one text.txt
+	dstrain $small --max-steps 4 --gradient-accumulation-steps 2 --out parts text.txt
+	near one parts
+	dstrain $small --max-steps 4 --gradient-accumulation-steps 2 --procs 2 --out both text.txt
+	near one both
+}
+
+@test "a run goes on with another number of ranks, and with the same to the bit" {
+	dstrain $small --max-steps 6 --save-every 3 --procs 2 --out whole text.txt
+	dstrain $small --max-steps 3 --scheduler constant --procs 2 --out a text.txt
+	cp -r a b
+	dstrain -q --resume --max-steps 6 --out a
+	dstrain -q --resume --max-steps 6 --procs 4 --out b
+	near a b
+	rm -r whole/checkpoint-6
+	cp -r whole cut
+	dstrain -q --resume --out cut
+	cmp whole/model.safetensors cut/model.safetensors
+}
+
+@test "copies that average every second step end as one model" {
+	dstrain $small --max-steps 5 --procs 2 --sync-every 2 --save-every 1 --out r text.txt
+	[ "$(wc -l <r/log.jsonl)" -eq 5 ]
+	[ -d r/checkpoint-4 ] && [ -d r/checkpoint-5 ]
+}
+
+@test "layouts that do not divide name the dimension and the nearest" {
+	fails 2 "dp=3: rows of a step=8 is no multiple of it; the nearest are dp=2 and dp=4" dstrain $small --procs 3 --max-steps 1 --out r text.txt
+	fails 2 "takes 2 ranks, num_gpus=3" dstrain $small --procs 3 --parallel-strategy dp=2 --max-steps 1 --out r text.txt
+	fails 2 "'xp=2' is none of dp, tp, pp" dstrain $small --parallel-strategy xp=2 --max-steps 1 --out r text.txt
+}
+
+@test "a rank that dies ends the job, named, and nobody stays" {
+	dstrain $small --max-steps 100000 --procs 2 --out r text.txt 2>err &
+	pid=$!
+	for _ in $(seq 3000); do
+		[ "$(cat r/log.jsonl 2>/dev/null | wc -l)" -ge 3 ] && break
+		sleep 0.01
+	done
+	rank=$(pgrep -P $pid | tail -n 1)
+	kill -9 "$rank"
+	rc=0
+	wait $pid || rc=$?
+	[ "$rc" -eq 4 ]
+	[ "$(cat err)" = "dstrain: rank 1: killed by signal 9 (Killed)" ]
+	[ -z "$(pgrep -P $pid)" ]
+}
+
+@test "a signal to the process that was called saves and ends all ranks" {
+	dstrain $small --max-steps 100000 --procs 2 --out r text.txt &
+	pid=$!
+	for _ in $(seq 3000); do
+		[ "$(cat r/log.jsonl 2>/dev/null | wc -l)" -ge 3 ] && break
+		sleep 0.01
+	done
+	kill -TERM $pid
+	wait $pid
+	step=$(tail -n 1 r/log.jsonl | sed 's/.*"step": \([0-9]*\).*/\1/')
+	[ -d "r/checkpoint-$step" ]
+}

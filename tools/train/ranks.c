@@ -1,0 +1,122 @@
+/*
+ * ranks.c - processes that train together: how many, started, agreed, told of
+ */
+#include "run.h"
+
+#include "base/outs.h"
+#include "base/temp.h"
+
+#include <unistd.h>
+
+ds_rc train_ranks_layout(train_run *r, ds_err *e)
+{
+	ds_settings *k = &r->o->ask.keys;
+	DS_TRY(ds_strategy_parse(&r->plan.layout, k->strategy, k->procs, e));
+	k->procs = ds_layout_ranks(&r->plan.layout);
+	return DS_OK;
+}
+
+/* Ranks share the cores; one of them speaks for all. */
+static void settle_rank(train_run *r)
+{
+	int n = ds_world_size(r->world), jobs = r->c->jobs / n;
+	r->common = *r->c;
+	r->common.jobs = jobs > 1 ? jobs : 1;
+	r->common.quiet |= !train_is_first(r);
+	r->common.stats_path = train_is_first(r) ? r->common.stats_path : NULL;
+	r->c = &r->common;
+	ds_world_limit(r->world, r->o->ask.keys.comm_timeout);
+}
+
+ds_rc train_ranks_start(train_run *r, bool *waited, ds_err *e)
+{
+	int by;
+	*waited = false;
+	DS_TRY(train_ranks_layout(r, e));
+	int n = ds_layout_ranks(&r->plan.layout);
+	if (n == 1)
+		return DS_OK;
+	DS_TRY(ds_launch(n, &r->world, &r->launched, &by, e));
+	*waited = !r->launched;
+	if (r->world)
+		settle_rank(r);
+	return DS_OK;
+}
+
+void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e)
+{
+	bool rank = r->launched != NULL;
+	ds_launch_end(r->launched, r->world, rc, e);
+	if (!rank || rc == DS_OK)
+		return;
+	ds_outs_discard();
+	ds_temp_discard();
+	_exit((int)rc);
+}
+
+ds_rc train_ranks_agree(train_run *r, ds_err *e)
+{
+	enum { PROGRAM, SETTINGS, DATA, N };
+	static const char *const what[N] = { "program", "settings", "data" };
+	uint64_t mine[N] = { ds_hash64(DS_VERSION, strlen(DS_VERSION)) }, all[N * DS_MAX_RANKS];
+	int n = ds_world_size(r->world);
+	ds_group everybody = ds_world_all(r->world);
+	int64_t starts[DS_MAX_RANKS + 1];
+	ds_buf ini = { 0 };
+	if (n < 2)
+		return DS_OK;
+	ds_request_print(&r->o->ask, &r->plan.config, r->data, r->n_data, &ini);
+	mine[SETTINGS] = ds_hash64(ini.at, ini.n);
+	ds_buf_free(&ini);
+	mine[DATA] = train_data_identity(r);
+	for (int k = 0; k <= n; k++)
+		starts[k] = (int64_t)N * k;
+	memcpy(&all[N * ds_world_rank(r->world)], mine, sizeof(mine));
+	ds_world_say(r->world, "comparing", "settings");
+	DS_TRY(ds_world_all_gather(r->world, &everybody, all, starts, DS_NUM_I64, e));
+	for (int k = 1; k < n; k++)
+		for (int i = 0; i < N; i++)
+			if (all[N * k + i] != all[i])
+				return ds_fail(e, DS_USAGE, "rank %d has another %s than rank 0", k,
+					what[i]);
+	return DS_OK;
+}
+
+/* Of this rank's executors. */
+static uint64_t arenas(const train_run *r, uint64_t by_class[DS_N_CLASSES + 1])
+{
+	const ds_plan *p = ds_exec_plan(r->train->x);
+	for (int c = 0; c < DS_N_CLASSES; c++)
+		by_class[c] = p->bytes[c];
+	by_class[DS_N_CLASSES] = p->scratch_bytes;
+	return ds_exec_bytes(r->train->x) + (r->eval ? ds_exec_bytes(r->eval->x) : 0);
+}
+
+ds_rc train_ranks_plan(train_run *r, ds_err *e)
+{
+	enum { EACH = 2 + DS_N_CLASSES };
+	uint64_t all[EACH * DS_MAX_RANKS];
+	int n = ds_world_size(r->world), me = ds_world_rank(r->world), fullest = 0;
+	ds_group everybody = ds_world_all(r->world);
+	int64_t starts[DS_MAX_RANKS + 1];
+	ds_buf b = { 0 };
+	all[EACH * me] = arenas(r, &all[EACH * me + 1]);
+	for (int k = 0; k <= n; k++)
+		starts[k] = (int64_t)EACH * k;
+	if (r->world)
+		DS_TRY(ds_world_all_gather(r->world, &everybody, all, starts, DS_NUM_I64, e));
+	if (me)
+		return DS_OK;
+	ds_buf_add_c(&b, "{\"bytes_by_rank\": [");
+	for (int k = 0; k < n; k++) {
+		ds_buf_fmt(&b, "%s%llu", k ? ", " : "", (unsigned long long)all[EACH * k]);
+		fullest = all[EACH * k] > all[EACH * fullest] ? k : fullest;
+	}
+	ds_buf_fmt(&b, "],\n \"fullest_rank\": %d, \"by_class\": {", fullest);
+	for (int c = 0; c <= DS_N_CLASSES; c++)
+		ds_buf_fmt(&b, "%s\"%s\": %llu", c ? ", " : "",
+			c < DS_N_CLASSES ? ds_class_name((ds_class)c) : "scratch",
+			(unsigned long long)all[EACH * fullest + 1 + c]);
+	ds_buf_add_c(&b, "}}\n");
+	return train_write_in_out(r, "plan.json", &b, e);
+}
