@@ -15,10 +15,9 @@ struct ds_embedder {
 };
 
 ds_rc ds_embedder_open(ds_embedder **out, const ds_model *m, ds_device *device, int64_t batch,
-	int64_t seq, ds_err *e)
+	int64_t seq, ds_exec *share, ds_err *e)
 {
-	ds_embedder *d = DS_NEW(ds_embedder, 1);
-	*out = d;
+	DS_AUTO(ds_embedder) d = DS_NEW(ds_embedder, 1);
 	d->batch = batch;
 	d->seq = seq;
 	d->width = ds_model_config(m)->hidden_size;
@@ -27,9 +26,12 @@ ds_rc ds_embedder_open(ds_embedder **out, const ds_model *m, ds_device *device, 
 		.batch = batch,
 		.seq = seq,
 		.build.only_hidden = true,
-		.weights = m };
+		.exec.share = share,
+		.weights = share ? NULL : m };
 	DS_TRY(ds_engine_open(&d->n, device, &o, e));
 	ds_model_positions(d->n->x, d->n->g, &d->n->b);
+	*out = d;
+	d = NULL;
 	return DS_OK;
 }
 
@@ -45,6 +47,11 @@ void ds_embedder_close(ds_embedder *d)
 int64_t ds_embedder_seq(const ds_embedder *d)
 {
 	return d->seq;
+}
+
+ds_exec *ds_embedder_weights(ds_embedder *d)
+{
+	return d->n->x;
 }
 
 /* Row i of an input; NULL where the model has none. */

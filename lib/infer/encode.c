@@ -14,15 +14,13 @@ struct ds_encoder {
 };
 
 ds_rc ds_encoder_open(ds_encoder **out, const ds_model *m, ds_device *device, int64_t batch,
-	int64_t seq, int64_t picks, ds_err *e)
+	int64_t seq, int64_t picks, ds_exec *share, ds_err *e)
 {
 	const ds_config *c = ds_model_config(m);
-	*out = NULL;
 	if (!(c->arch->traits & DS_ARCH_ENCODER) || c->head == DS_HEAD_NONE)
 		return ds_fail(e, DS_USAGE, "%s: a %s without a head that says anything",
 			ds_model_dir(m), c->arch->name);
-	ds_encoder *d = DS_NEW(ds_encoder, 1);
-	*out = d;
+	DS_AUTO(ds_encoder) d = DS_NEW(ds_encoder, 1);
 	d->head = c->head;
 	d->batch = batch;
 	d->seq = seq;
@@ -33,9 +31,12 @@ ds_rc ds_encoder_open(ds_encoder **out, const ds_model *m, ds_device *device, in
 		.batch = batch,
 		.seq = seq,
 		.build.n_logits = d->picks * batch,
-		.weights = m };
+		.exec.share = share,
+		.weights = share ? NULL : m };
 	DS_TRY(ds_engine_open(&d->n, device, &o, e));
 	ds_model_positions(d->n->x, d->n->g, &d->n->b);
+	*out = d;
+	d = NULL;
 	return DS_OK;
 }
 
@@ -46,6 +47,11 @@ void ds_encoder_close(ds_encoder *d)
 	ds_engine_close(d->n);
 	ds_arena_free(d->mem);
 	ds_mem_free(d);
+}
+
+ds_exec *ds_encoder_weights(ds_encoder *d)
+{
+	return d->n->x;
 }
 
 int64_t ds_encoder_seq(const ds_encoder *d)

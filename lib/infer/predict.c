@@ -319,7 +319,8 @@ static ds_rc fit(ds_predictor *p, const item *items, uint32_t n, ds_err *e)
 		return DS_OK;
 	ds_encoder_close(p->d);
 	seq = (seq + 31) / 32 * 32;
-	return ds_encoder_open(&p->d, p->m, p->device, p->batch, seq < most ? seq : most, picks, e);
+	return ds_encoder_open(
+		&p->d, p->m, p->device, p->batch, seq < most ? seq : most, picks, NULL, e);
 }
 
 static ds_rc compute(ds_predictor *p, item *items, uint32_t n, ds_arena *mem, ds_err *e)

@@ -25,6 +25,8 @@ ds_rc ds_sampling_check(const ds_sampling *s, ds_err *e)
 			e, DS_USAGE, "temperature %g is not between 0 and 100", s->temperature);
 	if (!(s->top_p > 0 && s->top_p <= 1))
 		return ds_fail(e, DS_USAGE, "top-p %g is not above 0 and at most 1", s->top_p);
+	if (!(s->min_p >= 0 && s->min_p <= 1))
+		return ds_fail(e, DS_USAGE, "min-p %g is not between 0 and 1", s->min_p);
 	if (s->top_k < 0)
 		return ds_fail(e, DS_USAGE, "top-k %lld is negative", (long long)s->top_k);
 	return DS_OK;
@@ -51,6 +53,8 @@ static int downwards(const void *a, const void *b)
 static size_t gather(const ds_sampling *s, const float *logits, size_t n, float top, candidate *c)
 {
 	float least = top - (float)(40 * s->temperature);
+	if (s->min_p > 0 && top + (float)(log(s->min_p) * s->temperature) > least)
+		least = top + (float)(log(s->min_p) * s->temperature);
 	size_t m = 0;
 	for (size_t i = 0; i < n; i++)
 		if (logits[i] >= least)
@@ -87,11 +91,30 @@ uint32_t ds_sample(const ds_sampling *s, const float *logits, size_t n, uint64_t
 	if (s->temperature > 0)
 		id = draw(s, logits, drawn, logits[top], ds_rng_unit(ds_rng_of(s->seed, key), step),
 			mem);
-	if (logprob) {
-		double sum = 0, most = drawn < n ? logits[best(logits, n)] : logits[top];
-		for (size_t i = 0; i < n; i++)
-			sum += exp((double)logits[i] - most);
-		*logprob = (float)((double)logits[id] - most - log(sum));
-	}
+	if (logprob)
+		*logprob = (float)((double)logits[id] - ds_log_sum(logits, n));
 	return id;
+}
+
+double ds_log_sum(const float *logits, size_t n)
+{
+	double sum = 0, most = logits[best(logits, n)];
+	for (size_t i = 0; i < n; i++)
+		sum += exp((double)logits[i] - most);
+	return most + log(sum);
+}
+
+void ds_most_likely(const float *logits, size_t n, double log_sum, size_t k, ds_likely *out)
+{
+	size_t have = 0;
+	for (size_t i = 0; i < n && k; i++) {
+		if (have == k && logits[i] <= logits[out[k - 1].id])
+			continue;
+		size_t at = have < k ? have++ : k - 1;
+		for (; at > 0 && logits[out[at - 1].id] < logits[i]; at--)
+			out[at] = out[at - 1];
+		out[at].id = (uint32_t)i;
+	}
+	for (size_t i = 0; i < have; i++)
+		out[i].logprob = (float)((double)logits[out[i].id] - log_sum);
 }

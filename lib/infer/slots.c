@@ -9,6 +9,8 @@
  * product may sum in another order where it has another number of rows, and then a sequence's last bits, and sometimes
  * its words, would depend on how many others there are.
  *
+ * Prompts that are scored go through a third graph, with logits of every row.
+ *
  * Virtual tokens (model/soft.h) are keys and values at the beginning of every slot's cache, put there once: a prefix as it
  * is stored, a prompt by running it. Everything else is behind them.
  */
@@ -18,6 +20,8 @@
 #include "base/mem.h"
 #include "graph/backend.h"
 
+#include <assert.h>
+
 enum { PIECE = 32, CHUNK = 128 };
 
 typedef enum { IS_FREE, FILLS, RUNS, ENDED } slot_state;
@@ -26,6 +30,9 @@ typedef struct {
 	slot_state state;
 	ds_slot_ask ask;
 	size_t n_cached; /* its tokens whose keys are in the cache */
+	size_t n_reused; /* those of them that were there when it came */
+	uint32_t *kept; /* the tokens of prompts whose keys are in the cache, computed as prompts */
+	size_t n_kept;
 	size_t n_out;
 	uint32_t last;  /* the token that is to be computed next */
 	uint64_t order; /* of admission */
@@ -33,12 +40,14 @@ typedef struct {
 
 typedef struct { /* what a step computes */
 	int64_t slot;
+	size_t at;   /* which of its tokens */
 	bool wanted; /* its logits are */
 } step_row;
 
 struct ds_slots {
 	ds_engine *soft;          /* runs a prompt's virtual tokens, once; NULL: there are none */
 	ds_engine *step, *prompt; /* they share weights and caches, the soft one too */
+	ds_engine *score;         /* NULL: prompts are not scored */
 	ds_slots_opts o;
 	int64_t vocab, max_positions;
 	int64_t front; /* virtual tokens */
@@ -76,6 +85,14 @@ static ds_engine_opts engine_of(const ds_model *m, const ds_slots_opts *o, int64
 			.n_logits = rows < o->slots ? rows : o->slots } };
 }
 
+/* As a prompt's, with logits of all rows. */
+static ds_engine_opts score_of(const ds_model *m, const ds_slots_opts *o)
+{
+	ds_engine_opts s = engine_of(m, o, o->chunk);
+	s.build.n_logits = o->chunk;
+	return s;
+}
+
 /* The graph of a prompt's virtual tokens: a whole sequence for every slot. */
 static ds_engine_opts soft_of(const ds_model *m, const ds_slots_opts *o)
 {
@@ -111,10 +128,12 @@ ds_rc ds_slots_bytes(const ds_model *m, const ds_backend *b, unsigned threads,
 {
 	ds_slots_opts o = settled(given);
 	ds_engine_opts step = engine_of(m, &o, o.slots), prompt = engine_of(m, &o, o.chunk);
-	ds_engine_opts soft = soft_of(m, &o);
+	ds_engine_opts soft = soft_of(m, &o), score = score_of(m, &o);
 	*bytes = 0;
 	DS_TRY(add_bytes(b, threads, &step, true, bytes, e));
 	DS_TRY(add_bytes(b, threads, &prompt, false, bytes, e));
+	if (o.scores)
+		DS_TRY(add_bytes(b, threads, &score, false, bytes, e));
 	return has_prompt(m) ? add_bytes(b, threads, &soft, false, bytes, e) : DS_OK;
 }
 
@@ -189,6 +208,11 @@ static ds_rc open_graphs(ds_slots *d, const ds_model *m, ds_device *device, ds_e
 	DS_TRY(ds_engine_open(&d->step, device, &step, e));
 	prompt.exec.share = d->step->x;
 	DS_TRY(ds_engine_open(&d->prompt, device, &prompt, e));
+	if (d->o.scores) {
+		ds_engine_opts score = score_of(m, &d->o);
+		score.exec.share = d->step->x;
+		DS_TRY(ds_engine_open(&d->score, device, &score, e));
+	}
 	return soft && soft->kind == DS_SOFT_PREFIX ? fill_prefix(d, m, e) : DS_OK;
 }
 
@@ -212,6 +236,9 @@ ds_rc ds_slots_open(
 	d->logits = ds_arena_new(1 << 16);
 	d->slots = ds_arena_zero(d->mem, (size_t)d->o.slots * sizeof(*d->slots));
 	d->events = ds_arena_get(d->mem, (size_t)d->o.slots * sizeof(*d->events));
+	for (int64_t i = 0; i < d->o.slots; i++)
+		d->slots[i].kept =
+			ds_arena_get(d->mem, (size_t)d->o.context * sizeof(*d->slots[i].kept));
 	int64_t most = d->o.chunk > d->o.slots ? d->o.chunk : d->o.slots;
 	d->rows = ds_arena_get(d->mem, (size_t)most * sizeof(*d->rows));
 	DS_TRY(check_limit(d, m, device, e));
@@ -225,6 +252,7 @@ void ds_slots_close(ds_slots *d)
 {
 	if (!d)
 		return;
+	ds_engine_close(d->score);
 	ds_engine_close(d->prompt);
 	ds_engine_close(d->step);
 	ds_engine_close(d->soft);
@@ -253,21 +281,65 @@ static ds_rc check_ask(const ds_slots *d, const ds_slot_ask *ask, ds_err *e)
 	return DS_OK;
 }
 
+/* Of a prompt, the tokens that a slot's cache begins with; the last one is computed in any case. */
+static size_t in_common(const slot *s, const ds_slot_ask *ask)
+{
+	size_t n = 0;
+	while (n < s->n_kept && n + 1 < ask->n_prompt && s->kept[n] == ask->prompt[n])
+		n++;
+	return ask->seen ? 0 : n;
+}
+
+/* The free slot that shares most with a prompt, of those with the same the one used longest ago; -1: none is free. */
+static int64_t choose_slot(const ds_slots *d, const ds_slot_ask *ask, size_t *shared)
+{
+	int64_t at = -1;
+	*shared = 0;
+	for (int64_t i = 0; i < d->o.slots; i++) {
+		const slot *s = &d->slots[i];
+		if (s->state != IS_FREE)
+			continue;
+		size_t n = in_common(s, ask);
+		if (at >= 0 && (n < *shared || (n == *shared && s->order >= d->slots[at].order)))
+			continue;
+		at = i;
+		*shared = n;
+	}
+	return at;
+}
+
 ds_rc ds_slots_admit(ds_slots *d, const ds_slot_ask *ask, int64_t *at, ds_err *e)
 {
 	DS_TRY(check_ask(d, ask, e));
-	*at = -1;
-	for (int64_t i = 0; i < d->o.slots && *at < 0; i++)
-		if (d->slots[i].state == IS_FREE)
-			*at = i;
-	if (*at >= 0)
-		d->slots[*at] = (slot){ .state = FILLS, .ask = *ask, .order = d->n_admitted++ };
+	assert(!ask->seen || d->score);
+	size_t shared;
+	*at = choose_slot(d, ask, &shared);
+	if (*at < 0)
+		return DS_OK;
+	slot *s = &d->slots[*at];
+	*s = (slot){ .state = FILLS,
+		.ask = *ask,
+		.order = d->n_admitted++,
+		.kept = s->kept,
+		.n_cached = shared,
+		.n_reused = shared,
+		.n_kept = shared };
 	return DS_OK;
 }
 
 void ds_slots_release(ds_slots *d, int64_t at)
 {
 	d->slots[at].state = IS_FREE;
+}
+
+size_t ds_slots_reused(const ds_slots *d, int64_t at)
+{
+	return d->slots[at].n_reused;
+}
+
+ds_exec *ds_slots_weights(ds_slots *d)
+{
+	return d->step->x;
 }
 
 int64_t ds_slots_free(const ds_slots *d)
@@ -289,12 +361,12 @@ bool ds_slots_busy(const ds_slots *d)
 /* ---- a step ---- */
 
 /* Of the slots whose prompts are not yet done, the one admitted first behind `after`; -1: none. */
-static int64_t next_filling(const ds_slots *d, uint64_t after)
+static int64_t next_filling(const ds_slots *d, bool scored, uint64_t after)
 {
 	int64_t best = -1;
 	for (int64_t i = 0; i < d->o.slots; i++) {
 		const slot *s = &d->slots[i];
-		if (s->state == FILLS && s->order >= after &&
+		if (s->state == FILLS && !s->ask.seen == !scored && s->order >= after &&
 			(best < 0 || s->order < d->slots[best].order))
 			best = i;
 	}
@@ -307,19 +379,19 @@ static int64_t choose_tokens(const ds_slots *d)
 	int64_t n = 0;
 	for (int64_t i = 0; i < d->o.slots; i++)
 		if (d->slots[i].state == RUNS)
-			d->rows[n++] = (step_row){ i, true };
+			d->rows[n++] = (step_row){ i, d->slots[i].n_cached, true };
 	return n;
 }
 
 /* Prompts, in the order of their coming. */
-static int64_t choose_chunk(const ds_slots *d)
+static int64_t choose_chunk(const ds_slots *d, bool scored)
 {
 	int64_t n = 0;
-	for (int64_t i = next_filling(d, 0); i >= 0 && n < d->o.chunk;
-		i = next_filling(d, d->slots[i].order + 1)) {
+	for (int64_t i = next_filling(d, scored, 0); i >= 0 && n < d->o.chunk;
+		i = next_filling(d, scored, d->slots[i].order + 1)) {
 		const slot *s = &d->slots[i];
 		for (size_t k = s->n_cached; k < s->ask.n_prompt && n < d->o.chunk; k++)
-			d->rows[n++] = (step_row){ i, k + 1 == s->ask.n_prompt };
+			d->rows[n++] = (step_row){ i, k, scored || k + 1 == s->ask.n_prompt };
 	}
 	return n;
 }
@@ -330,6 +402,8 @@ static void put_row(ds_slots *d, ds_engine *n, int64_t row)
 	slot *s = &d->slots[d->rows[row].slot];
 	int64_t position = d->front + (int64_t)s->n_cached;
 	uint32_t id = s->state == RUNS ? s->last : s->ask.prompt[s->n_cached];
+	if (s->state == FILLS)
+		s->kept[s->n_kept++] = id;
 	s->n_cached++;
 	input(n, n->b.ids)[row] = (int32_t)id;
 	input(n, n->b.past)[row] = (int32_t)position;
@@ -376,19 +450,39 @@ static bool stops_at(const slot *s, uint32_t id)
 	return false;
 }
 
+/* Draws a token, out of a copy of the logits where they are changed before. */
+static uint32_t draw(ds_slots *d, const slot *s, const float *logits)
+{
+	size_t n = (size_t)d->vocab;
+	ds_arena_reset(d->choice);
+	if (s->ask.adjust) {
+		float *own = ds_arena_get(d->choice, n * sizeof(*own));
+		memcpy(own, logits, n * sizeof(*own));
+		s->ask.adjust(s->ask.context, own, n, d->choice);
+		logits = own;
+	}
+	return ds_sample(&s->ask.how, logits, n, s->ask.key, s->n_out, d->choice, NULL);
+}
+
+static ds_rc check_logits(const ds_slots *d, const float *logits, size_t after, ds_err *e)
+{
+	size_t n = (size_t)d->vocab, bad = ds_f32_finite(logits, n);
+	if (bad == n)
+		return DS_OK;
+	return ds_fail(e, DS_BAD, "the logits are not finite after token %zu: that of id %zu is %g",
+		after, bad, (double)logits[bad]);
+}
+
 /* The next token of a slot out of its logits. */
 static ds_rc choose(ds_slots *d, slot *s, ds_slot_event *v, ds_err *e)
 {
-	size_t n = (size_t)d->vocab, bad = ds_f32_finite(v->logits, n);
-	if (bad < n)
-		return ds_fail(e, DS_BAD,
-			"the logits are not finite after token %zu: that of id %zu is %g",
-			s->n_cached, bad, (double)v->logits[bad]);
+	DS_TRY(check_logits(d, v->logits, s->n_cached, e));
 	v->end = DS_SLOT_LENGTH;
 	if ((int64_t)s->n_out < s->ask.max_tokens && (int64_t)s->n_cached < d->o.context) {
-		ds_arena_reset(d->choice);
-		s->last = v->id = ds_sample(
-			&s->ask.how, v->logits, n, s->ask.key, s->n_out, d->choice, &v->logprob);
+		s->last = v->id = draw(d, s, v->logits);
+		if (s->ask.logprobs)
+			v->logprob = (float)((double)v->logits[v->id] -
+					     ds_log_sum(v->logits, (size_t)d->vocab));
 		v->has_id = true;
 		v->n_out = ++s->n_out;
 		v->end = stops_at(s, v->id) ? DS_SLOT_STOP
@@ -408,12 +502,19 @@ static ds_rc run(ds_slots *d, ds_engine *n, int64_t n_rows, size_t *n_events, ds
 		return DS_OK;
 	DS_TRY(compute(d, n, n_rows, &logits, e));
 	for (int64_t i = 0; i < n_rows; i++) {
-		if (!d->rows[i].wanted)
+		const step_row *r = &d->rows[i];
+		slot *s = &d->slots[r->slot];
+		if (!r->wanted)
 			continue;
-		ds_slot_event *v = &d->events[(*n_events)++];
-		*v = (ds_slot_event){ .slot = d->rows[i].slot, .logits = logits };
+		if (r->at + 1 < s->ask.n_prompt) {
+			DS_TRY(check_logits(d, logits, r->at + 1, e));
+			s->ask.seen(s->ask.context, r->at, logits);
+		} else {
+			ds_slot_event *v = &d->events[(*n_events)++];
+			*v = (ds_slot_event){ .slot = r->slot, .logits = logits };
+			DS_TRY(choose(d, s, v, e));
+		}
 		logits += d->vocab;
-		DS_TRY(choose(d, &d->slots[v->slot], v, e));
 	}
 	return DS_OK;
 }
@@ -424,6 +525,10 @@ ds_rc ds_slots_step(ds_slots *d, const ds_slot_event **events, size_t *n, ds_err
 	*n = 0;
 	*events = d->events;
 	ds_arena_reset(d->logits);
-	DS_TRY(run(d, d->step, choose_tokens(d), n, e));
-	return run(d, d->prompt, choose_chunk(d), n, e);
+	int64_t tokens = choose_tokens(d);
+	bool fills = next_filling(d, false, 0) >= 0, scores = next_filling(d, true, 0) >= 0;
+	DS_TRY(run(d, d->step, tokens, n, e));
+	if (fills)
+		DS_TRY(run(d, d->prompt, choose_chunk(d, false), n, e));
+	return scores ? run(d, d->score, choose_chunk(d, true), n, e) : DS_OK;
 }

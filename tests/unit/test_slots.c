@@ -88,7 +88,8 @@ static void make(text *t, uint64_t i)
 	*t = (text){ .ask = { .n_prompt = 1 + i * 7 % 30,
 			     .how = { .temperature = i % 2 ? 0.9 : 0, .top_p = 1, .seed = 3 },
 			     .key = i,
-			     .max_tokens = (int64_t)(1 + i * 5 % MOST) } };
+			     .max_tokens = (int64_t)(1 + i * 5 % MOST),
+			     .logprobs = true } };
 	for (size_t k = 0; k < 30; k++)
 		t->prompt[k] = (uint32_t)((i + 1) * (k + 3) % VOCAB);
 	t->ask.prompt = t->prompt;
@@ -243,9 +244,126 @@ static void what_cannot_be_done_is_said_at_once(void **state)
 	ds_slots_close(d);
 }
 
+typedef struct { /* what is seen of a prompt */
+	size_t n;
+	float logits[30][VOCAB];
+} sight;
+
+static void look(void *context, size_t at, const float *logits)
+{
+	sight *s = context;
+	assert_int_equal(at, s->n);
+	memcpy(s->logits[s->n++], logits, sizeof(s->logits[0]));
+}
+
+static ds_slots *open_scoring(void)
+{
+	ds_slots *d;
+	ds_err e;
+	ds_slots_opts o = { .slots = 3, .context = CONTEXT, .chunk = 8, .scores = true };
+	if (ds_slots_open(&d, m, device, &o, &e) != DS_OK)
+		fail_msg("%s", e.msg);
+	return d;
+}
+
+static void a_prompt_that_is_scored_shows_the_logits_after_each_of_its_tokens(void **state)
+{
+	static sight s;
+	text scored, plain, beside[2];
+	DS_AUTO(ds_slots) d = open_scoring();
+	s.n = 0;
+	make(&scored, 4); /* 29 tokens */
+	make(&plain, 4);
+	make(&beside[0], 2);
+	make(&beside[1], 3);
+	run_all(d, &plain, 1);
+	scored.ask.seen = look;
+	scored.ask.context = &s;
+	text all[3] = { beside[0], scored, beside[1] };
+	all[0].ask.prompt = all[0].prompt;
+	all[1].ask.prompt = all[1].prompt;
+	all[2].ask.prompt = all[2].prompt;
+	run_all(d, all, 3);
+	assert_int_equal(s.n, scored.ask.n_prompt - 1);
+	assert_memory_equal(all[1].out, plain.out, sizeof(plain.out));
+	/* What is seen after k tokens is what comes of a prompt of these. */
+	for (size_t k = 1; k < scored.ask.n_prompt; k += 5) {
+		text t;
+		const ds_slot_event *events;
+		size_t n = 0;
+		int64_t slot;
+		ds_err e;
+		make(&t, 4);
+		t.ask.n_prompt = k;
+		t.ask.max_tokens = 0;
+		assert_int_equal(ds_slots_admit(d, &t.ask, &slot, &e), DS_OK);
+		while (!n)
+			assert_int_equal(ds_slots_step(d, &events, &n, &e), DS_OK);
+		for (size_t i = 0; i < VOCAB; i++)
+			assert_true(fabsf(events->logits[i] - s.logits[k - 1][i]) < 1e-4f);
+		ds_slots_release(d, slot);
+	}
+}
+
+static void a_prompt_that_begins_as_an_earlier_one_starts_behind_it(void **state)
+{
+	DS_AUTO(ds_slots) d = open_slots(2, 16);
+	text first, again, longer, other;
+	int64_t slot;
+	ds_err e;
+	make(&first, 4);
+	make(&again, 4);
+	run_all(d, &first, 1);
+	assert_int_equal(ds_slots_admit(d, &again.ask, &slot, &e), DS_OK);
+	assert_int_equal(ds_slots_reused(d, slot), again.ask.n_prompt - 1);
+	ds_slots_release(d, slot);
+	run_all(d, &again, 1);
+	assert_memory_equal(first.out, again.out, sizeof(first.out));
+	assert_memory_equal(first.logprobs, again.logprobs, sizeof(first.logprobs));
+	make(&longer, 4);
+	longer.prompt[20] ^= 1;
+	make(&other, 5);
+	assert_int_equal(ds_slots_admit(d, &longer.ask, &slot, &e), DS_OK);
+	assert_int_equal(ds_slots_reused(d, slot), 20);
+	ds_slots_release(d, slot);
+	/* The text after another one in the same slot is that of a slot that nobody used. */
+	DS_AUTO(ds_slots) fresh = open_slots(2, 16);
+	text same;
+	make(&same, 4);
+	same.prompt[20] ^= 1;
+	run_all(d, &other, 1);
+	run_all(d, &longer, 1);
+	run_all(fresh, &same, 1);
+	assert_memory_equal(longer.out, same.out, sizeof(same.out));
+	assert_memory_equal(longer.logprobs, same.logprobs, sizeof(same.logprobs));
+}
+
+static void forbid(void *context, float *logits, size_t n, ds_arena *room)
+{
+	logits[*(uint32_t *)context] = -1e30f;
+}
+
+static void logits_may_be_changed_before_a_token_is_drawn(void **state)
+{
+	DS_AUTO(ds_slots) d = open_slots(2, 16);
+	text plain, bent;
+	make(&plain, 2);
+	make(&bent, 2);
+	run_all(d, &plain, 1);
+	bent.ask.adjust = forbid;
+	bent.ask.context = &plain.out[0];
+	run_all(d, &bent, 1);
+	for (size_t i = 0; i < bent.n_out; i++)
+		assert_int_not_equal(bent.out[i], plain.out[0]);
+	assert_true(bent.logprobs[0] <= plain.logprobs[0]); /* of the logits as they were */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_prompt_that_is_scored_shows_the_logits_after_each_of_its_tokens),
+		cmocka_unit_test(a_prompt_that_begins_as_an_earlier_one_starts_behind_it),
+		cmocka_unit_test(logits_may_be_changed_before_a_token_is_drawn),
 		cmocka_unit_test(a_sequence_gets_the_same_whatever_is_beside_it),
 		cmocka_unit_test(a_prompt_in_pieces_is_the_prompt_at_once),
 		cmocka_unit_test(sequences_end_at_stops_lengths_and_the_context),

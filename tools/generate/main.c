@@ -126,7 +126,8 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, job *jobs, bool *ok,
 					 .key = ds_block_record(b, i),
 					 .max_tokens = opt.max_tokens,
 					 .stops = g->stops,
-					 .n_stops = g->n_stops } };
+					 .n_stops = g->n_stops,
+					 .logprobs = opt.logprobs } };
 		ds_err bad;
 		ds_rc rc = prompt_of(g, w, &texts, i, tokens, ask, &has, &bad);
 		if (rc != DS_OK && !(rc == DS_BAD && g->talker.chat)) {
