@@ -22,7 +22,7 @@ CFLAGS_ALL   := -std=gnu11 $(OPT) $(WARN) $(WARN_C) $(DEFS) $(SANFLAG) -pthread 
 CXXFLAGS_ALL := -std=gnu++17 -fno-rtti $(OPT) $(WARN) $(DEFS) $(SANFLAG) -pthread $(CXXFLAGS)
 LDFLAGS_ALL  := $(SANFLAG) -pthread $(LDFLAGS)
 LIBS    := -Wl,--as-needed -ldnnl -lgomp -lsimdjson -licui18n -licuuc -lcld2 -lpcre2-8 -lzstd -lz -lbz2 -llzma -lbrotlidec -lsnappy -llz4 -lxxhash -ljpeg -lpng16 -lwebp -lgif \
-	   -lstdc++ -lpthread -lm -ldl
+	   -lmicrohttpd -lstdc++ -lpthread -lm -ldl
 
 # Sources by wildcard: a library part, a program or a test is added by adding its file.
 lib_src  := $(shell find lib -name '*.c' -o -name '*.cc' | sort)
