@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "graph/exec_impl.h"
 #include "graph/op.h"
+#include "graph/part.h"
 
 #include <assert.h>
 
@@ -90,9 +91,27 @@ ds_rc ds_exec_view(ds_exec *x, ds_tid id, ds_arena *mem, const void **at, ds_err
 	return ds_exec_read(x, id, 0, ds_t_count(t), copy, e);
 }
 
+/* fn sees the whole; what is this rank's is taken out of it. */
+static ds_rc fill_part(ds_exec *x, ds_tid id, ds_exec_fill_fn *fn, void *context, ds_err *e)
+{
+	const ds_tensor *t = tensor(x, id), whole = ds_t_whole(t);
+	size_t size = ds_dtype_bytes(t->dtype);
+	char *all = ds_mem_get(ds_t_bytes(&whole)), *mine = ds_mem_get(ds_t_bytes(t));
+	ds_rc rc = fn(context, &whole, all, e);
+	if (rc == DS_OK) {
+		ds_part_take(t->part, mine, all, size);
+		rc = ds_exec_write(x, id, 0, ds_t_count(t), mine, e);
+	}
+	ds_mem_free(all);
+	ds_mem_free(mine);
+	return rc;
+}
+
 ds_rc ds_exec_fill(ds_exec *x, ds_tid id, ds_exec_fill_fn *fn, void *context, ds_err *e)
 {
 	const ds_tensor *t = tensor(x, id);
+	if (t->part)
+		return fill_part(x, id, fn, context, e);
 	void *room = dense(x, id);
 	if (room)
 		return fn(context, t, room, e);

@@ -60,6 +60,8 @@ enum {                        /* ds_tensor.flags */
 	DS_TENSOR_VIEW = 16,    /* columns of `base`, no memory of its own */
 };
 
+typedef struct ds_part ds_part; /* part.h */
+
 enum { DS_MAX_RANK = 5 };
 typedef struct {
 	ds_tid id;
@@ -74,10 +76,11 @@ typedef struct {
 	ds_tid grad;    /* of a parameter after autodiff; else 0 */
 	int32_t writer; /* the node that first writes it, or -1 */
 	ds_init init;
-	const void *data;   /* DS_CLASS_CONST: the values, owned by the graph */
-	const char *name;   /* parameters: Hugging Face's; others: "t7" or what was given */
-	const char *also;   /* the second name of a tied parameter, or NULL */
-	const char *origin; /* where in the model: "transformer.h.3.attn" */
+	const void *data;    /* DS_CLASS_CONST: the values, owned by the graph */
+	const char *name;    /* parameters: Hugging Face's; others: "t7" or what was given */
+	const char *also;    /* the second name of a tied parameter, or NULL */
+	const char *origin;  /* where in the model: "transformer.h.3.attn" */
+	const ds_part *part; /* which part of the whole this rank has; NULL: it is the whole */
 } ds_tensor;
 
 /* ---- nodes ---- */
@@ -122,6 +125,8 @@ typedef struct { /* of an op that drops: what its attributes begin with */
 typedef struct {
 	ds_dropout_attr drop; /* of the probabilities */
 	int32_t heads, kv_heads, head_dim;
+	int32_t first_head,
+		all_heads;   /* of a part: its first, and how many the whole has (0: heads) */
 	int32_t seq, kv_seq; /* rows of q and of k, v that make one sequence */
 	float scale;         /* of the scores; the builder fills 1/sqrt(head_dim) for 0 */
 	bool causal;

@@ -131,8 +131,8 @@ bool ds_shard_next(const char **rules, ds_shard *s);
 bool ds_shard_fits(const ds_graph *g, const ds_node *n, const ds_shard *s, int parts);
 /* The axis that a letter cuts: 0 rows, 1 columns, -1 none. */
 int ds_shard_axis(const ds_node *n, char letter);
-/* The attributes of one part. */
-void ds_shard_attr(ds_node *n, const ds_shard *s, int parts);
+/* The attributes of part number `part`. */
+void ds_shard_attr(ds_node *n, const ds_shard *s, int parts, int part);
 
 typedef enum {
 	DS_COMM_NONE,

@@ -4,6 +4,7 @@
 #include "model/checkpoint.h"
 
 #include "base/mem.h"
+#include "model/gather.h"
 #include "record/json.h"
 
 #include <errno.h>
@@ -47,29 +48,20 @@ static ds_rc sync_dir(const char *dir, ds_err *e)
 	return bad ? ds_fail_errno(e, "%s: cannot sync", dir) : DS_OK;
 }
 
-static bool wanted(const ds_tensor *t, ds_class memory)
+/* Of several ranks, one writes. */
+static bool is_first(const ds_exec *x)
 {
-	return t->memory == memory && !(t->flags & (DS_TENSOR_VIEW | DS_TENSOR_FROZEN));
+	return ds_world_rank(ds_exec_world(x)) == 0;
 }
 
-static ds_rc write_class(const char *to, ds_exec *x, const ds_graph *g, ds_class memory,
-	ds_st_type type, ds_st_how *how, ds_err *e)
+static ds_rc write_class(
+	const char *to, ds_exec *x, ds_class memory, ds_st_type type, ds_st_how *how, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
-	ds_st_item *items = ds_arena_zero(mem, (size_t)g->n_tensors * sizeof(*items));
-	size_t n = 0;
-	for (ds_tid i = 1; i < g->n_tensors; i++) {
-		const ds_tensor *t = &g->tensors[i];
-		const void *values;
-		if (!wanted(t, memory))
-			continue;
-		DS_TRY(ds_exec_view(x, i, mem, &values, e));
-		ds_st_item *item = &items[n++];
-		*item = (ds_st_item){ .name = t->name, .rank = t->rank, .data = values };
-		for (int d = 0; d < t->rank; d++)
-			item->dims[d] = t->dims[d];
-	}
-	return ds_st_write_how(to, items, n, type, how, e);
+	ds_st_item *items;
+	size_t n;
+	DS_TRY(ds_gather_class(x, memory, mem, &items, &n, e));
+	return is_first(x) ? ds_st_write_how(to, items, n, type, how, e) : DS_OK;
 }
 
 static void print_state(ds_buf *b, const ds_ckpt *s)
@@ -98,17 +90,19 @@ static void print_sum(ds_buf *b, ds_h128 h, const char *file)
 		file);
 }
 
-static ds_rc write_parts(
-	path *p, const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e)
+static ds_rc write_parts(path *p, const char *out, const ds_ckpt *s, ds_exec *x, ds_err *e)
 {
 	ds_buf state = { 0 }, sums = { 0 };
 	ds_h128 hashes[N_FILES];
 	ds_st_how weights = { 0 }, states = { 0 };
-	DS_TRY(ds_dir_make(join(p, out, part, s->step, ""), e));
-	DS_TRY(write_class(join(p, out, part, s->step, files[WEIGHTS]), x, g, DS_CLASS_PARAM,
+	if (is_first(x))
+		DS_TRY(ds_dir_make(join(p, out, part, s->step, ""), e));
+	DS_TRY(write_class(join(p, out, part, s->step, files[WEIGHTS]), x, DS_CLASS_PARAM,
 		DS_ST_F32, &weights, e));
-	DS_TRY(write_class(join(p, out, part, s->step, files[STATES]), x, g, DS_CLASS_OPT,
-		DS_ST_F32, &states, e));
+	DS_TRY(write_class(join(p, out, part, s->step, files[STATES]), x, DS_CLASS_OPT, DS_ST_F32,
+		&states, e));
+	if (!is_first(x))
+		return DS_OK;
 	print_state(&state, s);
 	hashes[WEIGHTS] = weights.hash;
 	hashes[STATES] = states.hash;
@@ -136,19 +130,19 @@ static ds_rc move_dir(path *p, const char *out, int64_t step, ds_err *e)
 	return sync_dir(out, e);
 }
 
-ds_rc ds_ckpt_save(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e)
+ds_rc ds_ckpt_save(const char *out, const ds_ckpt *s, ds_exec *x, ds_err *e)
 {
 	path p = { 0 };
 	ds_err later;
-	if (ds_world_rank(ds_exec_world(x)))
-		return DS_OK;
-	ds_rc rc = ds_dir_remove(join(&p, out, part, s->step, ""), e);
+	bool first = is_first(x);
+	ds_rc rc = first ? ds_dir_remove(join(&p, out, part, s->step, ""), e) : DS_OK;
 	if (rc == DS_OK)
-		rc = write_parts(&p, out, s, x, g, e);
-	if (rc == DS_OK)
+		rc = write_parts(&p, out, s, x, e);
+	if (rc == DS_OK && first)
 		rc = move_dir(&p, out, s->step, e);
 	/* What is left of a failure only takes room; why it failed is what counts. */
-	if (rc != DS_OK && ds_dir_remove(join(&p, out, part, s->step, ""), &later) != DS_OK)
+	if (rc != DS_OK && first &&
+		ds_dir_remove(join(&p, out, part, s->step, ""), &later) != DS_OK)
 		rc = ds_at(e, rc, "%s left behind", ds_buf_text(&p.at));
 	ds_buf_free(&p.at);
 	return rc;
@@ -170,19 +164,25 @@ static bool publish_by_link(path *p, const char *out, int64_t step, const char *
 	return ok;
 }
 
-ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
-	ds_st_type type, ds_err *e)
+/* What rank 0 found, on all. */
+static ds_rc tell_all(ds_exec *x, bool *what, ds_err *e)
+{
+	ds_world *w = ds_exec_world(x);
+	ds_group all = ds_world_all(w);
+	return w ? ds_world_broadcast(w, &all, 0, what, sizeof(*what), e) : DS_OK;
+}
+
+ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, ds_st_type type, ds_err *e)
 {
 	path p = { 0 };
-	if (ds_world_rank(ds_exec_world(x)))
-		return DS_OK;
-	ds_rc rc = DS_OK;
 	const char *file = s->weights ? s->weights : "model.safetensors";
-	if (type != DS_ST_F32 || !publish_by_link(&p, out, s->step, file)) {
+	bool linked = is_first(x) && type == DS_ST_F32 && publish_by_link(&p, out, s->step, file);
+	ds_rc rc = tell_all(x, &linked, e);
+	if (rc == DS_OK && !linked) {
 		ds_buf_clear(&p.at);
 		ds_buf_fmt(&p.at, "%s/%s", out, file);
 		ds_st_how how = { .clamp = s->clamp };
-		rc = write_class(ds_buf_text(&p.at), x, g, DS_CLASS_PARAM, type, &how, e);
+		rc = write_class(ds_buf_text(&p.at), x, DS_CLASS_PARAM, type, &how, e);
 	}
 	ds_buf_free(&p.at);
 	return rc;
@@ -317,7 +317,7 @@ static ds_rc load_class(const char *from, ds_exec *x, const ds_graph *g, ds_clas
 	DS_AUTO(ds_st) s = NULL;
 	DS_TRY(ds_st_open(&s, from, e));
 	for (ds_tid i = 1; i < g->n_tensors; i++)
-		if (wanted(&g->tensors[i], memory))
+		if (ds_gather_wants(&g->tensors[i], memory))
 			DS_TRY_AT(ds_exec_fill(x, i, load_one, s, e), e, "%s", from);
 	return DS_OK;
 }

@@ -5,7 +5,7 @@
  * and the hashes of these three, xxh128sums, as `xxh128sum -c` reads them. Frozen weights are not in
  * it. It is written as OUT/checkpoint-STEP.part and renamed when everything is on the disk, so a
  * checkpoint is whole or not there; what happened to it later, the hashes tell. Tensors go by their
- * names: another layout can read them.
+ * names and as wholes: any layout can read them. The ranks of a job call these together, and rank 0 writes.
  */
 #ifndef DS_MODEL_CHECKPOINT_H
 #define DS_MODEL_CHECKPOINT_H
@@ -32,11 +32,10 @@ typedef struct {           /* everything that is not a tensor */
 } ds_ckpt;
 
 /* Writes checkpoint-STEP, whole or not at all. */
-DS_MUST ds_rc ds_ckpt_save(
-	const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g, ds_err *e);
+DS_MUST ds_rc ds_ckpt_save(const char *out, const ds_ckpt *s, ds_exec *x, ds_err *e);
 /* Makes the weights of checkpoint-STEP those of OUT itself, stored as type, in one rename. */
-DS_MUST ds_rc ds_ckpt_publish(const char *out, const ds_ckpt *s, ds_exec *x, const ds_graph *g,
-	ds_st_type type, ds_err *e);
+DS_MUST ds_rc ds_ckpt_publish(
+	const char *out, const ds_ckpt *s, ds_exec *x, ds_st_type type, ds_err *e);
 /*
  * The newest whole checkpoint's step, 0 where there is none. All of its bytes are read and compared
  * with its hashes. What is damaged is passed over and named in *passed (may be NULL), which lives in

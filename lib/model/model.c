@@ -8,6 +8,7 @@
 #include "model/model.h"
 
 #include "base/finite.h"
+#include "graph/part.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "model/side.h"
@@ -451,8 +452,9 @@ static ds_rc load_apart(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err
 	return DS_OK;
 }
 
-static ds_rc check_one(const ds_model *m, const ds_tensor *t, ds_err *e)
+static ds_rc check_one(const ds_model *m, const ds_tensor *given, ds_err *e)
 {
+	const ds_tensor whole = ds_t_whole(given), *t = &whole;
 	const ds_st_tensor *s = ds_model_find(m, t->name, t->also);
 	char have[128], want[128];
 	if (!s)

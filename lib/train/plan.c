@@ -30,6 +30,9 @@ ds_rc ds_train_plan_batch(ds_train_plan *p, ds_settings *k, ds_err *e)
 			(long long)p->step_rows, (long long)k->accumulation);
 	p->layout = ds_layout_whole(p->layout);
 	p->layout.apart = k->sync_every > 1;
+	if ((p->lora.r || p->soft.kind) && p->layout.tp * p->layout.pp > 1)
+		return ds_fail(
+			e, DS_USAGE, "parallel_strategy: adapters are trained with dp alone");
 	DS_TRY(ds_strategy_check(&p->layout, &p->config, p->step_rows, k->accumulation, e));
 	p->n_micro = k->accumulation;
 	p->micro_rows = p->step_rows / p->layout.dp / p->n_micro;

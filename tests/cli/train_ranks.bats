@@ -56,8 +56,21 @@ losses() { sed -n 's/.*loss": \([0-9.]*\).*/\1/p' "$1/log.jsonl"; }
 	[ -d r/checkpoint-4 ] && [ -d r/checkpoint-5 ]
 }
 
+@test "matrices cut in two follow one process, and are saved whole" {
+	dstrain $small --max-steps 6 --save-every 3 --out one text.txt
+	dstrain $small --max-steps 6 --save-every 3 --procs 2 --parallel-strategy tp=2 --out tp text.txt
+	near one tp
+	rm -r tp/checkpoint-6
+	cp -r tp other
+	dstrain -q --resume --out tp
+	cmp tp/model.safetensors tp/checkpoint-6/model.safetensors
+	dstrain -q --resume --procs 1 --parallel-strategy dp --out other
+	near one other
+}
+
 @test "layouts that do not divide name the dimension and the nearest" {
 	fails 2 "dp=3: rows of a step=8 is no multiple of it; the nearest are dp=2 and dp=4" dstrain $small --procs 3 --max-steps 1 --out r text.txt
+	fails 2 "tp=3: num_attention_heads=4 is no multiple of it; the nearest are tp=2 and tp=4" dstrain $small --parallel-strategy tp=3 --max-steps 1 --out r text.txt
 	fails 2 "takes 2 ranks, num_gpus=3" dstrain $small --procs 3 --parallel-strategy dp=2 --max-steps 1 --out r text.txt
 	fails 2 "'xp=2' is none of dp, tp, pp" dstrain $small --parallel-strategy xp=2 --max-steps 1 --out r text.txt
 }

@@ -230,8 +230,8 @@ static void checkpoints_come_back_and_models_are_published(void **state)
 	ds_err e;
 	assert_int_equal(ds_exec_init(a->x, 5, &e), DS_OK);
 	run(a, DS_PHASE_OPT, 1);
-	assert_int_equal(ds_ckpt_save(dir, &s, a->x, a->g, &e), DS_OK);
-	assert_int_equal(ds_ckpt_publish(dir, &s, a->x, a->g, DS_ST_F32, &e), DS_OK);
+	assert_int_equal(ds_ckpt_save(dir, &s, a->x, &e), DS_OK);
+	assert_int_equal(ds_ckpt_publish(dir, &s, a->x, DS_ST_F32, &e), DS_OK);
 	assert_int_equal(ds_ckpt_load(dir, 1, &s, b->x, b->g, &e), DS_OK);
 	same_weights(a, b);
 	ds_config_print(&config, &json);

@@ -38,8 +38,8 @@ static void save(int64_t step)
 		.best_step = step == 1 ? 0 : 2,
 		.worse = 1,
 		.chain = "{\"a\":1}" };
-	assert_int_equal(ds_ckpt_save(dir, &s, x, g, &e), DS_OK);
-	assert_int_equal(ds_ckpt_publish(dir, &s, x, g, DS_ST_F32, &e), DS_OK);
+	assert_int_equal(ds_ckpt_save(dir, &s, x, &e), DS_OK);
+	assert_int_equal(ds_ckpt_publish(dir, &s, x, DS_ST_F32, &e), DS_OK);
 }
 
 static float *first_weights(void)

@@ -515,7 +515,7 @@ static void check_rule(const ds_graph *g, const ds_node *n, const ds_shard *s)
 		ds_node local = *n;
 		ds_run run = run1;
 		ds_ref r = { .node = &local, .run = &run };
-		ds_shard_attr(&local, s, PARTS);
+		ds_shard_attr(&local, s, PARTS, p);
 		for (int i = 0; i < OPERANDS; i++) {
 			parts[i][p] = part_of(&c, i, p);
 			*(i < DS_MAX_IN ? &r.in[i] : &r.out[i - DS_MAX_IN]) = parts[i][p];

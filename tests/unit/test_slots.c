@@ -46,7 +46,7 @@ static int set_up(void **state)
 	ds_ckpt s = { .best = INFINITY };
 	ds_engine_opts o = { .config = &c, .batch = 1, .seq = 4 };
 	if (ds_engine_open(&n, device, &o, &e) != DS_OK || ds_exec_init(n->x, 7, &e) != DS_OK ||
-		ds_ckpt_publish(dir, &s, n->x, n->g, DS_ST_F32, &e) != DS_OK)
+		ds_ckpt_publish(dir, &s, n->x, DS_ST_F32, &e) != DS_OK)
 		return -1;
 	ds_config_print(&c, &json);
 	snprintf(path, sizeof(path), "%s/config.json", dir);

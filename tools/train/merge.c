@@ -9,8 +9,7 @@ static ds_rc write_model(train_run *r, const ds_engine *t, ds_err *e)
 	ds_config_print(&r->plan.config, &config);
 	DS_TRY(train_write_in_out(r, "config.json", &config, e));
 	DS_TRY(train_write_tokenizer(r, ds_model_tok(r->from), e));
-	return ds_ckpt_publish(
-		r->out, &r->state, t->x, t->g, ds_settings_stored(&r->o->ask.keys), e);
+	return ds_ckpt_publish(r->out, &r->state, t->x, ds_settings_stored(&r->o->ask.keys), e);
 }
 
 ds_rc train_merge(train_run *r, ds_err *e)

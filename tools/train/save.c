@@ -98,8 +98,8 @@ ds_rc train_out_begin(train_run *r, ds_err *e)
 	if (train_is_first(r))
 		DS_TRY(write_folder(r, e));
 	if (r->state.step)
-		return ds_ckpt_publish(r->out, &r->state, r->train->x, r->train->g,
-			ds_settings_stored(&r->o->ask.keys), e);
+		return ds_ckpt_publish(
+			r->out, &r->state, r->train->x, ds_settings_stored(&r->o->ask.keys), e);
 	return DS_OK;
 }
 
@@ -131,9 +131,9 @@ ds_rc train_save(train_run *r, ds_err *e)
 	r->state.chain = chain.n ? ds_arena_str(r->mem, chain).at : "";
 	if (train_is_first(r))
 		DS_TRY(sync_log(r, e));
-	DS_TRY(ds_ckpt_save(r->out, &r->state, r->train->x, r->train->g, e));
-	DS_TRY(ds_ckpt_publish(r->out, &r->state, r->train->x, r->train->g,
-		ds_settings_stored(&r->o->ask.keys), e));
+	DS_TRY(ds_ckpt_save(r->out, &r->state, r->train->x, e));
+	DS_TRY(ds_ckpt_publish(
+		r->out, &r->state, r->train->x, ds_settings_stored(&r->o->ask.keys), e));
 	if (!train_is_first(r))
 		return DS_OK;
 	return ds_ckpt_prune(r->out, r->o->ask.keys.save_total_limit, r->state.best_step, e);

@@ -96,8 +96,9 @@ uint32_t ds_dropout_limit(float p)
 /* Rows of keys are padded to four, so that every row begins with a block of the generator. */
 uint64_t ds_dropout_first(const ds_run *r, const ds_attention_attr *a, int64_t row, int64_t head)
 {
-	uint64_t wide = ((uint64_t)a->kv_seq + 3) / 4 * 4, heads = (uint64_t)a->heads;
-	return ((uint64_t)(r->row0 + row) * heads + (uint64_t)head) * wide;
+	uint64_t wide = ((uint64_t)a->kv_seq + 3) / 4 * 4;
+	uint64_t heads = (uint64_t)(a->all_heads ? a->all_heads : a->heads);
+	return ((uint64_t)(r->row0 + row) * heads + (uint64_t)(a->first_head + head)) * wide;
 }
 
 const char ds_sd_dropout[] = "r>r";

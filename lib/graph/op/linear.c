@@ -58,9 +58,9 @@ ds_rc ds_sh_bias_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_O
 	return DS_OK;
 }
 
-/* By rows; by what it gives; by what it takes, where the bias would be added once a part. */
-const char ds_sd_linear[] = "rRR>r Roc>c ci.>P";
-const char ds_sd_linear_dx[] = "rRr>r Ric>c co.>P";
+/* By rows; by what it gives; by what it takes, where one part of the bias is all of it. */
+const char ds_sd_linear[] = "rRR>r Roc>c ciP>P";
+const char ds_sd_linear_dx[] = "rRr>r Ric>c coP>P";
 const char ds_sd_linear_dw[] = "rr>P Rc>o cR>i";
 const char ds_sd_bias_grad[] = "r>P c>c";
 

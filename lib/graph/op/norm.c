@@ -52,7 +52,7 @@ ds_rc ds_sh_norm_grad(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_O
 }
 
 const char ds_sd_norm[] = "rrRR>rrr hhRR>hhh";
-const char ds_sd_norm_grad[] = "rrRrr>rPP";
+const char ds_sd_norm_grad[] = "rrRrr>rPP hhRhh>hPP";
 
 void ds_pr_norm(const ds_node *n, ds_buf *out)
 {

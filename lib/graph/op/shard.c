@@ -59,7 +59,8 @@ static int64_t units(const ds_graph *g, const ds_node *n, char letter)
 	if (o->traits & DS_OP_HEADS)
 		return a->kv_heads;
 	/* heads of rope, parts of a norm, which are as wide as its weight */
-	int64_t width = o->traits & DS_OP_SUMS ? ds_t_cols(in_of(g, n, 2)) : n->attr.rope.head_dim;
+	bool norm = n->op == DS_OP_norm || n->op == DS_OP_norm_grad;
+	int64_t width = norm ? ds_t_cols(in_of(g, n, 2)) : n->attr.rope.head_dim;
 	return ds_t_cols(x) / width;
 }
 
@@ -81,17 +82,21 @@ bool ds_shard_fits(const ds_graph *g, const ds_node *n, const ds_shard *s, int p
 		fits = fits && divides(g, n, n->out[i], s->out[i], parts);
 	if (s->in[0] == DS_SHARD_SEQS || s->in[0] == DS_SHARD_HEADS)
 		fits = fits && units(g, n, s->in[0]) % parts == 0;
-	/* Random numbers are counted by row and head of the whole; a part knows its first row alone (ds_run). */
-	bool drops = ds_op_of(n->op)->traits & DS_OP_DROPS && n->attr.dropout.p > 0;
+	/* Random numbers are counted by row and head of the whole; a part does not know its first column. */
+	unsigned traits = ds_op_of(n->op)->traits;
+	bool drops = traits & DS_OP_DROPS && !(traits & DS_OP_HEADS) && n->attr.dropout.p > 0;
 	return fits && !(drops && ds_shard_axis(n, s->in[0]) == 1);
 }
 
-void ds_shard_attr(ds_node *n, const ds_shard *s, int parts)
+void ds_shard_attr(ds_node *n, const ds_shard *s, int parts, int part)
 {
+	ds_attention_attr *a = &n->attr.attention;
 	if (s->in[0] != DS_SHARD_HEADS || !(ds_op_of(n->op)->traits & DS_OP_HEADS))
 		return;
-	n->attr.attention.heads /= parts;
-	n->attr.attention.kv_heads /= parts;
+	a->all_heads = a->all_heads ? a->all_heads : a->heads;
+	a->heads /= parts;
+	a->kv_heads /= parts;
+	a->first_head += part * a->heads;
 }
 
 ds_comm ds_shard_comm(const ds_node *n, char from, char to)

@@ -11,7 +11,11 @@ ds_tid ds_opt_state(ds_graph *g, ds_tid param, const char *suffix)
 	ds_shape s = { p->dtype, p->rank, { 0 } };
 	for (int i = 0; i < p->rank; i++)
 		s.dims[i] = p->dims[i];
-	return ds_g_new(g, DS_CLASS_OPT, &s, ds_arena_fmt(g->mem, "%s.%s", p->name, suffix).at);
+	const ds_part *part = p->part;
+	ds_tid t = ds_g_new(g, DS_CLASS_OPT, &s, ds_arena_fmt(g->mem, "%s.%s", p->name, suffix).at);
+	if (t)
+		g->tensors[t].part = part;
+	return t;
 }
 
 void ds_opt_moments(ds_graph *g, const ds_compile *c, ds_op_kind op, ds_tid param, ds_tid scale)

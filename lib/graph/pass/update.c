@@ -15,17 +15,36 @@ static int32_t count_trained(const ds_graph *g)
 	return n;
 }
 
-/* One f64 a parameter, side by side; the norm and the factor from them. Returns the factor. */
+/* What this rank adds to a gradient's sum of squares: of a part its own, of what others have too, the first rank. */
+static ds_tid counted(ds_graph *g, const ds_layout *l, ds_tid param, ds_tid nothing)
+{
+	const ds_tensor *p = &g->tensors[param];
+	return p->part || ds_layout_cut(l) == 0 ? p->grad : nothing;
+}
+
+/*
+ * One f64 a parameter, side by side; the norm and the factor from them. Returns the factor. Among ranks every one has
+ * a place for every parameter of the model, so the sum has the same order in any layout.
+ */
 static ds_tid clip_all(ds_graph *g, const ds_compile *c, int32_t n_trained)
 {
 	ds_shape s = { DS_F64, 2, { 1, n_trained } };
+	ds_group model = ds_layout_model(&c->layout);
 	ds_tid squares = ds_g_new(g, DS_CLASS_ACT, &s, "squares"), n_tensors = g->n_tensors;
+	ds_tid nothing =
+		model.n > 1 ? ds_g_const(g, "nothing", DS_F32, DS_DIMS(1, 1), &(float){ 0 }) : 0;
 	int32_t k = 0;
 	for (ds_tid t = 1; t < n_tensors; t++)
 		if (g->tensors[t].grad)
 			ds_g_node(g, (ds_node){ .op = DS_OP_sqnorm,
-					     .in = { g->tensors[t].grad },
+					     .in = { counted(g, &c->layout, t, nothing) },
 					     .out = { ds_g_view(g, squares, k++, 1) } });
+	if (model.n > 1) {
+		const ds_node *sum = ds_g_node(g, (ds_node){ .op = DS_OP_all_reduce,
+							  .in = { squares },
+							  .attr.comm.group = model });
+		squares = sum ? sum->out[0] : 0;
+	}
 	const ds_node *n = ds_g_node(g, (ds_node){ .op = DS_OP_clip,
 						.in = { squares, g->hyper },
 						.attr.max_norm = c->max_norm });
@@ -35,6 +54,16 @@ static ds_tid clip_all(ds_graph *g, const ds_compile *c, int32_t n_trained)
 	ds_g_keep(g, norm, "grad_norm");
 	g->grad_norm = norm;
 	return scale;
+}
+
+/* An optimizer that looks at a whole weight does not see one in a part. */
+static void check_part(ds_graph *g, const ds_optimizer *o, ds_tid param)
+{
+	const ds_node *last = g->n_nodes ? &g->nodes[g->n_nodes - 1] : NULL;
+	if (g->rc != DS_OK || !g->tensors[param].part || *ds_op_of(last->op)->shards)
+		return;
+	ds_g_fail(g, "optimizer=%s takes whole weights, of which tp leaves parts", o->name);
+	g->rc = DS_USAGE;
 }
 
 ds_rc ds_pass_update(ds_graph *g, const ds_compile *c, ds_err *e)
@@ -53,6 +82,7 @@ ds_rc ds_pass_update(ds_graph *g, const ds_compile *c, ds_err *e)
 		if (g->tensors[t].grad) {
 			ds_g_at(g, -1, "%s", g->tensors[t].name);
 			o->update(g, c, t, scale);
+			check_part(g, o, t);
 		}
 	return ds_graph_check(g, e);
 }
