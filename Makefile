@@ -22,7 +22,7 @@ CFLAGS_ALL   := -std=gnu11 $(OPT) $(WARN) $(WARN_C) $(DEFS) $(SANFLAG) -pthread 
 CXXFLAGS_ALL := -std=gnu++17 -fno-rtti $(OPT) $(WARN) $(DEFS) $(SANFLAG) -pthread $(CXXFLAGS)
 LDFLAGS_ALL  := $(SANFLAG) -pthread $(LDFLAGS)
 LIBS    := -Wl,--as-needed -ldnnl -lgomp -lsimdjson -licui18n -licuuc -lcld2 -lpcre2-8 -lzstd -lz -lbz2 -llzma -lbrotlidec -lsnappy -llz4 -lxxhash -ljpeg -lpng16 -lwebp -lgif \
-	   -lmicrohttpd -lstdc++ -lpthread -lm -ldl
+	   -lmicrohttpd -lgrpc -lgpr -lprotobuf-c -lstdc++ -lpthread -lm -ldl
 
 # Sources by wildcard: a library part, a program or a test is added by adding its file.
 lib_src  := $(shell find lib -name '*.c' -o -name '*.cc' | sort)
@@ -81,9 +81,27 @@ $(lib): $(lib_obj) $(BUILD)/members
 	@rm -f $@
 	$(AR) rcs $@ $(lib_obj)
 
+# Messages of gRPC: C from the definitions, and the definitions themselves, which the server describes itself by.
+gen      := $(BUILD)/gen
+protos   := $(wildcard tools/serve/proto/*.proto)
+messages := $(patsubst tools/serve/proto/%.proto,$(gen)/%.pb-c,$(protos))
+obj_more_serve := $(messages:%=%.o) $(gen)/described.o
+$(gen)/%.pb-c.c: tools/serve/proto/%.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+$(gen)/described.c: $(protos)
+	@mkdir -p $(@D)
+	protoc --proto_path=$(<D) --descriptor_set_out=$(gen)/described.pb $^
+	@{ echo 'extern const unsigned char described[]; extern const unsigned long described_bytes;'; echo 'const unsigned char described[] = {'; \
+		od -An -v -tu1 $(gen)/described.pb | sed 's/[0-9][0-9]*/&,/g'; echo '}; const unsigned long described_bytes = sizeof(described);'; } >$@
+$(gen)/%.o: $(gen)/%.c $(BUILD)/flags
+	$(CC) $(CFLAGS_ALL) -I$(gen) -c $< -o $@
+$(BUILD)/obj/tools/serve/%.o: ISA = -I$(gen)
+$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/serve/*.c)): | $(messages:%=%.c)
+
 # One program a folder: main.c and what only it needs.
 define program
-obj_$(1) := $$(patsubst %,$$(BUILD)/obj/%.o,$$(basename $$(wildcard tools/$(1)/*.c tools/$(1)/*.cc tools/$(1)/*/*.c)))
+obj_$(1) := $$(patsubst %,$$(BUILD)/obj/%.o,$$(basename $$(wildcard tools/$(1)/*.c tools/$(1)/*.cc tools/$(1)/*/*.c))) $$(obj_more_$(1))
 $$(BUILD)/bin/$$(prog_$(1)): $$(obj_$(1)) $$(lib)
 	@mkdir -p $$(@D)
 	$$(CC) $$(LDFLAGS_ALL) $$(obj_$(1)) $$(lib) $$(LIBS) -o $$@
@@ -110,6 +128,9 @@ $(BUILD)/test/mutate: $(BUILD)/obj/tests/faults/mutate.o $(lib)
 $(foreach t,labelmap rules textrules,$(BUILD)/test/fuzz_$(t) $(BUILD)/fuzz/fuzz_$(t)): $(filter-out %/main.o,$(obj_clean))
 $(BUILD)/test/fuzz_where $(BUILD)/fuzz/fuzz_where: $(BUILD)/obj/tools/record/where.o $(BUILD)/obj/tools/record/where_parse.o
 $(BUILD)/test/fuzz_state $(BUILD)/fuzz/fuzz_state: $(filter-out %/main.o,$(obj_eval))
+$(foreach t,request infer,$(BUILD)/test/fuzz_$(t) $(BUILD)/fuzz/fuzz_$(t)): $(filter-out %/main.o,$(obj_serve))
+$(foreach t,request infer,$(BUILD)/obj/tests/fuzz/fuzz_$(t).o): ISA = -I$(gen)
+$(BUILD)/obj/tests/fuzz/fuzz_infer.o: | $(messages:%=%.c)
 .SECONDARY:
 
 # Manuals and completions from the tables of options.

@@ -154,6 +154,7 @@ bad() {
 	bad 400 prompt '{"prompt":[1,"a"]}' $c
 	bad 400 prompt '{"prompt":["a",1]}' $c
 	bad 400 prompt '{"prompt":[300]}' $c
+	bad 400 prompt '{"prompt":[]}' $c
 	bad 400 prompt '{"prompt":[-1]}' $c
 	bad 400 temperature '{"prompt":"a","temperature":"hot"}' $c
 	bad 400 temperature '{"prompt":"a","temperature":-1}' $c
@@ -283,7 +284,7 @@ bad() {
 
 @test "what cannot be served is said in one line" {
 	fails 2 "name the model" dsserve --http 0
-	fails 2 "where to listen" dsserve -m "$M"
+	fails 2 "say where to listen" dsserve -m "$M"
 	fails 2 "is not [HOST:]PORT" dsserve -m "$M" --http 127.0.0.1:http
 	fails 4 "no-such" dsserve -m no-such --http 127.0.0.1:0
 	fails 2 "belong together" dsserve -m "$M" --http 127.0.0.1:0 --tls-cert x

@@ -16,8 +16,7 @@ typedef struct { /* of the command line; each exporter looks at what its args ta
 	int opset;
 	ds_strs inputs;    /* name=dim,dim */
 	const char *dtype; /* fp32 bf16 fp16 */
-	const char *int8;  /* NULL: no; "": dynamic; "qdq" */
-	bool ignore_keys, clamp, kv_cache, external;
+	bool ignore_keys, clamp;
 } export_opts;
 
 typedef struct {

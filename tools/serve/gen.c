@@ -57,7 +57,9 @@ static bool read_prompts(gen *g, prompt **out, size_t *n, refusal *r)
 	if (!v)
 		return refuse(
 			r, 400, "missing_required_parameter", "prompt", "'prompt' is missing");
-	bool several = v->kind == DS_J_ARR && v->n && v->first->kind != DS_J_I64;
+	if (v->kind == DS_J_ARR && !v->n)
+		return refuse(r, 400, "invalid_value", "prompt", "'prompt' is an empty array");
+	bool several = v->kind == DS_J_ARR && v->first->kind != DS_J_I64;
 	*n = several ? v->n : 1;
 	*out = ds_arena_zero(g->mem, *n * sizeof(**out));
 	if (!several)

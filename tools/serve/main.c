@@ -4,6 +4,7 @@
  * Sockets are open before the model is loaded, so that who asks is told to wait. The main thread then waits for
  * signals: SIGTERM and SIGINT drain, a second one ends at once, SIGHUP reads the tokens anew.
  */
+#include "kserve.h"
 #include "route.h"
 
 #include "base/io.h"
@@ -21,7 +22,7 @@
 #include <unistd.h>
 
 static struct {
-	const char *model, *name, *http, *keys, *log, *cert, *key, *layout;
+	const char *model, *name, *http, *grpc, *keys, *log, *cert, *key, *layout;
 	int64_t slots, context, queue, idle;
 	double deadline, drain;
 	ds_size memory, body;
@@ -71,11 +72,20 @@ static void wait_for_end(server *s)
 	}
 }
 
+typedef struct {
+	server s;
+	http *http;
+	kserve *grpc;
+	ds_buf at, grpc_at; /* where it listens, to be shown */
+} running;
+
 /* Until all calls are answered, the time is over, or a second signal says that it is. */
-static void drain(server *s, double seconds)
+static void drain(running *r, double seconds)
 {
+	server *s = &r->s;
 	uint64_t until = clock_ns() + (uint64_t)(seconds * 1e9);
 	atomic_store(&s->phase, SERVE_DRAINS);
+	kserve_phase(r->grpc);
 	while (atomic_load(&s->n_calls) > 0 && clock_ns() < until) {
 		int got = wait_signal(LOOK_MS / 1000.0);
 		if (got == SIGTERM || got == SIGINT)
@@ -130,8 +140,8 @@ static ds_rc check(ds_err *e)
 {
 	if (!opt.model)
 		return ds_fail(e, DS_USAGE, "name the model with -m DIR");
-	if (!opt.http)
-		return ds_fail(e, DS_USAGE, "say where to listen, --http 8080");
+	if (!opt.http && !opt.grpc)
+		return ds_fail(e, DS_USAGE, "say where to listen: --http 8080, --grpc 8081");
 	if (opt.slots < 1 || opt.slots > 256)
 		return ds_fail(
 			e, DS_USAGE, "--slots %lld is not between 1 and 256", (long long)opt.slots);
@@ -144,12 +154,6 @@ static ds_rc check(ds_err *e)
 		return ds_fail(e, DS_USAGE, "--tls-cert and --tls-key belong together");
 	return DS_OK;
 }
-
-typedef struct {
-	server s;
-	http *http;
-	ds_buf at; /* where it listens, to be shown */
-} running;
 
 static ds_rc listen_http(running *r, ds_err *e)
 {
@@ -166,6 +170,26 @@ static ds_rc listen_http(running *r, ds_err *e)
 	return http_open(&r->http, &o, e);
 }
 
+static ds_rc listen_grpc(running *r, ds_err *e)
+{
+	rpc_opts o = { .where = opt.grpc, .message_bytes = opt.body.bytes };
+	DS_TRY(read_pem(opt.cert, &r->s, &o.cert, e));
+	DS_TRY(read_pem(opt.key, &r->s, &o.key, e));
+	return kserve_open(&r->grpc, &r->s, &o, &r->grpc_at, e);
+}
+
+static void tell(running *r)
+{
+	ds_buf b = { 0 };
+	ds_buf_fmt(&b, "%s at", r->s.name);
+	if (opt.http)
+		ds_buf_fmt(&b, " http%s://%s", opt.cert ? "s" : "", ds_buf_text(&r->at));
+	if (opt.grpc)
+		ds_buf_fmt(&b, "%s grpc://%s", opt.http ? "," : "", ds_buf_text(&r->grpc_at));
+	ds_tell(r->s.common, "%s", ds_buf_text(&b));
+	ds_buf_free(&b);
+}
+
 static ds_rc serve(running *r, ds_err *e)
 {
 	server *s = &r->s;
@@ -176,11 +200,15 @@ static ds_rc serve(running *r, ds_err *e)
 	DS_TRY(keys_open(&s->keys, opt.keys, e));
 	DS_TRY(open_log(s, e));
 	s->metrics = metrics_new(s->name);
-	DS_TRY(listen_http(r, e));
+	if (opt.http)
+		DS_TRY(listen_http(r, e));
+	if (opt.grpc)
+		DS_TRY(listen_grpc(r, e));
 	DS_TRY(serve_load(s, &o, opt.model, opt.ignore_keys, opt.layout, e));
-	ds_tell(s->common, "%s at http%s://%s", s->name, opt.cert ? "s" : "", ds_buf_text(&r->at));
+	kserve_phase(r->grpc);
+	tell(r);
 	wait_for_end(s);
-	drain(s, opt.drain);
+	drain(r, opt.drain);
 	return DS_OK;
 }
 
@@ -189,12 +217,12 @@ static void close_all(running *r)
 {
 	server *s = &r->s;
 	atomic_store(&s->phase, SERVE_DRAINS);
-	sched_close(s->sched);
-	s->sched = NULL;
+	sched_stop(s->sched);
 	uint64_t until = clock_ns() + 1000000000u;
 	while (atomic_load(&s->n_calls) > 0 && clock_ns() < until)
 		usleep(LOOK_MS * 1000);
 	http_close(r->http);
+	kserve_close(r->grpc);
 	serve_unload(s);
 	keys_close(s->keys);
 	metrics_free(s->metrics);
@@ -202,6 +230,7 @@ static void close_all(running *r)
 		close(s->log);
 	ds_arena_free(s->mem);
 	ds_buf_free(&r->at);
+	ds_buf_free(&r->grpc_at);
 }
 
 static ds_rc run(const ds_common *c, ds_err *e)
@@ -227,6 +256,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 static const ds_arg args[] = {
 	DS_ARG('m', "model", &opt.model, "DIR", "the model directory"),
 	DS_ARG(0, "http", &opt.http, "[HOST:]PORT", "where to listen for HTTP; host 127.0.0.1"),
+	DS_ARG(0, "grpc", &opt.grpc, "[HOST:]PORT", "and for gRPC"),
 	DS_ARG(0, "name", &opt.name, "NAME", "the model's name for clients (the directory's)"),
 	DS_ARG(0, "slots", &opt.slots, "N", "texts computed together (8)"),
 	DS_ARG(0, "context", &opt.context, "N",
@@ -241,7 +271,7 @@ static const ds_arg args[] = {
 		"what weights and texts may take: fewer slots if need be"),
 	DS_ARG(0, "tokens", &opt.keys, "FILE",
 		"bearer tokens that are let in, one a line (anybody is)"),
-	DS_ARG(0, "tls-cert", &opt.cert, "FILE", "serve HTTPS with this certificate (PEM)"),
+	DS_ARG(0, "tls-cert", &opt.cert, "FILE", "serve HTTPS and TLS with this certificate (PEM)"),
 	DS_ARG(0, "tls-key", &opt.key, "FILE", "and its key"),
 	DS_ARG(0, "access-log", &opt.log, "FILE", "a line of JSON for each request; - is stdout"),
 	DS_ARG(0, "chat", &opt.layout, "LAYOUT",
@@ -255,13 +285,13 @@ int main(int argc, char **argv)
 {
 	static const ds_tool tool = {
 		.name = "dsserve",
-		.usage = "-m DIR --http [HOST:]PORT [options]",
-		.what = "a model over HTTP, as OpenAI's clients expect it",
+		.usage = "-m DIR --http [HOST:]PORT --grpc [HOST:]PORT [options]",
+		.what = "a model over HTTP and gRPC, as OpenAI's and KServe's clients expect it",
 		.args = args,
 		.takes = DS_TAKES_JOBS | DS_TAKES_NO_STDIN,
 		.run = run,
 		.examples = {
-			"dsserve -m run/ --http 8080",
+			"dsserve -m run/ --http 8080 --grpc 8081",
 			"dsserve -m run/ --http 0.0.0.0:8080 --tokens tokens.txt --slots 16",
 			"curl 127.0.0.1:8080/v1/completions -d '{\"prompt\":\"The\",\"max_tokens\":8}'",
 		},

@@ -3,10 +3,8 @@
  */
 #include "route.h"
 
-#include "clock.h"
+#include "access.h"
 #include "gen.h"
-
-#include <unistd.h>
 
 #define JSON "application/json"
 
@@ -101,40 +99,22 @@ uint64_t serve_deadline(const server *s, const http_call *c)
 	return s->deadline_s > 0 ? c->whole_ns + (uint64_t)(s->deadline_s * 1e9) : 0;
 }
 
-static void log_call(const server *s, const http_call *c)
-{
-	struct timespec t;
-	struct tm utc;
-	char when[32];
-	ds_buf line = { 0 };
-	clock_gettime(CLOCK_REALTIME, &t);
-	gmtime_r(&t.tv_sec, &utc);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &utc);
-	uint64_t now = clock_ns(), from = c->whole_ns ? c->whole_ns : now;
-	ds_buf_fmt(&line,
-		"{\"time\":\"%s.%03ldZ\",\"id\":\"%s\",\"client\":\"%s\",\"method\":", when,
-		t.tv_nsec / 1000000, c->id, c->client);
-	ds_json_add_str(&line, ds_str_of(c->method));
-	ds_buf_add_c(&line, ",\"path\":");
-	ds_json_add_str(&line, ds_str_of(c->path));
-	ds_buf_fmt(&line,
-		",\"status\":%d,\"bytes_in\":%zu,\"bytes_out\":%llu,\"ms\":%.3f,"
-		"\"prompt_tokens\":%zu,\"completion_tokens\":%zu,\"gone\":%s}\n",
-		c->status, c->body.n, (unsigned long long)c->out_bytes, (double)(now - from) / 1e6,
-		c->in_tokens, atomic_load(&c->n_tokens), atomic_load(&c->gone) ? "true" : "false");
-	/* A log that cannot be written stops nothing. */
-	if (write(s->log, line.at, line.n) < 0)
-		line.n = 0;
-	ds_buf_free(&line);
-}
-
 void route_over(void *server_, http_call *c)
 {
 	server *s = server_;
 	if (!c->status && !c->whole_ns) /* it never came */
 		return;
 	metrics_answer(s->metrics, c->status);
-	if (s->log >= 0)
-		log_call(s, c);
+	access_log(s, &(access_line){ .id = c->id,
+			      .client = c->client,
+			      .method = c->method,
+			      .path = c->path,
+			      .status = c->status,
+			      .began_ns = c->whole_ns,
+			      .bytes_in = c->body.n,
+			      .bytes_out = c->out_bytes,
+			      .in_tokens = c->in_tokens,
+			      .out_tokens = atomic_load(&c->n_tokens),
+			      .gone = atomic_load(&c->gone) });
 	atomic_fetch_sub(&s->n_calls, 1);
 }

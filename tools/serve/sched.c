@@ -332,7 +332,7 @@ ds_rc sched_open(sched **out, const sched_opts *o, ds_err *e)
 	return DS_OK;
 }
 
-void sched_close(sched *s)
+void sched_stop(sched *s)
 {
 	if (!s)
 		return;
@@ -341,6 +341,14 @@ void sched_close(sched *s)
 	pthread_cond_signal(&s->more);
 	pthread_mutex_unlock(&s->lock);
 	ds_thread_join(s->thread);
+	s->thread = NULL;
+}
+
+void sched_close(sched *s)
+{
+	if (!s)
+		return;
+	sched_stop(s);
 	batches_close(s->vectors);
 	batches_close(s->labels);
 	ds_slots_close(s->slots);

@@ -51,8 +51,9 @@ typedef struct {
 typedef struct sched sched;
 /* Loads the model, and computes once what will be computed. */
 DS_MUST ds_rc sched_open(sched **s, const sched_opts *o, ds_err *e);
-/* Gives up what there is (WORK_STOPPED). */
-void sched_close(sched *s);
+void sched_stop(
+	sched *s); /* gives up what there is (WORK_STOPPED), takes nothing more; NULL is fine */
+void sched_close(sched *s); /* stops it too; NULL is fine */
 DS_AUTO_WITH(sched, sched_close)
 
 /* All of them, or none: there is no room. Works are borrowed until they are done. */
