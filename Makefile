@@ -60,6 +60,31 @@ MAKEFLAGS += --no-builtin-rules
 
 all: $(bins) $(lib) ## build every program
 
+# CUDA's part, a library that is opened at run time: where a toolkit is (CUDA_HOME, or nvcc on the path).
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(shell command -v nvcc))
+CUDA_ARCHS ?= 80 86 89 90 100
+NVCC      = $(CUDA_HOME)/bin/nvcc -ccbin $(lastword $(CXX))
+cuda_src := $(sort $(wildcard kernels/*.cu kernels/*.c))
+cuda_obj := $(patsubst %,$(BUILD)/obj/%.o,$(cuda_src))
+# For every architecture its code, and portable code for later ones and the simulator.
+NVCCFLAGS = -std=c++17 -O3 -lineinfo -Ilib -Ikernels -Werror all-warnings -Xcompiler -Wall,-Wextra,-Wno-unused-parameter,-Wno-missing-field-initializers,-fPIC \
+	    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) -gencode arch=compute_80,code=compute_80 --compress-mode=none
+$(BUILD)/obj/kernels/%.cu.o: kernels/%.cu $(BUILD)/cuda-flags
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCCFLAGS) -MD -MF $(@:.o=.d) -MT $@ -c $< -o $@
+$(BUILD)/obj/kernels/%.c.o: kernels/%.c $(BUILD)/cuda-flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g $(WARN) $(WARN_C) -Werror -fPIC -D_GNU_SOURCE -Ilib -Ikernels -isystem $(CUDA_HOME)/include -MMD -MP -c $< -o $@
+$(BUILD)/libds-cuda.so: $(cuda_obj)
+	$(CXX) -shared $(cuda_obj) -L$(CUDA_HOME)/lib64 -lcublasLt -lcudart -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@
+cuda: ## the CUDA backend, where a CUDA toolkit is: CUDA_HOME, or nvcc on the path
+ifeq ($(CUDA_HOME),)
+	@echo "cuda: no nvcc on the path and no CUDA_HOME: the CUDA backend is not built"; exit 1
+else
+	@mkdir -p $(BUILD); echo '$(CUDA_HOME) $(NVCCFLAGS)' | cmp -s - $(BUILD)/cuda-flags || echo '$(CUDA_HOME) $(NVCCFLAGS)' >$(BUILD)/cuda-flags
+	@$(MAKE) all $(BUILD)/libds-cuda.so
+endif
+
 # Objects are made anew when the flags change.
 flags_now := $(CC) $(CXX) $(CFLAGS_ALL) $(CXXFLAGS_ALL) $(LDFLAGS_ALL)
 $(shell mkdir -p $(BUILD); echo '$(flags_now)' | cmp -s - $(BUILD)/flags || echo '$(flags_now)' >$(BUILD)/flags)
@@ -228,5 +253,5 @@ clean: ## remove everything that was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: all deps demo test-programs check check-run check-fast check-failed check-peers bench golden stress \
+.PHONY: all cuda deps demo test-programs check check-run check-fast check-failed check-peers bench golden stress \
 	asan tsan torture fuzz fuzz-run lint man completions install clean help

@@ -40,6 +40,7 @@ struct ds_device {
 struct ds_backend {
 	const char *name, *help;
 	ds_traits traits;
+	bool (*present)(void); /* whether this machine has a device, cheaply; NULL: always */
 
 	/* Without a device. False: the node runs by the op's reference (ds_ref_run); a view needs none and is true. */
 	bool (*has_kernel)(const ds_backend *b, const ds_graph *g, const ds_node *n);
@@ -50,6 +51,7 @@ struct ds_backend {
 	/* A device: DS_IO where there is none, or it is busy. NULL: nothing to open or close. */
 	ds_rc (*open)(ds_device *d, ds_err *e);
 	void (*close)(ds_device *d);
+	double (*free_bytes)(const ds_device *d); /* NULL: the machine's */
 	ds_rc (*alloc)(
 		ds_device *d, uint64_t bytes, ds_addr *at, ds_err *e); /* zeros; DS_IO: no room */
 	void (*free)(ds_device *d, ds_addr at);

@@ -13,9 +13,11 @@
 typedef struct ds_backend ds_backend;
 typedef struct ds_device ds_device;
 
-/* name NULL: the default; NULL where there is none of that name. */
+/* name NULL: the default, "auto": an accelerator that is there, else the default; NULL where there is none of that name. */
 const ds_backend *ds_backend_find(const char *name);
-/* DS_USAGE: no backend of that name (NULL: the default). Host threads are the caller's and threads - 1 more. */
+/* DS_USAGE: no backend of that name, with those that there are. */
+DS_MUST ds_rc ds_device_check(const char *name, ds_err *e);
+/* DS_USAGE: no backend of that name. Host threads are the caller's and threads - 1 more. */
 DS_MUST ds_rc ds_device_open(ds_device **d, const char *backend, unsigned threads, ds_err *e);
 void ds_device_close(ds_device *d); /* NULL is fine */
 DS_AUTO_WITH(ds_device, ds_device_close)
@@ -23,5 +25,6 @@ DS_AUTO_WITH(ds_device, ds_device_close)
 void ds_device_join(ds_device *d, ds_world *w);
 ds_world *ds_device_world(const ds_device *d); /* NULL: it has joined none */
 const ds_backend *ds_device_backend(const ds_device *d);
+double ds_device_free_bytes(const ds_device *d); /* what its arenas may take */
 
 #endif

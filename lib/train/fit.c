@@ -166,7 +166,7 @@ static ds_rc fit_layers(ds_train_plan *p, const ds_train_room *m, double have, d
 ds_rc ds_train_plan_fit(ds_train_plan *p, const ds_train_room *m, ds_err *e)
 {
 	uint64_t bytes, first;
-	double have = ds_machine_bytes(), asked = (double)m->asked;
+	double have = m->have > 0 ? m->have : ds_machine_bytes(), asked = (double)m->asked;
 	if (asked > 0 && asked < have)
 		have = asked;
 	DS_TRY(bytes_with(p, m, &(change){ 0 }, &bytes, e));

@@ -55,7 +55,8 @@ int64_t ds_train_plan_targets(const ds_train_plan *p); /* of a row, in the graph
 typedef struct {
 	const ds_backend *backend;
 	unsigned threads;
-	uint64_t asked; /* bytes it may take (--memory); 0: what the machine has */
+	uint64_t asked; /* bytes it may take (--memory); 0: what there is */
+	double have;    /* what there is on the device; 0: what the machine has */
 } ds_train_room;
 
 /* Chooses how much backward computes again, where bytes were asked; DS_IO, with the cheapest changes that would do, where the

@@ -2,65 +2,9 @@
  * test_graph_ops.c - runs over ops.def: gradients against finite differences, kernels against
  * references, bits against the number of threads
  *
- * Every op that models build makes a random instance of itself; autodiff and the passes make the
- * rest. DS_SEED repeats a failure.
+ * op_samples.h makes the instances; test_cuda_ops.c runs the same ones on a device.
  */
-#include "base/mem.h"
-#include "base/rng.h"
-#include "on_device.h"
-#include "graph/op.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <cmocka.h>
-
-enum { ROUNDS = 12 };
-
-static uint64_t seed_now;
-static ds_dtype product_now = DS_F32;
-static bool train_now = true;
-
-static const ds_run run1 = { .seed = 7, .step = 3, .row0 = 5 };
-
-/* A random instance of op k, with its backward phase unless it has none. */
-static ds_graph *make(ds_op_kind k, uint64_t round)
-{
-	const ds_op *op = ds_op_of(k);
-	ds_graph *g = ds_graph_new(1, 1);
-	ds_sample s = { .g = g, .rng = ds_rng_of(seed_now, (round << 8) + k) };
-	op->sample(&s);
-	ds_err e;
-	ds_compile c = { .train = train_now && ds_op_differentiable(op),
-		.product = product_now,
-		.beta1 = 0.9f,
-		.beta2 = 0.95f,
-		.eps = 1e-8f,
-		.decay = 0.01f,
-		.max_norm = 1 };
-	if (compile_for_cpu(g, &c, &e) != DS_OK)
-		fail_msg("%s: %s (DS_SEED=%llu)", op->name, e.msg, (unsigned long long)seed_now);
-	return g;
-}
-
-/* Every f32 becomes f64, so that the reference backend computes in double throughout. */
-static void widen(ds_graph *g)
-{
-	for (ds_tid t = 1; t < g->n_tensors; t++) {
-		ds_tensor *x = &g->tensors[t];
-		if (x->dtype != DS_F32)
-			continue;
-		x->dtype = DS_F64;
-		if (!x->data)
-			continue;
-		double *d = ds_arena_get(g->mem, (size_t)ds_t_count(x) * sizeof(double));
-		for (int64_t i = 0; i < ds_t_count(x); i++)
-			d[i] = ((const float *)x->data)[i];
-		x->data = d;
-	}
-}
+#include "op_samples.h"
 
 static double get(ds_exec *x, const ds_graph *g, ds_tid t, int64_t i)
 {
@@ -77,37 +21,6 @@ static void set(ds_exec *x, const ds_graph *g, ds_tid t, int64_t i, double v)
 		((double *)p)[i] = v;
 	else
 		((float *)p)[i] = (float)v;
-}
-
-/* Weights, states and seeds get the same numbers on every executor. */
-static void fill(ds_exec *x, const ds_graph *g)
-{
-	for (ds_tid t = 1; t < g->n_tensors; t++) {
-		const ds_tensor *d = ds_g_tensor(g, t);
-		bool takes = d->memory == DS_CLASS_PARAM || d->memory == DS_CLASS_IN ||
-			     d->memory == DS_CLASS_STATE;
-		for (int64_t i = 0; takes && i < ds_t_count(d); i++)
-			set(x, g, t, i,
-				(float)ds_rng_normal(
-					ds_rng_of(seed_now, (uint64_t)t), (uint64_t)i));
-	}
-}
-
-static ds_exec *ready(const ds_graph *g, ds_device *d)
-{
-	ds_exec *x;
-	ds_err e;
-	if (ds_exec_new(&x, g, d, (ds_exec_opts){ .check = true }, &e) != DS_OK)
-		fail_msg("%s", e.msg);
-	fill(x, g);
-	return x;
-}
-
-static void run(ds_exec *x, const ds_graph *g)
-{
-	ds_err e;
-	for (int p = DS_PHASE_FWD; p <= (g->train ? DS_PHASE_BWD : DS_PHASE_FWD); p++)
-		assert_int_equal(ds_exec_run(x, (ds_phase)p, &run1, &e), DS_OK);
 }
 
 /* What the gradients are the gradients of: the loss plus seeds times outputs. */
@@ -161,35 +74,6 @@ static void gradients_are_finite_differences(void **state)
 					check_param(x, g, t, op->name);
 		}
 	}
-}
-
-/* Relative to the largest value of the tensor: sums of n products lose about sqrt(n) ulp. */
-static void compare(
-	ds_exec *x, ds_exec *y, const ds_graph *g, const ds_graph *wide, ds_tid t, const char *op)
-{
-	double top = 1e-3, worst = 0;
-	int64_t n = ds_t_count(ds_g_tensor(g, t)), at = 0;
-	for (int64_t i = 0; i < n; i++)
-		top = fmax(top, fabs(get(y, wide, t, i)));
-	for (int64_t i = 0; i < n; i++) {
-		double d = fabs(get(x, g, t, i) - get(y, wide, t, i));
-		if (!(d <= worst)) {
-			worst = d;
-			at = i;
-		}
-	}
-	/* Rounded factors: 2^-9 each, a few in a row. */
-	double bound = product_now == DS_F32 ? 2e-5 : 0.03;
-	if (!(worst <= bound * top))
-		fail_msg("%s: %s[%lld] is %.9g, the reference gives %.9g (DS_SEED=%llu)", op,
-			ds_g_tensor(g, t)->name, (long long)at, get(x, g, t, at),
-			get(y, wide, t, at), (unsigned long long)seed_now);
-}
-
-static bool is_result(const ds_tensor *t)
-{
-	return (t->flags & DS_TENSOR_KEEP) || t->memory == DS_CLASS_GRAD ||
-	       t->memory == DS_CLASS_STATE;
 }
 
 static void kernels_give_what_references_give(void **state)
@@ -592,6 +476,7 @@ static void every_op_has_a_rule_or_says_why_not(void **state)
 int main(void)
 {
 	const char *given = getenv("DS_SEED");
+	traits_now = &ds_backend_cpu()->traits;
 	seed_now = given ? strtoull(given, NULL, 0) : 1;
 	if (getenv("DS_DUMP_OPS"))
 		return dump(getenv("DS_DUMP_OPS"));

@@ -140,7 +140,7 @@ static void a_plan_says_what_its_engines_take(void **state)
 	ds_settings k = ds_settings_default;
 	k.accumulation = 2;
 	ds_train_plan p = tiny(&k);
-	ds_train_room room = { ds_backend_find(NULL), 2, 0 };
+	ds_train_room room = { ds_backend_find(NULL), 2, 0, 0 };
 	ds_err e;
 	uint64_t eval;
 	assert_int_equal(p.step_rows, 8);

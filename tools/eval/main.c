@@ -21,8 +21,8 @@ static struct {
 	uint64_t seed;
 	bool markdown, ignore_keys, any_tokenizer;
 	ds_strs plugins;
-	const char *exec;
-} opt = { .seed = 12345 };
+	const char *exec, *device;
+} opt = { .seed = 12345, .device = "auto" };
 
 typedef struct {
 	plugin *at[MAX_METRICS];
@@ -88,6 +88,7 @@ static ds_rc take_metrics(wanted_list *l, const plugins *p, ds_common *c, ds_err
 		a = (metric_args){ .model = opt.model,
 			.ignore_keys = opt.ignore_keys,
 			.any_tokenizer = opt.any_tokenizer,
+			.device = opt.device,
 			.fit = opt.fit,
 			.tok = opt.tok,
 			.seq = opt.seq,
@@ -232,7 +233,7 @@ static ds_rc open_model(asked_model *a, const wanted_list *l, score_opts *o, con
 	const ds_config *config = ds_model_config(a->m);
 	if (!(config->arch->traits & DS_ARCH_ENCODER) && any_blocks(l))
 		return DS_OK; /* it is ppl's */
-	DS_TRY(ds_device_open(&a->device, NULL, (unsigned)c->jobs, e));
+	DS_TRY(ds_device_open(&a->device, opt.device, (unsigned)c->jobs, e));
 	DS_TRY(ds_predictor_open(&a->p, a->m, a->device, EVAL_BATCH, e));
 	if (opt.any_tokenizer)
 		ds_predict_any_tokenizer(a->p);
@@ -348,6 +349,8 @@ static const ds_arg args[] = {
 	DS_ARG(0, "paired", &opt.paired, "bootstrap|swap",
 		"the test of them: resampling, or randomization"),
 	DS_ARG(0, "trials", &opt.trials, "N", "of that test, default 1000 and 10000"),
+	DS_ARG(0, "device", &opt.device, "auto|cpu|cuda",
+		"where the model runs (auto: an NVIDIA device if there is one)"),
 	DS_ARG(0, "exec", &opt.exec, "CMD", "a metric of your own: JSON lines in, a score out"),
 	SHARED_ARGS,
 	{ 0 },

@@ -43,6 +43,7 @@ typedef struct {
 	const char *model;   /* -m DIR, or NULL */
 	const char *fit;     /* --fit FILE, or NULL */
 	const char *tok;     /* --tok NAME, or NULL */
+	const char *device;  /* --device */
 	int64_t seq;         /* --seq N, or 0 */
 	bool ignore_keys;    /* --ignore-keys */
 	bool any_tokenizer;  /* --any-tokenizer */

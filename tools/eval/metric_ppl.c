@@ -73,7 +73,7 @@ static ds_rc open_lm(void **state, metric_args *a, ds_err *e)
 	}
 	l->batch = ROWS / l->seq > 1 ? ROWS / l->seq : 1;
 	l->mem = ds_arena_new(1 << 16);
-	DS_TRY(ds_device_open(&l->device, NULL, (unsigned)a->common->jobs, e));
+	DS_TRY(ds_device_open(&l->device, a->device, (unsigned)a->common->jobs, e));
 	if (ds_model_tok(l->m))
 		l->scratch = ds_tok_scratch_new(ds_model_tok(l->m));
 	l->front = ds_soft_rows(soft);

@@ -20,8 +20,10 @@ static struct {
 	ds_sampling how;
 	ds_size memory;
 	bool ignore_eos, ignore_keys, any_tokenizer, no_special, logprobs, logits, embed, chat;
-	const char *layout;
-} opt = { .max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 } };
+	const char *layout, *device;
+} opt = {
+	.max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 }, .device = "auto"
+};
 
 typedef struct {
 	ds_model *m;
@@ -148,7 +150,7 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, job *jobs, bool *ok,
 /* As many slots as memory has room for, up to --batch. */
 static ds_rc open_slots(generator *g, int64_t context, ds_err *e)
 {
-	double have = opt.memory.bytes ? (double)opt.memory.bytes : ds_machine_bytes();
+	double have = opt.memory.bytes ? (double)opt.memory.bytes : ds_device_free_bytes(g->device);
 	ds_slots_opts o = { .slots = opt.batch, .context = context, .limit_bytes = (uint64_t)have };
 	for (; o.slots > 1; o.slots /= 2) {
 		uint64_t bytes;
@@ -324,7 +326,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	ds_model_opts how = { .soft = !opt.embed, .ignore_keys = opt.ignore_keys };
 	ds_rc rc = ds_model_open_with(&g.m, opt.model, &how, e);
 	if (rc == DS_OK)
-		rc = ds_device_open(&g.device, NULL, (unsigned)c->jobs, e);
+		rc = ds_device_open(&g.device, opt.device, (unsigned)c->jobs, e);
 	if (rc == DS_OK) {
 		if (ds_model_tok(g.m))
 			g.scratch = ds_tok_scratch_new(ds_model_tok(g.m));
@@ -397,6 +399,8 @@ static const ds_arg args[] = {
 	DS_ARG_F(0, "memory", &opt.memory, "SIZE",
 		"what weights and sequences may take: as many at once as fit, up to --batch",
 		DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "device", &opt.device, "auto|cpu|cuda",
+		"where it runs (auto: an NVIDIA device if there is one)", DS_ARG_UNRECORDED),
 	{ 0 },
 };
 

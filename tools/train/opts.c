@@ -5,7 +5,7 @@
  */
 #include "opts.h"
 
-train_opts train_options;
+train_opts train_options = { .device = "auto" };
 
 static ds_rc on_set(void *context, const char *name, const char *value, ds_err *e)
 {
@@ -35,6 +35,8 @@ static const ds_arg own_args[] = {
 		"where a step's memory or time goes, train nothing", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "memory", &train_options.memory, "SIZE",
 		"compute again in backward what is needed to fit", DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "device", &train_options.device, "auto|cpu|cuda",
+		"where it runs (auto: an NVIDIA device if there is one)", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "merge", &train_options.merge, NULL,
 		"write --model ADAPTER and its model as one, train nothing", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "plot", &train_options.plot, NULL, "draw the loss of the runs given as FILE",

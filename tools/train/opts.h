@@ -12,6 +12,7 @@ typedef struct {
 	bool resume, dry_run, plot, merge;
 	const char *dump, *explain;
 	ds_size memory;
+	const char *device; /* a backend's name, or auto */
 } train_opts;
 extern train_opts
 	train_options; /* filled by ds_main before run is called, but for the defaults of ask.keys */

@@ -3,8 +3,10 @@
  */
 #include "run.h"
 
+#include "graph/backend.h"
 #include "train/signals.h"
 
+#include <math.h>
 #include <unistd.h>
 
 enum { PROMPT_DRAW = 0x70726d74 /* "prmt" */ };
@@ -75,17 +77,20 @@ static ds_rc fill_weights(train_run *r, ds_err *e)
 
 ds_train_room train_room(const train_run *r)
 {
-	return (ds_train_room){ .backend = ds_backend_find(NULL),
+	const ds_backend *b = ds_backend_find(r->o->device);
+	double have = r->device ? ds_device_free_bytes(r->device) : b->free_bytes ? INFINITY : 0;
+	return (ds_train_room){ .backend = b,
 		.threads = (unsigned)r->c->jobs,
-		.asked = r->o->memory.bytes };
+		.asked = r->o->memory.bytes,
+		.have = have };
 }
 
 ds_rc train_open(train_run *r, ds_err *e)
 {
+	DS_TRY(ds_device_open(&r->device, r->o->device, (unsigned)r->c->jobs, e));
 	ds_train_room room = train_room(r);
 	DS_TRY(ds_train_plan_fit(&r->plan, &room, e));
 	ds_train_plan_rank(&r->plan, ds_world_rank(r->world));
-	DS_TRY(ds_device_open(&r->device, NULL, (unsigned)r->c->jobs, e));
 	ds_device_join(r->device, r->world);
 	ds_engine_opts o = ds_train_plan_engine(&r->plan, true, (ds_exec_opts){ 0 });
 	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));

@@ -42,7 +42,7 @@ static ds_rc explain_time(train_run *r, const ds_train_room *room, ds_buf *b, ds
 	enum { STEPS = 3 };
 	ds_engine *t = r->train;
 	ds_buf first = { 0 };
-	DS_TRY(ds_device_open(&r->device, NULL, (unsigned)r->c->jobs, e));
+	DS_TRY(ds_device_open(&r->device, r->o->device, (unsigned)r->c->jobs, e));
 	DS_TRY(ds_train_plan_fit(&r->plan, room, e));
 	DS_TRY(ds_exec_new(&t->x, t->g, r->device, (ds_exec_opts){ .profile = true }, e));
 	DS_TRY(ds_exec_init(t->x, (uint64_t)r->o->ask.keys.seed, e));

@@ -1,0 +1,50 @@
+/*
+ * cuda_impl.h - how the CUDA backend computes a node: a few launches and products on the device's stream
+ */
+#ifndef DS_GRAPH_CUDA_CUDA_IMPL_H
+#define DS_GRAPH_CUDA_CUDA_IMPL_H
+
+#include "graph/cuda/api.h"
+
+typedef struct { /* where a node is launched */
+	const ds_cuda_api *api;
+	ds_cuda_device *device;
+} ds_cuda_on;
+
+typedef struct {
+	/* Bytes of call->scratch, from shapes alone; NULL: none. */
+	uint64_t (*scratch)(const ds_cuda_call *c);
+	/* Returns what the api's functions return. */
+	int (*run)(const ds_cuda_on *on, const ds_cuda_call *c);
+} ds_cuda_op;
+
+/* NULL: there is no kernel for this node, for its types or its extents. */
+const ds_cuda_op *ds_cuda_find(const ds_graph *g, const ds_node *n);
+
+/* The node with its shapes, and no memory. */
+ds_cuda_call ds_cuda_shapes(const ds_graph *g, const ds_node *n);
+
+static inline int ds_cuda_start(const ds_cuda_on *on, ds_cuda_kernel k, const ds_cuda_call *c)
+{
+	return on->api->kernels[k](c);
+}
+
+#define DS_CUDA_TRY(call) \
+	do { \
+		int ds_cuda_rc = (call); \
+		if (ds_cuda_rc) \
+			return ds_cuda_rc; \
+	} while (0)
+
+/* linear.c, xent.c, muon.c */
+extern const ds_cuda_op ds_cuda_linear, ds_cuda_linear_dx, ds_cuda_linear_dw, ds_cuda_matmul;
+extern const ds_cuda_op ds_cuda_xent, ds_cuda_muon;
+
+/* ---- load.c: the library ---- */
+
+/* DS_IO: there is none, no driver, or one too old. The library stays open. */
+DS_MUST ds_rc ds_cuda_load(const ds_cuda_api **api, ds_err *e);
+/* Whether there is a device, found out without opening the library. */
+bool ds_cuda_present(void);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * linear.c - linear layers, their gradients and products of activations, by cuBLASLt
+ *
+ * The bias is the product's epilogue; what a gradient is added to is the product's C.
+ */
+#include "graph/cuda/cuda_impl.h"
+
+static uint64_t room(const ds_cuda_call *c)
+{
+	return DS_CUDA_GEMM_BYTES;
+}
+
+static ds_cuda_gemm product(const ds_cuda_call *c, const ds_operand *a, const ds_operand *b)
+{
+	const ds_operand *d = &c->out[0];
+	return (ds_cuda_gemm){ .a = a->data,
+		.b = b->data,
+		.d = d->data,
+		.m = d->rows,
+		.n = d->cols,
+		.k = a->cols,
+		.lda = a->ld,
+		.ldb = b->ld,
+		.ldd = d->ld,
+		.type = a->dtype,
+		.out = d->dtype,
+		.alpha = 1,
+		.room = c->scratch };
+}
+
+static int linear(const ds_cuda_on *on, const ds_cuda_call *c)
+{
+	ds_cuda_gemm g = product(c, &c->in[0], &c->in[1]);
+	g.b_turned = !c->node->attr.linear.in_out;
+	g.bias = c->in[2].data;
+	return on->api->gemm(on->device, &g);
+}
+
+/* in: dy, w, what dx is added to or 0 */
+static int linear_dx(const ds_cuda_on *on, const ds_cuda_call *c)
+{
+	ds_cuda_gemm g = product(c, &c->in[0], &c->in[1]);
+	g.b_turned = c->node->attr.linear.in_out;
+	if (c->in[2].data) {
+		g.c = c->in[2].data;
+		g.ldc = c->in[2].ld;
+		g.beta = 1;
+	}
+	return on->api->gemm(on->device, &g);
+}
+
+/* in: x, dy */
+static int linear_dw(const ds_cuda_on *on, const ds_cuda_call *c)
+{
+	bool in_out = c->node->attr.linear.in_out;
+	ds_cuda_gemm g = product(c, &c->in[in_out ? 0 : 1], &c->in[in_out ? 1 : 0]);
+	g.a_turned = true;
+	g.k = c->in[0].rows;
+	g.beta = c->beta[0];
+	return on->api->gemm(on->device, &g);
+}
+
+static int matmul(const ds_cuda_on *on, const ds_cuda_call *c)
+{
+	const ds_matmul_attr *p = &c->node->attr.matmul;
+	const ds_operand *a = &c->in[0], *b = &c->in[1];
+	ds_cuda_gemm g = product(c, a, b);
+	g.batch = a->rows / p->a_rows;
+	g.m = c->out[0].rows / (g.batch ? g.batch : 1);
+	g.k = p->a_turned ? p->a_rows : a->cols;
+	g.a_turned = p->a_turned;
+	g.b_turned = p->b_turned;
+	g.a_stride = p->a_rows * a->ld;
+	g.b_stride = p->b_rows * b->ld;
+	g.d_stride = g.m * c->out[0].ld;
+	return on->api->gemm(on->device, &g);
+}
+
+const ds_cuda_op ds_cuda_linear = { room, linear };
+const ds_cuda_op ds_cuda_linear_dx = { room, linear_dx };
+const ds_cuda_op ds_cuda_linear_dw = { room, linear_dw };
+const ds_cuda_op ds_cuda_matmul = { room, matmul };

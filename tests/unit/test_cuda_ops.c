@@ -1,0 +1,177 @@
+/*
+ * test_cuda_ops.c - every op's CUDA kernels against the references in double, on the simulator or a device
+ *
+ * The same instances as test_graph_ops.c, forward, backward and an optimizer's step; the simulator finds what a
+ * kernel reads or writes outside of its memory and what it reads before it is written. Without a CUDA toolkit there
+ * is no library to test, and the tests say that they were skipped.
+ */
+#include "op_samples.h"
+
+#include <string.h>
+
+static ds_device *cuda, *ref;
+
+static int open_both(void **state)
+{
+	ds_err e;
+	setenv("DS_CUDA", "sim", 0);
+	seed_now = getenv("DS_SEED") ? strtoull(getenv("DS_SEED"), NULL, 0) : 1;
+	traits_now = &ds_backend_cuda()->traits;
+	ref = open_device("ref", 2);
+	if (ds_device_open(&cuda, "cuda", 1, &e) != DS_OK)
+		print_message("skipped: %s\n", e.msg);
+	return 0;
+}
+
+static int close_both(void **state)
+{
+	ds_device_close(cuda);
+	ds_device_close(ref);
+	return 0;
+}
+
+static void need_device(void)
+{
+	if (!cuda)
+		skip();
+}
+
+static void step(ds_exec *x, const ds_graph *g)
+{
+	ds_err e;
+	run(x, g);
+	if (g->train && ds_exec_run(x, DS_PHASE_OPT, &run1, &e) != DS_OK)
+		fail_msg("%s", e.msg);
+}
+
+static bool is_checked(const ds_graph *g, const ds_tensor *t)
+{
+	bool trained = t->grad || t->memory == DS_CLASS_OPT;
+	return (is_result(t) && !t->base) || (g->train && trained);
+}
+
+static void check_instance(ds_op_kind k, uint64_t round)
+{
+	DS_AUTO(ds_graph) g = make(k, round);
+	ds_dtype product = product_now;
+	product_now = DS_F32;
+	DS_AUTO(ds_graph) wide = make(k, round);
+	product_now = product;
+	widen(wide);
+	DS_AUTO(ds_exec) x = ready(g, cuda);
+	DS_AUTO(ds_exec) y = ready(wide, ref);
+	step(x, g);
+	step(y, wide);
+	for (ds_tid t = 1; t < wide->n_tensors; t++)
+		if (is_checked(g, ds_g_tensor(g, t)))
+			compare(x, y, g, wide, t, ds_op_of(k)->name);
+}
+
+static void check_all(uint64_t rounds)
+{
+	static const char *const optimizers[] = { NULL, "lamb", "muon" };
+	for (int k = 1; k < DS_N_OPS; k++)
+		for (uint64_t round = 0; ds_op_sampled(ds_op_of((ds_op_kind)k)) && round < rounds;
+			round++) {
+			optimizer_now = optimizers[round % 3];
+			check_instance((ds_op_kind)k, round);
+		}
+	optimizer_now = NULL;
+}
+
+static void kernels_give_what_references_give(void **state)
+{
+	need_device();
+	check_all(ROUNDS);
+}
+
+static void rounded_factors_stay_near(void **state)
+{
+	need_device();
+	product_now = DS_BF16;
+	check_all(ROUNDS / 2);
+	product_now = DS_F16;
+	check_all(3);
+	product_now = DS_F32;
+}
+
+static void every_op_has_a_kernel(void **state)
+{
+	const ds_backend *b = ds_backend_cuda();
+	for (int k = 1; k < DS_N_OPS; k++)
+		for (uint64_t round = 0; ds_op_sampled(ds_op_of((ds_op_kind)k)) && round < ROUNDS;
+			round++) {
+			DS_AUTO(ds_graph) g = make((ds_op_kind)k, round);
+			for (int32_t i = 0; i < g->n_nodes; i++)
+				if (!b->has_kernel(b, g, &g->nodes[i]))
+					fail_msg(
+						"no kernel for %s", ds_op_of(g->nodes[i].op)->name);
+		}
+}
+
+/* Two micro-batches into one gradient, twice: the sums are right and their bits the same. */
+static void gradients_add_up_and_bits_are_the_same(void **state)
+{
+	need_device();
+	for (int k = 1; k < DS_N_OPS; k++) {
+		const ds_op *op = ds_op_of((ds_op_kind)k);
+		if (!ds_op_sampled(op) || !ds_op_differentiable(op) || (op->traits & DS_OP_DROPS))
+			continue;
+		DS_AUTO(ds_graph) g = make((ds_op_kind)k, 1);
+		DS_AUTO(ds_exec) x = ready(g, cuda);
+		DS_AUTO(ds_exec) y = ready(g, cuda);
+		ds_run second = run1;
+		ds_err e;
+		second.micro = 1;
+		run(x, g);
+		run(y, g);
+		for (ds_tid t = 1; t < g->n_tensors; t++) {
+			const ds_tensor *d = ds_g_tensor(g, t);
+			if (d->memory != DS_CLASS_GRAD)
+				continue;
+			double *a = values_of(x, g, t), *b = values_of(y, g, t);
+			if (memcmp(a, b, (size_t)ds_t_count(d) * sizeof(*a)) != 0)
+				fail_msg(
+					"%s: %s has other bits in a second run", op->name, d->name);
+			ds_mem_free(a);
+			ds_mem_free(b);
+		}
+		assert_int_equal(ds_exec_run(x, DS_PHASE_FWD, &second, &e), DS_OK);
+		assert_int_equal(ds_exec_run(x, DS_PHASE_BWD, &second, &e), DS_OK);
+		for (ds_tid t = 1; t < g->n_tensors; t++) {
+			const ds_tensor *d = ds_g_tensor(g, t);
+			if (d->memory != DS_CLASS_GRAD)
+				continue;
+			double *a = values_of(x, g, t), *b = values_of(y, g, t);
+			for (int64_t i = 0; i < ds_t_count(d); i++)
+				if (!(fabs(a[i] - 2 * b[i]) <= 1e-4 * fmax(1, fabs(2 * b[i]))))
+					fail_msg("%s: %s[%lld]: %.9g after two, %.9g wanted",
+						op->name, d->name, (long long)i, a[i], 2 * b[i]);
+			ds_mem_free(a);
+			ds_mem_free(b);
+		}
+	}
+}
+
+static void what_has_no_kernel_is_refused_by_name(void **state)
+{
+	need_device();
+	DS_AUTO(ds_graph) g = make(DS_OP_norm, 0);
+	DS_AUTO(ds_exec) x = NULL;
+	ds_err e;
+	widen(g); /* nothing here computes in f64 */
+	assert_int_equal(ds_exec_new(&x, g, cuda, (ds_exec_opts){ 0 }, &e), DS_BAD);
+	assert_non_null(strstr(e.msg, "cuda: no kernel for norm"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_op_has_a_kernel),
+		cmocka_unit_test(kernels_give_what_references_give),
+		cmocka_unit_test(rounded_factors_stay_near),
+		cmocka_unit_test(gradients_add_up_and_bits_are_the_same),
+		cmocka_unit_test(what_has_no_kernel_is_refused_by_name),
+	};
+	return cmocka_run_group_tests(tests, open_both, close_both);
+}
