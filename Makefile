@@ -170,6 +170,8 @@ $(BUILD)/completions/%: $(BUILD)/bin/% scripts/completions
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
+include tests/sim/sim.mk
+
 deps: ## install what is missing, with apt-get
 	@scripts/deps
 
