@@ -9,8 +9,15 @@
 
 /* ---- making one ---- */
 
+static bool is_twins(const ds_exec *x, ds_class c)
+{
+	return x->opts.twin && c != DS_CLASS_IN && c != DS_CLASS_ACT;
+}
+
 static bool is_shared(const ds_exec *x, ds_class c)
 {
+	if (is_twins(x, c))
+		return true;
 	return x->opts.share && (c == DS_CLASS_PARAM || c == DS_CLASS_STATE);
 }
 
@@ -54,7 +61,10 @@ static ds_rc make_arenas(ds_exec *x, ds_err *e)
 	for (int c = 0; c < DS_N_CLASSES; c++)
 		if (!is_shared(x, (ds_class)c))
 			DS_TRY(alloc(x, x->plan.bytes[c], &x->arenas[c], e));
-	DS_TRY(alloc(x, x->plan.scratch_bytes, &x->scratch, e));
+	if (x->opts.twin)
+		x->scratch = x->opts.twin->scratch;
+	else
+		DS_TRY(alloc(x, x->plan.scratch_bytes, &x->scratch, e));
 	if (x->opts.check)
 		DS_TRY(poison(x, x->arenas[DS_CLASS_ACT], x->plan.bytes[DS_CLASS_ACT], e));
 	return x->opts.check ? poison(x, x->scratch, x->plan.scratch_bytes, e) : DS_OK;
@@ -65,11 +75,15 @@ static ds_rc lay_out(ds_exec *x, ds_err *e)
 	const ds_graph *g = x->g;
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *s = &g->tensors[t];
-		if (is_shared(x, s->memory))
+		if (s->flags & DS_TENSOR_ELSEWHERE)
+			continue;
+		if (is_twins(x, s->memory))
+			x->at[t] = x->opts.twin->at[t];
+		else if (is_shared(x, s->memory))
 			DS_TRY(share(x, s, e));
 		else
 			x->at[t] = x->arenas[s->memory] + x->plan.offsets[t];
-		if (s->memory == DS_CLASS_CONST)
+		if (s->memory == DS_CLASS_CONST && !is_twins(x, DS_CLASS_CONST))
 			DS_TRY(x->backend->write(x->device, x->at[t], s->data, ds_t_bytes(s), e));
 	}
 	uint64_t inputs = x->plan.bytes[DS_CLASS_IN];
@@ -115,7 +129,7 @@ void ds_exec_free(ds_exec *x)
 	for (int c = 0; c < DS_N_CLASSES; c++)
 		if (x->arenas[c])
 			x->backend->free(x->device, x->arenas[c]);
-	if (x->scratch)
+	if (x->scratch && !x->opts.twin)
 		x->backend->free(x->device, x->scratch);
 	ds_mem_free(x->inputs);
 	ds_mem_free(x->at);

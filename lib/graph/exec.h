@@ -23,6 +23,9 @@ typedef struct ds_exec ds_exec;
 typedef struct {
 	ds_exec *
 		share; /* NULL, or whose weights and states to use; on the same device, outlives this one */
+	/* NULL, or an executor of the same graph whose memory this one uses too, all but inputs and activations: another
+	 * micro-batch on its way */
+	ds_exec *twin;
 	bool check;   /* look for NaN and Inf after every wave: DS_BAD naming the first op */
 	bool profile; /* keep seconds by op, for ds_exec_profile */
 } ds_exec_opts;
@@ -50,7 +53,8 @@ DS_MUST ds_rc ds_exec_write(
 	ds_exec *x, ds_tid t, int64_t from, int64_t n, const void *values, ds_err *e);
 /* All elements, row after row: the memory itself where that is possible, else a copy in mem. */
 DS_MUST ds_rc ds_exec_view(ds_exec *x, ds_tid t, ds_arena *mem, const void **at, ds_err *e);
-/* fn is given room for all elements, what was in it is open, and fills it; of a part, for the whole's. */
+/* fn is given room for all elements, what was in it is open, and fills it; of a part, for the
+ * whole's. What other ranks have is left to them. */
 typedef ds_rc ds_exec_fill_fn(void *context, const ds_tensor *t, void *elements, ds_err *e);
 DS_MUST ds_rc ds_exec_fill(ds_exec *x, ds_tid t, ds_exec_fill_fn *fn, void *context, ds_err *e);
 /* The memory itself, rows of ld elements; NULL where the host does not see it. For tests and for what has another

@@ -110,6 +110,8 @@ static ds_rc fill_part(ds_exec *x, ds_tid id, ds_exec_fill_fn *fn, void *context
 ds_rc ds_exec_fill(ds_exec *x, ds_tid id, ds_exec_fill_fn *fn, void *context, ds_err *e)
 {
 	const ds_tensor *t = tensor(x, id);
+	if (t->flags & DS_TENSOR_ELSEWHERE)
+		return DS_OK;
 	if (t->part)
 		return fill_part(x, id, fn, context, e);
 	void *room = dense(x, id);

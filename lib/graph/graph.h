@@ -54,10 +54,12 @@ typedef struct {
 
 enum {                        /* ds_tensor.flags */
 	DS_TENSOR_FROZEN = 1, /* a parameter that is not trained: no gradient, no optimizer bytes */
-	DS_TENSOR_NO_DECAY = 2, /* weight decay leaves it alone (norms, biases) */
-	DS_TENSOR_TIED = 4,     /* stands for a second name too; set by ds_g_tie */
-	DS_TENSOR_KEEP = 8,     /* an output of the run: alive until its end, for ds_exec_read */
-	DS_TENSOR_VIEW = 16,    /* columns of `base`, no memory of its own */
+	DS_TENSOR_NO_DECAY = 2,   /* weight decay leaves it alone (norms, biases) */
+	DS_TENSOR_TIED = 4,       /* stands for a second name too; set by ds_g_tie */
+	DS_TENSOR_KEEP = 8,       /* an output of the run: alive until its end, for ds_exec_read */
+	DS_TENSOR_VIEW = 16,      /* columns of `base`, no memory of its own */
+	DS_TENSOR_ELSEWHERE = 32, /* other ranks have it: no memory here */
+	DS_TENSOR_AGAIN = 64,     /* a rank of an earlier stage has it too, and counts it */
 };
 
 typedef struct ds_part ds_part; /* part.h */

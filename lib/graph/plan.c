@@ -182,7 +182,7 @@ void ds_plan_make(ds_plan *p, const ds_graph *g, const ds_backend *b, unsigned t
 	p->bytes[DS_CLASS_ACT] = place_acts(g, lives, place);
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *x = &g->tensors[t];
-		if (x->memory != DS_CLASS_ACT && !x->base) {
+		if (x->memory != DS_CLASS_ACT && !x->base && !(x->flags & DS_TENSOR_ELSEWHERE)) {
 			lives[t].offset = p->bytes[x->memory];
 			p->bytes[x->memory] += lives[t].bytes;
 		}

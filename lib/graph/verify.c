@@ -101,7 +101,7 @@ static ds_rc check_gradients(const state *s, ds_err *e)
 	const ds_graph *g = s->g;
 	for (ds_tid t = 1; t < g->n_tensors; t++) {
 		const ds_tensor *p = &g->tensors[t];
-		if (p->grad && !s->written[p->grad])
+		if (p->grad && !s->written[p->grad] && !(p->flags & DS_TENSOR_ELSEWHERE))
 			return ds_fail(e, DS_BAD, "'%s': nothing writes its gradient", p->name);
 		if (p->grad && (p->flags & DS_TENSOR_FROZEN))
 			return ds_fail(e, DS_BAD, "'%s' is frozen and has a gradient", p->name);

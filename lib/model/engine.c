@@ -34,12 +34,23 @@ ds_rc ds_engine_open(ds_engine **out, ds_device *d, const ds_engine_opts *o, ds_
 	return DS_OK;
 }
 
+ds_rc ds_engine_twin(ds_engine **out, ds_device *d, const ds_engine *of, ds_err *e)
+{
+	DS_AUTO(ds_engine) n = DS_NEW(ds_engine, 1);
+	*n = (ds_engine){ .g = of->g, .b = of->b, .twin = true };
+	DS_TRY(ds_exec_new(&n->x, n->g, d, (ds_exec_opts){ .twin = of->x }, e));
+	*out = n;
+	n = NULL;
+	return DS_OK;
+}
+
 void ds_engine_close(ds_engine *n)
 {
 	if (!n)
 		return;
 	ds_exec_free(n->x);
-	ds_graph_free(n->g);
+	if (!n->twin)
+		ds_graph_free(n->g);
 	ds_mem_free(n);
 }
 

@@ -19,6 +19,7 @@ typedef struct {
 	ds_graph *g;
 	ds_exec *x; /* NULL where only planned */
 	ds_build b;
+	bool twin; /* the graph is another's */
 } ds_engine;
 
 typedef struct {
@@ -35,6 +36,9 @@ DS_MUST ds_rc ds_engine_plan(
 	ds_engine **n, const ds_backend *b, const ds_engine_opts *o, ds_err *e);
 /* And with memory on a device. */
 DS_MUST ds_rc ds_engine_open(ds_engine **n, ds_device *d, const ds_engine_opts *o, ds_err *e);
+/* The same once more for another micro-batch on its way: inputs and activations of its own, all else is of's, which
+ * outlives it. */
+DS_MUST ds_rc ds_engine_twin(ds_engine **n, ds_device *d, const ds_engine *of, ds_err *e);
 void ds_engine_close(ds_engine *n); /* NULL is fine */
 DS_AUTO_WITH(ds_engine, ds_engine_close)
 DS_MUST ds_rc ds_engine_run(ds_engine *n, ds_err *e); /* forward, not in training */

@@ -20,7 +20,8 @@ typedef struct { /* sent as it is: ranks are the same program */
 
 bool ds_gather_wants(const ds_tensor *t, ds_class memory)
 {
-	return t->memory == memory && !(t->flags & (DS_TENSOR_VIEW | DS_TENSOR_FROZEN));
+	unsigned none = DS_TENSOR_VIEW | DS_TENSOR_FROZEN | DS_TENSOR_ELSEWHERE;
+	return t->memory == memory && !(t->flags & none);
 }
 
 static void set_item(ds_st_item *item, const ds_tensor *t, const char *name, const void *values)

@@ -35,12 +35,14 @@ ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e)
 		rows = most;
 	for (int64_t row = ds_layout_copy(l) * at_once; row < rows; row += l->dp * at_once) {
 		int64_t some = rows - row < at_once ? rows - row : at_once;
-		const void *nll;
+		const void *nll = NULL;
 		DS_TRY_AT(fetch(t, row, some, &n_targets, e), e, "eval_data");
 		ds_feed_give(t->feed, n, 0, at_once);
 		*(float *)ds_exec_input(n->x, n->b.inv) = 1;
 		DS_TRY(ds_exec_run(n->x, DS_PHASE_FWD, &(ds_run){ .step = t->state->step }, e));
 		ds_arena_reset(mem);
+		if (!ds_train_has_loss(l))
+			continue;
 		DS_TRY(ds_exec_view(n->x, n->b.nll, mem, &nll, e));
 		for (int64_t i = 0; i < some * per_row; i++)
 			sum += ((const float *)nll)[i];

@@ -46,6 +46,9 @@ static ds_rc plan_bytes(
 	DS_TRY(ds_engine_plan(&n, m->backend, &o, e));
 	ds_plan_make(&at, n->g, m->backend, m->threads);
 	*bytes = at.total_bytes - (train ? 0 : at.bytes[DS_CLASS_PARAM]);
+	if (train)
+		*bytes += (uint64_t)(ds_train_slots(p) - 1) *
+			  (at.bytes[DS_CLASS_IN] + at.bytes[DS_CLASS_ACT]);
 	ds_plan_release(&at);
 	return DS_OK;
 }
@@ -166,7 +169,9 @@ static ds_rc fit_layers(ds_train_plan *p, const ds_train_room *m, double have, d
 ds_rc ds_train_plan_fit(ds_train_plan *p, const ds_train_room *m, ds_err *e)
 {
 	uint64_t bytes, first;
-	double have = m->have > 0 ? m->have : ds_machine_bytes(), asked = (double)m->asked;
+	int ranks = ds_layout_ranks(&p->layout); /* they share what is there */
+	double have = (m->have > 0 ? m->have : ds_machine_bytes()) / ranks;
+	double asked = (double)m->asked;
 	if (asked > 0 && asked < have)
 		have = asked;
 	DS_TRY(bytes_with(p, m, &(change){ 0 }, &bytes, e));

@@ -44,6 +44,8 @@ DS_MUST ds_rc ds_train_plan_steps(
 
 /* The plan as one rank has it. */
 void ds_train_plan_rank(ds_train_plan *p, int rank);
+/* Micro-batches that are on their way in this rank's stage at once. */
+int64_t ds_train_slots(const ds_train_plan *p);
 /* The number in a step of the first row of a copy's micro-batch. */
 int64_t ds_train_plan_row(const ds_train_plan *p, int64_t micro);
 /* The engine of a plan, as it is trained or evaluated; it borrows the plan. */

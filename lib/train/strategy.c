@@ -111,8 +111,6 @@ ds_rc ds_strategy_check(
 		return ds_fail(e, DS_USAGE,
 			"pp=%d: num_hidden_layers=%lld is less; the nearest is pp=%lld", l->pp,
 			(long long)c->n_layers, (long long)c->n_layers);
-	if (l->pp > 1)
-		return ds_fail(e, DS_USAGE, "parallel_strategy: pp is not built yet");
 	if (step_rows % l->dp)
 		return refuse("dp", l->dp, "rows of a step", step_rows, e);
 	if (step_rows / l->dp % parts)

@@ -11,8 +11,7 @@ static ds_world *world_of(const ds_trainer *t)
 	return t->device ? ds_device_world(t->device) : NULL;
 }
 
-/* One rank a copy has its loss: the first cut of the last stage. */
-static bool has_loss(const ds_layout *l)
+bool ds_train_has_loss(const ds_layout *l)
 {
 	return ds_layout_stage(l) == l->pp - 1 && ds_layout_cut(l) == 0;
 }
@@ -22,7 +21,7 @@ ds_rc ds_train_sum(const ds_trainer *t, double *v, int n, ds_err *e)
 	ds_world *w = world_of(t);
 	ds_group all = ds_world_all(w);
 	for (int i = 0; w && i < n; i++)
-		v[i] = has_loss(&t->plan->layout) ? v[i] : 0;
+		v[i] = ds_train_has_loss(&t->plan->layout) ? v[i] : 0;
 	ds_world_say(w, "adding up", "figures");
 	return w ? ds_world_all_reduce(w, &all, v, n, DS_NUM_F64, e) : DS_OK;
 }

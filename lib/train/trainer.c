@@ -28,23 +28,6 @@ static ds_rc fetch(ds_trainer *t, int64_t step, int64_t *n_targets, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc run_parts(ds_trainer *t, ds_engine *n, int64_t step, double *loss, ds_err *e)
-{
-	const ds_train_plan *p = t->plan;
-	*loss = 0;
-	for (int64_t m = 0; m < p->n_micro; m++) {
-		ds_run run = { (uint64_t)t->keys->seed, step, m,
-			ds_train_plan_row(p, m) * p->wide };
-		float part;
-		ds_feed_give(t->feed, n, m * p->micro_rows, p->micro_rows);
-		DS_TRY(ds_exec_run(n->x, DS_PHASE_FWD, &run, e));
-		DS_TRY(ds_exec_run(n->x, DS_PHASE_BWD, &run, e));
-		DS_TRY(ds_exec_read(n->x, n->b.loss, 0, 1, &part, e));
-		*loss += (double)part;
-	}
-	return DS_OK;
-}
-
 /* The step once more, looking at every tensor that is made; the weights are still those before it. */
 static ds_rc find_culprit(ds_trainer *t, int64_t step, float inv, const char *what, ds_err *e)
 {
@@ -53,8 +36,7 @@ static ds_rc find_culprit(ds_trainer *t, int64_t step, float inv, const char *wh
 		t->plan, true, (ds_exec_opts){ .share = t->train->x, .check = true });
 	double loss;
 	DS_TRY(ds_engine_open(&n, t->device, &o, e));
-	*(float *)ds_exec_input(n->x, n->b.inv) = inv;
-	DS_TRY(run_parts(t, n, step, &loss, e));
+	DS_TRY(ds_train_parts(t, n, step, inv, &loss, e));
 	return ds_fail(e, DS_BAD, "step %lld: the %s is not finite", (long long)step, what);
 }
 
@@ -86,10 +68,9 @@ static ds_rc one_step(ds_trainer *t, int64_t step, ds_figures *f, ds_err *e)
 	/* A copy that goes on alone has about its share of the targets. */
 	float alone = t->plan->layout.apart ? (float)t->plan->layout.dp : 1;
 	float inv = (float)scale * alone / (float)n_targets;
-	*(float *)ds_exec_input(n->x, n->b.inv) = inv;
 	ds_hyper(hyper, &t->plan->compile, step - t->state->skipped - t->state->empty, f->lr);
 	hyper[3] = (float)(1 / scale);
-	DS_TRY(run_parts(t, n, step, &f->loss, e));
+	DS_TRY(ds_train_parts(t, n, step, inv, &f->loss, e));
 	f->loss /= scale;
 	DS_TRY(ds_exec_run(
 		n->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)t->keys->seed, step, 0, 0 }, e));

@@ -35,6 +35,7 @@ typedef struct { /* all is borrowed */
 	const ds_settings *keys;
 	ds_device *device;
 	ds_engine *train, *eval; /* eval: NULL: nothing is measured */
+	ds_engine **slots; /* twins of train, ds_train_slots(plan) - 1; NULL where that is 1 */
 	ds_rows *rows, *eval_rows;
 	ds_feed *feed;
 	ds_ckpt *state; /* step by step */
@@ -45,6 +46,14 @@ typedef enum { DS_TRAINED_ALL, DS_TRAINED_ENOUGH, DS_TRAINED_STOPPED } ds_traine
 DS_MUST ds_rc ds_train(ds_trainer *t, const ds_train_watch *w, ds_trained *how, ds_err *e);
 /* The mean loss over the targets of eval_rows. */
 DS_MUST ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e);
+
+/* ---- pipe.c ---- */
+/* Forward and backward of all micro-batches of a step: on t->train and its twins, or on another engine alone. inv: the
+ * loss's factor; *loss: what this rank knows of it. */
+DS_MUST ds_rc ds_train_parts(
+	ds_trainer *t, ds_engine *n, int64_t step, float inv, double *loss, ds_err *e);
+/* One rank a copy has its loss: the first cut of the last stage. */
+bool ds_train_has_loss(const ds_layout *l);
 
 /* ---- outlier.c: how many deviations a step's loss is above those before it; 0: it is no outlier ---- */
 double ds_train_outlier(ds_ckpt *s, int64_t step, double loss);

@@ -68,9 +68,28 @@ losses() { sed -n 's/.*loss": \([0-9.]*\).*/\1/p' "$1/log.jsonl"; }
 	near one other
 }
 
+@test "stages, and all three together, follow one process" {
+	dstrain $small --max-steps 6 --eval-data held.txt --eval-every 3 --out one text.txt
+	for s in pp=2 tp=2,pp=2 dp=2,pp=2; do
+		dstrain $small --max-steps 6 --eval-data held.txt --eval-every 3 --parallel-strategy $s --out "$s" text.txt
+		near one "$s"
+	done
+	dstrain $small --max-steps 6 --eval-data held.txt --eval-every 3 --procs 8 --parallel-strategy 3d --out all text.txt
+	near one all
+}
+
+@test "saved under tp=2, resumed under pp=2" {
+	dstrain $small --max-steps 6 --save-every 3 --out one text.txt
+	dstrain $small --max-steps 6 --save-every 3 --parallel-strategy tp=2 --out r text.txt
+	rm -r r/checkpoint-6
+	dstrain -q --resume --parallel-strategy pp=2 --out r
+	near one r
+}
+
 @test "layouts that do not divide name the dimension and the nearest" {
 	fails 2 "dp=3: rows of a step=8 is no multiple of it; the nearest are dp=2 and dp=4" dstrain $small --procs 3 --max-steps 1 --out r text.txt
 	fails 2 "tp=3: num_attention_heads=4 is no multiple of it; the nearest are tp=2 and tp=4" dstrain $small --parallel-strategy tp=3 --max-steps 1 --out r text.txt
+	fails 2 "pp=3: num_hidden_layers=2 is less; the nearest is pp=2" dstrain $small --parallel-strategy pp=3 --max-steps 1 --out r text.txt
 	fails 2 "takes 2 ranks, num_gpus=3" dstrain $small --procs 3 --parallel-strategy dp=2 --max-steps 1 --out r text.txt
 	fails 2 "'xp=2' is none of dp, tp, pp" dstrain $small --parallel-strategy xp=2 --max-steps 1 --out r text.txt
 }

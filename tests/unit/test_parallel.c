@@ -247,11 +247,28 @@ static void cut_matrices_follow_one_rank(void **state)
 	follows_one("tp=2,dp=2", LLAMA);
 }
 
+static void stages_follow_one_rank(void **state)
+{
+	follows_one("pp=2", GPT2);
+	follows_one("pp=3", GPT2);
+	follows_one("pp=2", LLAMA);
+	follows_one("pp=2", LLAMA ",tie_word_embeddings=true");
+}
+
+static void layouts_together_follow_one_rank(void **state)
+{
+	follows_one("tp=2,pp=2", GPT2);
+	follows_one("pp=2,dp=2", GPT2);
+	follows_one("tp=2,pp=2,dp=2", LLAMA);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies_of_the_data_follow_one_rank),
 		cmocka_unit_test(cut_matrices_follow_one_rank),
+		cmocka_unit_test(stages_follow_one_rank),
+		cmocka_unit_test(layouts_together_follow_one_rank),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		.mem = ds_arena_new(1 << 16),
 		.out_fd = -1,
 		.out = shown ? NULL : c->out_path,
+		.told = !c->quiet,
 		.state.best = INFINITY };
 	o->ask.mem = r.mem;
 	o->ask.keys = ds_settings_default;

@@ -20,6 +20,7 @@ ds_rc train_ranks_layout(train_run *r, ds_err *e)
 static void settle_rank(train_run *r)
 {
 	int n = ds_world_size(r->world), jobs = r->c->jobs / n;
+	r->told = !r->c->quiet;
 	r->common = *r->c;
 	r->common.jobs = jobs > 1 ? jobs : 1;
 	r->common.quiet |= !train_is_first(r);
@@ -89,7 +90,10 @@ static uint64_t arenas(const train_run *r, uint64_t by_class[DS_N_CLASSES + 1])
 	for (int c = 0; c < DS_N_CLASSES; c++)
 		by_class[c] = p->bytes[c];
 	by_class[DS_N_CLASSES] = p->scratch_bytes;
-	return ds_exec_bytes(r->train->x) + (r->eval ? ds_exec_bytes(r->eval->x) : 0);
+	uint64_t sum = ds_exec_bytes(r->train->x) + (r->eval ? ds_exec_bytes(r->eval->x) : 0);
+	for (int64_t i = 1; i < ds_train_slots(&r->plan); i++)
+		sum += ds_exec_bytes(r->slots[i - 1]->x);
+	return sum;
 }
 
 ds_rc train_ranks_plan(train_run *r, ds_err *e)

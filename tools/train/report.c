@@ -48,16 +48,32 @@ static void say_memory(const train_run *r)
 	ds_buf_free(&b);
 }
 
-static ds_rc measure(train_run *r, ds_err *e)
+/* Of all ranks together, measured at once: they share the machine. */
+static ds_rc measure_rates(train_run *r, ds_err *e)
 {
 	train_report *p = &r->report;
-	char params[16];
-	if (r->c->quiet)
-		return DS_OK;
+	ds_group all = ds_world_all(r->world);
 	DS_TRY(ds_device_rate(r->device, r->plan.compile.product, 0.2, &p->gemm_flops, e));
 	p->step_flops =
 		(double)r->plan.n_micro * (ds_graph_flops(r->train->g, DS_PHASE_FWD) +
 						  ds_graph_flops(r->train->g, DS_PHASE_BWD));
+	double sums[] = { p->gemm_flops, p->step_flops };
+	if (r->world)
+		DS_TRY(ds_world_all_reduce(r->world, &all, sums, 2, DS_NUM_F64, e));
+	p->gemm_flops = sums[0];
+	p->step_flops = sums[1];
+	return DS_OK;
+}
+
+static ds_rc measure(train_run *r, ds_err *e)
+{
+	train_report *p = &r->report;
+	char params[16];
+	if (!r->told)
+		return DS_OK;
+	DS_TRY(measure_rates(r, e));
+	if (!train_is_first(r))
+		return DS_OK;
 	bool shown = ds_progress_live(p->progress) || r->c->verbose;
 	int64_t trained, all = ds_graph_params(r->train->g, &trained);
 	if (shown)
@@ -80,7 +96,7 @@ ds_rc train_report_open(train_run *r, ds_err *e)
 {
 	train_report *p = &r->report;
 	if (!train_is_first(r))
-		return DS_OK;
+		return measure(r, e);
 	p->progress = ds_progress_new(r->c);
 	DS_TRY(open_log(r, e));
 	const char *dir = ds_arena_fmt(r->mem, "%s/tb", r->out).at;

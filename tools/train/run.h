@@ -40,6 +40,7 @@ typedef struct {
 	ds_world *
 		world; /* the ranks that train together, as this process sees them; NULL: it is alone */
 	ds_launched *launched;
+	bool told; /* what a run tells of itself is wanted: by the first rank */
 	const char *const *data;
 	size_t n_data;
 	double *mix; /* their weights; NULL: they are not mixed */
@@ -53,7 +54,8 @@ typedef struct {
 	ds_rows *rows, *eval_rows;
 	ds_device *device;
 	ds_engine *train, *eval;
-	int64_t n_rows; /* of the data */
+	ds_engine **slots; /* twins of train */
+	int64_t n_rows;    /* of the data */
 	ds_ckpt state;
 	train_report report;
 	ds_mlm mlm;

@@ -85,15 +85,26 @@ ds_train_room train_room(const train_run *r)
 		.have = have };
 }
 
+/* Engines for the other micro-batches that are on their way at once. */
+static ds_rc open_slots(train_run *r, ds_err *e)
+{
+	int64_t n = ds_train_slots(&r->plan);
+	r->slots = ds_arena_zero(r->mem, (size_t)n * sizeof(*r->slots));
+	for (int64_t i = 1; i < n; i++)
+		DS_TRY(ds_engine_twin(&r->slots[i - 1], r->device, r->train, e));
+	return DS_OK;
+}
+
 ds_rc train_open(train_run *r, ds_err *e)
 {
 	DS_TRY(ds_device_open(&r->device, r->o->device, (unsigned)r->c->jobs, e));
 	ds_train_room room = train_room(r);
-	DS_TRY(ds_train_plan_fit(&r->plan, &room, e));
 	ds_train_plan_rank(&r->plan, ds_world_rank(r->world));
+	DS_TRY(ds_train_plan_fit(&r->plan, &room, e));
 	ds_device_join(r->device, r->world);
 	ds_engine_opts o = ds_train_plan_engine(&r->plan, true, (ds_exec_opts){ 0 });
 	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));
+	DS_TRY(open_slots(r, e));
 	DS_TRY(fill_weights(r, e));
 	if (r->eval_rows) {
 		o = ds_train_plan_engine(&r->plan, false, (ds_exec_opts){ .share = r->train->x });
@@ -142,6 +153,7 @@ ds_rc train_loop(train_run *r, ds_err *e)
 		.device = r->device,
 		.train = r->train,
 		.eval = r->eval,
+		.slots = r->slots,
 		.rows = r->rows,
 		.eval_rows = r->eval_rows,
 		.feed = r->feed,
@@ -158,6 +170,8 @@ void train_close(train_run *r)
 	train_report_close(r);
 	ds_feed_free(r->feed);
 	ds_engine_close(r->eval);
+	for (int64_t i = 1; r->slots && i < ds_train_slots(&r->plan); i++)
+		ds_engine_close(r->slots[i - 1]);
 	ds_engine_close(r->train);
 	ds_device_close(r->device);
 	ds_out_close(r->rejects);

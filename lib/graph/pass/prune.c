@@ -8,8 +8,11 @@
 
 ds_pass_fn ds_pass_prune;
 
+/* A collective lives by what others do with it. */
 static bool lives(const ds_graph *g, const ds_node *n, const bool *read)
 {
+	if (ds_op_of(n->op)->traits & DS_OP_COMM)
+		return true;
 	for (int j = 0; j < DS_MAX_OUT; j++) {
 		if (!n->out[j])
 			continue;

@@ -18,7 +18,8 @@ static int64_t room(const ds_tensor *t)
 
 static bool goes_in(const ds_tensor *t)
 {
-	return t->memory == DS_CLASS_GRAD && !t->base && t->dtype == DS_F32;
+	return t->memory == DS_CLASS_GRAD && !t->base && t->dtype == DS_F32 &&
+	       !(t->flags & DS_TENSOR_ELSEWHERE);
 }
 
 /* Gradients from `from` on, until there are enough; *to is behind them. Returns their elements. */

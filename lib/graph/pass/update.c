@@ -19,6 +19,8 @@ static int32_t count_trained(const ds_graph *g)
 static ds_tid counted(ds_graph *g, const ds_layout *l, ds_tid param, ds_tid nothing)
 {
 	const ds_tensor *p = &g->tensors[param];
+	if (p->flags & (DS_TENSOR_ELSEWHERE | DS_TENSOR_AGAIN))
+		return nothing;
 	return p->part || ds_layout_cut(l) == 0 ? p->grad : nothing;
 }
 
@@ -79,7 +81,7 @@ ds_rc ds_pass_update(ds_graph *g, const ds_compile *c, ds_err *e)
 	g->hyper = ds_g_input(g, "hyper", DS_F32, DS_DIMS(4));
 	ds_tid scale = clip_all(g, c, n_trained), n_tensors = g->n_tensors;
 	for (ds_tid t = 1; t < n_tensors; t++)
-		if (g->tensors[t].grad) {
+		if (g->tensors[t].grad && !(g->tensors[t].flags & DS_TENSOR_ELSEWHERE)) {
 			ds_g_at(g, -1, "%s", g->tensors[t].name);
 			o->update(g, c, t, scale);
 			check_part(g, o, t);
