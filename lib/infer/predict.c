@@ -20,7 +20,7 @@ struct ds_predictor {
 	ds_tok_scratch *scratch; /* NULL: the model has no tokenizer */
 	int64_t batch;
 	ds_encoder *d;
-	bool any_tok;
+	bool any_tok, logits;
 };
 
 typedef struct {
@@ -36,6 +36,7 @@ typedef struct {         /* a record */
 	word *words;
 	uint32_t *first; /* the token of each word */
 	size_t n_words;
+	size_t n_masks; /* of the picks; with p->logits the last token is one more */
 } item;
 
 ds_rc ds_predict_meet(const ds_predictor *p, const ds_opt *opts, size_t n, size_t *seen, ds_err *e)
@@ -46,6 +47,11 @@ ds_rc ds_predict_meet(const ds_predictor *p, const ds_opt *opts, size_t n, size_
 void ds_predict_any_tokenizer(ds_predictor *p)
 {
 	p->any_tok = true;
+}
+
+void ds_predict_logits(ds_predictor *p)
+{
+	p->logits = true;
 }
 
 ds_rc ds_predictor_open(
@@ -236,14 +242,17 @@ static void find_masks(ds_predictor *p, item *it, ds_arena *mem)
 {
 	const ds_tok *tok = ds_model_tok(p->m);
 	uint32_t mask = tok ? ds_tok_special(tok, DS_TOK_MASK) : (uint32_t)DS_TOK_NONE;
-	int32_t *picks = ds_arena_get(mem, (it->s.n + 1) * sizeof(*picks));
+	int32_t *picks = ds_arena_get(mem, (it->s.n + 2) * sizeof(*picks));
 	for (size_t i = 0; i < it->s.n; i++)
 		if (it->s.ids[i] == mask)
-			picks[it->s.n_picks++] = (int32_t)i;
+			picks[it->n_masks++] = (int32_t)i;
 	it->s.picks = picks;
-	if (mask == (uint32_t)DS_TOK_NONE)
+	it->s.n_picks = it->n_masks;
+	if (p->logits)
+		picks[it->s.n_picks++] = (int32_t)it->s.n - 1;
+	else if (mask == (uint32_t)DS_TOK_NONE)
 		it->why = "the model's tokenizer has no mask token";
-	else if (!it->s.n_picks)
+	else if (!it->n_masks)
 		it->why = "no mask token in it that could be filled";
 }
 
@@ -289,9 +298,9 @@ static ds_rc read_item(ds_predictor *p, ds_block *b, uint32_t row, const char *f
 	} else if (encodes) {
 		DS_TRY(encode_text(p, it, mem, e));
 	}
-	if (p->c->head == DS_HEAD_LM && it->s.n)
-		find_masks(p, it, mem);
 	check(p, it);
+	if (p->c->head == DS_HEAD_LM && !it->why)
+		find_masks(p, it, mem);
 	return DS_OK;
 }
 
@@ -456,17 +465,23 @@ static void put_spans(const ds_predictor *p, item *it, ds_arena *mem, ds_colb *p
 	ds_buf_free(&out);
 }
 
+/* The text with its masks filled; nothing where it has none. */
 static ds_rc put_fills(
 	const ds_predictor *p, item *it, ds_arena *mem, ds_colb *pred, ds_colb *score, ds_err *e)
 {
+	if (!it->n_masks) {
+		ds_colb_absent(pred);
+		ds_colb_absent(score);
+		return DS_OK;
+	}
 	const ds_tok *tok = ds_model_tok(p->m);
 	size_t vocab = (size_t)ds_encoder_width(p->d);
 	ds_str mask = ds_tok_bytes(tok, ds_tok_special(tok, DS_TOK_MASK)), rest = it->text;
-	float *sure = ds_arena_get(mem, (it->s.n_picks + 1) * sizeof(*sure));
+	float *sure = ds_arena_get(mem, (it->n_masks + 1) * sizeof(*sure));
 	uint32_t *ids = (uint32_t *)it->s.ids;
 	ds_buf out = { 0 };
 	ds_rc rc = DS_OK;
-	for (size_t k = 0; k < it->s.n_picks && rc == DS_OK; k++) {
+	for (size_t k = 0; k < it->n_masks && rc == DS_OK; k++) {
 		float *v = it->s.logits + k * vocab;
 		size_t known = ds_tok_size(tok) < vocab ? ds_tok_size(tok) : vocab;
 		size_t best = softmax(v, known);
@@ -486,10 +501,21 @@ static ds_rc put_fills(
 		rc = ds_tok_decode(tok, ids, it->s.n, true, &out, e);
 	if (rc == DS_OK) {
 		ds_colb_bytes(pred, ds_buf_view(&out));
-		ds_colb_list(score, sure, it->s.n_picks);
+		ds_colb_list(score, sure, it->n_masks);
 	}
 	ds_buf_free(&out);
 	return rc;
+}
+
+/* The sequence's or its last token's, before they become probabilities. */
+static void put_logits(const ds_predictor *p, const item *it, ds_colb *logits)
+{
+	if (it->why) {
+		ds_colb_absent(logits);
+		return;
+	}
+	size_t width = (size_t)ds_encoder_width(p->d);
+	ds_colb_list(logits, it->s.logits + (rows_of(p, it) - 1) * width, width);
 }
 
 static ds_rc put_fields(ds_predictor *p, ds_block *b, item *items, ds_arena *mem, ds_err *e)
@@ -497,8 +523,11 @@ static ds_rc put_fields(ds_predictor *p, ds_block *b, item *items, ds_arena *mem
 	bool tags = p->c->head == DS_HEAD_TOKEN;
 	ds_colb *pred = ds_colb_new(b, "pred", tags ? DS_T_JSON : DS_T_UTF8);
 	ds_colb *score = tags ? NULL : ds_colb_new(b, "score", DS_T_F32S);
+	ds_colb *logits = p->logits ? ds_colb_new(b, "logits", DS_T_F32S) : NULL;
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		item *it = &items[i];
+		if (logits)
+			put_logits(p, it, logits);
 		if (it->why) {
 			ds_colb_absent(pred);
 			if (score)
@@ -512,7 +541,9 @@ static ds_rc put_fields(ds_predictor *p, ds_block *b, item *items, ds_arena *mem
 		}
 	}
 	DS_TRY(ds_colb_put(pred, e));
-	return score ? ds_colb_put(score, e) : DS_OK;
+	if (score)
+		DS_TRY(ds_colb_put(score, e));
+	return logits ? ds_colb_put(logits, e) : DS_OK;
 }
 
 ds_rc ds_predict_block(ds_predictor *p, ds_block *b, const char *field, ds_arena *mem,

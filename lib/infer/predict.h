@@ -24,6 +24,8 @@ DS_AUTO_WITH(ds_predictor, ds_predictor_close)
 DS_MUST ds_rc ds_predict_meet(
 	const ds_predictor *p, const ds_opt *opts, size_t n, size_t *seen, ds_err *e);
 void ds_predict_any_tokenizer(ds_predictor *p);
+/* Adds `logits` too: of a sequence's classes, else of the last token; masks are then no longer needed. */
+void ds_predict_logits(ds_predictor *p);
 
 /* Of a record about which nothing can be said, and why; what it returns ends the block unless it is DS_OK. */
 typedef ds_rc ds_predict_bad(void *context, uint32_t row, const char *why, ds_err *e);

@@ -72,6 +72,21 @@ setup() {
 	[[ $stderr == *"no mask token in it"* ]]
 }
 
+@test "--logits of an encoder are of its classes, or of the last token, masks or not" {
+	dsgen -m mlm -q --logits --to jsonl <<<'{"text":"red"}' >out
+	dsgen -m mlm -q --logits --to jsonl <<<'{"text":"red green<|mask|>"}' >>out
+	dsgen -m cls -q --logits --to jsonl <<<'{"text":"red"}' >>out
+	python3 - <<-'END'
+		import json, math
+		a, b, c = map(json.loads, open("out"))
+		vocab = json.load(open("mlm/config.json"))["vocab_size"]
+		assert len(a["logits"]) == len(b["logits"]) == vocab
+		assert "pred" not in a and "score" not in a and len(b["score"]) == 1 and b["pred"].startswith("red green")
+		e = [math.exp(x) for x in c["logits"]]
+		assert all(abs(x / sum(e) - p) < 1e-6 for x, p in zip(e, c["score"]))
+	END
+}
+
 @test "any encoder embeds and is exported" {
 	for m in cls tags mlm; do
 		dsgen -m $m --embed -q --to jsonl <<<'{"text":"red"}' | grep -q '"embedding":\['

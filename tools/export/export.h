@@ -16,7 +16,8 @@ typedef struct { /* of the command line; each exporter looks at what its args ta
 	int opset;
 	ds_strs inputs;    /* name=dim,dim */
 	const char *dtype; /* fp32 bf16 fp16 */
-	bool ignore_keys, clamp;
+	const char *int8;  /* NULL: no; "": dynamic; "qdq" */
+	bool ignore_keys, clamp, kv_cache, external;
 } export_opts;
 
 typedef struct {

@@ -3,12 +3,17 @@
  *
  * A classifier's logits are [batch, labels], a token classifier's [batch, sequence, labels], a language model's [batch,
  * sequence, vocabulary]. A trunk without a head gives last_hidden_state, sentence_embedding (dsgen --embed's vector)
- * and, where the files have the layer for it, pooler_output.
+ * and, where the files have the layer for it, pooler_output. With --kv-cache there are past_key_values.N.key and .value,
+ * [batch, key heads, past, head size], and present.N.key and .value, [batch, key heads, past + sequence, head size].
  */
 #include "export.h"
 #include "onnx_walk.h"
+#include "values.h"
 
-enum { MIN_OPSET = 13, MAX_OPSET = 21, BUILT_SEQ = 8 };
+#define TOTAL_AXIS "past_sequence_length + sequence_length"
+
+/* The oldest that has bf16, and axes as inputs; the newest that ONNX Runtime takes (1.32). */
+enum { MIN_OPSET = 13, MAX_OPSET = 27, BUILT_SEQ = 8 };
 enum { IDS, MASK, POSITIONS, TYPES, N_INPUTS };
 
 typedef struct {
@@ -63,103 +68,213 @@ static ds_rc parse_input(const char *text, input *in, size_t n_in, ds_arena *mem
 	return DS_OK;
 }
 
+/* Optimum's sets. */
+static void take_all(bool encoder, bool kv_cache, input in[N_INPUTS])
+{
+	for (int i = 0; i < N_INPUTS; i++)
+		if (i != (encoder ? POSITIONS : TYPES))
+			in[i] = (input){ in[i].name, true,
+				{ { 0, "batch_size" }, { 0, "sequence_length" } } };
+	if (kv_cache)
+		in[MASK].dims[1].name = TOTAL_AXIS;
+}
+
+static ds_rc check_axes(const input *ids, const input *one, bool free_length, ds_err *e)
+{
+	if (!one->given || (same(&one->dims[0], &ids->dims[0]) &&
+				   (free_length || same(&one->dims[1], &ids->dims[1]))))
+		return DS_OK;
+	return ds_fail(e, DS_USAGE, "--input %s has other axes than input_ids", one->name);
+}
+
 static ds_rc parse_inputs(
 	const export_opts *o, bool encoder, input in[N_INPUTS], ds_arena *mem, ds_err *e)
 {
-	if (o->inputs.n == 0) { /* Optimum's sets */
-		for (int i = 0; i < N_INPUTS; i++)
-			if (i != (encoder ? POSITIONS : TYPES))
-				in[i] = (input){ in[i].name, true,
-					{ { 0, "batch_size" }, { 0, "sequence_length" } } };
+	if (o->inputs.n == 0) {
+		take_all(encoder, o->kv_cache, in);
 		return DS_OK;
 	}
 	for (size_t i = 0; i < o->inputs.n; i++)
 		DS_TRY(parse_input(o->inputs.at[i], in, N_INPUTS, mem, e));
-	if (!in[0].given)
+	if (!in[IDS].given)
 		return ds_fail(e, DS_USAGE, "--input input_ids=… is wanted as well");
 	if (in[TYPES].given && !encoder)
 		return ds_fail(e, DS_USAGE, "--input token_type_ids: encoders have it");
 	for (int i = 1; i < N_INPUTS; i++)
-		if (in[i].given && !(same(&in[i].dims[0], &in[0].dims[0]) &&
-					   same(&in[i].dims[1], &in[0].dims[1])))
-			return ds_fail(e, DS_USAGE, "--input %s has other axes than input_ids",
-				in[i].name);
+		DS_TRY(check_axes(&in[IDS], &in[i], i == MASK && o->kv_cache, e));
 	return DS_OK;
 }
 
-static ds_rc write_file(onnx_file *f, const char *path, ds_err *e)
+typedef struct {
+	const ds_model *m;
+	const export_opts *o;
+	const char *path;
+	onnx_type type, stored;
+	input in[N_INPUTS];
+	onnx_dim past, total; /* with --kv-cache */
+} job;
+
+/* The axes of what comes before: what the mask has more than the ids, where both are numbers. */
+static ds_rc past_axes(job *j, ds_err *e)
 {
-	DS_AUTO(ds_out) out = NULL;
-	DS_TRY(ds_out_open(&out, path, e));
-	DS_TRY_AT(onnx_write(f, out, e), e, "%s", path);
-	return ds_out_finish(out, e);
+	const onnx_dim *seq = &j->in[IDS].dims[1], *mask = &j->in[MASK].dims[1];
+	j->past.name = "past_sequence_length";
+	j->total.name = TOTAL_AXIS;
+	if (!j->in[MASK].given || seq->name || mask->name) {
+		if (j->in[MASK].given && mask->name && !same(mask, seq))
+			j->total.name = mask->name;
+		else if (j->in[MASK].given)
+			j->in[MASK].dims[1] = j->total;
+		return DS_OK;
+	}
+	if (mask->n <= seq->n)
+		return ds_fail(e, DS_USAGE,
+			"--input attention_mask: it covers what came before too, %lld is not over "
+			"the %lld of input_ids",
+			(long long)mask->n, (long long)seq->n);
+	j->past = (onnx_dim){ mask->n - seq->n, NULL };
+	j->total = *mask;
+	return DS_OK;
 }
 
-static void name_outputs(onnx_file *f, const ds_model *m, const onnx_dim dims[2])
+static void name_caches(onnx_file *f, const job *j, ds_arena *mem, bool present)
 {
-	const ds_config *c = ds_model_config(m);
+	const ds_config *c = ds_model_config(j->m);
+	const onnx_dim dims[] = { j->in[IDS].dims[0], { c->n_kv_heads, NULL },
+		present ? j->total : j->past, { c->head_dim, NULL } };
+	for (int i = 0; i < 2 * (int)c->n_layers; i++) {
+		const char *what = i % 2 ? "value" : "key";
+		const char *name = ds_arena_fmt(
+			mem, "%s.%d.%s", present ? "present" : "past_key_values", i / 2, what)
+					   .at;
+		if (present)
+			onnx_output(f, name, j->type, dims, 4);
+		else
+			onnx_input(f, name, j->type, dims, 4);
+	}
+}
+
+static void name_outputs(onnx_file *f, const job *j)
+{
+	const ds_config *c = ds_model_config(j->m);
+	const onnx_dim *dims = j->in[IDS].dims;
 	onnx_dim out[] = { dims[0], dims[1], { c->vocab_size, NULL } };
 	if (c->head == DS_HEAD_NONE) {
 		out[2].n = c->hidden_size;
-		onnx_output(f, "last_hidden_state", ONNX_FLOAT, out, 3);
+		onnx_output(f, "last_hidden_state", j->type, out, 3);
 		out[1] = out[2];
 		onnx_output(f, "sentence_embedding", ONNX_FLOAT, out, 2);
-		if (ds_model_find(m, ONNX_POOLER ".weight", NULL))
-			onnx_output(f, "pooler_output", ONNX_FLOAT, out, 2);
+		if (ds_model_find(j->m, ONNX_POOLER ".weight", NULL))
+			onnx_output(f, "pooler_output", j->type, out, 2);
 		return;
 	}
 	if (c->head != DS_HEAD_LM)
 		out[2].n = c->n_labels;
 	if (c->head == DS_HEAD_SEQ)
 		out[1] = out[2];
-	onnx_output(f, "logits", ONNX_FLOAT, out, c->head == DS_HEAD_SEQ ? 2 : 3);
+	onnx_output(f, "logits", j->type, out, c->head == DS_HEAD_SEQ ? 2 : 3);
 }
 
-static ds_rc walk(const ds_model *m, const export_opts *o, const input in[N_INPUTS],
-	const char *path, ds_arena *mem, ds_err *e)
+/* The weights into a file of their own where they must be, or are to be: Optimum's name. */
+static ds_rc write_file(onnx_file *f, const job *j, ds_err *e)
 {
-	const ds_config *c = ds_model_config(m);
+	DS_AUTO(ds_out) out = NULL;
+	DS_AUTO(ds_out) data = NULL;
+	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
+	const char *path = ds_arena_fmt(mem, "%s_data", j->path).at, *slash = strrchr(path, '/');
+	onnx_how how = { .location = slash ? slash + 1 : path, .clamp = j->o->clamp };
+	DS_TRY(ds_out_open(&out, j->path, e));
+	if (j->o->external || onnx_bytes(f) > ONNX_LIMIT) {
+		DS_TRY(ds_out_open(&data, path, e));
+		how.data = data;
+	}
+	DS_TRY_AT(onnx_write(f, out, how, e), e, "%s", j->path);
+	if (data)
+		DS_TRY(ds_out_deliver(data, e));
+	return ds_out_deliver(out, e);
+}
+
+static ds_rc walk(const job *j, ds_arena *mem, ds_err *e)
+{
+	const ds_config *c = ds_model_config(j->m);
 	DS_AUTO(ds_device) device = NULL;
 	DS_AUTO(ds_engine) n = NULL;
-	DS_AUTO(onnx_file) f = onnx_new(o->opset, c->arch->name);
-	ds_engine_opts eo = { .config = c, .batch = 1, .seq = BUILT_SEQ, .weights = m };
+	DS_AUTO(onnx_file) f = onnx_new(j->o->opset, c->arch->name);
+	ds_engine_opts eo = { .config = c, .batch = 1, .seq = BUILT_SEQ, .weights = j->m };
 	DS_TRY(ds_device_open(&device, NULL, 1, e));
 	DS_TRY(ds_engine_open(&n, device, &eo, e));
 	for (int i = 0; i < N_INPUTS; i++)
-		if (in[i].given)
-			onnx_input(f, in[i].name, ONNX_INT64, in[i].dims, 2);
-	name_outputs(f, m, in[IDS].dims);
+		if (j->in[i].given)
+			onnx_input(f, j->in[i].name, ONNX_INT64, j->in[i].dims, 2);
+	if (j->o->kv_cache)
+		name_caches(f, j, mem, false);
+	name_outputs(f, j);
+	if (j->o->kv_cache)
+		name_caches(f, j, mem, true);
 	onnx_meta(f, "model_type", c->arch->name);
 	onnx_walk w = { .f = f,
 		.g = n->g,
 		.b = &n->b,
 		.x = n->x,
 		.mem = mem,
+		.type = j->type,
+		.stored = j->stored,
+		.int8 = !j->o->int8                      ? ONNX_NOT_QUANTIZED
+			: strcmp(j->o->int8, "qdq") == 0 ? ONNX_QDQ
+							 : ONNX_DYNAMIC,
 		.trunk = c->head == DS_HEAD_NONE,
-		.attention_mask = in[MASK].given,
-		.position_ids = in[POSITIONS].given,
-		.token_type_ids = in[TYPES].given };
+		.attention_mask = j->in[MASK].given,
+		.position_ids = j->in[POSITIONS].given,
+		.token_type_ids = j->in[TYPES].given,
+		.kv_cache = j->o->kv_cache };
 	DS_TRY(onnx_walk_run(&w, e));
 	if (w.trunk)
-		DS_TRY(onnx_pool(&w, m, e));
-	return write_file(f, path, e);
+		DS_TRY(onnx_pool(&w, j->m, e));
+	return write_file(f, j, e);
+}
+
+static ds_rc check_opts(const job *j, ds_err *e)
+{
+	const export_opts *o = j->o;
+	const ds_config *c = ds_model_config(j->m);
+	if (o->opset < MIN_OPSET || o->opset > MAX_OPSET)
+		return ds_fail(e, DS_USAGE, "opset %d is not between %d and %d", o->opset,
+			MIN_OPSET, MAX_OPSET);
+	if (o->int8 && o->int8[0] && strcmp(o->int8, "qdq") != 0)
+		return ds_fail(e, DS_USAGE, "--int8 '%s': qdq, or nothing", o->int8);
+	if (o->int8 && j->stored != ONNX_FLOAT)
+		return ds_fail(e, DS_USAGE, "--int8 and --dtype %s exclude one another", o->dtype);
+	if (o->kv_cache && c->arch->traits & DS_ARCH_ENCODER)
+		return ds_fail(e, DS_USAGE, "--kv-cache: an encoder has none");
+	if (o->kv_cache && c->head != DS_HEAD_LM)
+		return ds_fail(e, DS_USAGE, "--kv-cache: this model does not continue texts");
+	return DS_OK;
 }
 
 static ds_rc write_onnx(const ds_model *m, const export_opts *o, const ds_common *c, ds_err *e)
 {
+	static const onnx_type types[] = {
+		[VALUE_F32] = ONNX_FLOAT, [VALUE_F16] = ONNX_FLOAT16, [VALUE_BF16] = ONNX_BFLOAT16
+	};
 	const ds_config *config = ds_model_config(m);
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
-	input in[N_INPUTS] = { { .name = "input_ids" }, { .name = "attention_mask" },
-		{ .name = "position_ids" }, { .name = "token_type_ids" } };
-	bool encoder = config->arch->traits & DS_ARCH_ENCODER;
-	if (o->opset < MIN_OPSET || o->opset > MAX_OPSET)
-		return ds_fail(e, DS_USAGE, "opset %d is not between %d and %d", o->opset,
-			MIN_OPSET, MAX_OPSET);
-	DS_TRY(parse_inputs(o, encoder, in, mem, e));
-	if (!in[0].dims[1].name && in[0].dims[1].n > config->max_positions)
+	value_type t = VALUE_F32;
+	job j = { .m = m,
+		.o = o,
+		.path = c->out_path,
+		.in = { { .name = "input_ids" }, { .name = "attention_mask" },
+			{ .name = "position_ids" }, { .name = "token_type_ids" } } };
+	DS_TRY(values_type(o->dtype, &t, e));
+	j.stored = types[t];
+	j.type = t == VALUE_F16 ? ONNX_FLOAT16 : ONNX_FLOAT;
+	DS_TRY(check_opts(&j, e));
+	DS_TRY(parse_inputs(o, config->arch->traits & DS_ARCH_ENCODER, j.in, mem, e));
+	if (o->kv_cache)
+		DS_TRY(past_axes(&j, e));
+	if (!j.in[IDS].dims[1].name && j.in[IDS].dims[1].n > config->max_positions)
 		return ds_fail(e, DS_USAGE, "a sequence of %lld, the model's context is %lld",
-			(long long)in[0].dims[1].n, (long long)config->max_positions);
-	return walk(m, o, in, c->out_path, mem, e);
+			(long long)j.in[IDS].dims[1].n, (long long)config->max_positions);
+	return walk(&j, mem, e);
 }
 
 const exporter export_onnx = {

@@ -2,23 +2,9 @@
  * export_safetensors.c - the weights as one file, in another type where asked
  */
 #include "export.h"
+#include "values.h"
 
 #include "model/engine.h"
-
-static ds_rc type_of(const char *name, ds_st_type *t, ds_err *e)
-{
-	static const struct {
-		const char *name;
-		ds_st_type t;
-	} types[] = { { "fp32", DS_ST_F32 }, { "bf16", DS_ST_BF16 }, { "fp16", DS_ST_F16 },
-		{ "f32", DS_ST_F32 }, { "f16", DS_ST_F16 } };
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcmp(name, types[i].name) == 0) {
-			*t = types[i].t;
-			return DS_OK;
-		}
-	return ds_fail(e, DS_USAGE, "--dtype '%s': fp32, bf16 or fp16", name);
-}
 
 static ds_rc write_all(const ds_engine *m, ds_st_type t, bool clamp, const char *path, ds_err *e)
 {
@@ -43,14 +29,17 @@ static ds_rc write_all(const ds_engine *m, ds_st_type t, bool clamp, const char 
 static ds_rc write_safetensors(
 	const ds_model *m, const export_opts *o, const ds_common *c, ds_err *e)
 {
-	ds_st_type t = DS_ST_F32;
+	static const ds_st_type types[] = {
+		[VALUE_F32] = DS_ST_F32, [VALUE_F16] = DS_ST_F16, [VALUE_BF16] = DS_ST_BF16
+	};
+	value_type t = VALUE_F32;
 	DS_AUTO(ds_device) device = NULL;
 	DS_AUTO(ds_engine) n = NULL;
 	ds_engine_opts eo = { .config = ds_model_config(m), .batch = 1, .seq = 8, .weights = m };
-	DS_TRY(type_of(o->dtype, &t, e));
+	DS_TRY(values_type(o->dtype, &t, e));
 	DS_TRY(ds_device_open(&device, NULL, 1, e));
 	DS_TRY(ds_engine_open(&n, device, &eo, e));
-	return write_all(n, t, o->clamp, c->out_path, e);
+	return write_all(n, types[t], o->clamp, c->out_path, e);
 }
 
 const exporter export_safetensors = {

@@ -39,18 +39,27 @@ static ds_rc run_safetensors(const ds_common *c, ds_err *e)
 	DS_ARG('m', "model", &opt.model, "DIR", "the model directory"), \
 		DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL, \
 			"leave out what a model has and this program does not")
+#define DTYPE \
+	DS_ARG(0, "dtype", &opt.dtype, "fp32|bf16|fp16", "the type of the values (fp32)"), \
+		DS_ARG(0, "clamp", &opt.clamp, NULL, \
+			"values over the type's range become its largest; else that is an error")
 static const ds_arg onnx_args[] = {
 	MODEL,
-	DS_ARG(0, "opset", &opt.opset, "N", "ONNX operator set, 13 to 21 (17)"),
+	DS_ARG(0, "opset", &opt.opset, "N", "ONNX operator set, 13 to 27 (17)"),
 	DS_ARG(0, "input", &opt.inputs, "NAME=B,S",
 		"an input and its axes, numbers or names; repeat for more"),
+	DTYPE,
+	DS_ARG_F(0, "int8", &opt.int8, "qdq",
+		"products of signed bytes; qdq: as TensorRT takes them", DS_ARG_OPTIONAL),
+	DS_ARG(0, "kv-cache", &opt.kv_cache, NULL,
+		"with past_key_values.N.… in and present.N.… out"),
+	DS_ARG(0, "external", &opt.external, NULL,
+		"the weights in FILE_data beside, as they are anyway over 2 GiB"),
 	{ 0 },
 };
 static const ds_arg safetensors_args[] = {
 	MODEL,
-	DS_ARG(0, "dtype", &opt.dtype, "fp32|bf16|fp16", "the type of the values (fp32)"),
-	DS_ARG(0, "clamp", &opt.clamp, NULL,
-		"values over the type's range become its largest; else that is an error"),
+	DTYPE,
 	{ 0 },
 };
 

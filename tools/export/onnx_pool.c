@@ -1,5 +1,7 @@
 /*
  * onnx_pool.c - a sequence's vector: the mean of its states, of length 1, and BERT's pooler
+ *
+ * The mean is taken and given in f32.
  */
 #include "onnx_walk.h"
 
@@ -7,25 +9,19 @@
 static const char *sum_over(onnx_walk *w, const char *x, int64_t axis, int64_t keep)
 {
 	const char *in[] = { x, onnx_const_is(w, &axis, 1) };
-	const char *out = ds_arena_fmt(w->mem, "v%d", w->n_names++).at;
+	const char *out = onnx_fresh(w);
 	onnx_attr_i(onnx_add(w->f, "ReduceSum", in, 2, &out, 1), "keepdims", keep);
-	return out;
-}
-
-static const char *as_float(onnx_walk *w, const char *x)
-{
-	const char *out = ds_arena_fmt(w->mem, "v%d", w->n_names++).at;
-	onnx_attr_i(onnx_add(w->f, "Cast", &x, 1, &out, 1), "to", ONNX_FLOAT);
 	return out;
 }
 
 static void mean(onnx_walk *w)
 {
-	const int64_t last = -1;
 	const char *x = "last_hidden_state", *out = "sentence_embedding";
+	if (w->type != ONNX_FLOAT)
+		x = onnx_cast(w, x, ONNX_FLOAT);
 	const char *real =
 		w->attention_mask ? "attention_mask" : onnx_2(w, "Equal", "input_ids", "input_ids");
-	real = onnx_2(w, "Unsqueeze", as_float(w, real), onnx_const_is(w, &last, 1));
+	real = onnx_unsqueeze(w, onnx_cast(w, real, ONNX_FLOAT), -1);
 	x = sum_over(w, onnx_2(w, "Mul", x, real), 1, 0);
 	x = onnx_2(w, "Div", x, sum_over(w, real, 1, 0));
 	const char *in[] = { x, onnx_1(w, "Sqrt", sum_over(w, onnx_2(w, "Mul", x, x), -1, 1)) };
@@ -42,8 +38,7 @@ static ds_rc weight(onnx_walk *w, const ds_model *m, const char *name, const cha
 	int64_t n = ds_st_count(t);
 	float *values = ds_arena_get(w->mem, (size_t)n * sizeof(*values));
 	DS_TRY(ds_st_floats(t, 0, n, values, e));
-	onnx_weight(w->f, name, ONNX_FLOAT, t->dims, (size_t)t->rank, values);
-	*out = name;
+	*out = onnx_stored(w, name, t->dims, t->rank, values);
 	return DS_OK;
 }
 
@@ -56,13 +51,9 @@ ds_rc onnx_pool(onnx_walk *w, const ds_model *m, ds_err *e)
 	DS_TRY(weight(w, m, ONNX_POOLER ".bias", &bias, e));
 	if (!matrix)
 		return DS_OK;
-	const char *in[] = { "last_hidden_state", onnx_const_is(w, &first, 1) };
-	const char *at = ds_arena_fmt(w->mem, "v%d", w->n_names++).at;
-	onnx_attr_i(onnx_add(w->f, "Gather", in, 2, &at, 1), "axis", axis);
+	const char *at = onnx_gather(w, "last_hidden_state", onnx_const_is(w, &first, 1), axis);
 	at = onnx_2(w, "Squeeze", at, onnx_const_is(w, &axis, 1));
-	const char *turned = ds_arena_fmt(w->mem, "v%d", w->n_names++).at;
-	onnx_attr_is(onnx_add(w->f, "Transpose", &matrix, 1, &turned, 1), "perm", perm, 2);
-	at = onnx_2(w, "MatMul", at, turned);
+	at = onnx_2(w, "MatMul", at, onnx_permute(w, matrix, perm, 2));
 	at = bias ? onnx_2(w, "Add", at, bias) : at;
 	onnx_add(w->f, "Tanh", &at, 1, &out, 1);
 	return DS_OK;

@@ -357,6 +357,8 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			rc = ds_predictor_open(&p, g.m, g.device, opt.batch, e);
 		if (rc == DS_OK && labels && opt.any_tokenizer)
 			ds_predict_any_tokenizer(p);
+		if (rc == DS_OK && labels && opt.logits)
+			ds_predict_logits(p);
 		label_run said = { p, 0 };
 		label.state = &said;
 		if (rc == DS_OK)
