@@ -124,3 +124,55 @@ lacks() {
 	fails 4 "bad_data" dsexport onnx -m $M/gpt2 -o bad --external
 	[ ! -e bad ]
 }
+
+gguf() { python3 "$BATS_TEST_DIRNAME/gguf_read.py" "$@"; }
+
+@test "a GGUF file has llama.cpp's names, the tokenizer, and no holes" {
+	dsexport gguf -m $M/gpt2 -o g.gguf -q
+	gguf g.gguf >out
+	has out "key general.architecture 'gpt2'" "key gpt2.attention.head_count 4" "key tokenizer.ggml.pre 'qwen2'" \
+		"key tokenizer.ggml.tokens" "key tokenizer.ggml.eos_token_id 2" "tensor token_embd.weight f32 32x" \
+		"tensor blk.1.attn_qkv.weight f32 32x96" "tensor blk.1.ffn_down.weight f32 128x32"
+	lacks out "tensor output.weight"
+	dsexport gguf -m $M/qwen3 -o g.gguf --dtype q8_0 -q
+	gguf g.gguf >out
+	has out "key qwen3.attention.key_length 8" "key general.file_type 7" "tensor blk.0.attn_q_norm.weight f32 8" \
+		"tensor blk.0.ffn_gate.weight q8_0 32x48" "tensor blk.0.ffn_down.weight f16 48x32"
+	cp g.gguf again.gguf
+	dsexport gguf -m $M/qwen3 -o g.gguf --dtype q8_0 -q
+	cmp g.gguf again.gguf
+}
+
+@test "llama's query and key rows are put into the order in which llama.cpp turns them" {
+	dstrain --model llama --set num_hidden_layers=1,hidden_size=8,intermediate_size=8,num_attention_heads=2 \
+		--set num_key_value_heads=1,head_dim=4,seq=16,batch_tokens=64 --max-steps 1 --out llama -q $M/text.txt
+	dsexport gguf -m llama -o l.gguf -q
+	dsexport safetensors -m llama -o l.safetensors -q
+	gguf l.gguf >out
+	has out "tensor rope_freqs.weight f32 2"
+	python3 - <<-'END'
+		import json, struct
+		st = open("l.safetensors", "rb").read()
+		n = struct.unpack("<Q", st[:8])[0]
+		h = json.loads(st[8:8 + n])
+		gguf = open("l.gguf", "rb").read()
+		for name, heads in (("q", 2), ("k", 1)):
+		    a, z = h["model.layers.0.self_attn.%s_proj.weight" % name]["data_offsets"]
+		    rows = [st[8 + n + a + 32 * i:8 + n + a + 32 * (i + 1)] for i in range(4 * heads)]
+		    want = b"".join(rows[4 * head + i] for head in range(heads) for i in (0, 2, 1, 3))
+		    assert want in gguf
+	END
+}
+
+@test "what llama.cpp would compute otherwise is refused" {
+	fails 1 "bert" dsexport gguf -m $M/bert -o no.gguf
+	cp -r $M/gpt2 other
+	sed -i 's/gelu_new/relu/' other/config.json
+	fails 1 "activation" dsexport gguf -m other -o no.gguf
+	cp $M/gpt2/config.json other
+	sed -i 's/\\\\p{N}| ?\[/\\\\p{N}{1,2}| ?[/' other/tokenizer.json
+	fails 1 "tokenizer" dsexport gguf -m other -o no.gguf
+	rm other/tokenizer.json
+	fails 1 "no tokenizer" dsexport gguf -m other -o no.gguf
+	[ ! -e no.gguf ]
+}

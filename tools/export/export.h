@@ -15,7 +15,7 @@ typedef struct { /* of the command line; each exporter looks at what its args ta
 	const char *model;
 	int opset;
 	ds_strs inputs;    /* name=dim,dim */
-	const char *dtype; /* fp32 bf16 fp16 */
+	const char *dtype; /* fp32 bf16 fp16 q8_0 */
 	const char *int8;  /* NULL: no; "": dynamic; "qdq" */
 	bool ignore_keys, clamp, kv_cache, external;
 } export_opts;
@@ -25,6 +25,6 @@ typedef struct {
 	ds_rc (*write)(const ds_model *m, const export_opts *o, const ds_common *c, ds_err *e);
 } exporter;
 
-extern const exporter export_onnx, export_safetensors;
+extern const exporter export_onnx, export_gguf, export_safetensors;
 
 #endif

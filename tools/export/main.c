@@ -30,6 +30,11 @@ static ds_rc run_onnx(const ds_common *c, ds_err *e)
 	return run(&export_onnx, c, e);
 }
 
+static ds_rc run_gguf(const ds_common *c, ds_err *e)
+{
+	return run(&export_gguf, c, e);
+}
+
 static ds_rc run_safetensors(const ds_common *c, ds_err *e)
 {
 	return run(&export_safetensors, c, e);
@@ -39,10 +44,11 @@ static ds_rc run_safetensors(const ds_common *c, ds_err *e)
 	DS_ARG('m', "model", &opt.model, "DIR", "the model directory"), \
 		DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL, \
 			"leave out what a model has and this program does not")
+#define CLAMP \
+	DS_ARG(0, "clamp", &opt.clamp, NULL, \
+		"values over the type's range become its largest; else that is an error")
 #define DTYPE \
-	DS_ARG(0, "dtype", &opt.dtype, "fp32|bf16|fp16", "the type of the values (fp32)"), \
-		DS_ARG(0, "clamp", &opt.clamp, NULL, \
-			"values over the type's range become its largest; else that is an error")
+	DS_ARG(0, "dtype", &opt.dtype, "fp32|bf16|fp16", "the type of the values (fp32)"), CLAMP
 static const ds_arg onnx_args[] = {
 	MODEL,
 	DS_ARG(0, "opset", &opt.opset, "N", "ONNX operator set, 13 to 27 (17)"),
@@ -57,6 +63,13 @@ static const ds_arg onnx_args[] = {
 		"the weights in FILE_data beside, as they are anyway over 2 GiB"),
 	{ 0 },
 };
+static const ds_arg gguf_args[] = {
+	MODEL,
+	DS_ARG(0, "dtype", &opt.dtype, "fp32|bf16|fp16|q8_0",
+		"the type of matrices; q8_0: blocks of bytes (fp32)"),
+	CLAMP,
+	{ 0 },
+};
 static const ds_arg safetensors_args[] = {
 	MODEL,
 	DTYPE,
@@ -69,19 +82,21 @@ int main(int argc, char **argv)
 	static const ds_cmd cmds[] = {
 		{ "onnx", "-m DIR -o FILE [options]", "for ONNX Runtime and TensorRT", onnx_args,
 			TAKES, run_onnx },
+		{ "gguf", "-m DIR -o FILE [options]", "for llama.cpp, with the tokenizer",
+			gguf_args, TAKES, run_gguf },
 		{ "safetensors", "-m DIR -o FILE [options]", "the weights as one file",
 			safetensors_args, TAKES, run_safetensors },
 		{ 0 },
 	};
 	static const ds_tool tool = {
 		.name = "dsexport",
-		.usage = "onnx|safetensors -m DIR -o FILE [options]",
+		.usage = "onnx|gguf|safetensors -m DIR -o FILE [options]",
 		.what = "a trained model in other formats",
 		.cmds = cmds,
 		.examples = {
 			"dsexport onnx -m run/ -o model.onnx",
 			"dsexport onnx -m run/ -o model.onnx --opset 13 --input input_ids=1,128",
-			"dsexport safetensors -m run/ -o half.safetensors --dtype bf16",
+			"dsexport gguf -m run/ -o model.gguf --dtype q8_0",
 		},
 	};
 	return ds_main(&tool, argc, argv);
