@@ -8,6 +8,7 @@
 #include "text/unicode.h"
 
 #include "text/byteset.h"
+#include "text/grow.h"
 #include "text/units_impl.h"
 #include "text/unicode_impl.h"
 #include "text/utf8.h"
@@ -70,14 +71,43 @@ ds_str ds_nfc(ds_str text, ds_arena *mem)
 	ds_str place;
 	if (!find_place(&leads, text, 0, &place))
 		return text;
-	ds_buf out = { 0 };
+	ds_grow out = { .mem = mem };
+	ds_buf composed = { 0 };
+	ds_grow_room(&out, text.n); /* hardly a text grows */
 	do {
-		ds_buf_add(&out, text.at + done, (size_t)(place.at - text.at) - done);
-		ds_icu_nfc(&out, place);
+		ds_grow_add(&out, text.at + done, (size_t)(place.at - text.at) - done);
+		ds_buf_clear(&composed);
+		ds_icu_nfc(&composed, place);
+		ds_grow_add(&out, composed.at, composed.n);
 		done = (size_t)(place.at - text.at) + place.n;
 	} while (find_place(&leads, text, done, &place));
-	ds_buf_add(&out, text.at + done, text.n - done);
-	ds_str result = ds_arena_str(mem, ds_buf_view(&out));
-	ds_buf_free(&out);
-	return result;
+	ds_grow_add(&out, text.at + done, text.n - done);
+	ds_buf_free(&composed);
+	return ds_grow_view(&out);
+}
+
+size_t ds_nfc_joins(ds_str s)
+{
+	const uint8_t *p = (const uint8_t *)s.at, *end = p + s.n;
+	size_t i = 0;
+	unsigned n;
+	for (unsigned k = 0; k < PLACE_MAX && i < s.n && p[i] >= 0xcc; k++, i += n)
+		if (step(p + i, end, &n) != UNSTABLE)
+			break;
+	return i;
+}
+
+size_t ds_nfc_joined(ds_str s)
+{
+	size_t i = s.n;
+	unsigned n;
+	for (unsigned k = 0; k < PLACE_MAX && i; k++) {
+		size_t at = before(s, i, 0);
+		if (at == i)
+			break;
+		i = at;
+		if (step((const uint8_t *)s.at + i, (const uint8_t *)s.at + s.n, &n) != UNSTABLE)
+			break;
+	}
+	return s.n - i;
 }

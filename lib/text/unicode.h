@@ -31,6 +31,12 @@ size_t ds_utf8_count(ds_str s);
  * has fewer than 30 (UAX 15, section 13), and ICU takes quadratic time on a long one.
  */
 ds_str ds_nfc(ds_str text, ds_arena *mem);
+/*
+ * Where two texts in form C are put together: the bytes at the beginning of the second that may join what is before
+ * them, mostly none, and those at the end of the first that are joined. Only they need be normalised anew.
+ */
+size_t ds_nfc_joins(ds_str second);
+size_t ds_nfc_joined(ds_str first);
 
 /* Normalization form KC: compatibility forms go as well. */
 ds_str ds_nfkc(ds_str text, ds_arena *mem);

@@ -5,6 +5,7 @@
  * 30 % of what a record of English costs.
  */
 #include "text/unicode_impl.h"
+#include "text/words.h"
 
 static bool letter(char c)
 {
@@ -43,4 +44,30 @@ ds_piece *ds_words_ascii(ds_str text, ds_arena *mem, size_t *n)
 		out[(*n)++] = (ds_piece){ { p + from, i - from }, kind };
 	}
 	return out;
+}
+
+/* Behind the last of those bytes in the second half of s; 0: there is none. */
+static size_t behind_last(ds_str s, ds_str what)
+{
+	for (size_t i = s.n; i > s.n / 2 && i >= what.n; i--)
+		if (memcmp(s.at + i - what.n, what.at, what.n) == 0)
+			return i;
+	return 0;
+}
+
+ds_str ds_words_stretch(ds_str *rest, size_t most)
+{
+	static const ds_str ends[] = { DS_S("\n"), DS_S(" "), DS_S("。"), DS_S("，") };
+	ds_str s = *rest;
+	if (s.n > most) {
+		s.n = most;
+		size_t n = 0;
+		for (unsigned i = 0; i < sizeof(ends) / sizeof(*ends) && !n; i++)
+			n = behind_last(s, ends[i]);
+		while (!n && s.n > most - 4 && ((uint8_t)s.at[s.n] & 0xc0) == 0x80)
+			s.n--;
+		s.n = n ? n : s.n;
+	}
+	*rest = (ds_str){ s.at + s.n, rest->n - s.n };
+	return s;
 }

@@ -29,6 +29,12 @@ DS_MUST ds_rc ds_cutter_new(ds_cutter **c, ds_cut cut, ds_err *e);
 void ds_cutter_free(ds_cutter *c);
 /* The pieces of a text in mem, in order; a text ICU does not take is one piece. */
 ds_piece *ds_cutter_run(ds_cutter *c, ds_str text, ds_arena *mem, size_t *n);
+/*
+ * Off the front of *rest, at most `most` bytes (more than 8): all of it, else up to behind a line end, a blank or
+ * a Han full stop or comma, where no word goes on, else up to the end of a character. What takes memory for every
+ * word of a text takes it for a stretch at a time.
+ */
+ds_str ds_words_stretch(ds_str *rest, size_t most);
 DS_AUTO_WITH(ds_cutter, ds_cutter_free)
 
 #endif

@@ -3,7 +3,8 @@
  *
  * Of l words, max(1, P l) get a synonym, as many synonyms of some word are inserted, as many pairs change
  * places, and each word goes with probability P. Random numbers come from the seed and the record, that is
- * its id and text, so they are the same however the input is cut.
+ * its id and text, so they are the same however the input is cut. A text of more than STRETCH bytes is changed
+ * stretch by stretch, so that there are never more of its words in memory; in each, P is of its own words.
  */
 #include "base/hash.h"
 #include "base/mem.h"
@@ -11,7 +12,7 @@
 #include "text/grow.h"
 #include "words.h"
 
-enum { TRIES = 12, DRAWS = 16, ARENA_BYTES = 1 << 18 };
+enum { TRIES = 12, DRAWS = 16, ARENA_BYTES = 1 << 18, STRETCH = 64 << 10 };
 
 typedef struct { /* a new word behind word `at` */
 	ds_str text;
@@ -23,15 +24,17 @@ struct eda {
 	const eda_plan *plan;
 	ds_cutter *cutter;
 	choices *choices;
-	ds_arena *kept, *tried; /* of the text; of one try */
+	ds_arena *kept, *tried; /* of a stretch; of one try of it */
 	ds_h128 *made;          /* hashes of the copies of this text, its own first */
 	size_t n_made, room_made;
-	words words;
+	words words; /* of a stretch: of the text, where that is all of it */
+	bool long_text;
 	ds_str source;
 	uint64_t key, n_copies;
 	/* of one try */
 	ds_rng rng;
 	uint64_t draws;
+	ds_grow out;
 	uint32_t drawn[4];
 	ds_str *now; /* each word as it is; n = 0: deleted */
 	inserted *more;
@@ -81,16 +84,23 @@ static bool is_new_text(eda *x, ds_str text)
 	return true;
 }
 
-void eda_start(eda *x, ds_str text, ds_str id)
+static void start_stretch(eda *x, ds_str text)
 {
 	ds_arena_reset(x->kept);
 	choices_trim(x->choices);
+	words_of(&x->words, x->cutter, text, x->plan->stop, x->kept);
+}
+
+void eda_start(eda *x, ds_str text, ds_str id)
+{
 	x->n_made = 0;
 	x->source = text;
 	x->n_copies = 0;
 	x->key = ds_hash64_seed(text.at, text.n, ds_hash64_seed(id.at, id.n, x->plan->seed));
 	is_new_text(x, text);
-	words_of(&x->words, x->cutter, text, x->plan->stop, x->kept);
+	x->long_text = text.n > STRETCH;
+	if (!x->long_text)
+		start_stretch(x, text);
 }
 
 /* 32 bits of chance; four come of one block. */
@@ -287,10 +297,11 @@ static bool write_place(eda *x, pen *p, size_t i)
 	}
 }
 
-static ds_str render(eda *x, ds_arena *mem)
+/* Behind what is in x->out. */
+static void render(eda *x)
 {
 	const words *w = &x->words;
-	pen p = { .out.mem = mem };
+	pen p = { .out = x->out };
 	ds_grow_add(&p.out, w->head.at, w->head.n);
 	for (size_t i = 0; i < w->n; i++) {
 		ds_str gap = w->at[i].gap;
@@ -302,29 +313,44 @@ static ds_str render(eda *x, ds_arena *mem)
 		}
 		ds_grow_add(&p.out, gap.at, gap.n);
 	}
-	return ds_grow_view(&p.out);
+	x->out = p.out;
 }
 
-static ds_rc try_once(eda *x, uint64_t attempt, ds_arena *mem, ds_str *text, ds_err *e)
+static ds_rc change_stretch(eda *x, ds_err *e)
 {
 	const eda_plan *p = x->plan;
 	ds_arena_reset(x->tried);
-	x->rng = ds_rng_of(x->key, x->n_copies << 8 | attempt);
-	x->draws = 0;
 	x->n_more = 0;
-	memset(x->done, 0, sizeof(x->done));
 	x->now = ds_arena_get(x->tried, x->words.n * sizeof(*x->now));
 	for (size_t i = 0; i < x->words.n; i++)
 		x->now[i] = x->words.at[i].text;
-	if (p->synonym > 0)
+	if (p->synonym > 0 && x->words.n)
 		DS_TRY(replace(x, e));
-	if (p->insert > 0)
+	if (p->insert > 0 && x->words.n)
 		DS_TRY(insert(x, e));
 	if (p->swap > 0)
 		swap(x);
 	if (p->delete > 0)
 		delete (x);
-	*text = render(x, mem);
+	render(x);
+	return DS_OK;
+}
+
+static ds_rc try_once(eda *x, uint64_t attempt, ds_arena *mem, ds_str *text, ds_err *e)
+{
+	x->rng = ds_rng_of(x->key, x->n_copies << 8 | attempt);
+	x->draws = 0;
+	x->out = (ds_grow){ .mem = mem };
+	memset(x->done, 0, sizeof(x->done));
+	/* What is not written to is not taken; grown, it would be there twice. */
+	ds_grow_room(&x->out, x->long_text ? 2 * x->source.n : x->source.n);
+	if (!x->long_text)
+		DS_TRY(change_stretch(x, e));
+	for (ds_str rest = x->source; x->long_text && rest.n;) {
+		start_stretch(x, ds_words_stretch(&rest, STRETCH));
+		DS_TRY(change_stretch(x, e));
+	}
+	*text = ds_grow_view(&x->out);
 	return DS_OK;
 }
 
@@ -355,7 +381,8 @@ ds_rc eda_copy(eda *x, ds_arena *mem, ds_str *text, ds_str *how, bool *made, ds_
 {
 	*made = false;
 	x->n_copies++;
-	for (uint64_t attempt = 0; attempt < TRIES && !*made && x->words.n; attempt++) {
+	bool any = x->long_text || x->words.n;
+	for (uint64_t attempt = 0; attempt < TRIES && !*made && any; attempt++) {
 		DS_TRY(try_once(x, attempt, mem, text, e));
 		*made = text->n && is_new_text(x, *text);
 	}

@@ -109,6 +109,36 @@ static ds_rc put_texts(ds_block *to, ds_work *w, const variant *v, ds_err *e)
 	return ds_texts_finish(&t, e);
 }
 
+/* The rows without their texts, which would be copied to be thrown away. */
+static ds_rc copy_bare(ds_block **to, ds_arena *mem, ds_block *b, ds_str name, const uint32_t *rows,
+	uint32_t n, ds_err *e)
+{
+	uint32_t i = 0;
+	while (!ds_str_eq(b->cols[i].name, name))
+		i++;
+	ds_col was = b->cols[i];
+	b->cols[i].off = ds_arena_zero(mem, (b->n_rows + 1) * sizeof(*was.off));
+	ds_rc rc = ds_block_copy(to, mem, b, rows, n, e);
+	b->cols[i] = was;
+	return rc;
+}
+
+static ds_rc put_column(ds_block *to, const ds_col *from, const variant *v, ds_err *e)
+{
+	ds_colb *col = ds_colb_new_n(to, from->name, from->type);
+	for (uint32_t i = 0; i < to->n_rows; i++) {
+		if (v[i].copy && v[i].n && v[i].texts[0].at)
+			ds_colb_bytes(col, v[i].texts[0]);
+		else if (!ds_col_has(from, v[i].row))
+			ds_colb_absent(col);
+		else if (ds_col_null(from, v[i].row))
+			ds_colb_null(col);
+		else
+			ds_colb_bytes(col, ds_col_bytes(from, v[i].row));
+	}
+	return ds_colb_put(col, e);
+}
+
 static ds_rc make_part(
 	ds_block **out, ds_work *w, ds_block *b, const variant *v, uint32_t n, ds_err *e)
 {
@@ -131,8 +161,15 @@ static ds_rc make_part(
 		}
 	}
 	ds_block *to;
-	DS_TRY(ds_block_copy(&to, mem, b, rows, n, e));
-	DS_TRY(put_texts(to, w, v, e));
+	ds_texts texts;
+	DS_TRY(ds_texts_open(&texts, ds_work_field(w), b, NULL, e));
+	if (texts.whole) {
+		DS_TRY(copy_bare(&to, mem, b, texts.whole->name, rows, n, e));
+		DS_TRY(put_column(to, texts.whole, v, e));
+	} else {
+		DS_TRY(ds_block_copy(&to, mem, b, rows, n, e));
+		DS_TRY(put_texts(to, w, v, e));
+	}
 	DS_TRY(put_values(to, "id", &id, e));
 	DS_TRY(put_values(to, "aug", &aug, e));
 	DS_TRY(put_values(to, "aug_of", &of, e));

@@ -32,27 +32,43 @@ typedef struct {
 DS_MUST ds_rc quality_parse(quality *q, const char *value, ds_err *e);
 
 typedef struct {
-	uint64_t *keys; /* 0: free */
-	uint32_t *values;
-	size_t cap, mask;
+	uint32_t *keys; /* half of a hash, of which the other half is the place; 0: free */
+	uint32_t *counts;
+	size_t cap, room, counts_room;
 } quality_table;
+
+/* Where pieces of the text are, one after another. */
+typedef struct {
+	ds_str rest;
+	size_t least; /* line feeds between two of them; 0: lines that are not blank */
+} quality_pieces;
+
+typedef struct { /* words of the text, a stretch of it at a time */
+	const ds_word *at;
+	size_t n;
+	ds_str rest;
+	bool begun;
+} quality_words;
 
 typedef struct { /* a thread's */
 	const quality *q;
 	ds_words *words;
 	quality_table table;
-	ds_buf lines, text, sums, low; /* see quality_repetition.c and quality_c4.c */
+	ds_buf text, sums, low; /* see quality_repetition.c and quality_c4.c */
 	/* Of the record at hand: */
 	rule_record *r;
-	const ds_word *word;
 	size_t n_words;
+	quality_words all; /* where the text is one stretch */
+	enum { QUALITY_UNJOINED, QUALITY_CLOSE, QUALITY_BLANKS } joined; /* they are, in text */
 	double chars;
 	bool han, cut, failed;
 } quality_run;
 
 /* Notes a measure; true: the record fails by it and no more need be known. */
 bool quality_fails(quality_run *x, quality_id id, double value);
-void quality_cut(quality_run *x); /* x->word is the words of the text; once for a record */
+void quality_cut(quality_run *x); /* counts the words of the text, once for a record */
+/* Begin with { 0 }. What it gives lives until the next call. */
+bool quality_words_next(quality_run *x, quality_words *w);
 /* Each true where the record is done with. */
 bool quality_repetition(quality_run *x);
 bool quality_gopher(quality_run *x);
@@ -62,10 +78,11 @@ bool quality_fineweb(quality_run *x);
 ds_str quality_trim(ds_str s);                              /* white space at both ends */
 ds_str quality_line(const uint8_t **p, const uint8_t *end); /* and *p goes to the next */
 
-/* A table for n keys, and the place of a key; *is_new says whether it was put there now. */
-void quality_table_start(quality_table *t, size_t n);
-uint32_t *quality_table_put(quality_table *t, uint64_t key, bool *is_new);
-/* Of pieces (ds_str in x->lines): how many came before, and the characters of those. */
-void quality_duplicates(quality_run *x, size_t *pieces, size_t *chars);
+void quality_table_free(quality_table *t);
+bool quality_piece(quality_pieces *p, ds_str *piece);
+typedef struct {
+	size_t n, again, again_chars; /* all; those that came before, and their characters */
+} quality_count;
+quality_count quality_duplicates(quality_run *x, quality_pieces all);
 
 #endif

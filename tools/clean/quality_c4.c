@@ -3,6 +3,7 @@
  */
 #include "quality.h"
 
+#include "text/grow.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 
@@ -125,7 +126,7 @@ bool quality_c4(quality_run *x)
 {
 	const quality *q = x->q;
 	const uint8_t *p = (const uint8_t *)x->r->text.at, *end = p + x->r->text.n;
-	ds_buf kept = { 0 };
+	ds_grow kept = { .mem = x->r->mem };
 	size_t n = 0;
 	bool any = false, done = false;
 	for (unsigned i = Q_word_chars; i <= Q_sentences; i++)
@@ -137,16 +138,17 @@ bool quality_c4(quality_run *x)
 		/* Beyond the limit they are counted for --tag alone. */
 		if (q->on[Q_sentences] && (x->r->tag || (double)n < q->limit[0][Q_sentences]))
 			n += sentences(x, line);
-		ds_buf_add_str(&kept, line);
-		ds_buf_add_byte(&kept, '\n');
+		if (!kept.at)
+			ds_grow_room(&kept, x->r->text.n + 1);
+		ds_grow_add(&kept, line.at, line.n);
+		ds_grow_byte(&kept, '\n');
 	}
 	x->cut = false; /* the words are those of a line now */
 	done = done || (any && quality_fails(x, Q_sentences, (double)n));
 	if (any && !done && !x->r->tag) {
-		ds_str text = quality_trim(ds_buf_view(&kept));
+		ds_str text = quality_trim(ds_grow_view(&kept));
 		if (!ds_str_eq(text, x->r->text))
-			x->r->text = ds_arena_str(x->r->mem, text);
+			x->r->text = text;
 	}
-	ds_buf_free(&kept);
 	return done;
 }

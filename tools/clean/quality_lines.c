@@ -43,22 +43,22 @@ typedef struct {
 	double words, length, alpha, stops; /* words without symbols alone, their mean length */
 } counts;
 
-static counts count_words(const quality_run *x)
+static counts count_words(quality_run *x)
 {
 	counts k = { 0 };
 	double chars = 0;
 	unsigned stops = 0;
 	const char *const *list = x->han && x->q->chinese ? chinese : english;
-	for (size_t i = 0; i < x->n_words; i++) {
-		const ds_word *w = &x->word[i];
-		bool alpha = word_has(w, ds_char_is_letter, true);
-		k.alpha += alpha;
-		if (alpha || word_has(w, no_symbol, true)) {
-			k.words++;
-			chars += w->chars;
+	for (quality_words all = { 0 }; quality_words_next(x, &all);)
+		for (const ds_word *w = all.at; w < all.at + all.n; w++) {
+			bool alpha = word_has(w, ds_char_is_letter, true);
+			k.alpha += alpha;
+			if (alpha || word_has(w, no_symbol, true)) {
+				k.words++;
+				chars += w->chars;
+			}
+			stops |= stop_word(list, w);
 		}
-		stops |= stop_word(list, w);
-	}
 	k.length = chars / (k.words > 0 ? k.words : 1);
 	k.stops = __builtin_popcount(stops);
 	return k;
@@ -163,32 +163,27 @@ static bool ends_sentence(ds_str line)
 bool quality_fineweb(quality_run *x)
 {
 	enum { SHORT = 30 };
-	ds_str rest = x->r->text;
-	double lines = 0, ended = 0, brief = 0, feeds = 0;
+	quality_pieces all = { x->r->text, 0 };
+	ds_str line;
+	double lines = 0, ended = 0, brief = 0, feeds;
 	bool any = false;
 	for (unsigned i = Q_line_punct; i <= Q_newlines; i++)
 		any |= x->q->on[i];
 	if (!any)
 		return false;
-	ds_buf_clear(&x->lines);
-	while (rest.at) {
-		ds_str line = ds_str_cut(rest, '\n', &rest);
-		feeds += rest.at != NULL;
-		if (quality_trim(line).n == 0)
-			continue;
+	feeds = (double)times(x->r->text, DS_S("\n"));
+	for (quality_pieces p = all; quality_piece(&p, &line);) {
 		lines++;
 		ended += ends_sentence(line);
 		brief += line.n <= SHORT || (line.n <= 4 * SHORT && ds_utf8_count(line) <= SHORT);
-		ds_buf_add(&x->lines, &line, sizeof(line));
 	}
 	if (lines == 0)
 		return quality_fails(x, Q_line_punct, 0);
 	if (quality_fails(x, Q_line_punct, ended / lines) ||
 		quality_fails(x, Q_short_lines, brief / lines))
 		return true;
-	size_t n, chars;
-	quality_duplicates(x, &n, &chars);
-	if (quality_fails(x, Q_dup_chars, (double)chars / (x->chars - feeds)))
+	quality_count again = quality_duplicates(x, all);
+	if (quality_fails(x, Q_dup_chars, (double)again.again_chars / (x->chars - feeds)))
 		return true;
 	if (!x->q->on[Q_newlines])
 		return false;

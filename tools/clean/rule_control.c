@@ -96,6 +96,22 @@ static void settle(mover *m, uint32_t line)
 		m->lines->at[m->to].to += m->more;
 }
 
+/* What stood apart by a character that is gone may be one now; how many bytes of rest went into it. */
+static size_t compose(ds_grow *out, ds_str rest)
+{
+	size_t n = ds_nfc_joins(rest), tail;
+	if (!n || !(tail = ds_nfc_joined(ds_grow_view(out))))
+		return 0;
+	DS_AUTO(ds_arena) mem = ds_arena_new(0);
+	ds_grow both = { .mem = mem };
+	ds_grow_add(&both, out->at + out->n - tail, tail);
+	ds_grow_add(&both, rest.at, n);
+	ds_str one = ds_nfc(ds_grow_view(&both), mem);
+	out->n -= tail;
+	ds_grow_add(out, one.at, one.n);
+	return n;
+}
+
 static ds_rc record(void *thread, rule_record *r, ds_err *e)
 {
 	ds_str s = r->text;
@@ -112,16 +128,18 @@ static ds_rc record(void *thread, rule_record *r, ds_err *e)
 		if (r->shaped.n)
 			line += count_lines((ds_str){ s.at + done, i - done });
 		done = i + f.n;
-		if (!ends_line(f.c))
+		if (!ends_line(f.c)) {
+			if (r->composed)
+				done += compose(&out, (ds_str){ s.at + done, s.n - done });
 			continue;
+		}
 		ds_grow_byte(&out, '\n');
 		settle(&moved, line);
 		moved.more++;
 	}
 	settle(&moved, UINT32_MAX);
 	ds_grow_add(&out, s.at + done, s.n - done);
-	/* What stood apart by a character that is gone may be one now. */
-	r->text = r->composed ? ds_nfc(ds_grow_view(&out), r->mem) : ds_grow_view(&out);
+	r->text = ds_grow_view(&out);
 	return DS_OK;
 }
 

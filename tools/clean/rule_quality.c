@@ -5,6 +5,10 @@
 
 #include "base/mem.h"
 #include "text/unicode.h"
+#include "text/words.h"
+
+/* A text that is longer has its words cut anew wherever they are wanted: they are four times its size. */
+enum { STRETCH = 256 << 10 };
 
 static ds_rc open_preset(void **state, const char *value, const rule_env *env, ds_err *e)
 {
@@ -25,9 +29,7 @@ static void thread_free(void *p)
 {
 	quality_run *x = p;
 	ds_words_free(x->words);
-	ds_mem_free(x->table.keys);
-	ds_mem_free(x->table.values);
-	ds_buf_free(&x->lines);
+	quality_table_free(&x->table);
 	ds_buf_free(&x->text);
 	ds_buf_free(&x->sums);
 	ds_buf_free(&x->low);
@@ -57,13 +59,41 @@ bool quality_fails(quality_run *x, quality_id id, double value)
 	return bad && !x->r->tag;
 }
 
+static void cut(quality_run *x, quality_words *w)
+{
+	ds_str part = ds_words_stretch(&w->rest, STRETCH);
+	w->n = x->han ? ds_words_han(x->words, part, &w->at)
+		      : ds_words_spaced(x->words, part, &w->at);
+}
+
+bool quality_words_next(quality_run *x, quality_words *w)
+{
+	if (x->cut && x->r->text.n <= STRETCH) { /* they are there */
+		bool first = !w->begun;
+		*w = x->all;
+		return first && w->n;
+	}
+	if (!w->begun)
+		w->rest = x->r->text;
+	w->begun = true;
+	for (w->n = 0; !w->n && w->rest.n;)
+		cut(x, w);
+	return w->n;
+}
+
 void quality_cut(quality_run *x)
 {
+	quality_words w = { 0 };
 	if (x->cut)
 		return;
+	x->n_words = 0;
+	x->all = w;
+	while (quality_words_next(x, &w)) {
+		x->n_words += w.n;
+		x->all = w;
+	}
 	x->cut = true;
-	x->n_words = x->han ? ds_words_han(x->words, x->r->text, &x->word)
-			    : ds_words_spaced(x->words, x->r->text, &x->word);
+	x->joined = QUALITY_UNJOINED;
 }
 
 /* Whether more than a quarter of the characters are Han. */
