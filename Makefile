@@ -202,6 +202,11 @@ check-peers: all $(BUILD)/test/test_graph_ops ## against the reference programs,
 
 bench: all ## speed and memory as ratios to the peers, into bench/RESULTS.md
 	@scripts/bench $(T)
+bench-cuda: ## the CUDA backend on this machine's device, beside PyTorch, in eight minutes, into OUT=
+	@scripts/bench-cuda
+bundle: deps ## programs and their libraries as one .tar.gz that runs where it is unpacked
+	@$(MAKE) -s $(if $(CUDA_HOME),cuda) all $(BUILD)/test/test_cuda_ops
+	@BUILD=$(BUILD) scripts/bundle $(BUILD)/dstools.tar.gz
 bench-%: all # bench/%.sh alone
 	@scripts/bench $*
 
@@ -255,5 +260,5 @@ clean: ## remove everything that was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: all cuda deps demo test-programs check check-run check-fast check-failed check-peers bench golden stress \
+.PHONY: all cuda bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-peers bench golden stress \
 	asan tsan torture fuzz fuzz-run lint man completions install clean help

@@ -51,10 +51,17 @@ ds_rc ds_device_check(const char *name, ds_err *e)
 
 ds_rc ds_device_open(ds_device **out, const char *backend, unsigned threads, ds_err *e)
 {
+	return ds_device_open_for(out, NULL, backend, threads, e);
+}
+
+ds_rc ds_device_open_for(
+	ds_device **out, ds_world *w, const char *backend, unsigned threads, ds_err *e)
+{
 	DS_TRY(ds_device_check(backend, e));
 	const ds_backend *b = ds_backend_find(backend);
 	ds_device *d = DS_NEW(ds_device, 1);
 	d->backend = b;
+	d->world = w;
 	d->pool = ds_pool_new(threads);
 	if (b->open) {
 		ds_rc rc = b->open(d, e);

@@ -19,6 +19,9 @@ const ds_backend *ds_backend_find(const char *name);
 DS_MUST ds_rc ds_device_check(const char *name, ds_err *e);
 /* DS_USAGE: no backend of that name. Host threads are the caller's and threads - 1 more. */
 DS_MUST ds_rc ds_device_open(ds_device **d, const char *backend, unsigned threads, ds_err *e);
+/* The same for a rank of a job: the device that is its own; it has joined the job. */
+DS_MUST ds_rc ds_device_open_for(
+	ds_device **d, ds_world *w, const char *backend, unsigned threads, ds_err *e);
 void ds_device_close(ds_device *d); /* NULL is fine */
 DS_AUTO_WITH(ds_device, ds_device_close)
 /* Its collectives are those of w's rank; before executors are made on it. */

@@ -97,11 +97,10 @@ static ds_rc open_slots(train_run *r, ds_err *e)
 
 ds_rc train_open(train_run *r, ds_err *e)
 {
-	DS_TRY(ds_device_open(&r->device, r->o->device, (unsigned)r->c->jobs, e));
+	DS_TRY(ds_device_open_for(&r->device, r->world, r->o->device, (unsigned)r->c->jobs, e));
 	ds_train_room room = train_room(r);
 	ds_train_plan_rank(&r->plan, ds_world_rank(r->world));
 	DS_TRY(ds_train_plan_fit(&r->plan, &room, e));
-	ds_device_join(r->device, r->world);
 	ds_engine_opts o = ds_train_plan_engine(&r->plan, true, (ds_exec_opts){ 0 });
 	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));
 	DS_TRY(open_slots(r, e));

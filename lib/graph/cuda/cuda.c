@@ -24,15 +24,25 @@ typedef struct {
 } state;
 
 typedef struct {
-	const ds_cuda_op *op;
+	const ds_cuda_op *op; /* NULL: a collective */
 	ds_cuda_call call;
+	/* What begins here and was captured, for the first micro-batch and for the others. */
+	struct {
+		ds_cuda_graph *graph;
+		int32_t to, runs; /* the node behind it; how often it was asked for */
+	} part[2];
 } work;
 
 struct ds_program {
 	const ds_graph *g;
 	state *on;
+	ds_world *world;
 	work *works; /* [n_nodes] */
+	char *room;  /* on the host, for collectives */
+	bool captures;
 };
+
+enum { FEWEST_CAPTURED = 4 };
 
 static ds_rc failed(const state *s, int rc, const char *what, ds_err *e)
 {
@@ -43,7 +53,7 @@ static ds_rc failed(const state *s, int rc, const char *what, ds_err *e)
 
 static bool has_kernel(const ds_backend *b, const ds_graph *g, const ds_node *n)
 {
-	return ds_cuda_find(g, n) != NULL;
+	return (ds_op_of(n->op)->traits & DS_OP_COMM) || ds_cuda_find(g, n);
 }
 
 static uint64_t scratch(
@@ -82,21 +92,24 @@ static void close_device(ds_device *d)
 	d->state = NULL;
 }
 
-static ds_rc fill_device(state *s, ds_err *e)
+static ds_rc fill_device(state *s, const ds_world *w, ds_err *e)
 {
-	int n = 0;
-	DS_TRY(ds_cuda_load(&s->on.api, e));
+	int n = 0, rank = ds_world_rank(w);
+	DS_TRY(ds_cuda_load(&s->on.api, ds_world_size(w), e));
 	int rc = s->on.api->count(&n);
 	if (rc)
 		return failed(s, rc, "looking for devices", e);
 	if (n == 0)
 		return ds_fail(e, DS_IO, "cuda: there is no device");
-	rc = s->on.api->open(&s->on.device, 0, &s->info);
+	if (rank >= n)
+		return ds_fail(e, DS_IO, "cuda: rank %d has no device: there %s %d", rank,
+			n == 1 ? "is" : "are", n);
+	rc = s->on.api->open(&s->on.device, rank, &s->info);
 	if (rc)
-		return failed(s, rc, "opening device 0", e);
+		return ds_fail(e, DS_IO, "cuda: opening device %d: %s", rank, s->on.api->text(rc));
 	DS_TRY(check_device(s, e));
 	rc = s->on.api->alloc(s->on.device, sizeof(*s->run), (void **)&s->run);
-	return rc ? failed(s, rc, "device 0", e) : DS_OK;
+	return rc ? failed(s, rc, s->info.name, e) : DS_OK;
 }
 
 static ds_rc open_device(ds_device *d, ds_err *e)
@@ -105,7 +118,7 @@ static ds_rc open_device(ds_device *d, ds_err *e)
 	state *s = DS_NEW(state, 1);
 	d->state = s;
 	s->waits = waits && strcmp(waits, "1") == 0;
-	ds_rc rc = fill_device(s, e);
+	ds_rc rc = fill_device(s, d->world, e);
 	if (rc != DS_OK)
 		close_device(d);
 	return rc;
@@ -164,9 +177,18 @@ static void *map(ds_device *d, ds_addr at)
 
 /* ---- programs ---- */
 
+static bool is_collective(const ds_node *n)
+{
+	return ds_op_of(n->op)->traits & DS_OP_COMM;
+}
+
 static void release(ds_program *p)
 {
+	for (int32_t i = 0; i < p->g->n_nodes; i++)
+		for (int k = 0; k < 2; k++)
+			p->on->on.api->drop(p->works[i].part[k].graph);
 	ds_mem_free(p->works);
+	ds_mem_free(p->room);
 	ds_mem_free(p);
 }
 
@@ -174,8 +196,8 @@ static ds_rc place(ds_program *p, const ds_program_args *a, int32_t i, ds_err *e
 {
 	const ds_node *n = &a->g->nodes[i];
 	work *w = &p->works[i];
-	w->op = ds_cuda_find(a->g, n);
-	if (!w->op)
+	w->op = is_collective(n) ? NULL : ds_cuda_find(a->g, n);
+	if (!w->op && !is_collective(n))
 		return ds_fail(e, DS_BAD, "cuda: no kernel for %s%s%s", ds_op_of(n->op)->name,
 			*n->origin ? " of " : "", n->origin);
 	w->call = ds_cuda_shapes(a->g, n);
@@ -192,17 +214,71 @@ static ds_rc place(ds_program *p, const ds_program_args *a, int32_t i, ds_err *e
 static ds_rc prepare(ds_program **out, ds_device *d, const ds_program_args *a, ds_err *e)
 {
 	ds_program *p = DS_NEW(ds_program, 1);
+	uint64_t room = 0;
 	ds_rc rc = DS_OK;
 	p->g = a->g;
 	p->on = d->state;
+	p->world = d->world;
+	p->captures = !p->on->waits;
 	p->works = DS_NEW(work, (size_t)a->g->n_nodes + 1);
-	for (int32_t i = 0; i < a->g->n_nodes && rc == DS_OK; i++)
+	for (int32_t i = 0; i < a->g->n_nodes && rc == DS_OK; i++) {
 		rc = place(p, a, i, e);
+		uint64_t bytes =
+			is_collective(&a->g->nodes[i]) ? ds_cuda_comm_bytes(&p->works[i].call) : 0;
+		room = bytes > room ? bytes : room;
+	}
+	p->room = room ? ds_mem_get(room) : NULL;
 	if (rc == DS_OK)
 		*out = p;
 	else
 		release(p);
 	return rc;
+}
+
+/* Launches nodes [from, to), none of them a collective. */
+static ds_rc launch(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_err *e)
+{
+	const state *s = p->on;
+	for (int32_t i = from; i < to; i++) {
+		work *w = &p->works[i];
+		const ds_node *n = w->call.node;
+		for (int k = 0; k < DS_MAX_OUT; k++)
+			w->call.beta[k] = ds_node_beta(n, k, r);
+		int rc = w->op->run(&s->on, &w->call);
+		if (!rc && s->waits)
+			rc = s->on.api->sync(s->on.device);
+		if (rc)
+			return ds_fail(e, DS_IO, "cuda: %s of %s: %s", ds_op_of(n->op)->name,
+				n->origin, s->on.api->text(rc));
+	}
+	return DS_OK;
+}
+
+/* The first time as they come, so that every product has its algorithm; the second time captured; then that is run. */
+static ds_rc run_part(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_err *e)
+{
+	const ds_cuda_on *on = &p->on->on;
+	work *w = &p->works[from];
+	int k = r->micro > 0;
+	if (w->part[k].runs++ == 0)
+		w->part[k].to = to;
+	if (!p->captures || to - from < FEWEST_CAPTURED || w->part[k].to != to ||
+		w->part[k].runs == 1)
+		return launch(p, from, to, r, e);
+	int rc = 0;
+	if (!w->part[k].graph) {
+		rc = on->api->begin(on->device);
+		if (rc)
+			return failed(p->on, rc, "capturing a step", e);
+		ds_rc launched = launch(p, from, to, r, e);
+		rc = on->api->end(on->device, &w->part[k].graph);
+		if (launched != DS_OK)
+			return launched;
+		if (rc)
+			return failed(p->on, rc, "capturing a step", e);
+	}
+	rc = on->api->launch(on->device, w->part[k].graph);
+	return rc ? failed(p->on, rc, "running a captured step", e) : DS_OK;
 }
 
 static ds_rc run(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_err *e)
@@ -211,17 +287,15 @@ static ds_rc run(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_er
 	int rc = s->on.api->put(s->on.device, s->run, r, sizeof(*r));
 	if (rc)
 		return failed(s, rc, "writing to the device", e);
-	for (int32_t i = from; i < to; i++) {
-		work *w = &p->works[i];
-		const ds_node *n = w->call.node;
-		for (int k = 0; k < DS_MAX_OUT; k++)
-			w->call.beta[k] = ds_node_beta(n, k, r);
-		rc = w->op->run(&s->on, &w->call);
-		if (!rc && s->waits)
-			rc = s->on.api->sync(s->on.device);
-		if (rc)
-			return ds_fail(e, DS_IO, "cuda: %s of %s: %s", ds_op_of(n->op)->name,
-				n->origin, s->on.api->text(rc));
+	for (int32_t i = from, end; i < to; i = end) {
+		for (end = i; end < to && !is_collective(&p->g->nodes[end]);)
+			end++;
+		if (end > i) {
+			DS_TRY(run_part(p, i, end, r, e));
+			continue;
+		}
+		end = i + 1;
+		DS_TRY(ds_cuda_collective(&s->on, p->world, p->g, &p->works[i].call, p->room, e));
 	}
 	return DS_OK;
 }

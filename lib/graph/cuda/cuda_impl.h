@@ -40,10 +40,16 @@ static inline int ds_cuda_start(const ds_cuda_on *on, ds_cuda_kernel k, const ds
 extern const ds_cuda_op ds_cuda_linear, ds_cuda_linear_dx, ds_cuda_linear_dw, ds_cuda_matmul;
 extern const ds_cuda_op ds_cuda_xent, ds_cuda_muon;
 
+/* ---- comm.c: collectives ---- */
+
+uint64_t ds_cuda_comm_bytes(const ds_cuda_call *c); /* of host memory */
+DS_MUST ds_rc ds_cuda_collective(const ds_cuda_on *on, ds_world *w, const ds_graph *g,
+	const ds_cuda_call *c, char *room, ds_err *e);
+
 /* ---- load.c: the library ---- */
 
-/* DS_IO: there is none, no driver, or one too old. The library stays open. */
-DS_MUST ds_rc ds_cuda_load(const ds_cuda_api **api, ds_err *e);
+/* DS_IO: there is none, no driver, or one too old. The library stays open. ranks: of this machine. */
+DS_MUST ds_rc ds_cuda_load(const ds_cuda_api **api, int ranks, ds_err *e);
 /* Whether there is a device, found out without opening the library. */
 bool ds_cuda_present(void);
 

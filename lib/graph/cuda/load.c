@@ -93,10 +93,13 @@ static bool find_file(char path[PATH], const char *name)
 	return false;
 }
 
-static ds_rc load_stand_ins(ds_err *e)
+/* The stand-in has a device for every rank, unless DS_SIM_DEVICES says otherwise. */
+static ds_rc load_stand_ins(int ranks, ds_err *e)
 {
 	static const char *const names[] = { "sim/libcudart.so.13", "sim/libcublasLt.so.13" };
 	char path[PATH];
+	snprintf(path, sizeof(path), "%d", ranks);
+	setenv("DS_SIM_DEVICES", path, 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (!find_file(path, names[i]))
 			return ds_fail(e, DS_IO,
@@ -108,7 +111,7 @@ static ds_rc load_stand_ins(ds_err *e)
 	return DS_OK;
 }
 
-ds_rc ds_cuda_load(const ds_cuda_api **api, ds_err *e)
+ds_rc ds_cuda_load(const ds_cuda_api **api, int ranks, ds_err *e)
 {
 	static const ds_cuda_api *loaded;
 	driver d;
@@ -118,7 +121,7 @@ ds_rc ds_cuda_load(const ds_cuda_api **api, ds_err *e)
 		*api = loaded;
 		return DS_OK;
 	}
-	DS_TRY(is_simulated() ? load_stand_ins(e) : ask_driver(&d, e));
+	DS_TRY(is_simulated() ? load_stand_ins(ranks, e) : ask_driver(&d, e));
 	if (given)
 		snprintf(path, PATH, "%s", given);
 	else if (!find_file(path, "libds-cuda.so"))

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""PyTorch's side of bench-cuda, on one CUDA device.
+
+Usage: cuda.py train CONFIG.json ROWS SEQ STEPS eager|compile   tokens a second (median step), peak GB
+       cuda.py lora  CONFIG.json ROWS SEQ STEPS eager|compile   the same, r = 16 on the attention's projections
+       cuda.py limits                                           copy bandwidth in GB/s, bf16 product in TFLOP/s
+       cuda.py attention BATCH HEADS SEQ DIM                    SDPA forward and backward in ms, causal, bf16
+
+Weights are f32 with autocast to bf16, as dstrain's --precision bf16; random ids, AdamW (fused), clipping.
+"""
+import json
+import statistics
+import sys
+import time
+
+import torch
+
+
+def timed(fn, n=20):
+    for _ in range(3):
+        fn()
+    torch.cuda.synchronize()
+    times = []
+    for _ in range(n):
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begin.record()
+        fn()
+        end.record()
+        torch.cuda.synchronize()
+        times.append(begin.elapsed_time(end))
+    return statistics.median(times)
+
+
+def model_of(path):
+    import transformers
+
+    with open(path, encoding="utf-8") as f:
+        c = json.load(f)
+    kind = c.get("model_type", "gpt2")
+    skipped = {"architectures", "transformers_version", "torch_dtype", "dtype", "model_type"}
+    keys = {k: v for k, v in c.items() if k not in skipped}
+    config = transformers.AutoConfig.for_model(kind, **keys)
+    config.use_cache = False
+    if kind == "bert":
+        return transformers.AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa"), config
+    return transformers.AutoModelForCausalLM.from_config(config, attn_implementation="sdpa"), config
+
+
+def train(path, rows, seq, steps, how, lora):
+    torch.manual_seed(1)
+    model, config = model_of(path)
+    if lora:
+        import peft
+
+        gpt2 = config.model_type == "gpt2"
+        model = peft.get_peft_model(model, peft.LoraConfig(
+            r=16, lora_alpha=32, fan_in_fan_out=gpt2,
+            target_modules=["c_attn"] if gpt2 else ["q_proj", "k_proj", "v_proj", "o_proj"]))
+    model = model.cuda().train()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=3e-4, fused=True)
+    run = torch.compile(model) if how == "compile" else model
+    times = []
+    for _ in range(steps):
+        ids = torch.randint(0, config.vocab_size, (rows, seq), device="cuda")
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        with torch.autocast("cuda", torch.bfloat16):
+            loss = run(input_ids=ids, labels=ids).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    print(f"{rows * seq / statistics.median(times[2:]):.0f} {torch.cuda.max_memory_allocated() / 1e9:.2f}")
+
+
+def limits():
+    a, b = torch.randn(1 << 28, device="cuda"), torch.empty(1 << 28, device="cuda")
+    ms = timed(lambda: b.copy_(a))
+    print(f"copy {2 * a.numel() * 4 / ms * 1e-6:.0f} GB/s")
+    n = 8192
+    x, y = (torch.randn(n, n, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    ms = timed(lambda: x @ y)
+    print(f"product {2 * n ** 3 / ms * 1e-9:.0f} TFLOP/s")
+
+
+def attention(batch, heads, seq, dim):
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    q, k, v = (torch.randn(batch, heads, seq, dim, device="cuda", dtype=torch.bfloat16, requires_grad=True)
+               for _ in range(3))
+    grad = torch.randn_like(q)
+    for name, backend in (("flash", SDPBackend.FLASH_ATTENTION), ("cudnn", SDPBackend.CUDNN_ATTENTION)):
+        try:
+            with sdpa_kernel(backend):
+                forward = timed(lambda: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True))
+                o = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+                back = timed(lambda: torch.autograd.grad(o, (q, k, v), grad, retain_graph=True))
+            print(f"{name} {forward:.4f} {back:.4f}")
+        except RuntimeError as e:
+            print(f"{name} - - {str(e).splitlines()[0]}")
+
+
+if sys.argv[1] == "limits":
+    limits()
+elif sys.argv[1] == "attention":
+    attention(*map(int, sys.argv[2:6]))
+else:
+    train(sys.argv[2], *map(int, sys.argv[3:6]), sys.argv[6], sys.argv[1] == "lora")
