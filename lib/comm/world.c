@@ -27,6 +27,7 @@ struct ds_world {
 	early *early; /* [n] */
 	char *slice;
 	double limit;
+	ds_trace *trace;
 	char doing[DS_SAYING_BYTES];
 	ds_traffic traffic[DS_N_MOVES];
 	double waited;
@@ -93,6 +94,11 @@ int ds_group_me(const ds_world *w, const ds_group *g)
 ds_group ds_world_all(const ds_world *w)
 {
 	return (ds_group){ 0, 1, ds_world_size(w) };
+}
+
+void ds_world_trace(ds_world *w, ds_trace *t)
+{
+	w->trace = t;
 }
 
 void ds_world_limit(ds_world *w, double seconds)
@@ -239,13 +245,14 @@ static ds_rc get(ds_world *w, int from, void *to, size_t n, ds_err *e)
 
 typedef struct {
 	double began, waited;
+	int64_t sent;
 } span;
 
 static span begin(ds_world *w, ds_move m)
 {
 	if (w->depth++ == 0)
 		w->move = m;
-	return (span){ now(), w->waited };
+	return (span){ now(), w->waited, w->traffic[w->move].bytes };
 }
 
 static ds_rc end(ds_world *w, span s, ds_rc rc)
@@ -253,6 +260,7 @@ static ds_rc end(ds_world *w, span s, ds_rc rc)
 	if (--w->depth)
 		return rc;
 	ds_traffic *t = &w->traffic[w->move];
+	ds_trace_add(w->trace, w->doing, "", s.began, t->bytes - s.sent);
 	t->calls++;
 	t->seconds += now() - s.began;
 	t->waited += w->waited - s.waited;

@@ -12,6 +12,7 @@
 #define DS_COMM_WORLD_H
 
 #include "base/err.h"
+#include "comm/trace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +43,8 @@ ds_group ds_world_all(const ds_world *w);
 
 /* What the rank does next, for whoever waits for it: an op and whose; both are copied. */
 void ds_world_say(ds_world *w, const char *op, const char *of);
+/* Where its calls are noted, borrowed; NULL: nowhere. */
+void ds_world_trace(ds_world *w, ds_trace *t);
 /* Seconds that a wait may take; 0: for ever. */
 void ds_world_limit(ds_world *w, double seconds);
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "graph/op.h"
+#include "graph/part.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -381,9 +382,9 @@ int64_t ds_graph_params(const ds_graph *g, int64_t *trainable)
 	int64_t all = 0, train = 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++)
 		if (g->tensors[t].memory == DS_CLASS_PARAM) {
-			all += ds_t_count(&g->tensors[t]);
-			if (!(g->tensors[t].flags & DS_TENSOR_FROZEN))
-				train += ds_t_count(&g->tensors[t]);
+			ds_tensor whole = ds_t_whole(&g->tensors[t]);
+			all += ds_t_count(&whole);
+			train += whole.flags & DS_TENSOR_FROZEN ? 0 : ds_t_count(&whole);
 		}
 	if (trainable)
 		*trainable = train;

@@ -53,6 +53,12 @@ static ds_rc plan_bytes(
 	return DS_OK;
 }
 
+ds_rc ds_train_plan_bytes(
+	const ds_train_plan *p, const ds_train_room *m, uint64_t *bytes, ds_err *e)
+{
+	return plan_bytes(p, m, true, bytes, e);
+}
+
 ds_rc ds_train_plan_eval_bytes(
 	const ds_train_plan *p, const ds_train_room *m, uint64_t *bytes, ds_err *e)
 {

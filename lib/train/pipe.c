@@ -8,6 +8,8 @@
  */
 #include "train/trainer.h"
 
+#include <stdio.h>
+
 int64_t ds_train_slots(const ds_train_plan *p)
 {
 	int64_t behind = p->layout.pp - 1 - ds_layout_stage(&p->layout);
@@ -35,6 +37,13 @@ static ds_run run_of(const pipe_state *s, int64_t micro)
 		ds_train_plan_row(p, micro) * p->wide };
 }
 
+static void note(const pipe_state *s, const char *what, int64_t micro, double began)
+{
+	char of[48];
+	snprintf(of, sizeof(of), "%lld.%lld", (long long)s->step, (long long)micro);
+	ds_trace_add(s->t->trace, what, of, began, -1);
+}
+
 static ds_rc forward(pipe_state *s, int64_t micro, ds_err *e)
 {
 	ds_engine *n = slot(s, micro);
@@ -42,7 +51,10 @@ static ds_rc forward(pipe_state *s, int64_t micro, ds_err *e)
 	int64_t rows = s->t->plan->micro_rows;
 	ds_feed_give(s->t->feed, n, micro * rows, rows);
 	*(float *)ds_exec_input(n->x, n->b.inv) = s->inv;
-	return ds_exec_run(n->x, DS_PHASE_FWD, &r, e);
+	double began = ds_trace_now();
+	DS_TRY(ds_exec_run(n->x, DS_PHASE_FWD, &r, e));
+	note(s, "forward", micro, began);
+	return DS_OK;
 }
 
 static ds_rc backward(pipe_state *s, int64_t micro, ds_err *e)
@@ -50,7 +62,9 @@ static ds_rc backward(pipe_state *s, int64_t micro, ds_err *e)
 	ds_engine *n = slot(s, micro);
 	ds_run r = run_of(s, micro);
 	float part;
+	double began = ds_trace_now();
 	DS_TRY(ds_exec_run(n->x, DS_PHASE_BWD, &r, e));
+	note(s, "backward", micro, began);
 	if (!ds_train_has_loss(&s->t->plan->layout))
 		return DS_OK;
 	DS_TRY(ds_exec_read(n->x, n->b.loss, 0, 1, &part, e));

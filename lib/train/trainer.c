@@ -72,8 +72,10 @@ static ds_rc one_step(ds_trainer *t, int64_t step, ds_figures *f, ds_err *e)
 	hyper[3] = (float)(1 / scale);
 	DS_TRY(ds_train_parts(t, n, step, inv, &f->loss, e));
 	f->loss /= scale;
+	double began = ds_trace_now();
 	DS_TRY(ds_exec_run(
 		n->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)t->keys->seed, step, 0, 0 }, e));
+	ds_trace_add(t->trace, "optimizer", "", began, -1);
 	DS_TRY(ds_exec_read(n->x, n->g->grad_norm, 0, 1, &norm, e));
 	f->grad_norm = (double)norm;
 	DS_TRY(share_figures(t, f, e));

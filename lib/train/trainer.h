@@ -38,7 +38,8 @@ typedef struct { /* all is borrowed */
 	ds_engine **slots; /* twins of train, ds_train_slots(plan) - 1; NULL where that is 1 */
 	ds_rows *rows, *eval_rows;
 	ds_feed *feed;
-	ds_ckpt *state; /* step by step */
+	ds_ckpt *state;  /* step by step */
+	ds_trace *trace; /* NULL: nothing is noted */
 } ds_trainer;
 
 typedef enum { DS_TRAINED_ALL, DS_TRAINED_ENOUGH, DS_TRAINED_STOPPED } ds_trained;

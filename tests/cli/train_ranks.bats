@@ -110,6 +110,49 @@ losses() { sed -n 's/.*loss": \([0-9.]*\).*/\1/p' "$1/log.jsonl"; }
 	[ -z "$(pgrep -P $pid)" ]
 }
 
+@test "--restarts goes on from the last checkpoint where a rank died" {
+	dstrain $small --max-steps 12 --save-every 2 --out one text.txt
+	dstrain ${small% -q} --max-steps 12 --save-every 2 --procs 2 --restarts 1 --out r text.txt 2>err &
+	pid=$!
+	for _ in $(seq 3000); do
+		[ -d r/checkpoint-2 ] && break
+		sleep 0.01
+	done
+	kill -9 "$(pgrep -P $pid | head -n 1)"
+	wait $pid
+	grep -q "killed by signal 9 (Killed); the ranks begin again at the last checkpoint, 0 times left" err
+	near one r
+}
+
+@test "a layout of 128 ranks is checked without having one" {
+	dstrain $small --num-attention-heads 8 --num-hidden-layers 4 --batch-tokens 2048 --dry-run --parallel-strategy tp=8,pp=4,dp=4 >out
+	grep -q "ranks       128: dp=4 pp=4 tp=8, every message has its receiver" out
+	grep -q "  rank 24 to 31: .* of memory" out
+	fails 2 "tp=16: num_attention_heads=8" dstrain $small --num-attention-heads 8 --dry-run --parallel-strategy tp=16
+}
+
+@test "what --dry-run says a rank takes is what it allocates" {
+	for s in dp=2 tp=2 pp=2; do
+		dstrain $small --max-steps 1 --parallel-strategy $s --out $s text.txt
+		dstrain $small --dry-run --parallel-strategy $s -j 1 text.txt | sed -n 's/.*of memory (\([0-9]*\)).*/\1/p' | sort -n | tail -n 1 >said
+		python3 -c 'import json,sys; print(max(json.load(open(sys.argv[1]))["bytes_by_rank"]))' $s/plan.json >took
+		cmp said took
+	done
+}
+
+@test "what ranks sent is reported, and --trace has a line for each" {
+	dstrain $small --max-steps 2 --parallel-strategy tp=2,pp=2 --trace t.json --stats s.json --out r text.txt
+	python3 - <<-'E'
+		import json
+		d = [e for e in json.load(open("t.json"))["traceEvents"] if e["ph"] == "X"]
+		assert {e["pid"] for e in d} == {0, 1, 2, 3}
+		names = " ".join(e["name"] for e in d)
+		assert all(w in names for w in ("forward", "backward", "optimizer", "all_reduce", "save")), names[:400]
+		c = json.load(open("s.json"))["communication"]
+		assert c["all_reduce"]["bytes"] > 0 and c["send"]["calls"] > 0 and c["all_reduce"]["waited"] >= 0
+	E
+}
+
 @test "a signal to the process that was called saves and ends all ranks" {
 	dstrain $small --max-steps 100000 --procs 2 --out r text.txt &
 	pid=$!

@@ -12,6 +12,8 @@ typedef struct {
 	bool resume, dry_run, plot, merge;
 	const char *dump, *explain;
 	ds_size memory;
+	int64_t restarts;
+	const char *trace;
 	const char *device; /* a backend's name, or auto */
 } train_opts;
 extern train_opts

@@ -3,6 +3,7 @@
  */
 #include "run.h"
 
+#include "base/mem.h"
 #include "base/outs.h"
 #include "base/temp.h"
 
@@ -37,11 +38,17 @@ ds_rc train_ranks_start(train_run *r, bool *waited, ds_err *e)
 	int n = ds_layout_ranks(&r->plan.layout);
 	if (n == 1)
 		return DS_OK;
-	DS_TRY(ds_launch(n, &r->world, &r->launched, &by, e));
-	*waited = !r->launched;
-	if (r->world)
-		settle_rank(r);
-	return DS_OK;
+	for (int64_t left = r->o->restarts;; left--) {
+		ds_rc rc = ds_launch(n, &r->world, &r->launched, &by, e);
+		*waited = !r->launched;
+		if (r->world)
+			settle_rank(r);
+		if (rc != DS_IO || by < 0 || left <= 0)
+			return rc;
+		ds_warn(r->c, "%s; the ranks begin again at the last checkpoint, %lld time%s left",
+			e->msg, (long long)left - 1, ds_s((uint64_t)left - 1));
+		r->o->resume = true;
+	}
 }
 
 void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e)
@@ -123,4 +130,59 @@ ds_rc train_ranks_plan(train_run *r, ds_err *e)
 			(unsigned long long)all[EACH * fullest + 1 + c]);
 	ds_buf_add_c(&b, "}}\n");
 	return train_write_in_out(r, "plan.json", &b, e);
+}
+
+/* ---- what was said, and when ---- */
+
+ds_rc train_ranks_trace(train_run *r, ds_err *e)
+{
+	ds_buf all = { 0 };
+	if (!r->trace)
+		return DS_OK;
+	if (r->world)
+		ds_world_trace(r->world, NULL);
+	ds_buf_add_c(&all, train_is_first(r) ? "{\"traceEvents\": [\n" : "");
+	ds_trace_print(r->trace, ds_world_rank(r->world), &all);
+	uint64_t bytes = all.n;
+	if (!train_is_first(r)) {
+		ds_rc rc = ds_world_send(r->world, 0, &bytes, sizeof(bytes), e);
+		if (rc == DS_OK)
+			rc = ds_world_send(r->world, 0, all.at, all.n, e);
+		ds_buf_free(&all);
+		return rc;
+	}
+	ds_rc rc = DS_OK;
+	for (int k = 1; k < ds_world_size(r->world) && rc == DS_OK; k++) {
+		rc = ds_world_recv(r->world, k, &bytes, sizeof(bytes), e);
+		char *text = ds_mem_get(rc == DS_OK ? bytes : 1);
+		if (rc == DS_OK)
+			rc = ds_world_recv(r->world, k, text, bytes, e);
+		if (rc == DS_OK)
+			ds_buf_add(&all, text, bytes);
+		ds_mem_free(text);
+	}
+	ds_buf_add_c(&all,
+		"{\"ph\": \"M\", \"name\": \"process_sort_index\", \"pid\": 0, \"args\": "
+		"{\"sort_index\": 0}}],\n\"displayTimeUnit\": \"ms\"}\n");
+	if (rc == DS_OK)
+		rc = ds_file_deliver(r->o->trace, ds_buf_view(&all), e);
+	ds_buf_free(&all);
+	return rc;
+}
+
+ds_rc train_ranks_traffic(train_run *r, ds_traffic out[DS_N_MOVES], ds_err *e)
+{
+	double v[4 * DS_N_MOVES];
+	ds_group all = ds_world_all(r->world);
+	for (int m = 0; m < DS_N_MOVES; m++) {
+		ds_traffic t = ds_world_traffic(r->world, (ds_move)m);
+		double each[] = { (double)t.calls, (double)t.bytes, t.seconds, t.waited };
+		memcpy(&v[4 * m], each, sizeof(each));
+	}
+	if (r->world)
+		DS_TRY(ds_world_all_reduce(r->world, &all, v, 4 * DS_N_MOVES, DS_NUM_F64, e));
+	for (int m = 0; m < DS_N_MOVES; m++)
+		out[m] = (ds_traffic){ (int64_t)v[4 * m], (int64_t)v[4 * m + 1], v[4 * m + 2],
+			v[4 * m + 3] };
+	return DS_OK;
 }

@@ -219,7 +219,43 @@ ds_rc train_report_eval(train_run *r, double loss, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc write_stats(const train_run *r, double seconds, ds_err *e)
+/* "communication": of all ranks together, by kind. */
+static void print_traffic(const ds_traffic traffic[DS_N_MOVES], ds_buf *b)
+{
+	const char *comma = "";
+	ds_buf_add_c(b, ", \"communication\": {");
+	for (int m = 0; m < DS_N_MOVES; m++) {
+		const ds_traffic *t = &traffic[m];
+		if (!t->calls)
+			continue;
+		ds_buf_fmt(b,
+			"%s\"%s\": {\"calls\": %lld, \"bytes\": %lld, \"seconds\": %.3f, "
+			"\"waited\": %.3f}",
+			comma, ds_move_name((ds_move)m), (long long)t->calls, (long long)t->bytes,
+			t->seconds, t->waited);
+		comma = ", ";
+	}
+	ds_buf_add_c(b, "}");
+}
+
+/* ", 3.1 MB between ranks, which waited 12 % of the time" */
+static void say_traffic(
+	const train_run *r, const ds_traffic traffic[DS_N_MOVES], double seconds, char out[96])
+{
+	double bytes = 0, waited = 0, time = seconds * ds_world_size(r->world);
+	char human[16];
+	out[0] = 0;
+	for (int m = 0; m < DS_N_MOVES; m++) {
+		bytes += (double)traffic[m].bytes;
+		waited += traffic[m].waited;
+	}
+	if (r->world && time > 0)
+		snprintf(out, 96, ", %s between ranks, which waited %.0f %% of the time",
+			ds_human_bytes(human, bytes), 100 * waited / time);
+}
+
+static ds_rc write_stats(
+	const train_run *r, double seconds, const ds_traffic traffic[DS_N_MOVES], ds_err *e)
 {
 	ds_buf b = { 0 };
 	const train_report *p = &r->report;
@@ -231,6 +267,8 @@ static ds_rc write_stats(const train_run *r, double seconds, ds_err *e)
 		ds_buf_fmt(&b, ", \"loss\": %.9g", p->loss);
 	if (isfinite(p->eval_loss))
 		ds_buf_fmt(&b, ", \"eval_loss\": %.9g", p->eval_loss);
+	if (r->world)
+		print_traffic(traffic, &b);
 	ds_buf_add_c(&b, "}\n");
 	ds_rc rc = ds_file_deliver(r->c->stats_path, ds_buf_view(&b), e);
 	ds_buf_free(&b);
@@ -240,13 +278,16 @@ static ds_rc write_stats(const train_run *r, double seconds, ds_err *e)
 ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
 {
 	train_report *p = &r->report;
+	ds_traffic traffic[DS_N_MOVES];
+	DS_TRY(train_ranks_traffic(r, traffic, e));
 	if (!train_is_first(r))
 		return DS_OK;
 	int64_t steps = r->state.step - p->first_step + 1;
 	double seconds = p->last - p->started, each = steps > 0 ? seconds / (double)steps : 0;
 	double tokens = (double)(r->state.tokens - p->tokens_before);
-	char rate[16], eval[96] = "", empty[64] = "";
-	DS_TRY(write_stats(r, seconds, e));
+	char rate[16], eval[96] = "", empty[64] = "", sent[96];
+	DS_TRY(write_stats(r, seconds, traffic, e));
+	say_traffic(r, traffic, seconds, sent);
 	ds_progress_clear(p->progress);
 	if (isfinite(p->eval_loss))
 		snprintf(eval, sizeof(eval), ", eval loss %.4f, the best %.4f at step %lld",
@@ -259,11 +300,11 @@ ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
 	else
 		ds_say(r->c,
 			"%s: step %lld of %lld, loss %.4f -> %.4f%s%s, %.1f s, %s tokens/s, MFU "
-			"%.0f%% of %.1f GFLOP/s",
+			"%.0f%% of %.1f GFLOP/s%s",
 			how, (long long)r->state.step, (long long)r->plan.steps, p->first_loss,
 			p->loss, eval, empty, seconds,
 			ds_human_count(rate, seconds > 0 ? tokens / seconds : 0), mfu(r, each),
-			p->gemm_flops * 1e-9);
+			p->gemm_flops * 1e-9, sent);
 	return DS_OK;
 }
 

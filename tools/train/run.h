@@ -40,7 +40,8 @@ typedef struct {
 	ds_world *
 		world; /* the ranks that train together, as this process sees them; NULL: it is alone */
 	ds_launched *launched;
-	bool told; /* what a run tells of itself is wanted: by the first rank */
+	ds_trace *trace; /* NULL: none is wanted */
+	bool told;       /* what a run tells of itself is wanted: by the first rank */
 	const char *const *data;
 	size_t n_data;
 	double *mix; /* their weights; NULL: they are not mixed */
@@ -75,7 +76,10 @@ DS_MUST ds_rc train_ranks_start(train_run *r, bool *waited, ds_err *e);
 void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e);
 /* DS_USAGE where ranks have other programs, settings or data. */
 DS_MUST ds_rc train_ranks_agree(train_run *r, ds_err *e);
-DS_MUST ds_rc train_ranks_plan(train_run *r, ds_err *e); /* OUT/plan.json */
+DS_MUST ds_rc train_ranks_plan(train_run *r, ds_err *e);  /* OUT/plan.json */
+DS_MUST ds_rc train_ranks_trace(train_run *r, ds_err *e); /* --trace */
+/* What ranks sent, all of them together, by kind; bytes are 0 where there is one rank. */
+DS_MUST ds_rc train_ranks_traffic(train_run *r, ds_traffic out[DS_N_MOVES], ds_err *e);
 static inline bool train_is_first(const train_run *r)
 {
 	return ds_world_rank(r->world) == 0;

@@ -103,6 +103,9 @@ ds_rc train_open(train_run *r, ds_err *e)
 	DS_TRY(ds_train_plan_fit(&r->plan, &room, e));
 	ds_engine_opts o = ds_train_plan_engine(&r->plan, true, (ds_exec_opts){ 0 });
 	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));
+	r->trace = r->o->trace ? ds_trace_new() : NULL;
+	if (r->world)
+		ds_world_trace(r->world, r->trace);
 	DS_TRY(open_slots(r, e));
 	DS_TRY(fill_weights(r, e));
 	if (r->eval_rows) {
@@ -132,8 +135,10 @@ static ds_rc evaluated(void *context, double loss, ds_err *e)
 static ds_rc save(void *context, ds_err *e)
 {
 	train_run *r = context;
+	double began = ds_trace_now();
 	DS_TRY_AT(train_save(r, e), e, "checkpoint-%lld could not be written",
 		(long long)r->state.step);
+	ds_trace_add(r->trace, "save", "", began, -1);
 	return DS_OK;
 }
 
@@ -156,17 +161,20 @@ ds_rc train_loop(train_run *r, ds_err *e)
 		.rows = r->rows,
 		.eval_rows = r->eval_rows,
 		.feed = r->feed,
-		.state = &r->state };
+		.state = &r->state,
+		.trace = r->trace };
 	ds_train_watch w = { r, stepped, evaluated, save, stop };
 	ds_trained how;
 	ds_signals_heed();
 	DS_TRY(ds_train(&t, &w, &how, e));
+	DS_TRY(train_ranks_trace(r, e));
 	return train_report_end(r, words[how], e);
 }
 
 void train_close(train_run *r)
 {
 	train_report_close(r);
+	ds_trace_free(r->trace);
 	ds_feed_free(r->feed);
 	ds_engine_close(r->eval);
 	for (int64_t i = 1; r->slots && i < ds_train_slots(&r->plan); i++)

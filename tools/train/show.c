@@ -36,6 +36,37 @@ static void summary(const train_run *r, const ds_plan *p, ds_buf *b)
 	ds_plan_explain(p, r->train->g, b);
 }
 
+/* What the ranks of a layout take and send, those that are alike together. */
+static ds_rc show_ranks(const train_run *r, const ds_train_room *room, ds_buf *b, ds_err *e)
+{
+	const ds_layout *l = &r->plan.layout;
+	int n = ds_layout_ranks(l);
+	char bytes[16], out[16];
+	ds_train_rank *all = ds_arena_zero(r->mem, (size_t)n * sizeof(*all));
+	if (n < 2)
+		return DS_OK;
+	DS_TRY(ds_train_plan_ranks(&r->plan, room, all, e));
+	ds_buf_fmt(b, "ranks       %d: dp=%d pp=%d tp=%d, every message has its receiver\n", n,
+		l->dp, l->pp, l->tp);
+	for (int k = 0, to; k < l->tp * l->pp; k = to) {
+		for (to = k + 1; to < l->tp * l->pp && all[to].bytes == all[k].bytes &&
+				 all[to].sent == all[k].sent;
+			to++)
+			;
+		ds_buf_fmt(b, "  rank %d", k);
+		if (to > k + 1)
+			ds_buf_fmt(b, " to %d", to - 1);
+		ds_buf_fmt(b, ": %s of memory (%llu), a step %.4g GFLOP, sends %s\n",
+			ds_human_bytes(bytes, (double)all[k].bytes),
+			(unsigned long long)all[k].bytes, all[k].flops * 1e-9,
+			ds_human_bytes(out, all[k].sent));
+	}
+	if (l->dp > 1)
+		ds_buf_fmt(
+			b, "  and the same in %d more cop%s\n", l->dp - 1, l->dp > 2 ? "ies" : "y");
+	return DS_OK;
+}
+
 /* A table of where a step's time goes, over a few of them with all ids 0. */
 static ds_rc explain_time(train_run *r, const ds_train_room *room, ds_buf *b, ds_err *e)
 {
@@ -94,9 +125,10 @@ ds_rc train_show(train_run *r, ds_err *e)
 		rc = explain_time(r, &room, &b, e);
 	} else if (r->o->explain) {
 		rc = explain_memory(r, &room, &p, &b, e);
-	} else if (!r->o->dump)
+	} else if (!r->o->dump) {
 		summary(r, &p, &b);
-	else if (strcmp(r->o->dump, "graph") == 0)
+		rc = show_ranks(r, &room, &b, e);
+	} else if (strcmp(r->o->dump, "graph") == 0)
 		ds_graph_dump(t->g, &b);
 	else if (strcmp(r->o->dump, "plan") == 0)
 		ds_plan_dump(&p, t->g, &b);

@@ -57,6 +57,8 @@ ds_rc ds_pass_sync(ds_graph *g, const ds_compile *c, ds_err *e)
 		ds_shape s = { DS_F32, 1, { gather(g, from, end, &to) } };
 		if (!s.dims[0])
 			continue;
+		while (!goes_in(&g->tensors[from]))
+			from++;
 		ds_str name = ds_arena_fmt(g->mem, "%s…", g->tensors[from].name);
 		ds_tid bucket = ds_g_new(g, DS_CLASS_GRAD, &s, name.at);
 		if (bucket)
