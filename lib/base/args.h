@@ -9,13 +9,7 @@
 #ifndef DS_BASE_ARGS_H
 #define DS_BASE_ARGS_H
 
-#include "base/err.h"
-#include "base/str.h"
-
-typedef struct { /* an option given any number of times: names in order */
-	const char **at;
-	size_t n;
-} ds_strs;
+#include "base/inout.h"
 
 typedef struct { /* sizes with a suffix: 4096, 64K, 2M, 1G, powers of 1024 */
 	uint64_t bytes;
@@ -100,42 +94,16 @@ enum {
 	DS_TAKES_STATS = 256, /* --stats, which DS_TAKES_OUTPUT has as well */
 };
 
-typedef enum { DS_ON_STOP, DS_ON_SKIP, DS_ON_REJECT } ds_on_error;
-
-/* What ends a run that did all it could: told when it is over, in place of its summary. */
-typedef struct {
-	ds_rc rc; /* DS_OK: nothing */
-	ds_err err;
-} ds_late;
-
-typedef struct ds_common {
-	const char *program; /* "dsrec" */
-	const char *command; /* "cat", or NULL */
-	const char **files;  /* operands; where none was given and stdin is read: one "-" */
-	size_t n_files;
+typedef struct ds_common { /* the shared options, checked */
+	ds_voice who;
+	ds_input_opts in; /* files: operands; where none was given and stdin is read: one "-" */
+	ds_output_opts out;
 	int jobs; /* at least 1 */
-	bool quiet, verbose, salvage, json, tsv_escapes;
-	const char *out_path;  /* NULL: stdout */
-	const char *to, *from; /* NULL: not given */
-	const char *
-		field; /* the column that text gets which has no name: a plain --field, else text */
-	ds_strs fields; /* paths as given (record/field.h); none: text */
-	bool field_given;
-	const char *split; /* line|para|file, NULL: by the kind of input */
-	const char *exec;  /* a command whose output is the input (dsrec import sets it), or NULL */
-	const char *columns;  /* a,b,c for CSV/TSV without a header */
-	const char *encoding; /* charset of text, NULL: UTF-8, or what a byte order mark says */
-	const char *media;    /* text|all, NULL: text; of WARC records */
-	const char *status;   /* 200,3xx: WARC responses that are wanted, NULL: all */
-	int level;            /* -z: zstd level, 0: none */
-	ds_size shard_size;   /* 0: the output is one */
+	bool json;
+	ds_size shard_size;
 	uint64_t seed;
 	const char *stats_path;
-	ds_on_error on_error;
-	const char *reject_path;
-	uint64_t max_record; /* bytes */
-	ds_str recorded;     /* this run's arguments in canonical spelling, for the chain */
-	ds_late *late;       /* NULL: nobody would tell it (tests) */
+	ds_str recorded; /* this run's arguments in canonical spelling, for the chain */
 } ds_common;
 
 typedef struct {
@@ -153,13 +121,11 @@ typedef struct {
 	ds_rc (*run)(const ds_common *c, ds_err *e); /* NULL: a subcommand is needed */
 	const ds_cmd *cmds;                          /* ends with { 0 }; NULL: none */
 	const char *examples[3];
-	/* run failed, and a reader of stdout was told nothing yet: ds_sink_failed where records are written. */
+	/* run failed, and a reader of stdout was told nothing yet: ds_run_failed where records are written. */
 	void (*failed)(const ds_common *c, const char *reason);
 	/* Called before parsing, to build a table that is not constant; may be NULL. */
 	const ds_arg *(*more_args)(void); /* options besides args, ended by { 0 } */
 } ds_tool;
-
-#define DS_VERSION "0.1.0"
 
 /*
  * Appends how a file is recorded, "xxh3:" and the hash of what is in it; wants is the value's spelling

@@ -43,8 +43,8 @@ static void add_outputs(names *l, const ds_args *a, const ds_common *c)
 		if (value)
 			add(l, is_out ? "-o" : arg->name, value);
 	}
-	if (c->on_error == DS_ON_REJECT)
-		add(l, "on-error reject", c->reject_path);
+	if (c->in.on_error == DS_ON_REJECT)
+		add(l, "on-error reject", c->in.reject_path);
 	if (!has_out && a->takes & (DS_TAKES_OUTPUT | DS_TAKES_REPORT))
 		add(l, "stdout", "-");
 }
@@ -61,7 +61,7 @@ static ds_rc check_place(const named *x, const ds_args *a, const ds_common *c, d
 			e, DS_USAGE, "%s%s: a name is not empty", is_out ? "" : "--", x->option);
 	if (is_out && (a->takes & DS_TAKES_PATH || strchr(x->given, ',')))
 		return DS_OK;
-	return ds_file_place(x->given, is_out && c->to, e);
+	return ds_file_place(x->given, is_out && c->out.to, e);
 }
 
 ds_rc ds_args_places(const ds_args *a, const ds_common *c, ds_err *e)
@@ -112,8 +112,8 @@ static ds_rc check_input(const names *l, const char *input, ds_err *e)
 static ds_rc check(const names *l, const ds_args *a, const ds_common *c, ds_err *e)
 {
 	DS_TRY(check_pairs(l, e));
-	for (size_t i = 0; i < c->n_files; i++)
-		DS_TRY(check_input(l, c->files[i], e));
+	for (size_t i = 0; i < c->in.n_files; i++)
+		DS_TRY(check_input(l, c->in.files[i], e));
 	for (size_t i = 0; i < a->n; i++) {
 		const ds_arg *arg = a->opts[i].arg;
 		if (a->opts[i].given && arg->kind == DS_KIND_TEXT && arg->flags & DS_ARG_FILE &&
@@ -130,7 +130,7 @@ ds_rc ds_args_outputs(const ds_args *a, const ds_common *c, ds_err *e)
 {
 	names l = { .n = 0 };
 	add_outputs(&l, a, c);
-	ds_rc rc = l.n > 1 || c->reject_path ? check(&l, a, c, e) : DS_OK;
+	ds_rc rc = l.n > 1 || c->in.reject_path ? check(&l, a, c, e) : DS_OK;
 	for (size_t i = 0; i < l.n; i++)
 		ds_mem_free(l.at[i].real);
 	return rc;

@@ -120,12 +120,12 @@ static ds_rc read_on_error(ds_common *c, ds_err *e)
 {
 	const char *how = ds_args_shared.on_error;
 	if (!how || strcmp(how, "stop") == 0) {
-		c->on_error = DS_ON_STOP;
+		c->in.on_error = DS_ON_STOP;
 	} else if (strcmp(how, "skip") == 0) {
-		c->on_error = DS_ON_SKIP;
+		c->in.on_error = DS_ON_SKIP;
 	} else if (ds_str_starts(ds_str_of(how), DS_S("reject=")) && how[7]) {
-		c->on_error = DS_ON_REJECT;
-		c->reject_path = how + 7;
+		c->in.on_error = DS_ON_REJECT;
+		c->in.reject_path = how + 7;
 	} else {
 		return ds_fail(
 			e, DS_USAGE, "'--on-error': '%s' is none of stop, skip, reject=FILE", how);
@@ -139,56 +139,68 @@ static ds_rc read_report_name(ds_common *c, ds_err *e)
 	static const char *const forms[] = { ".json", "json", ".tsv", "tsv" };
 	static const char *const others[] = { ".dsr", ".jsonl", ".csv", ".parquet", ".arrow", ".gz",
 		".zst", ".bz2", ".xz", ".tar" };
-	ds_str name = ds_str_of(c->out_path ? c->out_path : "");
+	ds_str name = ds_str_of(c->out.path ? c->out.path : "");
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (ds_str_ends(name, ds_str_of(others[i])))
 			return ds_fail(e, DS_USAGE, "-o %s: a report is not written as %s",
-				c->out_path, others[i]);
+				c->out.path, others[i]);
 	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i += 2) {
 		if (!ds_str_ends(name, ds_str_of(forms[i])))
 			continue;
-		if (c->to && strcmp(c->to, forms[i + 1]) != 0)
+		if (c->out.to && strcmp(c->out.to, forms[i + 1]) != 0)
 			return ds_fail(e, DS_USAGE, "-o %s and --to %s contradict one another",
-				c->out_path, c->to);
-		c->to = forms[i + 1];
+				c->out.path, c->out.to);
+		c->out.to = forms[i + 1];
 	}
 	return DS_OK;
 }
 
+/* What reading and writing both ask for. */
+static void share(ds_common *c)
+{
+	c->in.who = &c->who;
+	c->out.program = c->who.program;
+	c->out.field = c->in.field;
+	c->out.columns = c->in.columns;
+	c->out.tsv_escapes = c->in.tsv_escapes;
+	c->out.jobs = c->jobs;
+	c->out.shard_bytes = c->shard_size.bytes;
+}
+
 static ds_rc read_common(ds_args *a, ds_common *c, ds_err *e)
 {
-	c->program = a->tool->name;
-	c->command = a->cmd ? a->cmd->name : NULL;
-	c->max_record = ds_args_shared.max_record.bytes;
+	c->who.program = a->tool->name;
+	c->who.command = a->cmd ? a->cmd->name : NULL;
+	c->in.max_record = ds_args_shared.max_record.bytes;
 	if (c->jobs < 1 || c->jobs > MAX_JOBS)
 		return ds_fail(
 			e, DS_USAGE, "'--jobs': %d is not between 1 and %d", c->jobs, MAX_JOBS);
-	if (c->max_record < 1)
+	if (c->in.max_record < 1)
 		return ds_fail(e, DS_USAGE, "'--max-record': at least 1 byte");
-	if (c->fields.n == 1 && !strpbrk(c->fields.at[0], ".[\\"))
-		c->field = c->fields.at[0];
-	if (!c->field[0])
+	if (c->in.field.paths.n == 1 && !strpbrk(c->in.field.paths.at[0], ".[\\"))
+		c->in.field.column = c->in.field.paths.at[0];
+	if (!c->in.field.column[0])
 		return ds_fail(e, DS_USAGE, "'--field': a field's name is not empty");
 	if (c->json) {
-		if (c->to && strcmp(c->to, "json") != 0)
-			return ds_fail(
-				e, DS_USAGE, "'--json' and '--to %s' exclude each other", c->to);
-		c->to = "json";
+		if (c->out.to && strcmp(c->out.to, "json") != 0)
+			return ds_fail(e, DS_USAGE, "'--json' and '--to %s' exclude each other",
+				c->out.to);
+		c->out.to = "json";
 	}
 	if (a->takes & DS_TAKES_REPORT)
 		DS_TRY(read_report_name(c, e));
-	c->json = c->to && strcmp(c->to, "json") == 0;
-	c->field_given = c->fields.n > 0;
+	c->json = c->out.to && strcmp(c->out.to, "json") == 0;
 	DS_TRY(read_on_error(c, e));
-	c->files = a->files;
-	c->n_files = a->n_files;
+	c->in.files = a->files;
+	c->in.n_files = a->n_files;
+	share(c);
 	return DS_OK;
 }
 
 /* Adds "-" where stdin is to be read; false where that would wait for a person to type. */
 static bool want_stdin(ds_args *a, ds_common *c)
 {
-	if (c->n_files || !(a->takes & (DS_TAKES_INPUT | DS_TAKES_STREAM)) ||
+	if (c->in.n_files || !(a->takes & (DS_TAKES_INPUT | DS_TAKES_STREAM)) ||
 		(a->takes & DS_TAKES_NO_STDIN))
 		return true;
 	for (size_t i = 0; i < a->n; i++)
@@ -197,7 +209,7 @@ static bool want_stdin(ds_args *a, ds_common *c)
 	if (isatty(STDIN_FILENO))
 		return false;
 	a->files[0] = "-";
-	c->n_files = 1;
+	c->in.n_files = 1;
 	return true;
 }
 
@@ -266,7 +278,7 @@ static ds_rc go(ds_args *a, int argc, char **argv, int skip, bool *silent, ds_er
 	ds_rc rc = ds_args_record(a, &recorded, e);
 	c->recorded = ds_buf_view(&recorded);
 	ds_late late = { DS_OK, { "" } };
-	c->late = &late;
+	c->who.late = &late;
 	if (rc == DS_OK)
 		rc = ds_args_places(a, c, e);
 	if (rc == DS_OK)
@@ -287,7 +299,7 @@ int ds_main(const ds_tool *tool, int argc, char **argv)
 	ds_mem_cxx();
 	set_signals(tool->name);
 	ds_args_shared = (ds_shared){
-		.common = { .jobs = (int)ds_cpu_cores(), .field = "text" },
+		.common = { .jobs = (int)ds_cpu_cores(), .in.field.column = "text" },
 		.level = { ds_args_level, NULL },
 		.max_record = { (uint64_t)1 << 30 },
 	};

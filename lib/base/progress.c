@@ -18,7 +18,7 @@
 enum { REDRAW_NS = 100 * 1000 * 1000 };
 
 struct ds_progress {
-	const ds_common *c;
+	const ds_voice *who;
 	bool live;
 	int64_t start_ns;
 	atomic_llong total, due_ns;
@@ -45,15 +45,15 @@ static bool stdout_is_pipe(void)
 	return fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-ds_progress *ds_progress_new(const ds_common *c)
+ds_progress *ds_progress_new(const ds_voice *who)
 {
 	ds_progress *p = DS_NEW(ds_progress, 1);
-	p->c = c;
+	p->who = who;
 	p->start_ns = now_ns();
 	atomic_store(&p->total, -1);
 	/* Nothing in the first half second: most runs end before. */
 	atomic_store(&p->due_ns, p->start_ns + 5 * (int64_t)REDRAW_NS);
-	p->live = !c->quiet && isatty(STDERR_FILENO) && (c->verbose || !stdout_is_pipe());
+	p->live = !who->quiet && isatty(STDERR_FILENO) && (who->verbose || !stdout_is_pipe());
 	return p;
 }
 
@@ -111,7 +111,7 @@ const char *ds_human_count(char out[16], double count)
 
 static void draw_whole(ds_progress *p)
 {
-	fprintf(stderr, "\r%s: %s\033[K", p->c->program, p->note);
+	fprintf(stderr, "\r%s: %s\033[K", p->who->program, p->note);
 	line_is_up = true;
 }
 
@@ -126,7 +126,7 @@ static void draw(ds_progress *p, int64_t now)
 	double bytes = (double)atomic_load(&p->bytes);
 	long long total = atomic_load(&p->total);
 	ds_buf line = { 0 };
-	ds_buf_fmt(&line, "%s: %s records, %s, %s/s", p->c->program,
+	ds_buf_fmt(&line, "%s: %s records, %s, %s/s", p->who->program,
 		ds_human_count(records, (double)atomic_load(&p->records)),
 		ds_human_bytes(size, bytes),
 		ds_human_bytes(rate, seconds > 0 ? bytes / seconds : 0));
@@ -205,7 +205,7 @@ double ds_progress_seconds(const ds_progress *p)
 }
 
 __attribute__((format(printf, 4, 0))) static void print_line(
-	const ds_common *c, const char *before, bool now, const char *fmt, va_list ap)
+	const ds_voice *who, const char *before, bool now, const char *fmt, va_list ap)
 {
 	char what[4096];
 	vsnprintf(what, sizeof(what), fmt, ap);
@@ -213,9 +213,9 @@ __attribute__((format(printf, 4, 0))) static void print_line(
 	pthread_mutex_lock(&draw_lock);
 	if (now) {
 		wipe();
-		fprintf(stderr, "%s: %s%s\n", c->program, before, what);
+		fprintf(stderr, "%s: %s%s\n", who->program, before, what);
 	} else {
-		ds_buf_fmt(&said, "%s: %s\n", c->program, what);
+		ds_buf_fmt(&said, "%s: %s\n", who->program, what);
 	}
 	pthread_mutex_unlock(&draw_lock);
 }
@@ -232,32 +232,32 @@ void ds_say_all(void)
 	pthread_mutex_unlock(&draw_lock);
 }
 
-void ds_warn(const ds_common *c, const char *fmt, ...)
+void ds_warn(const ds_voice *who, const char *fmt, ...)
 {
-	if (c->quiet)
+	if (who->quiet)
 		return;
 	va_list ap;
 	va_start(ap, fmt);
-	print_line(c, "warning: ", true, fmt, ap);
+	print_line(who, "warning: ", true, fmt, ap);
 	va_end(ap);
 }
 
-void ds_say(const ds_common *c, const char *fmt, ...)
+void ds_say(const ds_voice *who, const char *fmt, ...)
 {
-	if (c->quiet || (c->late && c->late->rc != DS_OK)) /* a failure is one line */
+	if (who->quiet || (who->late && who->late->rc != DS_OK)) /* a failure is one line */
 		return;
 	va_list ap;
 	va_start(ap, fmt);
-	print_line(c, "", false, fmt, ap);
+	print_line(who, "", false, fmt, ap);
 	va_end(ap);
 }
 
-void ds_tell(const ds_common *c, const char *fmt, ...)
+void ds_tell(const ds_voice *who, const char *fmt, ...)
 {
-	if (c->quiet)
+	if (who->quiet)
 		return;
 	va_list ap;
 	va_start(ap, fmt);
-	print_line(c, "", true, fmt, ap);
+	print_line(who, "", true, fmt, ap);
 	va_end(ap);
 }

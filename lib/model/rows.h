@@ -9,7 +9,7 @@
 #ifndef DS_MODEL_ROWS_H
 #define DS_MODEL_ROWS_H
 
-#include "base/args.h"
+#include "base/inout.h"
 #include "base/err.h"
 #include "text/chat/chat.h"
 #include "text/tok/tok.h"
@@ -51,7 +51,7 @@ typedef struct {
  * the row length of packed data. Otherwise what reading gives.
  */
 /* DS_IO: a plugin that cannot be loaded. */
-DS_MUST ds_rc ds_rows_open(ds_rows **r, const ds_common *c, const ds_rows_opts *o, ds_err *e);
+DS_MUST ds_rc ds_rows_open(ds_rows **r, const ds_input_opts *how, const ds_rows_opts *o, ds_err *e);
 void ds_rows_close(ds_rows *r); /* NULL is fine */
 DS_AUTO_WITH(ds_rows, ds_rows_close)
 

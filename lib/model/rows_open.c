@@ -333,12 +333,12 @@ static ds_rc add_block(ds_rows *r, ds_block *b, ds_tok_scratch **scratch, ds_err
 }
 
 static ds_rc open_stream(
-	ds_rows *r, const ds_common *c, const char *path, const char *exec, ds_err *e)
+	ds_rows *r, const ds_input_opts *how, const char *path, const char *exec, ds_err *e)
 {
 	DS_AUTO(ds_source) s = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	DS_AUTO(ds_tok_scratch) scratch = NULL;
-	ds_common one = *c;
+	ds_input_opts one = *how;
 	size_t n_opts;
 	one.files = &path;
 	one.n_files = exec ? 0 : 1;
@@ -364,12 +364,12 @@ static ds_rc open_stream(
 }
 
 /* The records of a plugin, a block's worth of JSON lines at a time. */
-static ds_rc open_plugin(ds_rows *r, const ds_common *c, const ds_rows_opts *o, ds_err *e)
+static ds_rc open_plugin(ds_rows *r, const ds_input_opts *how, const ds_rows_opts *o, ds_err *e)
 {
 	DS_AUTO(ds_rows_plugin) plugin = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	DS_AUTO(ds_tok_scratch) scratch = NULL;
-	ds_common one = *c;
+	ds_input_opts one = *how;
 	uint64_t before = 0;
 	one.from = "jsonl";
 	DS_TRY(ds_rows_plugin_open(&plugin, o->plugin, o->plugin_options, e));
@@ -474,7 +474,7 @@ static void settle_ids(ds_rows *r)
 		r->vocab_size = r->tok ? ds_tok_size(r->tok) : INT32_MAX;
 }
 
-ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_err *e)
+ds_rc ds_rows_open(ds_rows **out, const ds_input_opts *how, const ds_rows_opts *o, ds_err *e)
 {
 	DS_AUTO(ds_rows) r = DS_NEW(ds_rows, 1);
 	r->mem = ds_arena_new(1 << 16);
@@ -500,12 +500,12 @@ ds_rc ds_rows_open(ds_rows **out, const ds_common *c, const ds_rows_opts *o, ds_
 		if (o->kind == DS_ROWS_TEXT && mappable(o->files[i]))
 			DS_TRY(open_mapped(r, o->files[i], &done, e));
 		if (!done)
-			DS_TRY(open_stream(r, c, o->files[i], NULL, e));
+			DS_TRY(open_stream(r, how, o->files[i], NULL, e));
 	}
 	if (o->exec)
-		DS_TRY(open_stream(r, c, "--exec", o->exec, e));
+		DS_TRY(open_stream(r, how, "--exec", o->exec, e));
 	if (o->plugin)
-		DS_TRY(open_plugin(r, c, o, e));
+		DS_TRY(open_plugin(r, how, o, e));
 	settle_ids(r);
 	DS_TRY(settle_seq(r, o, e));
 	if (r->kind == DS_ROWS_CHAT)

@@ -16,9 +16,9 @@ typedef struct ds_exporter {
 	/* Around and between what encode gives; NULL: nothing. */
 	const char *head, *between, *tail;
 	/* The block as bytes, in its arena. */
-	ds_rc (*encode)(const ds_common *c, ds_block *b, ds_sink_part *out, ds_err *e);
+	ds_rc (*encode)(const ds_output_opts *c, ds_block *b, ds_sink_part *out, ds_err *e);
 	bool own_files; /* out is NULL: the exporter opens what it names after -o itself */
-	ds_rc (*open)(void **state, const ds_common *c, ds_out *out, ds_err *e);
+	ds_rc (*open)(void **state, const ds_output_opts *c, ds_out *out, ds_err *e);
 	ds_rc (*write)(void *state, ds_block *b, ds_err *e);
 	bool packs_itself;                                       /* -z is its own business */
 	void (*chain)(void *state, const ds_chain *final_chain); /* before finish; may be NULL */

@@ -11,10 +11,10 @@ typedef struct {
 	ds_buf chain;
 } table;
 
-static ds_rc open_table(void **state, const ds_common *c, ds_out *out, ds_err *e)
+static ds_rc open_table(void **state, const ds_output_opts *c, ds_out *out, ds_err *e)
 {
 	table *t = DS_NEW(table, 1);
-	ds_str name = c->out_path ? ds_str_of(c->out_path) : DS_S("");
+	ds_str name = c->path ? ds_str_of(c->path) : DS_S("");
 	t->writer = ds_ar_writer_new(out, !ds_str_ends(name, DS_S(".arrows")), c->level);
 	*state = t;
 	return DS_OK;

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 typedef struct {
-	const ds_common *common;
+	const ds_output_opts *how;
 	ds_out *out;
 	ds_arena *mem, *scratch;
 	ds_str *names;
@@ -18,10 +18,10 @@ typedef struct {
 	bool tsv, begun;
 } table;
 
-static ds_rc open_table(void **state, const ds_common *c, ds_out *out, bool tsv, ds_err *e)
+static ds_rc open_table(void **state, const ds_output_opts *c, ds_out *out, bool tsv, ds_err *e)
 {
 	table *t = DS_NEW(table, 1);
-	t->common = c;
+	t->how = c;
 	t->out = out;
 	t->tsv = tsv;
 	t->mem = ds_arena_new(4096);
@@ -30,12 +30,12 @@ static ds_rc open_table(void **state, const ds_common *c, ds_out *out, bool tsv,
 	return DS_OK;
 }
 
-static ds_rc open_csv(void **state, const ds_common *c, ds_out *out, ds_err *e)
+static ds_rc open_csv(void **state, const ds_output_opts *c, ds_out *out, ds_err *e)
 {
 	return open_table(state, c, out, false, e);
 }
 
-static ds_rc open_tsv(void **state, const ds_common *c, ds_out *out, ds_err *e)
+static ds_rc open_tsv(void **state, const ds_output_opts *c, ds_out *out, ds_err *e)
 {
 	return open_table(state, c, out, true, e);
 }
@@ -81,8 +81,8 @@ static void add_tsv(ds_text *t, ds_str s)
 
 static void choose_columns(table *t, const ds_block *b)
 {
-	if (t->common->columns) {
-		ds_str rest = ds_str_of(t->common->columns);
+	if (t->how->columns) {
+		ds_str rest = ds_str_of(t->how->columns);
 		t->names = ds_arena_get(t->mem, sizeof *t->names * (rest.n + 1));
 		while (rest.at)
 			t->names[t->n++] = ds_str_cut(rest, ',', &rest);
@@ -113,7 +113,7 @@ static void add_cell(table *t, ds_text *text, size_t i, ds_str s)
 
 static ds_rc check_columns(const table *t, const ds_block *b, ds_err *e)
 {
-	for (uint32_t i = 0; !t->common->columns && i < b->n_cols; i++) {
+	for (uint32_t i = 0; !t->how->columns && i < b->n_cols; i++) {
 		size_t k = 0;
 		while (k < t->n && !ds_str_eq(t->names[k], b->cols[i].name))
 			k++;

@@ -87,12 +87,12 @@ static ds_rc encode_block(ds_block *b, bool array, ds_sink_part *out, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc encode(const ds_common *common, ds_block *b, ds_sink_part *out, ds_err *e)
+static ds_rc encode(const ds_output_opts *how, ds_block *b, ds_sink_part *out, ds_err *e)
 {
 	return encode_block(b, false, out, e);
 }
 
-static ds_rc encode_array(const ds_common *common, ds_block *b, ds_sink_part *out, ds_err *e)
+static ds_rc encode_array(const ds_output_opts *how, ds_block *b, ds_sink_part *out, ds_err *e)
 {
 	return encode_block(b, true, out, e);
 }

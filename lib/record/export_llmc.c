@@ -24,7 +24,7 @@ static void close_writer(void *state)
 	ds_mem_free(w);
 }
 
-static ds_rc open_writer(void **state, const ds_common *c, ds_out *out, ds_err *e)
+static ds_rc open_writer(void **state, const ds_output_opts *c, ds_out *out, ds_err *e)
 {
 	writer *w = DS_NEW(writer, 1);
 	w->out = out;

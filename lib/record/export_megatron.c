@@ -11,7 +11,7 @@
 #include "record/spool.h"
 
 typedef struct {
-	const ds_common *common;
+	const ds_output_opts *how;
 	ds_spool *tokens, *lengths;
 } writer;
 
@@ -25,12 +25,12 @@ static void close_writer(void *state)
 	ds_mem_free(w);
 }
 
-static ds_rc open_writer(void **state, const ds_common *c, ds_out *out, ds_err *e)
+static ds_rc open_writer(void **state, const ds_output_opts *c, ds_out *out, ds_err *e)
 {
 	writer *w = DS_NEW(writer, 1);
-	w->common = c;
+	w->how = c;
 	*state = w;
-	if (!c->out_path)
+	if (!c->path)
 		return ds_fail(e, DS_USAGE, "megatron writes two files: -o NAME is needed");
 	DS_TRY(ds_spool_open(&w->tokens, e));
 	return ds_spool_open(&w->lengths, e);
@@ -85,8 +85,8 @@ static ds_rc finish(void *state, ds_err *e)
 	unsigned width = ds_spool_largest(w->tokens) < DS_MEGATRON_NARROW ? 2 : 4;
 	if (ds_spool_largest(w->tokens) > INT32_MAX)
 		return ds_fail(e, DS_BAD, "an id over %d does not fit", INT32_MAX);
-	DS_TRY(ds_out_open(&bin, pair_name(mem, w->common->out_path, ".bin"), e));
-	DS_TRY(ds_out_open(&idx, pair_name(mem, w->common->out_path, ".idx"), e));
+	DS_TRY(ds_out_open(&bin, pair_name(mem, w->how->path, ".bin"), e));
+	DS_TRY(ds_out_open(&idx, pair_name(mem, w->how->path, ".idx"), e));
 	DS_TRY(ds_spool_write(w->tokens, bin, width, e));
 	DS_TRY(write_index(w, idx, width, e));
 	DS_TRY(ds_out_deliver(bin, e));

@@ -13,7 +13,7 @@ typedef struct {
 	ds_buf chain;
 } table;
 
-static ds_rc open_table(void **state, const ds_common *c, ds_out *out, ds_err *e)
+static ds_rc open_table(void **state, const ds_output_opts *c, ds_out *out, ds_err *e)
 {
 	table *t = DS_NEW(table, 1);
 	t->writer = ds_pq_writer_new(out, (unsigned)c->jobs, c->level);

@@ -31,7 +31,7 @@ static ds_rc add_texts(ds_text *out, ds_texts *t, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc encode(const ds_common *common, ds_block *b, ds_sink_part *out, ds_err *e)
+static ds_rc encode(const ds_output_opts *how, ds_block *b, ds_sink_part *out, ds_err *e)
 {
 	const ds_col *c = NULL;
 	ds_texts texts;

@@ -16,16 +16,16 @@
 #include <stdio.h>
 
 typedef struct {
-	const ds_common *common;
+	const ds_output_opts *how;
 	ds_out *out;
 	uint64_t n;
 	ds_keyset keys; /* that are in the archive: none comes twice */
 } archive;
 
-static ds_rc open_archive(void **state, const ds_common *c, ds_out *out, ds_err *e)
+static ds_rc open_archive(void **state, const ds_output_opts *c, ds_out *out, ds_err *e)
 {
 	archive *a = DS_NEW(archive, 1);
-	a->common = c;
+	a->how = c;
 	a->out = out;
 	*state = a;
 	return DS_OK;
@@ -111,7 +111,7 @@ static const char *file_suffix(const archive *a, const ds_col *c, uint32_t row)
 {
 	if (!has_value(c, row))
 		return NULL;
-	if (ds_str_is(c->name, a->common->field) && c->type == DS_T_UTF8)
+	if (ds_str_is(c->name, a->how->field.column) && c->type == DS_T_UTF8)
 		return "txt";
 	if (ds_str_is(c->name, "image") && c->type == DS_T_BYTES)
 		return picture_suffix(ds_col_bytes(c, row));

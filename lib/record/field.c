@@ -96,11 +96,11 @@ ds_rc ds_field_new(ds_field **out, const char *const *paths, size_t n, ds_err *e
 	return DS_OK;
 }
 
-ds_rc ds_field_of(ds_field **f, const ds_common *c, ds_err *e)
+ds_rc ds_field_of(ds_field **f, const ds_field_opts *o, ds_err *e)
 {
-	const char *one = c->field ? c->field : "text";
-	if (c->fields.n)
-		return ds_field_new(f, c->fields.at, c->fields.n, e);
+	const char *one = o->column ? o->column : "text";
+	if (o->paths.n)
+		return ds_field_new(f, o->paths.at, o->paths.n, e);
 	return ds_field_new(f, &one, 1, e);
 }
 

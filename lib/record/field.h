@@ -16,7 +16,7 @@
 #ifndef DS_RECORD_FIELD_H
 #define DS_RECORD_FIELD_H
 
-#include "base/args.h"
+#include "base/inout.h"
 #include "record/block.h"
 
 typedef struct ds_field ds_field;
@@ -24,7 +24,7 @@ typedef struct ds_field ds_field;
 /* DS_USAGE: what is wrong with a path. */
 DS_MUST ds_rc ds_field_new(ds_field **f, const char *const *paths, size_t n, ds_err *e);
 /* What --field says, or text. */
-DS_MUST ds_rc ds_field_of(ds_field **f, const ds_common *c, ds_err *e);
+DS_MUST ds_rc ds_field_of(ds_field **f, const ds_field_opts *o, ds_err *e);
 void ds_field_free(ds_field *f);
 const char *ds_field_name(
 	const ds_field *f); /* for messages: the paths, with commas between them */

@@ -18,7 +18,7 @@ typedef struct ds_importer ds_importer;
 
 typedef struct ds_input { /* one file; lives as long as the source */
 	ds_source *source;
-	const ds_common *common;
+	const ds_input_opts *how;
 	const ds_importer *importer;
 	const char *name;    /* as given; "stdin" for "-" */
 	ds_in *in;           /* NULL once it is read */
@@ -73,7 +73,7 @@ const ds_importer *ds_importer_find(const char *name);
 
 /* recognize.c */
 #define DS_IMAGE_SUFFIXES ".png .jpg .jpeg .gif .bmp .webp .ppm .pgm .tif .tiff"
-const ds_importer *ds_recognize_name(const ds_common *c, const char *path); /* NULL: open it */
+const ds_importer *ds_recognize_name(const ds_input_opts *c, const char *path); /* NULL: open it */
 DS_MUST ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e);
 bool ds_name_ends(const char *name, const char *suffixes); /* any of a list; case does not matter */
 /*
@@ -82,7 +82,7 @@ bool ds_name_ends(const char *name, const char *suffixes); /* any of a list; cas
  * which lives as c, or NULL.
  */
 DS_MUST ds_rc ds_decode_text(
-	const ds_importer *im, const ds_common *c, ds_in *in, const char **charset, ds_err *e);
+	const ds_importer *im, const ds_input_opts *c, ds_in *in, const char **charset, ds_err *e);
 /* DS_BAD for bytes that are not text: UTF-16, NUL or many controls in the first 4 KiB. */
 DS_MUST ds_rc ds_check_text(ds_str head, ds_err *e);
 
@@ -147,13 +147,13 @@ DS_MUST ds_rc ds_reject_named(
 	ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e);
 /* A block's record as one line of JSON, of which there are no bytes as they came; nothing unless it is wanted. */
 DS_MUST ds_rc ds_reject_line(
-	const ds_common *c, ds_block *b, uint32_t row, ds_arena *mem, ds_str *out, ds_err *e);
+	const ds_input_opts *c, ds_block *b, uint32_t row, ds_arena *mem, ds_str *out, ds_err *e);
 /* Rows over --max-record leave the block, as ds_reject says. */
 DS_MUST ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e);
 /* Provenance that a file of another format carries, as ds_chain_print has it; in open and cut. */
 DS_MUST ds_rc ds_source_add_chain(ds_input *in, ds_str json, ds_err *e);
 /* Whether a run goes on after an input's damage; then ds_source_damaged is told of it, on any thread. */
-bool ds_goes_on(const ds_common *c);
+bool ds_goes_on(const ds_input_opts *c);
 void ds_source_damaged(ds_input *in, const char *why, uint64_t lost_bytes);
 /* Over --max-record, or not all text of its charset? Then as ds_reject, with *fits false. */
 DS_MUST ds_rc ds_check_record(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e);

@@ -161,7 +161,7 @@ static ds_rc take_message(ds_input *in, message *m, bool *there, ds_err *e)
 static ds_rc open_file(ds_input *in, ds_err *e)
 {
 	file *x = DS_NEW(file, 1);
-	uint64_t most = in->common->max_record;
+	uint64_t most = in->how->max_record;
 	ds_str head;
 	in->state = x;
 	x->mem = ds_arena_new(64 << 10);
@@ -232,7 +232,7 @@ static ds_rc use_schema(ds_input *in, message *m, ds_err *e)
 		return ds_fail(e, DS_SHORT, "%s: damaged: two schemas", in->name);
 	x->has_schema = true;
 	DS_TRY_AT(ds_ar_read_schema(&x->schema, m->t, x->mem, e), e, "%s", in->name);
-	DS_TRY_AT(ds_ar_choose(&x->columns, &x->schema, in->common, x->mem, e), e, "%s", in->name);
+	DS_TRY_AT(ds_ar_choose(&x->columns, &x->schema, in->how, x->mem, e), e, "%s", in->name);
 	drop(&m->head);
 	drop(&m->body);
 	return DS_OK;
@@ -427,7 +427,7 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	if (rc != DS_OK)
 		ds_at(e, rc, "%s: record %llu", ch->input->name,
 			(unsigned long long)ch->first_record);
-	if (rc == DS_SHORT && ds_goes_on(ch->input->common)) {
+	if (rc == DS_SHORT && ds_goes_on(ch->input->how)) {
 		ds_source_damaged(ch->input, e->msg, ch->input_bytes);
 		*out = ds_block_new(ch->mem, 0);
 		rc = DS_OK;

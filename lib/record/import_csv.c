@@ -23,10 +23,10 @@ static ds_rc open_table(ds_input *in, bool tsv)
 	ds_arena *mem = ds_source_mem(in->source);
 	table *t = ds_arena_zero(mem, sizeof *t);
 	t->tsv = tsv;
-	t->escapes = in->common->tsv_escapes;
+	t->escapes = in->how->tsv_escapes;
 	in->state = t;
-	if (in->common->columns) {
-		ds_str rest = ds_str_of(in->common->columns);
+	if (in->how->columns) {
+		ds_str rest = ds_str_of(in->how->columns);
 		t->names = ds_arena_get(mem, sizeof *t->names * (rest.n + 1));
 		while (rest.at)
 			t->names[t->n++] = ds_str_cut(rest, ',', &rest);
@@ -280,7 +280,7 @@ static ds_rc add_row(work *w, ds_str row, uint64_t number, uint64_t record, ds_e
 	DS_TRY(ds_check_record(w->ch, number, raw, &fits, e));
 	if (!fits)
 		return DS_OK;
-	if (w->ch->input->common->on_error == DS_ON_REJECT)
+	if (w->ch->input->how->on_error == DS_ON_REJECT)
 		raw = ds_arena_str(w->ch->mem, raw);
 	ended = read_row(w->t, &p, p + row.n, w->cells, w->t->n, &n);
 	if (!ended || n != w->t->n)

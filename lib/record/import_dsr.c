@@ -16,9 +16,9 @@ static ds_rc open_stream(ds_input *in, ds_err *e)
 	ds_in *bytes = in->in;
 	in->in = NULL; /* the reader takes it over, also where it fails */
 	DS_TRY(ds_reader_open(&r, bytes, e));
-	ds_reader_salvage(r, in->common->salvage);
+	ds_reader_salvage(r, in->how->salvage);
 	/* A block must be read before one of its records can be named, or left out: as far as usual. */
-	uint64_t limit = in->common->max_record;
+	uint64_t limit = in->how->max_record;
 	ds_reader_limit(r, limit < LIMIT_USUAL ? LIMIT_USUAL : limit);
 	ds_source_add_reader(in->source, r);
 	in->state = r;

@@ -17,7 +17,7 @@ extern const ds_importer ds_import_html, ds_import_textfile;
 /* The file goes on behind what is in `into`: counts the rest, and keeps it where records are rejected. */
 static ds_rc read_rest(ds_chunk *ch, ds_in *in, uint64_t limit, uint64_t n, ds_err *e)
 {
-	const ds_common *c = ch->input->common;
+	const ds_input_opts *c = ch->input->how;
 	bool over = false;
 	char *piece = ds_mem_get(PIECE);
 	ds_rc rc = DS_OK;
@@ -36,7 +36,7 @@ static ds_rc read_rest(ds_chunk *ch, ds_in *in, uint64_t limit, uint64_t n, ds_e
 
 static ds_rc read_in(ds_chunk *ch, ds_in *in, ds_buf *into, bool *fits, ds_err *e)
 {
-	uint64_t limit = ch->input->common->max_record;
+	uint64_t limit = ch->input->how->max_record;
 	size_t start = into->n, got;
 	if (!limit || limit > UINT32_MAX / 2)
 		limit = UINT32_MAX / 2;
@@ -64,12 +64,12 @@ ds_rc ds_read_whole(ds_chunk *ch, const char *path, ds_buf *into, bool *fits, ds
 	ds_in *from = ch->opened ? ch->opened : in;
 	const ds_importer *im = ch->input->importer;
 	if (!ch->opened && im->of_text)
-		DS_TRY(ds_decode_text(im, ch->input->common, from, &ch->input->charset, e));
+		DS_TRY(ds_decode_text(im, ch->input->how, from, &ch->input->charset, e));
 	if (ch->input->charset && im == &ds_import_html) /* over what the page says of itself */
 		ds_buf_add_c(into, "\xEF\xBB\xBF");
 	size_t before = into->n;
 	ds_rc rc = read_in(ch, from, into, fits, e);
-	if (rc != DS_SHORT || !ds_goes_on(ch->input->common))
+	if (rc != DS_SHORT || !ds_goes_on(ch->input->how))
 		return rc;
 	/* Of a record that is a file, what came before the damage is no record. */
 	ds_source_damaged(ch->input, e->msg, into->n - before + ds_in_unread(from));
@@ -84,14 +84,14 @@ static ds_rc get_file(ds_chunk *ch, const char *path, ds_buf *bytes, bool *fits,
 	DS_TRY(ds_read_whole(ch, path, bytes, fits, e));
 	if (*fits)
 		*fits = ds_check_charset(ds_buf_view(bytes), ch->input->charset, e) == DS_OK;
-	if (*fits && !ch->input->common->from && ch->input->importer == &ds_import_textfile)
+	if (*fits && !ch->input->how->from && ch->input->importer == &ds_import_textfile)
 		*fits = ds_check_text(ds_buf_view(bytes), e) == DS_OK;
 	return DS_OK;
 }
 
 static ds_rc add_files(ds_chunk *ch, ds_block *b, ds_buf *bytes, ds_err *e)
 {
-	ds_colb *text = ds_colb_new(b, ch->input->common->field, DS_T_UTF8);
+	ds_colb *text = ds_colb_new(b, ch->input->how->field.column, DS_T_UTF8);
 	ds_colb *source = ds_colb_new(b, "source", DS_T_UTF8);
 	ds_good_rows rows = { 0 };
 	for (size_t i = 0; i < ch->n_names; i++) {

@@ -88,7 +88,7 @@ static bool line_ends_between(const char *text, size_t from, size_t to)
 static bool add_at_once(work *w)
 {
 	ds_str all = w->ch->bytes;
-	uint64_t limit = w->ch->input->common->max_record;
+	uint64_t limit = w->ch->input->how->max_record;
 	ds_json_scan s = { .text = all.at, .end = all.n, .index = w->index };
 	size_t behind = 0;
 	if (!w->index)

@@ -71,7 +71,7 @@ static void close_file(ds_input *in)
 static ds_rc open_file(ds_input *in, ds_err *e)
 {
 	file *x = DS_NEW(file, 1);
-	uint64_t most = in->common->max_record;
+	uint64_t most = in->how->max_record;
 	in->state = x;
 	x->in = in->in;
 	x->whole.fd = -1;
@@ -85,7 +85,7 @@ static ds_rc open_file(ds_input *in, ds_err *e)
 	if (x->f.meta.chain.n)
 		DS_TRY_AT(ds_source_add_chain(in, x->f.meta.chain, e), e, "%s: %s", in->name,
 			DS_PQ_CHAIN);
-	return ds_pq_choose(&x->fields, &x->f, in->common, e);
+	return ds_pq_choose(&x->fields, &x->f, in->how, e);
 }
 
 /* What a row of a leaf takes in a block, about. */
@@ -208,7 +208,7 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	ds_rc rc = ds_pq_make_block(&x->fields, s->g->chunks, s->from, s->to, ch->mem, out, e);
 	if (rc != DS_OK)
 		ds_at(e, rc, "%s: row group %zu", ch->input->name, s->g->number);
-	if (rc == DS_SHORT && ds_goes_on(ch->input->common)) {
+	if (rc == DS_SHORT && ds_goes_on(ch->input->how)) {
 		ds_source_damaged(ch->input, e->msg, ch->input_bytes);
 		*out = ds_block_new(ch->mem, 0);
 		rc = DS_OK;

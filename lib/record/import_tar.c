@@ -161,9 +161,9 @@ static void close_file(ds_input *in)
 static void tell(const ds_input *in, const cutter *x)
 {
 	if (x->done)
-		ds_warn(in->common, "%s: what follows the archive's end is no archive", in->name);
+		ds_warn(in->how->who, "%s: what follows the archive's end is no archive", in->name);
 	if (x->n_again)
-		ds_warn(in->common,
+		ds_warn(in->how->who,
 			"%s: %llu key%s again behind other keys, the first is '%.*s': only "
 			"neighbouring files are one record",
 			in->name, (unsigned long long)x->n_again,
@@ -331,7 +331,7 @@ static const char *add_file(work *w, record *r, const ds_tar_entry *entry, bool 
 		return NULL;
 	}
 	if (ds_str_is(suffix, "txt"))
-		field = ds_str_of(w->ch->input->common->field);
+		field = ds_str_of(w->ch->input->how->field.column);
 	else if (is_picture(suffix))
 		field = DS_S("image");
 	if (!field.n)
@@ -418,7 +418,7 @@ static ds_rc choose(work *w, ds_json_columns *columns, size_t *rows, ds_good_row
 static ds_rc put_field(work *w, ds_block *b, size_t first, const size_t *rows, ds_err *e)
 {
 	ds_str field = w->parts[first].field;
-	bool is_text = ds_str_is(field, w->ch->input->common->field);
+	bool is_text = ds_str_is(field, w->ch->input->how->field.column);
 	ds_colb *col = ds_colb_new_n(b, field, is_text ? DS_T_UTF8 : DS_T_BYTES);
 	ds_col *json = ds_block_find_str(b, field), said;
 	uint32_t row = 0;

@@ -10,7 +10,7 @@
 
 static bool by_paragraph(const ds_input *in)
 {
-	return in->common->split && strcmp(in->common->split, "para") == 0;
+	return in->how->split && strcmp(in->how->split, "para") == 0;
 }
 
 /* Behind the line end of the last blank line. */
@@ -71,14 +71,14 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	bool (*next)(ds_str *, ds_str *) = by_paragraph(ch->input) ? ds_next_para : ds_next_line;
 	uint32_t *off = ds_arena_get(ch->mem, sizeof *off * (ch->n_records + 1));
-	bool rejects = ch->input->common->on_error == DS_ON_REJECT;
+	bool rejects = ch->input->how->on_error == DS_ON_REJECT;
 	ds_good_rows rows = { 0 };
 	ds_str rest = ch->bytes, record;
 	/* The chunk's own memory becomes the column: records move together over the line ends. */
 	char *data = (char *)(uintptr_t)ch->bytes.at, *w = data;
 	for (uint64_t i = 0; next(&rest, &record); i++) {
 		bool fits;
-		if (rejects && (ch->input->charset || record.n > ch->input->common->max_record))
+		if (rejects && (ch->input->charset || record.n > ch->input->how->max_record))
 			record = ds_arena_str(ch->mem, record); /* later ones move over it */
 		DS_TRY(ds_check_record(ch, ch->first_record + i, record, &fits, e));
 		if (!fits)
@@ -90,7 +90,7 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	}
 	off[rows.n] = (uint32_t)(w - data);
 	ds_block *b = ds_block_new(ch->mem, (uint32_t)rows.n);
-	ds_col col = { .name = ds_str_of(ch->input->common->field),
+	ds_col col = { .name = ds_str_of(ch->input->how->field.column),
 		.type = DS_T_UTF8,
 		.decoded = true,
 		.off = off,

@@ -187,7 +187,7 @@ static ds_passed passed_kind(const warc_record *r)
 }
 
 /* --status: "200,3xx"; a record that no server answered with is not concerned. */
-static bool status_wanted(const ds_common *c, unsigned status)
+static bool status_wanted(const ds_input_opts *c, unsigned status)
 {
 	if (!c->status || !status)
 		return true;
@@ -258,7 +258,7 @@ static ds_rc pass(work *w, ds_passed kind)
 /* *known false: a coding that is not known here, over bytes that are not plain. */
 static ds_rc decode(work *w, const warc_record *r, ds_http *h, bool *known, ds_err *e)
 {
-	const ds_common *c = w->ch->input->common;
+	const ds_input_opts *c = w->ch->input->how;
 	bool unknown;
 	ds_rc rc = ds_http_decode(h, w->coders, w->ch->mem, c->max_record, &unknown, e);
 	*known = !unknown;
@@ -276,7 +276,7 @@ static ds_rc decode(work *w, const warc_record *r, ds_http *h, bool *known, ds_e
 
 static ds_rc add_record(work *w, ds_str header, ds_str content, bool *taken, ds_err *e)
 {
-	const ds_common *c = w->ch->input->common;
+	const ds_input_opts *c = w->ch->input->how;
 	bool known;
 	*taken = false;
 	if (!header.n)
@@ -326,7 +326,7 @@ static ds_rc add_all(work *w, ds_good_rows *rows, ds_err *e)
 		if (!header.n && !content.n)
 			continue;
 		DS_TRY(ds_check_record(ch, number, raw, &fits, e));
-		if (fits && ch->input->common->on_error == DS_ON_REJECT)
+		if (fits && ch->input->how->on_error == DS_ON_REJECT)
 			raw = ds_arena_str(ch->mem, raw); /* bodies are decoded in place */
 		ds_rc rc = fits ? add_record(w, header, content, &taken, e) : DS_OK;
 		if (rc == DS_IO)
@@ -343,12 +343,12 @@ static ds_rc add_all(work *w, ds_good_rows *rows, ds_err *e)
 
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
-	const ds_common *c = ch->input->common;
+	const ds_input_opts *c = ch->input->how;
 	ds_block *b = ds_block_new(ch->mem, (uint32_t)ch->n_records);
 	DS_AUTO(ds_http_coders) coders = ds_http_coders_new();
 	bool all = c->media && strcmp(c->media, "all") == 0;
 	work w = { ch, ds_colb_new(b, "id", DS_T_UTF8), ds_colb_new(b, "source", DS_T_UTF8),
-		ds_colb_new(b, "meta", DS_T_JSON), ds_colb_new(b, c->field, DS_T_UTF8),
+		ds_colb_new(b, "meta", DS_T_JSON), ds_colb_new(b, c->field.column, DS_T_UTF8),
 		all ? ds_colb_new(b, "body", DS_T_BYTES) : NULL, coders };
 	ds_good_rows rows = { 0 };
 	DS_TRY(add_all(&w, &rows, e));

@@ -53,7 +53,7 @@ size_t ds_count_byte(ds_str s, char c)
  */
 static size_t most_of(const ds_input *in)
 {
-	uint64_t limit = in->common->max_record, slack = 64 * (uint64_t)ds_block_target();
+	uint64_t limit = in->how->max_record, slack = 64 * (uint64_t)ds_block_target();
 	return !limit || limit > most_bytes - slack ? most_bytes : (size_t)(limit + slack);
 }
 
@@ -165,7 +165,7 @@ static ds_rc drop_piece(dropped *d, ds_str s, size_t most, ds_err *e)
 static ds_rc walk_large(
 	ds_input *in, dropped *d, const ds_ends *ends, void *state, bool *over, ds_err *e)
 {
-	bool first = true, ended = false, stops = in->common->on_error == DS_ON_STOP;
+	bool first = true, ended = false, stops = in->how->on_error == DS_ON_STOP;
 	size_t most = most_of(in);
 	*over = false;
 	for (;;) {
@@ -197,7 +197,7 @@ static ds_rc walk_large(
 static ds_rc drop_large(ds_input *in, ds_chunk *ch, const ds_ends *ends, void *state, ds_err *e)
 {
 	ds_buf raw = { 0 };
-	dropped d = { .ch = ch, .raw = in->common->on_error == DS_ON_REJECT ? &raw : NULL };
+	dropped d = { .ch = ch, .raw = in->how->on_error == DS_ON_REJECT ? &raw : NULL };
 	bool over;
 	ds_rc rc = walk_large(in, &d, ends, state, &over, e);
 	bool by_line = ends->last == ds_last_line_end && d.last == '\n';
@@ -207,8 +207,7 @@ static ds_rc drop_large(ds_input *in, ds_chunk *ch, const ds_ends *ends, void *s
 	ds_buf_free(&raw);
 	DS_TRY(rc);
 	ds_fail(e, DS_BAD, "%s%llu bytes, the limit is %llu (--max-record)", over ? "over " : "",
-		(unsigned long long)(d.bytes - by_line),
-		(unsigned long long)in->common->max_record);
+		(unsigned long long)(d.bytes - by_line), (unsigned long long)in->how->max_record);
 	DS_TRY(ds_reject(ch, in->n_records + 1, kept, e));
 	in->n_records += !ends->counts_lines ? 1 : d.lines + (d.last != '\n');
 	ch->first_record = in->n_records + 1;

@@ -62,11 +62,13 @@ static ds_rc begin(ds_pipe *p, ds_work *w, ds_err *e)
 	if (p->s->begin)
 		DS_TRY(p->s->begin(p->s->state, w, e));
 	p->ready = true;
+	if (!p->o->out)
+		return DS_OK;
 	const ds_chain *head = ds_report_chain(p, false);
-	if (!p->c->shard_size.bytes)
-		return ds_sink_open(&p->sink, p->c, head, e);
+	if (!p->o->out->shard_bytes)
+		return ds_sink_open(&p->sink, p->o->out, head, e);
 	ds_shard_file *first;
-	p->shards = ds_shards_new(p->c, head);
+	p->shards = ds_shards_new(p->o->out, head);
 	DS_TRY(ds_shards_next(p->shards, &first, e));
 	p->sink = first->sink;
 	return DS_OK;
@@ -113,7 +115,7 @@ static ds_rc work(ds_pipe *p, ds_work *w, ds_err *e)
 
 static ds_rc encode(ds_pipe *p, ds_work *w, ds_err *e)
 {
-	for (outgoing *o = w->out.first; o; o = o->next) {
+	for (outgoing *o = w->out.first; o && p->sink; o = o->next) {
 		o->b->packer = w->packer;
 		DS_TRY(ds_sink_encode(p->sink, o->b, w->packer, &o->part, e));
 	}
@@ -140,6 +142,8 @@ static ds_rc write_bad(ds_pipe *p, ds_work *w, ds_err *e)
 static ds_rc write_block(ds_pipe *p, outgoing *o, ds_err *e)
 {
 	ds_shard_file *to;
+	if (!p->sink)
+		return DS_OK;
 	if (!p->shards)
 		return ds_sink_write(p->sink, &o->part, e);
 	DS_TRY(ds_shards_next(p->shards, &to, e));
@@ -151,7 +155,7 @@ static ds_rc write_block(ds_pipe *p, outgoing *o, ds_err *e)
 /* Behind `write`, or while ending. */
 static ds_rc write_out(ds_pipe *p, ds_work *w, ds_err *e)
 {
-	for (size_t i = 0; i < w->n_opts; i++)
+	for (size_t i = 0; p->sink && i < w->n_opts; i++)
 		DS_TRY(p->shards ? ds_shards_opt(p->shards, w->opts[i], e)
 				 : ds_sink_opt(p->sink, w->opts[i], e));
 	for (outgoing *o = w->out.first; o; o = o->next) {
@@ -239,7 +243,7 @@ static void carry(void *context)
 
 static ds_rc run_threads(ds_pipe *p, ds_err *e)
 {
-	size_t n = p->c->jobs > 1 ? (size_t)p->c->jobs - 1 : 0;
+	size_t n = p->o->jobs > 1 ? (size_t)p->o->jobs - 1 : 0;
 	ds_thread **threads = DS_NEW(ds_thread *, n + 1);
 	/* Fewer threads do the same; this one always runs. */
 	for (size_t i = 0; i < n && ds_thread_start(&threads[i], carry, p, e) == DS_OK; i++)
@@ -299,6 +303,8 @@ static void write_waiting(ds_pipe *p)
 /* Each shard tells of its own records, and of those elsewhere. */
 static ds_rc finish_sinks(ds_pipe *p, ds_err *e)
 {
+	if (!p->sink)
+		return DS_OK;
 	if (!p->shards)
 		return ds_sink_finish(p->sink, ds_report_chain(p, true), e);
 	uint64_t records = p->records_out, bytes = p->bytes_out;
@@ -337,16 +343,17 @@ static ds_rc run(ds_pipe *p, ds_err *e)
 static void abort_run(ds_pipe *p, const char *reason)
 {
 	ds_err unused;
-	if (!p->sink && !p->c->out_path && !p->c->to)
-		if (ds_sink_open(&p->sink, p->c, ds_report_chain(p, false), &unused) != DS_OK)
+	const ds_output_opts *out = p->o->out;
+	if (!p->sink && out && !out->path && !out->to)
+		if (ds_sink_open(&p->sink, out, ds_report_chain(p, false), &unused) != DS_OK)
 			return;
 	if (p->sink)
 		ds_sink_abort(p->sink, reason);
 }
 
-static void open_pipe(ds_pipe *p, const ds_common *c, const ds_stage *s)
+static void open_pipe(ds_pipe *p, const ds_pipe_opts *o, const ds_stage *s)
 {
-	*p = (ds_pipe){ .c = c, .s = s, .small_bytes = ds_block_target() / 4 };
+	*p = (ds_pipe){ .o = o, .s = s, .small_bytes = ds_block_target() / 4 };
 	while (s->counters && s->counters[p->n_counters])
 		p->n_counters++;
 	p->counts = DS_NEW(uint64_t, p->n_counters + 1);
@@ -355,7 +362,7 @@ static void open_pipe(ds_pipe *p, const ds_common *c, const ds_stage *s)
 	for (size_t i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
 		*gates[i] = ds_gate_new();
 	atomic_store(&p->failed, UINT64_MAX);
-	p->progress = ds_progress_new(c);
+	p->progress = ds_progress_new(o->who);
 }
 
 static void close_pipe(ds_pipe *p)
@@ -376,19 +383,19 @@ static void close_pipe(ds_pipe *p)
 	ds_mem_free(p->counts);
 }
 
-ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e)
+ds_rc ds_pipe_run(const ds_pipe_opts *o, const ds_stage *s, ds_err *e)
 {
 	ds_pipe p;
-	open_pipe(&p, c, s);
-	ds_rc rc = ds_sink_check(c, e);
-	if (rc == DS_OK)
-		rc = ds_shards_check(c, e);
+	open_pipe(&p, o, s);
+	ds_rc rc = o->out ? ds_sink_check(o->out, e) : DS_OK;
+	if (rc == DS_OK && o->out)
+		rc = ds_shards_check(o->out, e);
 	if (rc == DS_OK)
 		rc = ds_reads_open(&p, e);
-	if (rc == DS_OK && c->on_error == DS_ON_REJECT)
-		rc = ds_out_open(&p.rejects, c->reject_path, e);
+	if (rc == DS_OK && o->in->on_error == DS_ON_REJECT)
+		rc = ds_out_open(&p.rejects, o->in->reject_path, e);
 	if (rc == DS_OK)
-		rc = ds_source_open(&p.source, c, e);
+		rc = ds_source_open(&p.source, o->in, e);
 	if (rc == DS_OK) {
 		rc = run(&p, e);
 		if (rc == DS_OK)

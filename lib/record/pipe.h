@@ -8,7 +8,7 @@
 #ifndef DS_RECORD_PIPE_H
 #define DS_RECORD_PIPE_H
 
-#include "base/args.h"
+#include "base/inout.h"
 #include "record/block.h"
 #include "record/chain.h"
 #include "record/field.h"
@@ -49,14 +49,21 @@ typedef struct ds_stage {
 	void (*stats)(void *state, ds_buf *out);
 } ds_stage;
 
-DS_MUST ds_rc ds_pipe_run(const ds_common *c, const ds_stage *s, ds_err *e);
+typedef struct {
+	const ds_voice *who;
+	const ds_input_opts *in;
+	const ds_output_opts *out; /* NULL: nothing is written */
+	int jobs;
+	ds_str args;            /* for the chain's entry */
+	const char *stats_path; /* NULL: none */
+} ds_pipe_opts;
+DS_MUST ds_rc ds_pipe_run(const ds_pipe_opts *o, const ds_stage *s, ds_err *e);
 
 void *ds_work_scratch(ds_work *w); /* not in begin */
 ds_arena *ds_work_mem(ds_work *w); /* the block's arena */
 /* The texts of the block at hand; counted where it is asked for first. For stages that read the field. */
 DS_MUST ds_rc ds_work_texts(ds_work *w, ds_texts *t, ds_err *e);
-const ds_field *ds_work_field(const ds_work *w); /* NULL where the stage reads none */
-const ds_common *ds_work_common(const ds_work *w);
+const ds_field *ds_work_field(const ds_work *w);              /* NULL where the stage reads none */
 void ds_work_count(ds_work *w, unsigned counter, uint64_t n); /* index into counters */
 /* This row leaves the stream (after the call that says so returns). counter < 0: none. */
 void ds_work_drop(ds_work *w, uint32_t row, int counter);

@@ -69,7 +69,7 @@ struct ds_work {
 };
 
 struct ds_pipe {
-	const ds_common *c;
+	const ds_pipe_opts *o;
 	const ds_stage *s;
 	size_t n_counters; /* of the stage */
 	ds_field **
@@ -92,7 +92,7 @@ struct ds_pipe {
 	/* behind `write` */
 	ds_shards *
 		shards; /* NULL: sink alone is the output, else it is the first of them, which encodes for all */
-	ds_sink *sink;
+	ds_sink *sink;      /* NULL: not begun, or nothing is written */
 	uint64_t elsewhere; /* records in other shards, while a chain is made for one */
 	ds_out *rejects;
 	uint64_t *counts;

@@ -18,7 +18,7 @@ ds_rc ds_reads_open(ds_pipe *p, ds_err *e)
 	p->fields = DS_NEW(ds_field *, n);
 	p->n_reads = n;
 	if (s->reads_field)
-		DS_TRY(ds_field_of(&p->fields[0], p->c, e));
+		DS_TRY(ds_field_of(&p->fields[0], &p->o->in->field, e));
 	for (size_t i = 1; i < n; i++)
 		DS_TRY(ds_field_new(&p->fields[i], &s->reads[i - 1], 1, e));
 	return DS_OK;

@@ -68,10 +68,9 @@ static void add_counts(ds_pipe *p, ds_stage_entry *s)
 
 ds_chain *ds_report_chain(ds_pipe *p, bool with_counts)
 {
-	const ds_common *c = p->c;
 	ds_chain *chain = ds_source_chain(p->source);
-	ds_stage_entry *s =
-		ds_chain_push(p->mem, chain, ds_str_of(c->program), DS_S(DS_VERSION), c->recorded);
+	ds_stage_entry *s = ds_chain_push(
+		p->mem, chain, ds_str_of(p->o->who->program), DS_S(DS_VERSION), p->o->args);
 	if (with_counts)
 		add_counts(p, s);
 	return chain;
@@ -79,16 +78,16 @@ ds_chain *ds_report_chain(ds_pipe *p, bool with_counts)
 
 ds_rc ds_report_stats(ds_pipe *p, ds_err *e)
 {
-	if (!p->c->stats_path)
+	if (!p->o->stats_path)
 		return DS_OK;
 	ds_stage_entry s = { 0 };
 	ds_buf out = { 0 };
 	double seconds = ds_progress_seconds(p->progress);
 	add_counts(p, &s);
 	ds_buf_add_c(&out, "{\"program\":");
-	ds_json_add_str(&out, ds_str_of(p->c->program));
+	ds_json_add_str(&out, ds_str_of(p->o->who->program));
 	ds_buf_add_c(&out, ",\"args\":");
-	ds_json_add_str(&out, p->c->recorded);
+	ds_json_add_str(&out, p->o->args);
 	ds_buf_fmt(&out,
 		",\"records_in\":%llu,\"records_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu"
 		",\"seconds\":%.3f,\"counts\":{",
@@ -104,7 +103,7 @@ ds_rc ds_report_stats(ds_pipe *p, ds_err *e)
 	if (p->s->stats)
 		p->s->stats(p->s->state, &out);
 	ds_buf_add_c(&out, "}\n");
-	ds_rc rc = ds_file_deliver(p->c->stats_path, ds_buf_view(&out), e);
+	ds_rc rc = ds_file_deliver(p->o->stats_path, ds_buf_view(&out), e);
 	ds_buf_free(&out);
 	return rc;
 }
@@ -138,12 +137,15 @@ static void warn_columns(const ds_pipe *p)
 {
 	ds_sink_form form;
 	ds_err unused;
-	if (!p->c->columns || ds_source_saw(p->source, "csv") || ds_source_saw(p->source, "tsv") ||
-		ds_sink_format(&form, p->c->to, p->c->out_path, NULL, &unused) != DS_OK)
+	const ds_output_opts *o = p->o->out;
+	if (!p->o->in->columns || !o || ds_source_saw(p->source, "csv") ||
+		ds_source_saw(p->source, "tsv") ||
+		ds_sink_format(&form, o->to, o->path, NULL, &unused) != DS_OK)
 		return;
 	const char *to = form.exporter ? form.exporter->name : "dsr";
 	if (strcmp(to, "csv") != 0 && strcmp(to, "tsv") != 0)
-		ds_warn(p->c, "--columns has no effect: neither input nor output is CSV or TSV");
+		ds_warn(p->o->who,
+			"--columns has no effect: neither input nor output is CSV or TSV");
 }
 
 void ds_report_summary(ds_pipe *p)
@@ -173,6 +175,6 @@ void ds_report_summary(ds_pipe *p)
 		if (out.n == before + 2)
 			out.n = before;
 	}
-	ds_say(p->c, "%s", ds_buf_text(&out));
+	ds_say(p->o->who, "%s", ds_buf_text(&out));
 	ds_buf_free(&out);
 }

@@ -37,7 +37,7 @@ void ds_work_open(ds_work *w, ds_pipe *p)
 {
 	*w = (ds_work){ .pipe = p };
 	w->mem = ds_arena_new(FIRST_BYTES);
-	w->packer = ds_packer_new(p->c->level);
+	w->packer = ds_packer_new(p->o->out ? p->o->out->level : 0);
 	w->counts = DS_NEW(uint64_t, p->n_counters + 1);
 	w->read.at = DS_NEW(ds_field_count, p->n_reads);
 	forget(w);
@@ -85,11 +85,6 @@ ds_arena *ds_work_mem(ds_work *w)
 	return w->mem;
 }
 
-const ds_common *ds_work_common(const ds_work *w)
-{
-	return w->pipe->c;
-}
-
 void ds_work_count(ds_work *w, unsigned counter, uint64_t n)
 {
 	assert(counter < w->pipe->n_counters);
@@ -129,8 +124,9 @@ static ds_rc as_line(ds_work *w, ds_block *b, uint32_t row, ds_str *out, ds_err 
 {
 	ds_block *one;
 	ds_sink_part part = { 0 };
+	ds_output_opts json = { .to = "jsonl" };
 	DS_TRY(ds_block_copy(&one, w->mem, b, &row, 1, e));
-	DS_TRY(ds_exporter_find("jsonl")->encode(w->pipe->c, one, &part, e));
+	DS_TRY(ds_exporter_find("jsonl")->encode(&json, one, &part, e));
 	*out = part.text;
 	if (out->n && out->at[out->n - 1] == '\n')
 		out->n--;
@@ -150,11 +146,11 @@ ds_rc ds_work_bad(ds_work *w, ds_block *b, uint32_t row, ds_err *e, const char *
 	else
 		ds_fail(e, DS_BAD, "record %llu: %s", (unsigned long long)ds_block_record(b, row),
 			why);
-	if (w->pipe->c->on_error == DS_ON_STOP)
+	if (w->pipe->o->in->on_error == DS_ON_STOP)
 		return DS_BAD;
 	ds_bad *bad = ds_arena_get(w->mem, sizeof(*bad));
 	*bad = (ds_bad){ .why = ds_arena_str(w->mem, ds_str_of(e->msg)) };
-	if (w->pipe->c->on_error == DS_ON_REJECT)
+	if (w->pipe->o->in->on_error == DS_ON_REJECT)
 		DS_TRY(as_line(w, b, row, &bad->raw, e));
 	*w->last_bad = bad;
 	w->last_bad = &bad->next;

@@ -17,7 +17,7 @@ typedef struct {
 	size_t width;
 } view;
 
-static ds_rc open_view(void **state, const ds_common *c, ds_out *out, ds_err *e)
+static ds_rc open_view(void **state, const ds_output_opts *c, ds_out *out, ds_err *e)
 {
 	view *v = DS_NEW(view, 1);
 	struct winsize w;

@@ -99,12 +99,12 @@ const ds_importer *ds_importer_find(const char *name)
 }
 
 /* --split line and para make lines and paragraphs of what would be one record. */
-static bool lines_wanted(const ds_common *c)
+static bool lines_wanted(const ds_input_opts *c)
 {
 	return c->split && strcmp(c->split, "file") != 0;
 }
 
-static const ds_importer *as_split(const ds_common *c, const ds_importer *im)
+static const ds_importer *as_split(const ds_input_opts *c, const ds_importer *im)
 {
 	bool of_text = im && (strcmp(im->name, "html") == 0 || strcmp(im->name, "markdown") == 0 ||
 				     strcmp(im->name, "code") == 0);
@@ -115,7 +115,7 @@ static const ds_importer *as_split(const ds_common *c, const ds_importer *im)
 	return im;
 }
 
-const ds_importer *ds_recognize_name(const ds_common *c, const char *path)
+const ds_importer *ds_recognize_name(const ds_input_opts *c, const char *path)
 {
 	if (c->from)
 		return as_split(c, ds_importer_find(c->from));
@@ -161,7 +161,7 @@ static ds_rc is_utf16(ds_err *e)
 }
 
 /* Formats that say themselves what they are in; a folder may have images beside its text. */
-static ds_rc check_encoding(const ds_importer *im, const ds_common *c, ds_in *in, ds_err *e)
+static ds_rc check_encoding(const ds_importer *im, const ds_input_opts *c, ds_in *in, ds_err *e)
 {
 	if (!c->encoding || strcmp(im->name, "images") == 0)
 		return DS_OK;
@@ -170,7 +170,7 @@ static ds_rc check_encoding(const ds_importer *im, const ds_common *c, ds_in *in
 }
 
 ds_rc ds_decode_text(
-	const ds_importer *im, const ds_common *c, ds_in *in, const char **charset, ds_err *e)
+	const ds_importer *im, const ds_input_opts *c, ds_in *in, const char **charset, ds_err *e)
 {
 	enum { BOM_MOST = 4 };
 	ds_str head;
@@ -243,7 +243,7 @@ static bool is_megatron_bin(const char *name)
 	return access(other, F_OK) == 0;
 }
 
-static void by_magic(const ds_importer **out, const ds_common *c, ds_str head)
+static void by_magic(const ds_importer **out, const ds_input_opts *c, ds_str head)
 {
 	for (size_t i = 0; !*out && ds_importers[i]; i++)
 		if (ds_importers[i]->magic && ds_importers[i]->magic(head))
@@ -255,29 +255,29 @@ ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 	ds_str head;
 	bool text = false;
 	DS_TRY(ds_in_peek(in->in, LOOK, &head, e));
-	*out = ds_recognize_name(in->common, in->name);
-	if (in->common->from)
-		return ds_decode_text(*out, in->common, in->in, &in->charset, e);
+	*out = ds_recognize_name(in->how, in->name);
+	if (in->how->from)
+		return ds_decode_text(*out, in->how, in->in, &in->charset, e);
 	/* A program that meant to write nothing would have begun a stream; one that died could not. */
-	if (!head.n && ds_in_is_pipe(in->in) && !in->common->exec)
+	if (!head.n && ds_in_is_pipe(in->in) && !in->how->exec)
 		return ds_fail(e, DS_SHORT,
 			"%s: input ended early, before its first byte (--from says that it may be "
 			"empty)",
 			in->name);
 	if (ds_stream_looks(head)) {
 		*out = ds_importer_find("dsr");
-		return check_encoding(*out, in->common, in->in, e);
+		return check_encoding(*out, in->how, in->in, e);
 	}
 	if (suffix_in(ds_str_of(in->name), " .dsr "))
 		return ds_fail(e, DS_SHORT,
 			head.n ? "%s: damaged: this is not a record stream"
 			       : "%s: input ended early: the file is empty",
 			in->name);
-	by_magic(out, in->common, head);
-	DS_TRY(ds_decode_text(*out, in->common, in->in, &in->charset, e));
+	by_magic(out, in->how, head);
+	DS_TRY(ds_decode_text(*out, in->how, in->in, &in->charset, e));
 	if (in->charset) {
 		DS_TRY(ds_in_peek(in->in, LOOK, &head, e));
-		by_magic(out, in->common, head);
+		by_magic(out, in->how, head);
 	}
 	*out = json_by_shape(*out, head);
 	if (!*out && is_megatron_bin(in->name))
@@ -285,6 +285,6 @@ ds_rc ds_recognize(const ds_importer **out, ds_input *in, ds_err *e)
 			e, DS_USAGE, "%s: belongs to the .idx beside it: name that", in->name);
 	text = !*out || strcmp((*out)->name, "text") == 0 || strcmp((*out)->name, "textfile") == 0;
 	if (!*out)
-		*out = as_split(in->common, ds_importer_find("text"));
+		*out = as_split(in->how, ds_importer_find("text"));
 	return text ? ds_check_text(head, e) : check_named(*out, head, e);
 }

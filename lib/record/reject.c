@@ -9,9 +9,9 @@
 ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str raw, ds_err *e)
 {
 	ds_at(e, DS_BAD, "%s:%llu", name, (unsigned long long)record);
-	if (ch->input->common->on_error == DS_ON_STOP) {
+	if (ch->input->how->on_error == DS_ON_STOP) {
 		/* Packed bytes may be damaged long before it is found: what came of them is lost. */
-		if (!ch->input->common->salvage || !ch->input->packed)
+		if (!ch->input->how->salvage || !ch->input->packed)
 			return DS_BAD;
 		ds_source_damaged(ch->input, e->msg, raw.n);
 	}
@@ -49,14 +49,14 @@ ds_rc ds_check_charset(ds_str text, const char *charset, ds_err *e)
 	return DS_BAD;
 }
 
-bool ds_goes_on(const ds_common *c)
+bool ds_goes_on(const ds_input_opts *c)
 {
 	return c->salvage || c->on_error != DS_ON_STOP;
 }
 
 ds_rc ds_check_record(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_err *e)
 {
-	uint64_t limit = ch->input->common->max_record;
+	uint64_t limit = ch->input->how->max_record;
 	*fits = !limit || raw.n <= limit;
 	if (*fits && ds_check_charset(raw, ch->input->charset, e) == DS_OK)
 		return DS_OK;
@@ -70,15 +70,16 @@ ds_rc ds_check_record(ds_chunk *ch, uint64_t record, ds_str raw, bool *fits, ds_
 }
 
 ds_rc ds_reject_line(
-	const ds_common *c, ds_block *b, uint32_t row, ds_arena *mem, ds_str *out, ds_err *e)
+	const ds_input_opts *c, ds_block *b, uint32_t row, ds_arena *mem, ds_str *out, ds_err *e)
 {
 	ds_block *one;
+	ds_output_opts json = { .to = "jsonl" };
 	ds_sink_part part = { 0 };
 	*out = (ds_str){ "", 0 };
 	if (c->on_error != DS_ON_REJECT)
 		return DS_OK;
 	DS_TRY(ds_block_copy(&one, mem, b, &row, 1, e));
-	DS_TRY(ds_exporter_find("jsonl")->encode(c, one, &part, e));
+	DS_TRY(ds_exporter_find("jsonl")->encode(&json, one, &part, e));
 	*out = part.text;
 	out->n -= out->n && out->at[out->n - 1] == '\n';
 	return DS_OK;
@@ -86,7 +87,7 @@ ds_rc ds_reject_line(
 
 ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e)
 {
-	uint64_t limit = ch->input->common->max_record, bytes;
+	uint64_t limit = ch->input->how->max_record, bytes;
 	uint32_t n = 0;
 	if (!limit || ds_block_raw_bytes(b) <= limit)
 		return DS_OK;
@@ -98,7 +99,7 @@ ds_rc ds_reject_large(ds_chunk *ch, ds_block *b, ds_err *e)
 			kept[n++] = i;
 			continue;
 		}
-		DS_TRY(ds_reject_line(ch->input->common, b, i, ch->mem, &raw, e));
+		DS_TRY(ds_reject_line(ch->input->how, b, i, ch->mem, &raw, e));
 		ds_fail(e, DS_BAD, "%llu bytes, the limit is %llu (--max-record)",
 			(unsigned long long)bytes, (unsigned long long)limit);
 		uint64_t record = b->origin_record + (b->row_of ? b->row_of[i] : i);

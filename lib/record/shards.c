@@ -16,18 +16,18 @@ static const char *read_place(const char *p, unsigned *digits)
 	return *p == 'd' && *digits <= DIGITS_MOST ? p + 1 : NULL;
 }
 
-ds_rc ds_shards_check(const ds_common *c, ds_err *e)
+ds_rc ds_shards_check(const ds_output_opts *c, ds_err *e)
 {
 	unsigned digits;
-	const char *place = c->out_path ? strchr(c->out_path, '%') : NULL;
+	const char *place = c->path ? strchr(c->path, '%') : NULL;
 	const char *rest = place ? read_place(place, &digits) : NULL;
-	if (c->shard_size.bytes && (!rest || strchr(rest, '%')))
+	if (c->shard_bytes && (!rest || strchr(rest, '%')))
 		return ds_fail(e, DS_USAGE,
 			"--shard-size wants -o with one %%d in the name, such as out-%%05d.dsr");
 	return DS_OK;
 }
 
-ds_shards *ds_shards_new(const ds_common *c, const ds_chain *head)
+ds_shards *ds_shards_new(const ds_output_opts *c, const ds_chain *head)
 {
 	ds_shards *s = DS_NEW(ds_shards, 1);
 	s->c = c;
@@ -50,9 +50,9 @@ void ds_shards_free(ds_shards *s)
 static const char *name_of(ds_shards *s, size_t number)
 {
 	unsigned digits;
-	const char *place = strchr(s->c->out_path, '%'), *rest = read_place(place, &digits);
+	const char *place = strchr(s->c->path, '%'), *rest = read_place(place, &digits);
 	ds_buf name = { 0 };
-	ds_buf_add(&name, s->c->out_path, (size_t)(place - s->c->out_path));
+	ds_buf_add(&name, s->c->path, (size_t)(place - s->c->path));
 	ds_buf_fmt(&name, "%0*zu", (int)digits, number);
 	ds_buf_add_c(&name, rest);
 	const char *out = ds_arena_str(s->mem, ds_buf_view(&name)).at;
@@ -68,13 +68,13 @@ static ds_rc open_next(ds_shards *s, ds_err *e)
 		s->at = ds_mem_grow(s->at, s->n * sizeof(*s->at), room * sizeof(*s->at));
 		s->room = room;
 	}
-	next->common = *s->c;
-	next->common.out_path = name_of(s, s->n);
-	DS_TRY(ds_sink_open(&next->sink, &next->common, s->head, e));
+	next->how = *s->c;
+	next->how.path = name_of(s, s->n);
+	DS_TRY(ds_sink_open(&next->sink, &next->how, s->head, e));
 	s->at[s->n++] = next;
 	if (!ds_sink_has_size(next->sink))
 		return ds_fail(e, DS_USAGE, "--shard-size: '%s' is written as several files",
-			next->common.out_path);
+			next->how.path);
 	for (size_t i = 0; i < s->n_opts; i++)
 		DS_TRY(ds_sink_opt(next->sink, s->opts[i], e));
 	return DS_OK;
@@ -83,7 +83,7 @@ static ds_rc open_next(ds_shards *s, ds_err *e)
 ds_rc ds_shards_next(ds_shards *s, ds_shard_file **out, ds_err *e)
 {
 	const ds_shard_file *last = s->n ? s->at[s->n - 1] : NULL;
-	if (!last || (last->records && ds_sink_size(last->sink) >= s->c->shard_size.bytes))
+	if (!last || (last->records && ds_sink_size(last->sink) >= s->c->shard_bytes))
 		DS_TRY(open_next(s, e));
 	*out = s->at[s->n - 1];
 	return DS_OK;

@@ -11,13 +11,13 @@
 #include "record/sink.h"
 
 typedef struct {
-	ds_common common; /* the run's, with this file's name */
+	ds_output_opts how; /* the run's, with this file's name */
 	ds_sink *sink;
 	uint64_t records, bytes;
 } ds_shard_file;
 
 typedef struct {
-	const ds_common *c;
+	const ds_output_opts *c;
 	const ds_chain *head; /* that each begins with; must outlive it */
 	ds_arena *mem;
 	ds_shard_file **at;
@@ -27,8 +27,8 @@ typedef struct {
 } ds_shards;
 
 /* DS_USAGE: no name with one %d, or %05d, in it. Fine where no shards are asked for. */
-DS_MUST ds_rc ds_shards_check(const ds_common *c, ds_err *e);
-ds_shards *ds_shards_new(const ds_common *c, const ds_chain *head);
+DS_MUST ds_rc ds_shards_check(const ds_output_opts *c, ds_err *e);
+ds_shards *ds_shards_new(const ds_output_opts *c, const ds_chain *head);
 void ds_shards_free(ds_shards *s); /* with their sinks; NULL is fine */
 /* The shard for the next block; another than the one before where that is full. */
 DS_MUST ds_rc ds_shards_next(ds_shards *s, ds_shard_file **out, ds_err *e);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 struct ds_sink {
-	const ds_common *common;
+	const ds_output_opts *how;
 	const ds_exporter *exporter; /* NULL: dsr */
 	ds_out *out;                 /* NULL: the exporter has its own files */
 	ds_writer *writer;
@@ -24,20 +24,20 @@ struct ds_sink {
 
 static ds_rc open_out(ds_sink *s, ds_wrap wrap, ds_err *e)
 {
-	DS_TRY(ds_out_open(&s->out, s->common->out_path, e));
-	if (wrap == DS_RAW && s->exporter && !s->exporter->packs_itself && s->common->level)
+	DS_TRY(ds_out_open(&s->out, s->how->path, e));
+	if (wrap == DS_RAW && s->exporter && !s->exporter->packs_itself && s->how->level)
 		wrap = DS_ZSTD;
-	return ds_out_wrap(s->out, wrap, wrap == DS_ZSTD ? s->common->level : 0, e);
+	return ds_out_wrap(s->out, wrap, wrap == DS_ZSTD ? s->how->level : 0, e);
 }
 
-ds_rc ds_sink_open(ds_sink **out, const ds_common *c, const ds_chain *chain, ds_err *e)
+ds_rc ds_sink_open(ds_sink **out, const ds_output_opts *c, const ds_chain *chain, ds_err *e)
 {
 	DS_AUTO(ds_sink) s = DS_NEW(ds_sink, 1);
-	s->common = c;
+	s->how = c;
 	ds_sink_form form;
-	DS_TRY(ds_sink_format(&form, c->to, c->out_path, NULL, e));
+	DS_TRY(ds_sink_format(&form, c->to, c->path, NULL, e));
 	s->exporter = form.exporter;
-	DS_TRY(ds_field_of(&s->field, c, e));
+	DS_TRY(ds_field_of(&s->field, &c->field, e));
 	if (!s->exporter || !s->exporter->own_files)
 		DS_TRY(open_out(s, form.wrap, e));
 	if (!s->exporter && ds_out_is_terminal(s->out) && !c->to)
@@ -70,8 +70,8 @@ ds_rc ds_sink_encode(ds_sink *s, ds_block *b, struct ds_packer *p, ds_sink_part 
 {
 	*out = (ds_sink_part){ .n_rows = b->n_rows, .block = b, .field = s->field };
 	if (!s->exporter)
-		return ds_block_encode(&out->frame, b, s->common->level ? p : NULL, e);
-	return s->exporter->encode ? s->exporter->encode(s->common, b, out, e) : DS_OK;
+		return ds_block_encode(&out->frame, b, s->how->level ? p : NULL, e);
+	return s->exporter->encode ? s->exporter->encode(s->how, b, out, e) : DS_OK;
 }
 
 ds_rc ds_sink_write(ds_sink *s, ds_sink_part *part, ds_err *e)
@@ -112,7 +112,7 @@ ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e)
 }
 
 /* The program that failed first, and its reason: another's where that is why this one fails. */
-static void first_reason(ds_buf *b, const ds_common *c, const char *reason)
+static void first_reason(ds_buf *b, const ds_output_opts *c, const char *reason)
 {
 	const char *first = NULL;
 	for (const char *p = reason; (p = strstr(p, DS_WRITER_FAILED)); first = p)
@@ -127,10 +127,10 @@ static void first_reason(ds_buf *b, const ds_common *c, const char *reason)
 void ds_sink_abort(ds_sink *s, const char *reason)
 {
 	ds_err unused;
-	if (s->common->out_path || !s->out)
+	if (s->how->path || !s->out)
 		return;
 	ds_buf first = { 0 };
-	first_reason(&first, s->common, reason);
+	first_reason(&first, s->how, reason);
 	ds_rc rc = s->writer ? ds_writer_abort(s->writer, ds_buf_text(&first), &unused) : DS_OK;
 	ds_buf_free(&first);
 	if (rc == DS_OK)
@@ -138,16 +138,13 @@ void ds_sink_abort(ds_sink *s, const char *reason)
 	(void)rc; /* where the reader is gone there is nobody to tell */
 }
 
-void ds_sink_failed(const ds_common *c, const char *reason)
+void ds_sink_failed(const ds_output_opts *c, const ds_chain *chain, const char *reason)
 {
 	ds_err unused;
 	DS_AUTO(ds_sink) s = NULL;
-	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
-	ds_chain *chain = ds_chain_new(mem);
-	bool to_stdout = !c->out_path || strcmp(c->out_path, "-") == 0;
+	bool to_stdout = !c->path || strcmp(c->path, "-") == 0;
 	if (!to_stdout || (c->to && strcmp(c->to, "dsr") != 0) || isatty(STDOUT_FILENO))
 		return;
-	ds_chain_push(mem, chain, ds_str_of(c->program), DS_S(DS_VERSION), c->recorded);
 	if (ds_sink_open(&s, c, chain, &unused) == DS_OK)
 		ds_sink_abort(s, reason);
 }

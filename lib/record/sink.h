@@ -8,7 +8,7 @@
 #ifndef DS_RECORD_SINK_H
 #define DS_RECORD_SINK_H
 
-#include "base/args.h"
+#include "base/inout.h"
 #include "base/io.h"
 #include "record/field.h"
 #include "record/stream.h"
@@ -37,9 +37,9 @@ typedef struct {
 DS_MUST ds_rc ds_sink_format(
 	ds_sink_form *out, const char *to, const char *path, const char *otherwise, ds_err *e);
 /* The same asked before there is anything to write. */
-DS_MUST ds_rc ds_sink_check(const ds_common *c, ds_err *e);
+DS_MUST ds_rc ds_sink_check(const ds_output_opts *c, ds_err *e);
 /* DSR to a terminal becomes a readable preview. chain: with this run's stage pushed. */
-DS_MUST ds_rc ds_sink_open(ds_sink **s, const ds_common *c, const ds_chain *chain, ds_err *e);
+DS_MUST ds_rc ds_sink_open(ds_sink **s, const ds_output_opts *c, const ds_chain *chain, ds_err *e);
 void ds_sink_close(ds_sink *s);
 struct ds_packer;
 DS_MUST ds_rc ds_sink_encode(
@@ -49,8 +49,8 @@ DS_MUST ds_rc ds_sink_opt(ds_sink *s, ds_opt opt, ds_err *e); /* kept in dsr, dr
 DS_MUST ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e);
 void ds_sink_abort(
 	ds_sink *s, const char *reason); /* the abort block where one fits; never fails */
-/* ds_tool.failed of programs that write records: a reader of our stream gets a header and the reason. */
-void ds_sink_failed(const ds_common *c, const char *reason);
+/* The run failed before its sink was opened: a reader of our stream gets a header, with this chain, and the reason. */
+void ds_sink_failed(const ds_output_opts *c, const ds_chain *chain, const char *reason);
 bool ds_sink_is_dsr(const ds_sink *s);
 bool ds_sink_has_size(const ds_sink *s);     /* it is one file */
 uint64_t ds_sink_size(const ds_sink *s);     /* bytes so far, before .gz and the like */

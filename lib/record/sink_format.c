@@ -135,8 +135,8 @@ ds_rc ds_sink_format(
 	return rc;
 }
 
-ds_rc ds_sink_check(const ds_common *c, ds_err *e)
+ds_rc ds_sink_check(const ds_output_opts *c, ds_err *e)
 {
 	ds_sink_form unused;
-	return ds_sink_format(&unused, c->to, c->out_path, NULL, e);
+	return ds_sink_format(&unused, c->to, c->path, NULL, e);
 }

@@ -18,7 +18,7 @@
 #include <pthread.h>
 
 struct ds_source {
-	const ds_common *common;
+	const ds_input_opts *how;
 	ds_walk *walk;
 	ds_arena *mem;
 	ds_input **inputs; /* all that were opened; parsing may still need any of them */
@@ -83,7 +83,7 @@ static ds_input *new_input(ds_source *s, const char *name, const ds_importer *im
 {
 	ds_input *in = DS_NEW(ds_input, 1);
 	in->source = s;
-	in->common = s->common;
+	in->how = s->how;
 	in->importer = im;
 	in->name = ds_arena_str(s->mem, ds_str_of(name)).at;
 	s->inputs = grown(s->inputs, s->n_inputs, &s->cap_inputs, sizeof *s->inputs);
@@ -121,7 +121,7 @@ static ds_rc check_encoding(const char *name, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc check_from(const ds_common *c, ds_err *e)
+static ds_rc check_from(const ds_input_opts *c, ds_err *e)
 {
 	ds_buf names = { 0 };
 	if (c->split && strcmp(c->split, "line") != 0 && strcmp(c->split, "para") != 0 &&
@@ -129,9 +129,9 @@ static ds_rc check_from(const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "--split '%s': line, para or file", c->split);
 	DS_TRY(check_status(c->status, e));
 	DS_TRY(check_encoding(c->encoding, e));
-	if (c->split && c->fields.n && strcmp(c->fields.at[0], c->field) != 0)
+	if (c->split && c->field.paths.n && strcmp(c->field.paths.at[0], c->field.column) != 0)
 		return ds_fail(e, DS_USAGE, "--split cuts one column of text, not '--field %s'",
-			c->fields.at[0]);
+			c->field.paths.at[0]);
 	if (!c->from || ds_importer_find(c->from))
 		return DS_OK;
 	for (size_t i = 0; ds_importers[i]; i++)
@@ -141,16 +141,16 @@ static ds_rc check_from(const ds_common *c, ds_err *e)
 	return DS_USAGE;
 }
 
-static ds_source *new_source(const ds_common *c)
+static ds_source *new_source(const ds_input_opts *c)
 {
 	ds_source *s = DS_NEW(ds_source, 1);
-	s->common = c;
+	s->how = c;
 	s->mem = ds_arena_new(64 << 10);
 	pthread_mutex_init(&s->lock, NULL);
 	return s;
 }
 
-ds_rc ds_source_open(ds_source **out, const ds_common *c, ds_err *e)
+ds_rc ds_source_open(ds_source **out, const ds_input_opts *c, ds_err *e)
 {
 	DS_TRY(check_from(c, e));
 	DS_AUTO(ds_source) s = new_source(c);
@@ -163,7 +163,7 @@ ds_rc ds_source_open(ds_source **out, const ds_common *c, ds_err *e)
 	return DS_OK;
 }
 
-ds_source *ds_source_from_mem(const ds_common *c, const void *p, size_t n, const char *name)
+ds_source *ds_source_from_mem(const ds_input_opts *c, const void *p, size_t n, const char *name)
 {
 	ds_source *s = new_source(c);
 	s->given = ds_in_from_mem(p, n, name);
@@ -174,7 +174,7 @@ ds_source *ds_source_from_mem(const ds_common *c, const void *p, size_t n, const
 /* Damage does not look like success, whoever read. */
 static void leave_word(const ds_source *s)
 {
-	ds_late *late = s->common->late;
+	ds_late *late = s->how->who ? s->how->who->late : NULL;
 	if (late && late->rc == DS_OK)
 		late->rc = ds_source_tell(s, &late->err);
 }
@@ -227,7 +227,7 @@ static ds_chunk *new_chunk(ds_arena *mem, ds_input *in)
 /* Files that are one record each, from the one ahead on, up to a block of bytes. */
 static ds_rc gather_files(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 {
-	const ds_importer *im = ds_recognize_name(s->common, s->path), *first = im;
+	const ds_importer *im = ds_recognize_name(s->how, s->path), *first = im;
 	ds_input *in = new_input(s, s->path, im);
 	ds_chunk *ch = new_chunk(mem, in);
 	size_t cap = 0;
@@ -245,7 +245,7 @@ static ds_rc gather_files(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e
 		saw(s, im);
 		forget_path(s);
 		DS_TRY(look_ahead(s, e));
-		im = s->path ? ds_recognize_name(s->common, s->path) : NULL;
+		im = s->path ? ds_recognize_name(s->how, s->path) : NULL;
 	} while (im && im->a_file_a_record && im->parse == first->parse &&
 		 strcmp(s->path, "-") != 0 && ch->input_bytes < ds_block_target());
 	ch->n_records = ch->n_names;
@@ -272,7 +272,7 @@ static ds_rc begin(ds_source *s, ds_input *in, ds_arena *mem, ds_chunk **out, ds
 {
 	const ds_importer *im = NULL;
 	ds_rc rc = ds_recognize(&im, in, e);
-	if (rc == DS_SHORT && ds_goes_on(s->common) && ds_in_damaged(in->in)) {
+	if (rc == DS_SHORT && ds_goes_on(s->how) && ds_in_damaged(in->in)) {
 		ds_source_damaged(in, e->msg, ds_in_unread(in->in));
 		return DS_OK;
 	}
@@ -312,7 +312,7 @@ static ds_rc open_given(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 static ds_rc open_exec(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 {
 	ds_input *in = new_input(s, "--exec", NULL);
-	DS_TRY(ds_command_open(&s->exec, s->common->exec, -1, e));
+	DS_TRY(ds_command_open(&s->exec, s->how->exec, -1, e));
 	DS_TRY(ds_in_from_fd(&in->in, ds_command_fd(s->exec), in->name, e));
 	return begin(s, in, mem, out, e);
 }
@@ -334,7 +334,7 @@ static ds_rc cut_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 	ds_chunk *ch = new_chunk(mem, s->now);
 	uint64_t before = s->now->in ? ds_in_file_offset(s->now->in) : 0;
 	ds_rc rc = s->now->importer->cut(s->now, ch, &more, e);
-	if (rc == DS_SHORT && ds_goes_on(s->common) && s->now->in) {
+	if (rc == DS_SHORT && ds_goes_on(s->how) && s->now->in) {
 		ds_source_damaged(s->now, e->msg, s->now->carry.n + ds_in_unread(s->now->in));
 		more = false;
 		rc = DS_OK;
@@ -351,7 +351,7 @@ static ds_rc cut_next(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 
 static ds_rc next_file(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 {
-	const ds_importer *im = ds_recognize_name(s->common, s->path);
+	const ds_importer *im = ds_recognize_name(s->how, s->path);
 	if (im && im->a_file_a_record && strcmp(s->path, "-") != 0)
 		return gather_files(s, mem, out, e);
 	return open_next(s, mem, out, e);
@@ -370,7 +370,7 @@ ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e)
 			DS_TRY(next_file(s, mem, out, e));
 		else if (s->given)
 			DS_TRY(open_given(s, mem, out, e));
-		else if (s->common->exec && !s->exec)
+		else if (s->how->exec && !s->exec)
 			DS_TRY(open_exec(s, mem, out, e));
 		else
 			return s->exec ? ds_command_wait(s->exec, e) : DS_OK;
@@ -387,9 +387,10 @@ ds_rc ds_chunk_parse(ds_chunk *ch, ds_block **out, ds_bad **bad, ds_err *e)
 	(*out)->origin = ch->n_names > 1 ? NULL : ch->input->name;
 	(*out)->origin_record = ch->first_record;
 	DS_TRY(ds_reject_large(ch, *out, e));
-	const char *split = ch->input->common->split;
+	const char *split = ch->input->how->split;
 	if (split && strcmp(split, "file") != 0 && strcmp(ch->input->importer->name, "text") != 0)
-		DS_TRY(ds_parts_cut(out, ch->input->common->field, strcmp(split, "para") == 0, e));
+		DS_TRY(ds_parts_cut(
+			out, ch->input->how->field.column, strcmp(split, "para") == 0, e));
 	(*out)->format = ch->input->importer->name;
 	(*out)->input_bytes = ch->input_bytes;
 	*bad = ch->bad;
@@ -404,10 +405,10 @@ void ds_source_number(ds_source *s, ds_chunk *ch, ds_block *b, uint64_t n_record
 
 static ds_rc write_rejects(ds_source *s, const ds_bad *bad, ds_err *e)
 {
-	if (s->common->on_error != DS_ON_REJECT || !bad)
+	if (s->how->on_error != DS_ON_REJECT || !bad)
 		return DS_OK;
 	if (!s->rejects && !s->lent)
-		DS_TRY(ds_out_open(&s->rejects, s->common->reject_path, e));
+		DS_TRY(ds_out_open(&s->rejects, s->how->reject_path, e));
 	for (; bad; bad = bad->next)
 		DS_TRY(ds_bad_write(bad, s->lent ? s->lent : s->rejects, e));
 	return DS_OK;
@@ -426,12 +427,12 @@ ds_rc ds_source_refuse(ds_source *s, ds_block *b, uint32_t row, ds_err *e)
 		ds_at(e, DS_BAD, "%s:%llu", b->origin, (unsigned long long)record);
 	else
 		ds_at(e, DS_BAD, "record %llu", (unsigned long long)ds_block_record(b, row));
-	if (s->common->on_error == DS_ON_STOP)
+	if (s->how->on_error == DS_ON_STOP)
 		return DS_BAD;
 	s->n_bad++;
-	if (s->common->on_error != DS_ON_REJECT)
+	if (s->how->on_error != DS_ON_REJECT)
 		return DS_OK;
-	DS_TRY(ds_reject_line(s->common, b, row, b->mem, &bad.raw, e));
+	DS_TRY(ds_reject_line(s->how, b, row, b->mem, &bad.raw, e));
 	return write_rejects(s, &bad, e);
 }
 
@@ -638,7 +639,7 @@ ds_rc ds_source_tell(const ds_source *s, ds_err *e)
 		return ds_fail(e, DS_SHORT, "%s; what is whole before was kept, %llu byte%s lost",
 			s->damage, (unsigned long long)lost.lost_bytes,
 			lost.lost_bytes == 1 ? " was" : "s were");
-	if (!s->common->salvage || !lost.damaged)
+	if (!s->how->salvage || !lost.damaged)
 		return DS_OK;
 	return ds_fail(e, DS_SHORT,
 		"salvaged %llu block%s with %llu record%s; %llu block%s and %llu byte%s were lost, "

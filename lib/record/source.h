@@ -9,7 +9,7 @@
 #ifndef DS_RECORD_SOURCE_H
 #define DS_RECORD_SOURCE_H
 
-#include "base/args.h"
+#include "base/inout.h"
 #include "record/block.h"
 #include "record/chain.h"
 #include "record/stream.h"
@@ -18,9 +18,9 @@ typedef struct ds_source ds_source;
 typedef struct ds_chunk ds_chunk;
 
 /* Opens nothing yet but the first file: a missing one is DS_IO at once. */
-DS_MUST ds_rc ds_source_open(ds_source **s, const ds_common *c, ds_err *e);
+DS_MUST ds_rc ds_source_open(ds_source **s, const ds_input_opts *c, ds_err *e);
 /* Bytes that the caller keeps alive as the only input; for tests and fuzzing. */
-ds_source *ds_source_from_mem(const ds_common *c, const void *p, size_t n, const char *name);
+ds_source *ds_source_from_mem(const ds_input_opts *c, const void *p, size_t n, const char *name);
 void ds_source_close(ds_source *s);
 /* The next chunk, in mem; *out = NULL at the end of all inputs. */
 DS_MUST ds_rc ds_source_chunk(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e);

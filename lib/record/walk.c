@@ -22,7 +22,7 @@ typedef struct {
 } level;
 
 struct ds_walk {
-	const ds_common *common;
+	const ds_input_opts *how;
 	size_t next; /* operand */
 	level levels[DEPTH];
 	size_t depth;
@@ -46,10 +46,10 @@ static ds_rc check_operand(ds_walk *w, const char *path, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc ds_walk_open(ds_walk **w, const ds_common *c, ds_err *e)
+ds_rc ds_walk_open(ds_walk **w, const ds_input_opts *c, ds_err *e)
 {
 	DS_AUTO(ds_walk) n = DS_NEW(ds_walk, 1);
-	n->common = c;
+	n->how = c;
 	for (size_t i = 0; i < c->n_files; i++)
 		DS_TRY(check_operand(n, c->files[i], e));
 	*w = n;
@@ -162,9 +162,9 @@ ds_rc ds_walk_next(ds_walk *w, const char **path, uint64_t *bytes, ds_err *e)
 	for (;;) {
 		struct stat st;
 		DS_TRY(step(w, path, bytes, e));
-		if (*path || w->next == w->common->n_files)
+		if (*path || w->next == w->how->n_files)
 			return DS_OK;
-		const char *operand = w->common->files[w->next++];
+		const char *operand = w->how->files[w->next++];
 		if (strcmp(operand, "-") != 0 && stat(operand, &st) == 0 && S_ISDIR(st.st_mode)) {
 			DS_TRY(enter(w, operand, e));
 			continue;

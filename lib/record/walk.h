@@ -8,11 +8,11 @@
 #ifndef DS_RECORD_WALK_H
 #define DS_RECORD_WALK_H
 
-#include "base/args.h"
+#include "base/inout.h"
 
 typedef struct ds_walk ds_walk;
 /* DS_IO where an operand is not there or cannot be read. */
-DS_MUST ds_rc ds_walk_open(ds_walk **w, const ds_common *c, ds_err *e);
+DS_MUST ds_rc ds_walk_open(ds_walk **w, const ds_input_opts *c, ds_err *e);
 void ds_walk_close(ds_walk *w);
 /* The next path, which lives until the next call, and its size (0 where it is not a file); NULL at the end. */
 DS_MUST ds_rc ds_walk_next(ds_walk *w, const char **path, uint64_t *bytes, ds_err *e);

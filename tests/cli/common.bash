@@ -20,6 +20,13 @@ fails() {
 	[[ $stderr == *"$words"* ]] || { echo "stderr: $stderr"; return 1; }
 }
 
+# Some tests measure or limit memory, which sanitizers take for themselves.
+not_sanitized() {
+	if ldd "$(command -v dsrec)" | grep -Eq 'lib[at]san'; then
+		skip "not under a sanitizer"
+	fi
+}
+
 # Programs that were built, one a line.
 programs() {
 	local p

@@ -3,7 +3,7 @@ load common
 setup() { common_setup; }
 
 @test "each kind of call fails once under every program, and is one line, a code and no file" {
-	ldd "$(command -v dsrec)" | grep -Eq 'lib[at]san' && skip "not before a sanitizer"
+	not_sanitized
 	MOST=1 EVERY=4 "$ROOT/tests/faults/walk"
 }
 

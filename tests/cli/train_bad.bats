@@ -71,6 +71,7 @@ edit() {
 }
 
 @test "a config that asks for more than any machine has is compared with the weights first" {
+	not_sanitized
 	base
 	cp -r base bad
 	for config in '{"model_type":"llama","num_hidden_layers":4096}' '{"model_type":"gpt2","vocab_size":16777216,"n_embd":12582912}'; do
@@ -174,6 +175,7 @@ edit() {
 }
 
 @test "too little memory is said before the first step, with the three cheapest ways to fit" {
+	not_sanitized
 	big=(--model gpt2 --set "n_layer=4,n_embd=128,n_head=4,seq=1024,batch_tokens=8192" -q)
 	need=$(dstrain "${big[@]}" --dry-run text.txt | sed -n 's/^total *\([0-9]*\) .*/\1/p')
 	# what a control group or ulimit -v leaves is what the machine has
@@ -236,6 +238,7 @@ edit() {
 }
 
 @test "--explain memory is what the process takes, within what libraries need" {
+	not_sanitized
 	peak() { # of a run with -j 1, in kB
 		python3 - "$@" <<-'P'
 			import os, subprocess, sys

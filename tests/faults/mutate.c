@@ -113,8 +113,12 @@ static void indexes(unsigned long n, tally *t)
 	ds_err e;
 	ds_buf whole = { 0 };
 	DS_AUTO(ds_seen) first = ds_seen_new(&plan);
+	uint32_t sketches[40][3]; /* as long as first: it keeps no copy */
 	for (uint64_t i = 0; i < 40; i++) {
-		uint32_t sketch[] = { (uint32_t)i, 20 + (uint32_t)i, 99 };
+		uint32_t *sketch = sketches[i];
+		sketch[0] = (uint32_t)i;
+		sketch[1] = 20 + (uint32_t)i;
+		sketch[2] = 99;
 		uint64_t band = i % 7;
 		ds_seen_item item = {
 			.key = { i % 30, i }, .bands = &band, .sketch = sketch, .n_sketch = 3

@@ -21,7 +21,7 @@ typedef struct {
 	ds_rc rc;
 } fuzz_result;
 
-static void fuzz_encode(const ds_common *c, ds_block *b)
+static void fuzz_encode(const ds_output_opts *c, ds_block *b)
 {
 	static const char *const formats[] = { "jsonl", "text" };
 	static const char *const text = "text";
@@ -36,7 +36,7 @@ static void fuzz_encode(const ds_common *c, ds_block *b)
 	}
 }
 
-static void fuzz_table(const ds_common *c, ds_block *b)
+static void fuzz_table(const ds_output_opts *c, ds_block *b)
 {
 	const ds_exporter *csv = ds_exporter_find("csv");
 	ds_buf bytes = { 0 };
@@ -54,16 +54,17 @@ static void fuzz_table(const ds_common *c, ds_block *b)
 static uint64_t fuzz_most_chunks = UINT64_MAX;
 
 static fuzz_result fuzz_import(
-	const char *from, const uint8_t *data, size_t n, const char *block, ds_common c)
+	const char *from, const uint8_t *data, size_t n, const char *block, ds_input_opts c)
 {
 	fuzz_result r = { 0 };
 	ds_err e;
 	ds_block *b;
 	c.from = from;
-	c.field = "text";
+	c.field.column = "text";
 	c.on_error = DS_ON_SKIP;
 	c.max_record = c.max_record ? c.max_record : 1 << 20;
 	setenv("DS_BLOCK", block, 1);
+	ds_output_opts out = { .columns = c.columns, .tsv_escapes = c.tsv_escapes };
 	ds_source *s = ds_source_from_mem(&c, data, n, "input");
 	ds_arena *mem = ds_arena_new(1 << 16);
 	for (uint64_t n_chunks = 0; n_chunks < fuzz_most_chunks; n_chunks++) {
@@ -81,8 +82,8 @@ static fuzz_result fuzz_import(
 		r.rows += b->n_rows;
 		if (ds_block_verify(b, &e) != DS_OK)
 			abort();
-		fuzz_encode(&c, b);
-		fuzz_table(&c, b);
+		fuzz_encode(&out, b);
+		fuzz_table(&out, b);
 	}
 	ds_arena_free(mem);
 	ds_source_close(s);

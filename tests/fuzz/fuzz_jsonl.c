@@ -9,8 +9,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	const char *block = fuzz_block(&data, &n);
-	fuzz_result one = fuzz_import("jsonl", data, n, block, (ds_common){ .jobs = 1 });
-	fuzz_result all = fuzz_import("jsonl", data, n, "16384", (ds_common){ .jobs = 1 });
+	fuzz_result one = fuzz_import("jsonl", data, n, block, (ds_input_opts){ 0 });
+	fuzz_result all = fuzz_import("jsonl", data, n, "16384", (ds_input_opts){ 0 });
 	if (one.rc != all.rc || one.rows != all.rows || one.bad != all.bad)
 		abort();
 	return 0;

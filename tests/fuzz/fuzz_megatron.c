@@ -14,9 +14,8 @@ static void read_all(const char *path)
 	ds_block *b;
 	ds_source *s;
 	ds_arena *mem = ds_arena_new(1 << 16);
-	ds_common c = { .jobs = 1,
-		.from = "megatron",
-		.field = "text",
+	ds_input_opts c = { .from = "megatron",
+		.field.column = "text",
 		.on_error = DS_ON_SKIP,
 		.files = &path,
 		.n_files = 1,

@@ -7,6 +7,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	const char *block = fuzz_block(&data, &n);
 	unsigned k = n ? *data : 0;
 	fuzz_import("text", data, n, block,
-		(ds_common){ .jobs = 1, .split = splits[k & 3], .max_record = k & 4 ? 40 : 0 });
+		(ds_input_opts){ .split = splits[k & 3], .max_record = k & 4 ? 40 : 0 });
 	return 0;
 }

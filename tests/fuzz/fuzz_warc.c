@@ -3,7 +3,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	ds_common c = { .jobs = 1, .media = n && *data / 6 % 2 ? "all" : NULL };
+	ds_input_opts c = { .media = n && *data / 6 % 2 ? "all" : NULL };
 	const char *block = fuzz_block(&data, &n);
 	fuzz_import("warc", data, n, block, c);
 	return 0;

@@ -95,12 +95,12 @@ static void options_are_taken_in_every_form(void **state)
 	assert_int_equal(parse("-xqn 7 --memory 2M - -z", &a), DS_OK);
 	assert_int_equal(opt.lines, 7);
 	assert_int_equal(opt.memory.bytes, 2 << 20);
-	assert_true(ds_args_shared.common.quiet);
-	assert_int_equal(ds_args_shared.common.level, 3);
+	assert_true(ds_args_shared.common.who.quiet);
+	assert_int_equal(ds_args_shared.common.out.level, 3);
 	assert_string_equal(a.files[0], "-");
 	ds_args_close(&a);
 	assert_int_equal(parse("-z19", &a), DS_OK);
-	assert_int_equal(ds_args_shared.common.level, 19);
+	assert_int_equal(ds_args_shared.common.out.level, 19);
 	ds_args_close(&a);
 }
 

@@ -184,9 +184,8 @@ static void take_rows(outcome *o, ds_block *b, const char *field)
 
 static outcome load(const format *f, ds_str bytes, ds_on_error how)
 {
-	ds_common c = { .jobs = 1,
-		.from = f->from,
-		.field = "text",
+	ds_input_opts c = { .from = f->from,
+		.field.column = "text",
 		.split = f->split,
 		.on_error = how,
 		.max_record = LIMIT };

@@ -6,7 +6,7 @@
 #include "base/args.h"
 #include "base/outs.h"
 #include "record/json.h"
-#include "record/pipe.h"
+#include "record/run.h"
 
 #include <sys/stat.h>
 
@@ -58,20 +58,20 @@ static void write_lines(int n, int broken)
 static ds_rc go(trial *t, int jobs, const char *to, const ds_stage *s)
 {
 	ds_err e;
-	t->c.program = "test";
-	t->c.files = t->files;
-	t->c.n_files = 1;
+	t->c.who.program = "test";
+	t->c.in.files = t->files;
+	t->c.in.n_files = 1;
 	t->files[0] = in_path;
 	t->c.jobs = jobs;
-	t->c.quiet = true;
-	t->c.out_path = out_path;
-	t->c.to = to;
-	t->c.field = "text";
-	t->c.max_record = 1 << 20;
-	t->c.reject_path = bad_path;
+	t->c.who.quiet = true;
+	t->c.out.path = out_path;
+	t->c.out.to = to;
+	t->c.in.field.column = "text";
+	t->c.in.max_record = 1 << 20;
+	t->c.in.reject_path = bad_path;
 	unlink(out_path);
 	unlink(bad_path);
-	ds_rc rc = ds_pipe_run(&t->c, s, &t->err);
+	ds_rc rc = ds_run_stage(&t->c, s, &t->err);
 	if (rc == DS_OK)
 		rc = ds_outs_commit(&t->err);
 	else
@@ -196,7 +196,7 @@ static void bad_records_are_put_aside_in_order(void **state)
 	setenv("DS_BLOCK", "512", 1);
 	write_lines(N, 700);
 	for (int jobs = 1; jobs <= 4; jobs += 3) {
-		trial t = { .c.on_error = DS_ON_REJECT };
+		trial t = { .c.in.on_error = DS_ON_REJECT };
 		ds_buf bad = { 0 };
 		faults f = { 600, 800 };
 		ds_err e;

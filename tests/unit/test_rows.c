@@ -12,9 +12,7 @@
 
 enum { MAX = 64 };
 static char path[] = "/tmp/ds-rows-XXXXXX.jsonl";
-static const ds_common common = {
-	.program = "test", .field = "text", .jobs = 1, .quiet = true, .max_record = 1 << 20
-};
+static const ds_input_opts how = { .field.column = "text", .max_record = 1 << 20 };
 
 static ds_rc open_rows(ds_rows **r, const char *text, ds_rows_opts o, ds_err *e)
 {
@@ -24,7 +22,7 @@ static ds_rc open_rows(ds_rows **r, const char *text, ds_rows_opts o, ds_err *e)
 	o.n_files = 1;
 	if (!o.vocab_size)
 		o.vocab_size = 100;
-	return ds_rows_open(r, &common, &o, e);
+	return ds_rows_open(r, &how, &o, e);
 }
 
 typedef struct {
@@ -227,7 +225,7 @@ static void files_are_mixed_by_weight(void **state)
 	ds_rows_opts o = {
 		.files = files, .n_files = 2, .weights = weights, .seq = 2, .vocab_size = 100
 	};
-	assert_int_equal(ds_rows_open(&r, &common, &o, &e), DS_OK);
+	assert_int_equal(ds_rows_open(&r, &how, &o, &e), DS_OK);
 	/* 12 tokens in 6 rows; the other file begins a row of its own */
 	assert_int_equal(ds_rows_count(r), 7);
 	assert_int_equal(get(r, 5, &b, &e), DS_OK);

@@ -6,7 +6,7 @@
 #ifndef DS_AUGMENT_H
 #define DS_AUGMENT_H
 
-#include "record/pipe.h"
+#include "record/run.h"
 #include "text/synonym.h"
 #include "text/wordnet.h"
 

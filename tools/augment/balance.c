@@ -108,22 +108,15 @@ ds_rc balance_read(balance **out, const ds_common *c, const char *target, uint32
 	if (target && (!ds_str_i64(ds_str_of(target), &wanted) || wanted < 1))
 		return ds_fail(
 			e, DS_USAGE, "--label-balance '%s': it is a number of records", target);
-	for (size_t i = 0; i < c->n_files; i++)
-		if (strcmp(c->files[i], "-") == 0)
+	for (size_t i = 0; i < c->in.n_files; i++)
+		if (strcmp(c->in.files[i], "-") == 0)
 			return ds_fail(e, DS_USAGE,
 				"--label-balance reads the input twice, so it must be files");
 	b->labels = ds_map_new(16);
 	b->most = most;
-	ds_common first = *c;
-	first.out_path = "/dev/null";
-	first.shard_size = (ds_size){ 0 };
-	first.to = "jsonl";
-	first.stats_path = NULL;
-	first.quiet = true;
-	first.on_error = c->on_error == DS_ON_REJECT ? DS_ON_SKIP : c->on_error;
 	static const char *const reads[] = { "label", NULL };
 	const ds_stage stage = { .name = "aug", .state = b, .reads = reads, .order = learn };
-	DS_TRY(ds_pipe_run(&first, &stage, e));
+	DS_TRY(ds_run_ahead(c, &stage, e));
 	for (size_t i = 0; i < ds_map_count(b->labels); i++) {
 		uint64_t n = count_of(*ds_map_value(b->labels, i));
 		b->target = n > b->target ? n : b->target;

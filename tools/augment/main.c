@@ -312,7 +312,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		.reads_field = DS_FIELD_NEEDED,
 		.work = work,
 		.order = order };
-	return ds_pipe_run(c, &stage, e);
+	return ds_run_stage(c, &stage, e);
 }
 
 static ds_rc note_balance(void *context, const char *name, const char *value, ds_err *e)
@@ -370,7 +370,7 @@ static const ds_tool tool = {
 	.args = args,
 	.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 	.run = run,
-	.failed = ds_sink_failed,
+	.failed = ds_run_failed,
 	.examples = {
 		"dsaug --synonym 0.1 --insert 0.1 --swap 0.1 --delete 0.1 -n 4 train.dsr",
 		"dsaug --synonym 0.2 --synonyms cilin.txt --keep-original zh.jsonl --to jsonl",

@@ -9,7 +9,7 @@
 #define DS_CLEAN_CLEAN_H
 
 #include "origin.h"
-#include "record/pipe.h"
+#include "record/run.h"
 #include "rules.h"
 #include "sample.h"
 

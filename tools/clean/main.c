@@ -113,7 +113,7 @@ static void say_rules(const ds_common *c, const rules *r)
 		if (r->at[i].value)
 			ds_buf_fmt(&line, " %s", r->at[i].value);
 	}
-	ds_say(c, "rules: %s", ds_buf_text(&line));
+	ds_say(&c->who, "rules: %s", ds_buf_text(&line));
 	ds_buf_free(&line);
 }
 
@@ -136,7 +136,7 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 	DS_TRY(rules_open(&c->rules, &env, e));
 	c->tag = opt.tag;
 	cleaner_prepare(c);
-	if (common->verbose)
+	if (common->who.verbose)
 		say_rules(common, &c->rules);
 	ds_buf_add_str(&c->recorded, common->recorded);
 	ds_buf_add_str(&c->recorded, ds_buf_view(&c->rules.inner));
@@ -146,13 +146,11 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 	c->rejected = dropped;
 	if (opt.explain ||
 		opt.sample) { /* no record is written; what is shown goes where they would */
-		DS_TRY(ds_out_open(&shown, common->out_path, e));
+		DS_TRY(ds_out_open(&shown, common->out.path, e));
 		c->explain = true;
 		c->explain_out = shown;
 		c->sample.max = (size_t)opt.sample;
 		c->colour = ds_out_is_terminal(shown) && !getenv("NO_COLOR");
-		quiet.out_path = "/dev/null";
-		quiet.to = "jsonl";
 	}
 	const char *reads[3] = { NULL };
 	size_t n_reads = 0;
@@ -171,7 +169,10 @@ static ds_rc run_all(cleaner *c, const ds_common *common, ds_err *e)
 		.order = order,
 		.end = end,
 		.summary = summary };
-	DS_TRY(ds_pipe_run(&quiet, &stage, e));
+	ds_pipe_opts pipe = ds_pipe_of(&quiet);
+	if (shown)
+		pipe.out = NULL;
+	DS_TRY(ds_pipe_run(&pipe, &stage, e));
 	for (size_t i = 0; i < c->rules.n; i++)
 		if (c->rules.at[i].rule->finish)
 			DS_TRY(c->rules.at[i].rule->finish(c->rules.at[i].state, e));
@@ -230,7 +231,7 @@ int main(int argc, char **argv)
 		.args = args,
 		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS | DS_TAKES_SEED,
 		.run = run,
-		.failed = ds_sink_failed,
+		.failed = ds_run_failed,
 		.examples = { "dsclean pages/*.html | dsdedup -o text.dsr",
 			"dsclean --default --regex 's/\\d{11}/[number]/g' --min-chars 20 "
 			"notes.jsonl",

@@ -7,7 +7,7 @@
 #include "record/export.h"
 
 struct rejected {
-	ds_common common; /* the run's, but for where and how to write */
+	ds_output_opts out; /* the run's, but for where and how to write */
 	ds_arena *mem;
 	ds_chain *chain;
 	ds_sink *sink;
@@ -25,17 +25,17 @@ void rejected_close(rejected *r)
 ds_rc rejected_open(rejected **out, const ds_common *c, const char *path, ds_err *e)
 {
 	DS_AUTO(rejected) r = DS_NEW(rejected, 1);
-	r->common = *c;
-	r->common.out_path = path;
+	r->out = c->out;
+	r->out.path = path;
 	/* The name says it, else JSON Lines: what was dropped is for people to look at. */
 	ds_sink_form form;
 	DS_TRY_AT(ds_sink_format(&form, NULL, path, "jsonl", e), e, "--rejected");
-	r->common.to = form.exporter ? form.exporter->name : "dsr";
-	r->common.level = 0;
+	r->out.to = form.exporter ? form.exporter->name : "dsr";
+	r->out.level = 0;
 	r->mem = ds_arena_new(4096);
 	r->chain = ds_chain_new(r->mem);
-	ds_chain_push(r->mem, r->chain, ds_str_of(c->program), DS_S(DS_VERSION), c->recorded);
-	DS_TRY(ds_sink_open(&r->sink, &r->common, r->chain, e));
+	ds_chain_push(r->mem, r->chain, ds_str_of(c->who.program), DS_S(DS_VERSION), c->recorded);
+	DS_TRY(ds_sink_open(&r->sink, &r->out, r->chain, e));
 	*out = r;
 	r = NULL;
 	return DS_OK;

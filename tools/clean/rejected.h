@@ -6,6 +6,7 @@
 #ifndef DS_CLEAN_REJECTED_H
 #define DS_CLEAN_REJECTED_H
 
+#include "base/args.h"
 #include "record/sink.h"
 
 typedef struct rejected rejected;

@@ -131,7 +131,7 @@ static ds_rc choose_field(reading *r, const ds_common *c, ds_block *b, ds_err *e
 	const char *other;
 	if (opt.against_field)
 		return ds_field_new(&r->field, &opt.against_field, 1, e);
-	DS_TRY(ds_field_of(&r->field, c, e));
+	DS_TRY(ds_field_of(&r->field, &c->in.field, e));
 	DS_TRY(ds_texts_open(&t, r->field, b, NULL, e));
 	other = t.n_cols ? NULL : only_text(b);
 	if (!other)
@@ -166,20 +166,20 @@ static ds_rc add_all(against *a, reading *r, const ds_common *of, ds_err *e)
 	DS_AUTO(ds_source) from = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	DS_AUTO(ds_ngram) units = ds_ngram_new(a->unit, units_of(a));
-	DS_TRY(ds_source_open(&from, of, e));
+	DS_TRY(ds_source_open(&from, &of->in, e));
 	for (ds_block *b;;) {
 		ds_arena_reset(mem);
 		DS_TRY(ds_source_next(from, mem, &b, e));
 		if (!b)
 			break;
-		DS_TRY_AT(add_block(a, units, r, of, b, e), e, "%s", of->files[0]);
+		DS_TRY_AT(add_block(a, units, r, of, b, e), e, "%s", of->in.files[0]);
 	}
 	if (r->n.n_without && !r->n.n_with)
 		return ds_at(e,
 			ds_field_missing(ds_field_name(r->field), &r->names, "--against-field", e),
-			"--against %s", of->files[0]);
+			"--against %s", of->in.files[0]);
 	if (r->n.n_without)
-		ds_warn(of, "--against %s: %llu record%s no '%s'", of->files[0],
+		ds_warn(&of->who, "--against %s: %llu record%s no '%s'", of->in.files[0],
 			(unsigned long long)r->n.n_without, r->n.n_without == 1 ? " has" : "s have",
 			ds_field_name(r->field));
 	return DS_OK;
@@ -191,10 +191,10 @@ ds_rc against_load(against **out, const ds_common *c, const char *path, const pl
 	a->unit = p->seen.unit;
 	a->overlap = p->share > 0 ? overlap_new(p->share) : NULL;
 	ds_common of = *c;
-	of.encoding = NULL; /* that of the input alone */
-	of.files = &path;
-	of.n_files = 1;
-	of.on_error = DS_ON_STOP;
+	of.in.encoding = NULL; /* that of the input alone */
+	of.in.files = &path;
+	of.in.n_files = 1;
+	of.in.on_error = DS_ON_STOP;
 	reading r = { 0 };
 	ds_rc rc = add_all(a, &r, &of, e);
 	reading_close(&r);

@@ -7,7 +7,7 @@
 #ifndef DSDEDUP_DEDUP_H
 #define DSDEDUP_DEDUP_H
 
-#include "record/pipe.h"
+#include "record/run.h"
 #include "text/seen.h"
 
 enum { AGAINST_UNITS = 13 };

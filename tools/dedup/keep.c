@@ -20,14 +20,14 @@ struct keeper {
 
 static ds_rc check_twice(const ds_common *c, ds_err *e)
 {
-	for (size_t i = 0; i < c->n_files; i++) {
+	for (size_t i = 0; i < c->in.n_files; i++) {
 		struct stat st;
-		bool is_stdin = strcmp(c->files[i], "-") == 0;
-		if (is_stdin || (stat(c->files[i], &st) == 0 && !S_ISREG(st.st_mode) &&
+		bool is_stdin = strcmp(c->in.files[i], "-") == 0;
+		if (is_stdin || (stat(c->in.files[i], &st) == 0 && !S_ISREG(st.st_mode) &&
 					!S_ISDIR(st.st_mode)))
 			return ds_fail(e, DS_USAGE,
 				"--keep reads its input twice, and %s can be read once",
-				is_stdin ? "stdin" : c->files[i]);
+				is_stdin ? "stdin" : c->in.files[i]);
 	}
 	return DS_OK;
 }

@@ -74,15 +74,9 @@ static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
 		.work = signer_work,
 		.order = learn,
 	};
-	ds_common first = *c;
-	first.out_path = "/dev/null";
-	first.shard_size = (ds_size){ 0 };
-	first.stats_path = NULL;
-	first.quiet = true;
-	first.on_error = c->on_error == DS_ON_REJECT ? DS_ON_SKIP : c->on_error;
 	DS_TRY(keeper_new(&d->keeper, opt.keep, c, e));
 	d->applier.keeper = d->keeper;
-	DS_TRY(ds_pipe_run(&first, &stage, e));
+	DS_TRY(ds_run_ahead(c, &stage, e));
 	keeper_choose(d->keeper, d->applier.seen);
 	d->plan.seen.exact = d->plan.seen.near = false;
 	return DS_OK;
@@ -128,8 +122,8 @@ static ds_rc run_all(dedup *d, const ds_common *c, uint64_t limit, ds_err *e)
 		d->applier.report = d->report =
 			report_new((report_of){ first_of, d->applier.seen, false },
 				d->keeper ? 0 : ds_seen_count(d->applier.seen));
-	DS_TRY(ds_pipe_run(c, &stage, e));
-	if (d->report && c->verbose)
+	DS_TRY(ds_run_stage(c, &stage, e));
+	if (d->report && c->who.verbose)
 		report_say(d->report, c);
 	if (clusters) {
 		DS_TRY_AT(ds_seen_write_clusters(d->applier.seen, clusters, e), e, "%s",
@@ -246,7 +240,7 @@ static const ds_tool tool = {
 	.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 	.run = run,
 	.cmds = cmds,
-	.failed = ds_sink_failed,
+	.failed = ds_run_failed,
 	.examples = {
 		"dsclean pages/*.html | dsdedup | dstok > shard.dsr",
 		"dsdedup --threshold 0.7 --clusters alike.tsv --mark docs.jsonl --to jsonl",

@@ -70,7 +70,7 @@ static ds_rc copy_out(const char *from, const char *to, ds_err *e)
 static void hold_stages(limited *l, const plan *p)
 {
 	char name[32];
-	for (size_t i = 0; i < l->c.n_files; i++) {
+	for (size_t i = 0; i < l->c.in.n_files; i++) {
 		snprintf(name, sizeof name, "sign-%05zu.dsr", i);
 		ds_temp_dir_file(l->dir, name);
 	}
@@ -85,29 +85,29 @@ static ds_rc prepare(limited *l, const ds_common *c, ds_err *e)
 {
 	char name[32];
 	l->c = *c;
-	l->files = DS_NEW(const char *, c->n_files + 1);
+	l->files = DS_NEW(const char *, c->in.n_files + 1);
 	DS_TRY(ds_temp_dir_new(&l->dir, e));
-	for (size_t i = 0; i < c->n_files; i++) {
-		l->files[i] = c->files[i];
-		if (!once_only(c->files[i]))
+	for (size_t i = 0; i < c->in.n_files; i++) {
+		l->files[i] = c->in.files[i];
+		if (!once_only(c->in.files[i]))
 			continue;
 		snprintf(name, sizeof name, "input-%zu", i);
 		l->files[i] = ds_temp_dir_file(l->dir, name);
-		DS_TRY(copy_in(c->files[i], l->files[i], e));
+		DS_TRY(copy_in(c->in.files[i], l->files[i], e));
 	}
-	l->c.files = l->files;
+	l->c.in.files = l->files;
 	if (opt.against && once_only(opt.against)) {
 		const char *path = ds_temp_dir_file(l->dir, "against");
 		DS_TRY(copy_in(opt.against, path, e));
 		opt.against = path;
 	}
-	l->held = !c->out_path || once_only(c->out_path);
+	l->held = !c->out.path || once_only(c->out.path);
 	if (l->held) {
 		/* With the name's end, which says what is written there. */
-		const char *base = c->out_path ? strrchr(c->out_path, '/') : NULL;
+		const char *base = c->out.path ? strrchr(c->out.path, '/') : NULL;
 		ds_buf held = { 0 };
-		ds_buf_fmt(&held, "output-%s", base ? base + 1 : c->out_path ? c->out_path : "");
-		l->c.out_path = ds_temp_dir_file(l->dir, ds_buf_text(&held));
+		ds_buf_fmt(&held, "output-%s", base ? base + 1 : c->out.path ? c->out.path : "");
+		l->c.out.path = ds_temp_dir_file(l->dir, ds_buf_text(&held));
 		ds_buf_free(&held);
 	}
 	return DS_OK;
@@ -117,30 +117,30 @@ static ds_rc prepare(limited *l, const ds_common *c, ds_err *e)
 static ds_rc run_stages(limited *l, ds_err *e)
 {
 	const char *dir = ds_temp_dir_path(l->dir);
-	const char **files = DS_NEW(const char *, l->c.n_files + 2);
+	const char **files = DS_NEW(const char *, l->c.in.n_files + 2);
 	ds_common quiet = l->c, last = l->c;
-	quiet.command = "stage";
+	quiet.who.command = "stage";
 	opt.sizes = wants_report(&l->c);
-	quiet.quiet = true;
-	quiet.verbose = false;
+	quiet.who.quiet = true;
+	quiet.who.verbose = false;
 	quiet.stats_path = NULL;
-	quiet.reject_path = NULL;
-	quiet.level = 0;
-	if (quiet.on_error == DS_ON_REJECT)
-		quiet.on_error = DS_ON_SKIP;
-	quiet.out_path = dir;
+	quiet.in.reject_path = NULL;
+	quiet.out.level = 0;
+	if (quiet.in.on_error == DS_ON_REJECT)
+		quiet.in.on_error = DS_ON_SKIP;
+	quiet.out.path = dir;
 	ds_rc rc = run_sign(&quiet, e);
-	quiet.out_path = NULL;
-	quiet.files = &dir;
-	quiet.n_files = 1;
+	quiet.out.path = NULL;
+	quiet.in.files = &dir;
+	quiet.in.n_files = 1;
 	if (rc == DS_OK)
 		rc = run_band(&quiet, e);
 	if (rc == DS_OK)
 		rc = run_cluster(&quiet, e);
 	files[0] = dir;
-	memcpy((void *)(files + 1), (const void *)l->files, l->c.n_files * sizeof *files);
-	last.files = files;
-	last.n_files++;
+	memcpy((void *)(files + 1), (const void *)l->files, l->c.in.n_files * sizeof *files);
+	last.in.files = files;
+	last.in.n_files++;
 	if (rc == DS_OK)
 		rc = run_filter(&last, e);
 	ds_mem_free((void *)files);
@@ -154,8 +154,8 @@ static ds_rc run_within(limited *l, const ds_common *c, const plan *p, ds_err *e
 	DS_TRY(prepare(l, c, e));
 	ds_rc rc = run_streaming(&l->c, opt.limit.bytes, &over, e);
 	if (over) {
-		if (c->verbose)
-			ds_tell(c, "more than %s of tables: the staged run in %s",
+		if (c->who.verbose)
+			ds_tell(&c->who, "more than %s of tables: the staged run in %s",
 				ds_human_bytes(size, (double)opt.limit.bytes),
 				ds_temp_dir_path(l->dir));
 		hold_stages(l, p);
@@ -164,8 +164,8 @@ static ds_rc run_within(limited *l, const ds_common *c, const plan *p, ds_err *e
 	}
 	DS_TRY(rc);
 	if (l->held)
-		DS_TRY(ds_outs_commit_one(l->c.out_path, e));
-	return l->held ? copy_out(l->c.out_path, c->out_path, e) : DS_OK;
+		DS_TRY(ds_outs_commit_one(l->c.out.path, e));
+	return l->held ? copy_out(l->c.out.path, c->out.path, e) : DS_OK;
 }
 
 ds_rc run_limited(const ds_common *c, ds_err *e)
@@ -173,7 +173,7 @@ ds_rc run_limited(const ds_common *c, ds_err *e)
 	plan p = { 0 };
 	limited l = { 0 };
 	DS_TRY(read_plan(&p, c, e));
-	if (p.scope != SCOPE_TEXT || opt.index || p.tag || c->salvage)
+	if (p.scope != SCOPE_TEXT || opt.index || p.tag || c->in.salvage)
 		return ds_fail(e, DS_USAGE,
 			"--memory goes with neither --scope, --index, --tag nor --salvage");
 	ds_rc rc = run_within(&l, c, &p, e);

@@ -116,21 +116,22 @@ static ds_rc read_bands(ds_seen_plan *p, ds_err *e)
 /* Clusters cost some time, so only who asks is told of them. */
 bool wants_report(const ds_common *c)
 {
-	return c->stats_path || (c->verbose && !c->quiet);
+	return c->stats_path || (c->who.verbose && !c->who.quiet);
 }
 
 static void say_curve(const plan *p, const ds_common *c)
 {
 	ds_bands b = p->seen.bands;
 	ds_buf line = { 0 };
-	ds_say(c, "%u unit%s a shingle, %u band%s of %u value%s; alike from a jaccard index of %g",
+	ds_say(&c->who,
+		"%u unit%s a shingle, %u band%s of %u value%s; alike from a jaccard index of %g",
 		p->seen.ngram, ds_s(p->seen.ngram), b.bands, ds_s(b.bands), b.rows, ds_s(b.rows),
 		p->seen.threshold);
 	ds_buf_add_c(&line, "a pair shares a band at");
 	for (unsigned percent = 50; percent < 100; percent += 5)
 		ds_buf_fmt(
 			&line, " %.2f: %.3f", percent / 100.0, ds_bands_recall(b, percent / 100.0));
-	ds_say(c, "%s", ds_buf_text(&line));
+	ds_say(&c->who, "%s", ds_buf_text(&line));
 	ds_buf_free(&line);
 }
 
@@ -176,7 +177,7 @@ ds_rc read_plan(plan *p, const ds_common *c, ds_err *e)
 		return ds_fail(
 			e, DS_USAGE, "--keep %s goes with neither --scope nor --index", opt.keep);
 	DS_TRY(read_bands(&p->seen, e));
-	if (c->verbose && p->seen.near && !p->seen.simhash)
+	if (c->who.verbose && p->seen.near && !p->seen.simhash)
 		say_curve(p, c);
 	return DS_OK;
 }

@@ -184,11 +184,11 @@ void report_stats(const report *r, ds_buf *out)
 void report_say(const report *r, const ds_common *c)
 {
 	char all[16], again[16];
-	ds_say(c, "%s of text, %s of it repeats; %llu cluster%s with %llu member%s%s",
+	ds_say(&c->who, "%s of text, %s of it repeats; %llu cluster%s with %llu member%s%s",
 		ds_human_bytes(all, (double)r->bytes),
 		ds_human_bytes(again, (double)r->repeated_bytes), (unsigned long long)r->n_clusters,
 		ds_s(r->n_clusters), (unsigned long long)r->n_clustered, ds_s(r->n_clustered),
 		r->n ? ", the largest:" : "");
 	for (unsigned i = 0; i < r->n && i < SHOWN && r->c[i].n; i++)
-		ds_say(c, "%9u  like %-12s %s", r->c[i].n, r->c[i].id, r->c[i].excerpt);
+		ds_say(&c->who, "%9u  like %-12s %s", r->c[i].n, r->c[i].id, r->c[i].excerpt);
 }

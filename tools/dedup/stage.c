@@ -130,7 +130,8 @@ ds_rc stage_create(stage_out *o, const ds_common *c, const signs *s, const char 
 	ds_chain *chains[] = { s->files[0].chain };
 	ds_chain *chain = ds_chain_merge(s->mem, chains, 1);
 	o->entry = ds_chain_push(s->mem, chain, ds_str_of("dsdedup"), ds_str_of(DS_VERSION),
-		ds_arena_fmt(s->mem, "%s %.*s", c->command, (int)c->recorded.n, c->recorded.at));
+		ds_arena_fmt(
+			s->mem, "%s %.*s", c->who.command, (int)c->recorded.n, c->recorded.at));
 	o->chain = chain;
 	ds_buf_fmt(&path, "%s/%s", s->dir, name);
 	ds_rc rc = ds_out_open(&o->out, ds_buf_text(&path), e);
@@ -169,10 +170,10 @@ void stage_discard(stage_out *o)
 
 ds_rc stage_dir(const ds_common *c, const char **dir, ds_err *e)
 {
-	if (!c->n_files)
+	if (!c->in.n_files)
 		return ds_fail(
-			e, DS_USAGE, "no folder is named, as in: dsdedup %s DIR", c->command);
-	*dir = c->files[0];
+			e, DS_USAGE, "no folder is named, as in: dsdedup %s DIR", c->who.command);
+	*dir = c->in.files[0];
 	if (access(*dir, F_OK) != 0)
 		return ds_fail_errno(e, "%s", *dir);
 	return DS_OK;

@@ -200,10 +200,10 @@ static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
 		.stats = stats,
 	};
 	ds_common inputs = *c;
-	inputs.files = c->n_files > 1 ? c->files + 1 : &first;
-	inputs.n_files = c->n_files > 1 ? c->n_files - 1 : 1;
-	DS_TRY(ds_pipe_run(&inputs, &stage, e));
-	if (r->applier.report && c->verbose)
+	inputs.in.files = c->in.n_files > 1 ? c->in.files + 1 : &first;
+	inputs.in.n_files = c->in.n_files > 1 ? c->in.n_files - 1 : 1;
+	DS_TRY(ds_run_stage(&inputs, &stage, e));
+	if (r->applier.report && c->who.verbose)
 		report_say(r->applier.report, c);
 	return DS_OK;
 }

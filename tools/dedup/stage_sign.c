@@ -181,7 +181,7 @@ static ds_rc begin(void *state, ds_work *w, ds_err *e)
 /* Where what cannot be read of an input lies until all are signed: it outlives runs, as signatures do. */
 static void reject_part(ds_buf *path, const ds_common *c, size_t part)
 {
-	ds_buf_fmt(path, "%s/reject-%05zu", c->out_path, part);
+	ds_buf_fmt(path, "%s/reject-%05zu", c->out.path, part);
 }
 
 static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
@@ -199,22 +199,22 @@ static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
 	char name[32];
 	snprintf(name, sizeof name, "sign-%05zu.dsr", part);
 	r->head = stage_head_of(STAGE_SIGN, part, &r->plan.seen, opt.keep);
-	r->head.from = sum_input(c->files[part]);
+	r->head.from = sum_input(c->in.files[part]);
 	bool is_file = r->head.from.lo || r->head.from.hi;
-	if (is_file && stage_is_done(c->out_path, name, &r->head))
+	if (is_file && stage_is_done(c->out.path, name, &r->head))
 		return DS_OK;
 	ds_buf path = { 0 };
-	ds_buf_fmt(&path, "%s/%s", c->out_path, name);
+	ds_buf_fmt(&path, "%s/%s", c->out.path, name);
 	ds_common one = *c;
-	one.files = &c->files[part];
-	one.n_files = 1;
-	one.out_path = ds_buf_text(&path);
+	one.in.files = &c->in.files[part];
+	one.in.n_files = 1;
+	one.out.path = ds_buf_text(&path);
 	one.shard_size = (ds_size){ 0 };
-	one.to = "dsr";
+	one.out.to = "dsr";
 	ds_buf rejects = { 0 };
 	reject_part(&rejects, c, part);
-	one.reject_path = ds_buf_text(&rejects);
-	ds_rc rc = ds_pipe_run(&one, &stage, e);
+	one.in.reject_path = ds_buf_text(&rejects);
+	ds_rc rc = ds_run_stage(&one, &stage, e);
 	if (rc == DS_OK) /* of a folder that a later run goes on with: each input by itself */
 		rc = ds_outs_commit(e);
 	ds_buf_free(&path);
@@ -226,11 +226,11 @@ static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
 static ds_rc check_folder(const ds_common *c, ds_err *e)
 {
 	ds_buf path = { 0 };
-	ds_buf_fmt(&path, "%s/sign-%05zu.dsr", c->out_path, c->n_files);
+	ds_buf_fmt(&path, "%s/sign-%05zu.dsr", c->out.path, c->in.n_files);
 	bool more = access(ds_buf_text(&path), F_OK) == 0;
 	ds_buf_free(&path);
 	return more ? ds_fail(e, DS_USAGE, "%s: holds signatures of more than these %zu inputs",
-			      c->out_path, c->n_files)
+			      c->out.path, c->in.n_files)
 		    : DS_OK;
 }
 
@@ -251,8 +251,8 @@ static ds_rc copy_to(ds_out *to, const char *path, ds_err *e)
 static ds_rc join_rejects(const ds_common *c, ds_err *e)
 {
 	DS_AUTO(ds_out) to = NULL;
-	DS_TRY(ds_out_open(&to, c->reject_path, e));
-	for (size_t i = 0; i < c->n_files; i++) {
+	DS_TRY(ds_out_open(&to, c->in.reject_path, e));
+	for (size_t i = 0; i < c->in.n_files; i++) {
 		ds_buf path = { 0 };
 		reject_part(&path, c, i);
 		ds_rc rc = access(ds_buf_text(&path), F_OK) == 0
@@ -269,9 +269,9 @@ static ds_rc sign_all(sign_run *r, const ds_common *c, ds_err *e)
 	DS_TRY(read_plan(&r->plan, c, e));
 	DS_TRY(keep_check(opt.keep, e));
 	r->plan.seen.join = false;
-	if (!c->out_path)
+	if (!c->out.path)
 		return ds_fail(e, DS_USAGE, "-o DIR is needed, a folder for the signatures");
-	if (!c->n_files)
+	if (!c->in.n_files)
 		return ds_fail(e, DS_USAGE, "no input is named; - is stdin");
 	if (r->plan.seen.near && r->plan.seen.bands.bands > STAGE_BANDS_MOST)
 		return ds_fail(e, DS_USAGE, "more than %d bands", STAGE_BANDS_MOST);
@@ -282,14 +282,14 @@ static ds_rc sign_all(sign_run *r, const ds_common *c, ds_err *e)
 		DS_TRY(against_load(&r->evil, c, opt.against, &r->plan, e));
 	r->values = strcmp(opt.keep, "first") != 0;
 	r->perm = ds_minhash_new(r->plan.seen.n_perm, r->plan.seen.seed);
-	DS_TRY(ds_dir_make(c->out_path, e));
+	DS_TRY(ds_dir_make(c->out.path, e));
 	DS_TRY(check_folder(c, e));
-	for (size_t i = 0; i < c->n_files; i++)
+	for (size_t i = 0; i < c->in.n_files; i++)
 		DS_TRY(sign_input(r, c, i, e));
 	if (r->n_records && !r->n_texts)
-		return ds_field_missing(
-			c->fields.n ? c->fields.at[0] : "text", &r->names, "--field", e);
-	return c->on_error == DS_ON_REJECT ? join_rejects(c, e) : DS_OK;
+		return ds_field_missing(c->in.field.paths.n ? c->in.field.paths.at[0] : "text",
+			&r->names, "--field", e);
+	return c->in.on_error == DS_ON_REJECT ? join_rejects(c, e) : DS_OK;
 }
 
 ds_rc run_sign(const ds_common *c, ds_err *e)

@@ -227,7 +227,7 @@ ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds
 	ds_err *e)
 {
 	DS_AUTO(ds_source) s = NULL;
-	DS_AUTO(ds_progress) progress = ds_progress_new(c);
+	DS_AUTO(ds_progress) progress = ds_progress_new(&c->who);
 	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)c->jobs);
 	DS_AUTO(ds_arena) mem = ds_arena_new(DS_BLOCK_BYTES);
 	unsigned n = ds_pool_threads(pool);
@@ -236,7 +236,7 @@ ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds
 	ds_rc rc;
 	for (unsigned i = 0; i < n; i++)
 		mems[i] = ds_arena_new(DS_BLOCK_BYTES);
-	rc = ds_source_open(&s, c, e);
+	rc = ds_source_open(&s, &c->in, e);
 	while (rc == DS_OK) {
 		ds_block *b;
 		ds_arena_reset(mem);
@@ -245,7 +245,7 @@ ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds
 			break;
 		rc = meet(l, model, s, &seen, e);
 		if (rc == DS_OK && model)
-			rc = ds_predict_block(model, b, c->field, mem, refuse, b, e);
+			rc = ds_predict_block(model, b, c->in.field.column, mem, refuse, b, e);
 		if (rc == DS_OK)
 			rc = add_block(g, l, by, b, pool, mems, e);
 		ds_progress_add(progress, b->n_rows, b->input_bytes);

@@ -73,14 +73,14 @@ static ds_rc take_metrics(wanted_list *l, const plugins *p, ds_common *c, ds_err
 {
 	size_t n = 0;
 	metric_args a;
-	while (n < c->n_files && named(p, c->files[n], &a))
+	while (n < c->in.n_files && named(p, c->in.files[n], &a))
 		n++;
 	if (n == 0 && !opt.exec) {
 		ds_buf all = { 0 };
 		metric_list(&all);
-		ds_rc rc = ds_fail(e, DS_USAGE, "%s%s%s; there are %s", c->n_files ? "'" : "",
-			c->n_files ? c->files[0] : "name a metric",
-			c->n_files ? "' is no metric" : "", ds_buf_text(&all));
+		ds_rc rc = ds_fail(e, DS_USAGE, "%s%s%s; there are %s", c->in.n_files ? "'" : "",
+			c->in.n_files ? c->in.files[0] : "name a metric",
+			c->in.n_files ? "' is no metric" : "", ds_buf_text(&all));
 		ds_buf_free(&all);
 		return rc;
 	}
@@ -93,11 +93,11 @@ static ds_rc take_metrics(wanted_list *l, const plugins *p, ds_common *c, ds_err
 			.tok = opt.tok,
 			.seq = opt.seq,
 			.common = c };
-		const metric *m = named(p, c->files[i], &a);
+		const metric *m = named(p, c->in.files[i], &a);
 		DS_TRY(wanted_add(l, m, &a, e));
 	}
-	c->files += n;
-	c->n_files -= n;
+	c->in.files += n;
+	c->in.n_files -= n;
 	return add_exec(l, c, e);
 }
 
@@ -130,12 +130,12 @@ static ds_rc write_report(const report *r, const ds_common *c, ds_err *e)
 	report_form form = REPORT_TABLE;
 	if (opt.markdown)
 		form = REPORT_MARKDOWN;
-	else if (c->json || (c->to && strcmp(c->to, "json") == 0))
+	else if (c->json || (c->out.to && strcmp(c->out.to, "json") == 0))
 		form = REPORT_JSON;
-	else if (c->to && strcmp(c->to, "tsv") == 0)
+	else if (c->out.to && strcmp(c->out.to, "tsv") == 0)
 		form = REPORT_TSV;
 	report_print(&text, r, form);
-	ds_rc rc = ds_out_open(&out, c->out_path, e);
+	ds_rc rc = ds_out_open(&out, c->out.path, e);
 	if (rc == DS_OK)
 		rc = ds_out_write(out, text.at, text.n, e);
 	if (rc == DS_OK)
@@ -260,9 +260,9 @@ static ds_rc run_metrics(const ds_common *given, ds_err *e)
 	DS_AUTO(gathered) baseline = NULL;
 	DS_TRY(open_plugins(p, e));
 	DS_TRY(take_metrics(l, p, &c, e));
-	if (c.n_files == 0) {
-		c.files = (const char **)from_stdin;
-		c.n_files = 1;
+	if (c.in.n_files == 0) {
+		c.in.files = (const char **)from_stdin;
+		c.in.n_files = 1;
 	}
 	DS_TRY(open_scores(&o, &c, mem, e));
 	if (any_blocks(l) && (opt.by || opt.bootstrap || opt.baseline))
@@ -277,14 +277,14 @@ static ds_rc run_metrics(const ds_common *given, ds_err *e)
 	DS_TRY(gather(g, l, &c, opt.by, model->p, e));
 	if (opt.baseline) {
 		baseline = gathered_new(&l->shape, false);
-		base.files = &opt.baseline;
-		base.n_files = 1;
+		base.in.files = &opt.baseline;
+		base.in.n_files = 1;
 		DS_TRY(gather(baseline, l, &base, NULL, NULL, e));
 	}
 	DS_TRY(show(l, g, baseline, opt.by, &o, &c, e));
 	if (opt.state)
 		DS_TRY(state_write(opt.state, l, g, &(state_opts){ opt.tok, opt.by }, e));
-	ds_say(&c, "%llu record%s", (unsigned long long)g->all->n, ds_s(g->all->n));
+	ds_say(&c.who, "%llu record%s", (unsigned long long)g->all->n, ds_s(g->all->n));
 	return DS_OK;
 }
 
@@ -304,8 +304,8 @@ static ds_rc run_merge(const ds_common *c, ds_err *e)
 	DS_AUTO(state_sum) s = &sum;
 	DS_TRY(open_plugins(p, e));
 	DS_TRY(open_scores(&o, c, mem, e));
-	for (size_t i = 0; i < c->n_files; i++)
-		DS_TRY(state_add(s, c->files[i], e));
+	for (size_t i = 0; i < c->in.n_files; i++)
+		DS_TRY(state_add(s, c->in.files[i], e));
 	if (!s->g)
 		return ds_fail(e, DS_USAGE, "merge needs files that --state wrote");
 	if (o.resamples && !s->l->shape.rows)
@@ -315,8 +315,8 @@ static ds_rc run_merge(const ds_common *c, ds_err *e)
 	DS_TRY(show(s->l, s->g, NULL, s->by, &o, c, e));
 	if (opt.state)
 		DS_TRY(state_write(opt.state, s->l, s->g, &(state_opts){ s->tok, s->by }, e));
-	ds_say(c, "%llu record%s of %zu state%s", (unsigned long long)s->g->all->n,
-		ds_s(s->g->all->n), c->n_files, ds_s(c->n_files));
+	ds_say(&c->who, "%llu record%s of %zu state%s", (unsigned long long)s->g->all->n,
+		ds_s(s->g->all->n), c->in.n_files, ds_s(c->in.n_files));
 	return DS_OK;
 }
 

@@ -68,13 +68,13 @@ static ds_rc count_rows(counts *c, ds_block *b, uint32_t from, uint32_t to, size
 
 static ds_rc fit(counts *c, const metric_args *a, ds_err *e)
 {
-	ds_common common = *a->common;
+	ds_input_opts how = a->common->in;
 	const char *files[] = { a->fit };
-	common.files = files;
-	common.n_files = 1;
+	how.files = files;
+	how.n_files = 1;
 	DS_AUTO(ds_source) s = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(DS_BLOCK_BYTES);
-	DS_TRY(ds_source_open(&s, &common, e));
+	DS_TRY(ds_source_open(&s, &how, e));
 	for (;;) {
 		ds_block *b;
 		const ds_col *col;

@@ -62,7 +62,7 @@ static ds_rc update(
 	program *p = state;
 	ds_sink_part part_ = { 0 };
 	p->any = p->any || b->n_rows;
-	DS_TRY(ds_exporter_find("jsonl")->encode(p->common, b, &part_, e));
+	DS_TRY(ds_exporter_find("jsonl")->encode(&p->common->out, b, &part_, e));
 	return ds_out_write(p->out, part_.text.at, part_.text.n, e);
 }
 

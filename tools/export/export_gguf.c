@@ -269,7 +269,7 @@ static ds_rc write_gguf(const ds_model *m, const export_opts *o, const ds_common
 	ds_engine_opts eo = { .config = j.c, .batch = 1, .seq = 8, .weights = m };
 	DS_TRY(ds_device_open(&device, NULL, 1, e));
 	DS_TRY(ds_engine_open(&n, device, &eo, e));
-	return write_file(&j, n, c->out_path, o->clamp, e);
+	return write_file(&j, n, c->out.path, o->clamp, e);
 }
 
 const exporter export_gguf = {

@@ -261,7 +261,7 @@ static ds_rc write_onnx(const ds_model *m, const export_opts *o, const ds_common
 	value_type t = VALUE_F32;
 	job j = { .m = m,
 		.o = o,
-		.path = c->out_path,
+		.path = c->out.path,
 		.in = { { .name = "input_ids" }, { .name = "attention_mask" },
 			{ .name = "position_ids" }, { .name = "token_type_ids" } } };
 	DS_TRY(values_type(o->dtype, &t, e));

@@ -39,7 +39,7 @@ static ds_rc write_safetensors(
 	DS_TRY(values_type(o->dtype, &t, e));
 	DS_TRY(ds_device_open(&device, NULL, 1, e));
 	DS_TRY(ds_engine_open(&n, device, &eo, e));
-	return write_all(n, types[t], o->clamp, c->out_path, e);
+	return write_all(n, types[t], o->clamp, c->out.path, e);
 }
 
 const exporter export_safetensors = {

@@ -13,15 +13,15 @@ static ds_rc run(const exporter *x, const ds_common *c, ds_err *e)
 	DS_AUTO(ds_model) m = NULL;
 	if (!opt.model)
 		return ds_fail(e, DS_USAGE, "name the model with -m DIR");
-	if (c->n_files)
-		return ds_fail(e, DS_USAGE, "'%s': the model is named with -m", c->files[0]);
-	if (!c->out_path)
+	if (c->in.n_files)
+		return ds_fail(e, DS_USAGE, "'%s': the model is named with -m", c->in.files[0]);
+	if (!c->out.path)
 		return ds_fail(e, DS_USAGE, "name the file to write with -o");
-	DS_TRY(ds_file_place(c->out_path, false, e));
+	DS_TRY(ds_file_place(c->out.path, false, e));
 	DS_TRY(ds_model_open_with(
 		&m, opt.model, &(ds_model_opts){ .ignore_keys = opt.ignore_keys }, e));
 	DS_TRY(x->write(m, &opt, c, e));
-	ds_say(c, "%s written as %s", opt.model, c->out_path);
+	ds_say(&c->who, "%s written as %s", opt.model, c->out.path);
 	return DS_OK;
 }
 

@@ -5,7 +5,7 @@
 #define GENERATE_EMBED_H
 
 #include "infer/embed.h"
-#include "record/pipe.h"
+#include "record/run.h"
 
 typedef struct {
 	const ds_model *m;

@@ -5,11 +5,12 @@
 #define GENERATE_LABEL_H
 
 #include "infer/predict.h"
-#include "record/pipe.h"
+#include "record/run.h"
 
 typedef struct {
 	ds_predictor *p;
-	size_t seen; /* optional blocks of the input */
+	size_t seen;       /* optional blocks of the input */
+	const char *field; /* the column of texts */
 } label_run;
 ds_rc label_block(void *state, ds_work *w, ds_block *b, ds_err *e); /* a stage's order */
 

@@ -162,7 +162,7 @@ static ds_rc open_slots(generator *g, int64_t context, ds_err *e)
 	g->n_slots = o.slots;
 	DS_TRY(ds_slots_open(&g->slots, g->m, g->device, &o, e));
 	if (o.slots < opt.batch)
-		ds_warn(g->common,
+		ds_warn(&g->common->who,
 			"%lld sequences of %lld tokens at once instead of --batch %lld: %.0f MiB "
 			"of "
 			"memory",
@@ -362,7 +362,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		label_run said = { p, 0 };
 		label.state = &said;
 		if (rc == DS_OK)
-			rc = ds_pipe_run(c, opt.embed ? &embed : labels ? &label : &generate, e);
+			rc = ds_run_stage(c, opt.embed ? &embed : labels ? &label : &generate, e);
 		ds_embedder_close(r.d);
 	}
 	generator_close(&g);
@@ -415,7 +415,7 @@ int main(int argc, char **argv)
 		.args = args,
 		.takes = DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_SEED | DS_TAKES_JOBS,
 		.run = run,
-		.failed = ds_sink_failed,
+		.failed = ds_run_failed,
 		.examples = {
 			"echo 'The Debian project' | dsgen -m run/ --to jsonl",
 			"dsgen -m run/ --temperature 0.7 --top-p 0.9 --seed 7 prompts.jsonl",

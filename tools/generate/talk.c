@@ -18,7 +18,7 @@ ds_rc talker_open(talker *t, const ds_model *m, const char *layout, const ds_com
 	DS_TRY(ds_own_chat(&l, layout, dir, t->mem, e));
 	DS_TRY(ds_chat_open(&t->chat, l, ds_model_tok(m), e));
 	if (ds_chat_of(t->chat) != l)
-		ds_warn(c, "%s", ds_chat_roles_warning);
+		ds_warn(&c->who, "%s", ds_chat_roles_warning);
 	return DS_OK;
 }
 

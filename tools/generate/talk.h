@@ -6,7 +6,7 @@
 
 #include "model/model.h"
 #include "model/talk.h"
-#include "record/pipe.h"
+#include "record/run.h"
 
 typedef struct {
 	ds_chat *chat; /* NULL: prompts are texts */

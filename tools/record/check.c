@@ -90,7 +90,7 @@ static ds_rc check_file(const ds_common *c, batch *t, const char *path, ds_progr
 	add_grouped(&counts, s.blocks);
 	ds_buf_fmt(&counts, " block%s, ", ds_s(s.blocks));
 	add_grouped(&counts, s.records);
-	ds_say(c, "%s: whole, %s record%s", name, ds_buf_text(&counts), ds_s(s.records));
+	ds_say(&c->who, "%s: whole, %s record%s", name, ds_buf_text(&counts), ds_s(s.records));
 	ds_buf_free(&counts);
 	return DS_OK;
 }
@@ -98,12 +98,12 @@ static ds_rc check_file(const ds_common *c, batch *t, const char *path, ds_progr
 ds_rc run_check(const ds_common *c, ds_err *e)
 {
 	DS_AUTO(batch) t = batch_new((unsigned)c->jobs);
-	DS_AUTO(ds_progress) p = ds_progress_new(c);
+	DS_AUTO(ds_progress) p = ds_progress_new(&c->who);
 	ds_rc first = DS_OK;
 	size_t bad = 0;
-	for (size_t i = 0; i < c->n_files; i++) {
+	for (size_t i = 0; i < c->in.n_files; i++) {
 		ds_err one;
-		ds_rc rc = check_file(c, t, c->files[i], p, &one);
+		ds_rc rc = check_file(c, t, c->in.files[i], p, &one);
 		if (rc == DS_OK)
 			continue;
 		bad++;
@@ -115,6 +115,6 @@ ds_rc run_check(const ds_common *c, ds_err *e)
 	}
 	if (bad > 1)
 		return ds_at(
-			e, first, "%zu of %zu files are not whole, the first", bad, c->n_files);
+			e, first, "%zu of %zu files are not whole, the first", bad, c->in.n_files);
 	return first;
 }

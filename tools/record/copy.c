@@ -16,15 +16,15 @@ ds_rc copy_open(copy_run **out, const ds_common *c, const char *const *paths, si
 	r->outs = DS_NEW(copy_out, n);
 	r->n_outs = n;
 	for (size_t i = 0; i < n; i++) {
-		r->outs[i].common = *c;
-		r->outs[i].common.out_path = paths[i];
-		DS_TRY(ds_sink_check(&r->outs[i].common, e));
-		DS_TRY(ds_shards_check(&r->outs[i].common, e));
-		r->outs[i].packer = ds_packer_new(c->level);
+		r->outs[i].how = c->out;
+		r->outs[i].how.path = paths[i];
+		DS_TRY(ds_sink_check(&r->outs[i].how, e));
+		DS_TRY(ds_shards_check(&r->outs[i].how, e));
+		r->outs[i].packer = ds_packer_new(c->out.level);
 		r->outs[i].mem = ds_arena_new(1 << 20);
 	}
-	DS_TRY(ds_source_open(&r->source, c, e));
-	r->progress = ds_progress_new(c);
+	DS_TRY(ds_source_open(&r->source, &c->in, e));
+	r->progress = ds_progress_new(&c->who);
 	ds_progress_total(r->progress, ds_source_total_bytes(r->source));
 	*out = r;
 	r = NULL;
@@ -55,8 +55,8 @@ void copy_close(copy_run *r)
 static ds_chain *chain_with_us(copy_run *r, ds_stage_entry **stage)
 {
 	ds_chain *chain = ds_source_chain(r->source);
-	*stage = ds_chain_push(
-		r->chain_mem, chain, ds_str_of(r->c->program), DS_S(DS_VERSION), r->c->recorded);
+	*stage = ds_chain_push(r->chain_mem, chain, ds_str_of(r->c->who.program), DS_S(DS_VERSION),
+		r->c->recorded);
 	return chain;
 }
 
@@ -65,9 +65,9 @@ static ds_rc open_out(copy_run *r, copy_out *o, ds_err *e)
 	ds_stage_entry *unused;
 	ds_shard_file *first;
 	const ds_chain *head = chain_with_us(r, &unused);
-	if (!r->c->shard_size.bytes)
-		return ds_sink_open(&o->sink, &o->common, head, e);
-	o->shards = ds_shards_new(&o->common, head);
+	if (!o->how.shard_bytes)
+		return ds_sink_open(&o->sink, &o->how, head, e);
+	o->shards = ds_shards_new(&o->how, head);
 	DS_TRY(ds_shards_next(o->shards, &first, e));
 	o->sink = first->sink;
 	return DS_OK;
@@ -203,7 +203,7 @@ static ds_rc write_stats(copy_run *r, ds_err *e)
 	for (size_t i = 0; i < r->n_outs; i++)
 		out += r->outs[i].records;
 	ds_buf_add_c(&text, "{\"program\":");
-	ds_json_add_str(&text, ds_str_of(r->c->program));
+	ds_json_add_str(&text, ds_str_of(r->c->who.program));
 	ds_buf_add_c(&text, ",\"args\":");
 	ds_json_add_str(&text, r->c->recorded);
 	ds_buf_fmt(&text,
@@ -266,6 +266,6 @@ void copy_summary(copy_run *r, const char *more)
 		ds_buf_add_c(&text, " bad)");
 	}
 	ds_progress_clear(r->progress);
-	ds_say(r->c, "%s%s%s", ds_buf_text(&text), more ? ": " : "", more ? more : "");
+	ds_say(&r->c->who, "%s%s%s", ds_buf_text(&text), more ? ": " : "", more ? more : "");
 	ds_buf_free(&text);
 }

@@ -31,7 +31,7 @@ ds_rc run_head(const ds_common *c, ds_err *e)
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	if (opt.lines < 0)
 		return ds_fail(e, DS_USAGE, "'--lines': %lld is below 0", (long long)opt.lines);
-	DS_TRY(copy_open(&r, c, (const char *[]){ c->out_path }, 1, e));
+	DS_TRY(copy_open(&r, c, (const char *[]){ c->out.path }, 1, e));
 	DS_TRY(copy_abort(r, copy_first(r, mem, (uint64_t)opt.lines, e), e));
 	copy_summary(r, NULL);
 	return DS_OK;

@@ -51,8 +51,8 @@ ds_rc run_index(const ds_common *c, ds_err *e)
 	else
 		ds_buf_add_c(&out, form == 's' ? "block\toffset\tbytes\tfirst_record\trecords\n"
 					       : "{\"blocks\":[");
-	for (size_t i = 0; i < c->n_files && rc == DS_OK; i++)
-		rc = add_file(c, c->files[i], &out, &first, e);
+	for (size_t i = 0; i < c->in.n_files && rc == DS_OK; i++)
+		rc = add_file(c, c->in.files[i], &out, &first, e);
 	if (form == 'j')
 		ds_buf_add_c(&out, "]}\n");
 	if (rc == DS_OK)

@@ -136,7 +136,7 @@ static ds_rc add_file(const ds_common *c, const char *path, ds_buf *out, bool *d
 	ds_chain *chain;
 	const char *name = strcmp(path, "-") == 0 ? "stdin" : path;
 	DS_TRY(open_stream(&r, path, e));
-	ds_reader_salvage(r, c->salvage);
+	ds_reader_salvage(r, c->in.salvage);
 	DS_TRY(read_chain(&chain, r, mem, e));
 	ds_reader_stats s = ds_reader_get_stats(r);
 	*damaged |= s.damaged;
@@ -149,7 +149,7 @@ static ds_rc add_file(const ds_common *c, const char *path, ds_buf *out, bool *d
 		add_tsv(out, chain, 0);
 		break;
 	default:
-		if (c->n_files > 1)
+		if (c->in.n_files > 1)
 			ds_buf_fmt(out, "%s\n", name);
 		add_funnel(out, chain, 0, most_records(chain));
 		if (chain->n == 0)
@@ -167,8 +167,8 @@ ds_rc run_log(const ds_common *c, ds_err *e)
 		ds_buf_add_c(&out,
 			"program\tversion\targuments\tdepth\trecords_in\trecords_out\tbytes_in\t"
 			"bytes_out\tcounts\n");
-	for (size_t i = 0; i < c->n_files && rc == DS_OK; i++)
-		rc = add_file(c, c->files[i], &out, &damaged, e);
+	for (size_t i = 0; i < c->in.n_files && rc == DS_OK; i++)
+		rc = add_file(c, c->in.files[i], &out, &damaged, e);
 	if (rc == DS_OK)
 		rc = write_report(c, &out, e);
 	if (rc == DS_OK && damaged)

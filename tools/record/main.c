@@ -4,7 +4,7 @@
 #include "record.h"
 
 #include "record/export.h"
-#include "record/pipe.h"
+#include "record/run.h"
 
 #include <stdio.h>
 
@@ -13,15 +13,15 @@ record_options opt = { .lines = 10, .memory = { 256 << 20 }, .top = 20 };
 static ds_rc run_import(const ds_common *c, ds_err *e)
 {
 	ds_common with = *c;
-	with.exec = opt.exec;
-	if (opt.exec && c->n_files)
+	with.in.exec = opt.exec;
+	if (opt.exec && c->in.n_files)
 		return ds_fail(e, DS_USAGE, "'--exec' and files exclude each other");
-	return ds_pipe_run(&with, &(ds_stage){ .name = "import" }, e);
+	return ds_run_stage(&with, &(ds_stage){ .name = "import" }, e);
 }
 
 static ds_rc run_cat(const ds_common *c, ds_err *e)
 {
-	return ds_pipe_run(c, &(ds_stage){ .name = "cat" }, e);
+	return ds_run_stage(c, &(ds_stage){ .name = "cat" }, e);
 }
 
 /* The format is named, or known by the output's name. */
@@ -29,9 +29,9 @@ static ds_rc run_export(const ds_common *c, ds_err *e)
 {
 	ds_common with = *c;
 	ds_sink_form form;
-	DS_TRY(ds_sink_format(&form, opt.to, c->out_path, "jsonl", e));
-	with.to = form.exporter ? form.exporter->name : "dsr";
-	return ds_pipe_run(&with, &(ds_stage){ .name = "export" }, e);
+	DS_TRY(ds_sink_format(&form, opt.to, c->out.path, "jsonl", e));
+	with.out.to = form.exporter ? form.exporter->name : "dsr";
+	return ds_run_stage(&with, &(ds_stage){ .name = "export" }, e);
 }
 
 static const ds_arg import_args[] = {
@@ -105,7 +105,7 @@ static const ds_tool tool = {
 	.usage = "COMMAND [OPTION...] [FILE...]",
 	.what = "the record stream's own tool: into it, out of it, and a look at it",
 	.cmds = cmds,
-	.failed = ds_sink_failed,
+	.failed = ds_run_failed,
 	.examples = {
 		"dsrec import reviews.jsonl -z -o reviews.dsr",
 		"dsrec cat a.dsr b.dsr | dsclean | dsrec export --to jsonl",

@@ -10,15 +10,15 @@
 
 char report_form(const ds_common *c)
 {
-	if (!c->to || strcmp(c->to, "table") == 0)
+	if (!c->out.to || strcmp(c->out.to, "table") == 0)
 		return 't';
-	return strcmp(c->to, "tsv") == 0 ? 's' : 'j';
+	return strcmp(c->out.to, "tsv") == 0 ? 's' : 'j';
 }
 
 ds_rc write_report(const ds_common *c, const ds_buf *text, ds_err *e)
 {
 	DS_AUTO(ds_out) out = NULL;
-	DS_TRY(ds_out_open(&out, c->out_path, e));
+	DS_TRY(ds_out_open(&out, c->out.path, e));
 	DS_TRY(ds_out_write(out, text->at, text->n, e));
 	return ds_out_deliver(out, e);
 }

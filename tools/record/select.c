@@ -6,7 +6,7 @@
 #include "record.h"
 
 #include "base/mem.h"
-#include "record/pipe.h"
+#include "record/run.h"
 
 #include <unistd.h>
 
@@ -22,19 +22,19 @@ static const char *const stdin_alone[] = { "-" };
 
 ds_rc worded_open(worded_run *w, const ds_common *c, const char *what, ds_err *e)
 {
-	*w = (worded_run){ .common = *c, .word = c->files[0] };
+	*w = (worded_run){ .common = *c, .word = c->in.files[0] };
 	if (strcmp(w->word, "-") == 0)
-		return ds_fail(e, DS_USAGE, "%s wants %s before the files", c->command, what);
-	w->common.files++;
-	w->common.n_files--;
-	if (w->common.n_files == 0) {
+		return ds_fail(e, DS_USAGE, "%s wants %s before the files", c->who.command, what);
+	w->common.in.files++;
+	w->common.in.n_files--;
+	if (w->common.in.n_files == 0) {
 		if (isatty(STDIN_FILENO))
 			return ds_fail(e, DS_USAGE, "no input: name a file, or pipe one in");
-		w->common.files = (const char **)stdin_alone;
-		w->common.n_files = 1;
+		w->common.in.files = (const char **)stdin_alone;
+		w->common.in.n_files = 1;
 	}
 	/* The command is the first word of what is recorded. */
-	size_t n = strlen(c->command);
+	size_t n = strlen(c->who.command);
 	ds_buf_add(&w->recorded, c->recorded.at, n);
 	ds_buf_add_byte(&w->recorded, ' ');
 	ds_args_add_word(&w->recorded, w->word);
@@ -146,11 +146,11 @@ static ds_rc change(const ds_common *c, ds_stage stage, bool pairs, ds_err *e)
 	ds_rc rc = worded_open(&w, c, pairs ? "OLD=NEW,..." : "FIELD,...", e);
 	if (rc == DS_OK)
 		rc = read_names(&s, w.word, pairs, e);
-	stage.name = c->command;
+	stage.name = c->who.command;
 	stage.state = &s;
 	stage.reads = s.paths;
 	if (rc == DS_OK)
-		rc = ds_pipe_run(&w.common, &stage, e);
+		rc = ds_run_stage(&w.common, &stage, e);
 	worded_close(&w);
 	return rc;
 }

@@ -292,7 +292,7 @@ ds_rc run_shuf(const ds_common *c, ds_err *e)
 	shuffle s = { .seed = c->seed, .pile_bytes = opt.memory.bytes / 3, .mem = mem };
 	if (opt.memory.bytes < 1 << 20 || opt.memory.bytes > (uint64_t)6 << 30)
 		return ds_fail(e, DS_USAGE, "'--memory': between 1M and 6G");
-	DS_TRY(copy_open(&r, c, (const char *[]){ c->out_path }, 1, e));
+	DS_TRY(copy_open(&r, c, (const char *[]){ c->out.path }, 1, e));
 	s.run = r;
 	DS_TRY(copy_abort(r, shuffle_all(&s, e), e));
 	copy_summary(r, NULL);

@@ -86,7 +86,8 @@ static ds_rc check_names(const plan *p, const ds_common *c, ds_err *e)
 		for (size_t k = 0; k < i; k++)
 			if (one_file(p->paths[i], p->paths[k]))
 				return ds_fail(e, DS_USAGE, "'-o' names %s twice", p->paths[i]);
-		if (one_file(p->paths[i], c->stats_path) || one_file(p->paths[i], c->reject_path))
+		if (one_file(p->paths[i], c->stats_path) ||
+			one_file(p->paths[i], c->in.reject_path))
 			return ds_fail(e, DS_USAGE, "'-o' and another output are one file: %s",
 				p->paths[i]);
 	}
@@ -184,9 +185,9 @@ static ds_rc split(plan *p, const ds_common *c, ds_err *e)
 	DS_AUTO(copy_run) r = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	p->seed = c->seed;
-	DS_TRY(ds_field_of(&p->field, c, e));
+	DS_TRY(ds_field_of(&p->field, &c->in.field, e));
 	DS_TRY(read_shares(p, opt.by, e));
-	DS_TRY(read_names(p, c->out_path, e));
+	DS_TRY(read_names(p, c->out.path, e));
 	DS_TRY(check_names(p, c, e));
 	DS_TRY(copy_open(&r, c, p->paths, p->n, e));
 	DS_TRY(copy_abort(r, split_all(p, r, mem, e), e));

@@ -213,7 +213,7 @@ static ds_rc add_block(stats *s, ds_block *b, ds_err *e)
 static ds_rc read_all(stats *s, const ds_common *c, ds_source *source, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
-	DS_AUTO(ds_progress) p = ds_progress_new(c);
+	DS_AUTO(ds_progress) p = ds_progress_new(&c->who);
 	ds_progress_total(p, ds_source_total_bytes(source));
 	for (;;) {
 		ds_block *b;
@@ -273,9 +273,9 @@ ds_rc run_stat(const ds_common *c, ds_err *e)
 	s.labels[0].values = ds_map_new(64);
 	s.labels[1].values = ds_map_new(64);
 	DS_AUTO(ds_source) source = NULL;
-	ds_rc rc = c->field_given ? ds_field_of(&s.field, c, e) : DS_OK;
+	ds_rc rc = c->in.field.paths.n ? ds_field_of(&s.field, &c->in.field, e) : DS_OK;
 	if (rc == DS_OK)
-		rc = ds_source_open(&source, c, e);
+		rc = ds_source_open(&source, &c->in, e);
 	if (rc == DS_OK)
 		rc = read_all(&s, c, source, e);
 	if (rc == DS_OK && s.count.n_without && !s.count.n_with)

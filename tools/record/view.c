@@ -140,7 +140,7 @@ static ds_rc show_all(const ds_common *c, ds_out *out, ds_err *e)
 	DS_AUTO(ds_source) source = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
 	uint64_t left = opt.lines > 0 ? (uint64_t)opt.lines : UINT64_MAX;
-	DS_TRY(ds_source_open(&source, c, e));
+	DS_TRY(ds_source_open(&source, &c->in, e));
 	while (left > 0) {
 		ds_block *b;
 		ds_arena_reset(mem);

@@ -3,7 +3,7 @@
  */
 #include "record.h"
 
-#include "record/pipe.h"
+#include "record/run.h"
 #include "where.h"
 
 static void *scratch_new(void *state)
@@ -39,7 +39,7 @@ ds_rc run_where(const ds_common *c, ds_err *e)
 	if (rc == DS_OK)
 		rc = where_parse(&w, ds_str_of(with.word), e);
 	if (rc == DS_OK)
-		rc = ds_pipe_run(&with.common,
+		rc = ds_run_stage(&with.common,
 			&(ds_stage){ .name = "where",
 				.state = w,
 				.counters = counters,

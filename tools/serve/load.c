@@ -38,7 +38,7 @@ static ds_rc load_chat(server *s, const char *layout, ds_err *e)
 		return rc;
 	}
 	if (rc != DS_OK) {
-		ds_warn(s->common, "no conversations: %s", why.msg);
+		ds_warn(&s->common->who, "no conversations: %s", why.msg);
 		return DS_OK;
 	}
 	ds_chat_jinja(ds_chat_of(s->chat), &jinja);
@@ -76,7 +76,7 @@ static ds_rc fit_slots(const server *s, sched_opts *o, ds_err *e)
 			break;
 	}
 	if (o->slots < asked)
-		ds_warn(s->common,
+		ds_warn(&s->common->who,
 			"%lld texts of %lld tokens at once instead of %lld: %.0f MiB of memory",
 			(long long)o->slots, (long long)o->context, (long long)asked,
 			(double)o->limit_bytes / (1 << 20));

@@ -68,7 +68,7 @@ static void wait_for_end(server *s)
 		if (got == SIGTERM || got == SIGINT)
 			return;
 		if (got == SIGHUP && keys_reload(s->keys, &e) != DS_OK)
-			ds_warn(s->common, "the tokens stay as they were: %s", e.msg);
+			ds_warn(&s->common->who, "the tokens stay as they were: %s", e.msg);
 	}
 }
 
@@ -186,7 +186,7 @@ static void tell(running *r)
 		ds_buf_fmt(&b, " http%s://%s", opt.cert ? "s" : "", ds_buf_text(&r->at));
 	if (opt.grpc)
 		ds_buf_fmt(&b, "%s grpc://%s", opt.http ? "," : "", ds_buf_text(&r->grpc_at));
-	ds_tell(r->s.common, "%s", ds_buf_text(&b));
+	ds_tell(&r->s.common->who, "%s", ds_buf_text(&b));
 	ds_buf_free(&b);
 }
 

@@ -27,7 +27,7 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 	DS_TRY(ds_block_get(b, "tokens", &tokens, e));
 	if (!tokens)
 		return DS_OK;
-	ds_colb *out = ds_colb_new(b, x->common->field, DS_T_UTF8);
+	ds_colb *out = ds_colb_new(b, x->common->in.field.column, DS_T_UTF8);
 	ds_buf text = { 0 };
 	ds_rc rc = DS_OK;
 	for (uint32_t row = 0; row < b->n_rows && rc == DS_OK; row++) {
@@ -49,7 +49,7 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 	ds_buf_free(&text);
 	DS_TRY(rc);
 	DS_TRY(ds_colb_put(out, e));
-	if (strcmp(x->common->field, "tokens") != 0)
+	if (strcmp(x->common->in.field.column, "tokens") != 0)
 		ds_block_remove(b, "tokens");
 	return DS_OK;
 }
@@ -72,7 +72,7 @@ ds_rc decode_run(const ds_common *c, ds_err *e)
 	decoder x = { .common = c };
 	if (opt.tokenizer)
 		DS_TRY(open_tokenizer(&x.tok, e));
-	ds_rc rc = ds_pipe_run(c,
+	ds_rc rc = ds_run_stage(c,
 		&(ds_stage){ .name = "decode",
 			.state = &x,
 			.begin = begin,

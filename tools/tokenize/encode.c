@@ -100,7 +100,7 @@ static ds_rc open_chat(encoder *x, ds_err *e)
 	DS_TRY(ds_own_chat(&l, opt.chat, opt.tokenizer, x->mem, e));
 	DS_TRY(ds_chat_open(&x->chat, l, x->tok, e));
 	if (ds_chat_of(x->chat) != l)
-		ds_warn(x->common, "%s", ds_chat_roles_warning);
+		ds_warn(&x->common->who, "%s", ds_chat_roles_warning);
 	return DS_OK;
 }
 
@@ -355,7 +355,7 @@ static ds_rc work(void *state, ds_work *w, ds_block *b, ds_err *e)
 	for (uint32_t row = 0; row < b->n_rows && !opt.offsets; row++)
 		DS_TRY(encode_row(x, w, &texts, row, out, e));
 	DS_TRY(ds_colb_put(out, e));
-	if (!opt.keep_text && strcmp(x->common->field, "tokens") != 0)
+	if (!opt.keep_text && strcmp(x->common->in.field.column, "tokens") != 0)
 		ds_texts_remove(&texts);
 	return DS_OK;
 }
@@ -421,7 +421,7 @@ static ds_rc end(void *state, ds_work *w, ds_err *e)
 {
 	encoder *x = state;
 	if (x->n_without)
-		ds_warn(x->common, "%" PRIu64 " record%s", x->n_without,
+		ds_warn(&x->common->who, "%" PRIu64 " record%s", x->n_without,
 			x->n_without == 1 ? " is no chat" : "s are no chats");
 	if (!x->packing)
 		return DS_OK;
@@ -501,7 +501,7 @@ ds_rc encode_run(const ds_common *c, ds_err *e)
 	const char *reads[] = { opt.pair, NULL };
 	DS_TRY(check_options(e));
 	DS_TRY(open_tokenizer(&x.tok, e));
-	ds_rc rc = ds_pipe_run(c,
+	ds_rc rc = ds_run_stage(c,
 		&(ds_stage){ .name = "encode",
 			.state = &x,
 			.scratch_new = scratch_new,

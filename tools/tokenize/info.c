@@ -59,10 +59,10 @@ static void add_specials(report *r, const ds_tok *t)
 static ds_rc count_languages(const ds_common *c, const ds_tok *t, report *r, ds_err *e)
 {
 	ds_common texts = *c;
-	texts.files = opt.text.at;
-	texts.n_files = opt.text.n;
-	texts.field = c->field ? c->field : "text";
-	texts.max_record = c->max_record ? c->max_record : (uint64_t)1 << 30;
+	texts.in.files = opt.text.at;
+	texts.in.n_files = opt.text.n;
+	texts.in.field.column = c->in.field.column ? c->in.field.column : "text";
+	texts.in.max_record = c->in.max_record ? c->in.max_record : (uint64_t)1 << 30;
 	return count_texts(&texts, t, true, r, e);
 }
 
@@ -73,10 +73,10 @@ ds_rc info_run(const ds_common *c, ds_err *e)
 	report r = { .out = &text };
 	char hex[33];
 	DS_TRY(report_form(c, &r.form, e));
-	if (c->n_files > 1 || (c->n_files == 1 && opt.tokenizer))
+	if (c->in.n_files > 1 || (c->in.n_files == 1 && opt.tokenizer))
 		return ds_fail(e, DS_USAGE, "one tokenizer at a time");
-	if (c->n_files == 1)
-		opt.tokenizer = c->files[0];
+	if (c->in.n_files == 1)
+		opt.tokenizer = c->in.files[0];
 	DS_TRY(open_tokenizer(&t, e));
 	ds_h128 id = ds_tok_identity(t);
 	snprintf(hex, sizeof(hex), "%016" PRIx64 "%016" PRIx64, id.hi, id.lo);

@@ -97,7 +97,7 @@ static const ds_tool tool = {
 	.takes = ENCODE,
 	.run = encode_run,
 	.cmds = cmds,
-	.failed = ds_sink_failed,
+	.failed = ds_run_failed,
 	.examples = {
 		"dstok train -V 8000 corpus.txt -o t.json",
 		"dsclean pages/*.html | dstok -t t.json --seq 1024 > shard.dsr",

@@ -115,7 +115,7 @@ static ds_rc texts_of(reading *r, ds_block *b, unsigned worker, ds_err *e)
 		ds_rc rc = ds_texts_get(&texts, row, &text, &has, e);
 		if (rc == DS_OK && has)
 			rc = r->fn(r->context, worker, text, code, e);
-		if (rc == DS_BAD && r->common->on_error != DS_ON_STOP)
+		if (rc == DS_BAD && r->common->in.on_error != DS_ON_STOP)
 			rc = DS_OK;
 		if (rc != DS_OK)
 			return ds_at(e, rc, "%s:%llu", b->origin ? b->origin : "record",
@@ -156,7 +156,7 @@ static ds_rc check_fields(const reading *r, ds_err *e)
 	if (r->n.n_without && !r->n.n_with)
 		return ds_field_missing(ds_field_name(r->field), &r->names, "--field", e);
 	if (r->n.n_without)
-		ds_warn(r->common, "%llu record%s no field '%s'",
+		ds_warn(&r->common->who, "%llu record%s no field '%s'",
 			(unsigned long long)r->n.n_without, r->n.n_without == 1 ? " has" : "s have",
 			ds_field_name(r->field));
 	return DS_OK;
@@ -165,10 +165,10 @@ static ds_rc check_fields(const reading *r, ds_err *e)
 static ds_rc run_reading(reading *r, const ds_common *c, ds_err *e)
 {
 	DS_AUTO(ds_source) source = NULL;
-	DS_AUTO(ds_progress) progress = ds_progress_new(c);
+	DS_AUTO(ds_progress) progress = ds_progress_new(&c->who);
 	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)c->jobs);
-	DS_TRY(ds_field_of(&r->field, c, e));
-	DS_TRY(ds_source_open(&source, c, e));
+	DS_TRY(ds_field_of(&r->field, &c->in.field, e));
+	DS_TRY(ds_source_open(&source, &c->in, e));
 	ds_progress_total(progress, ds_source_total_bytes(source));
 	r->source = source;
 	r->progress = progress;

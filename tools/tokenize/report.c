@@ -13,12 +13,12 @@ ds_rc report_form(const ds_common *c, int *form, ds_err *e)
 {
 	static const char *const names[] = { "table", "tsv", "json" };
 	*form = c->json ? 2 : 0;
-	if (!c->to)
+	if (!c->out.to)
 		return DS_OK;
 	for (*form = 0; *form < 3; ++*form)
-		if (strcmp(c->to, names[*form]) == 0)
+		if (strcmp(c->out.to, names[*form]) == 0)
 			return DS_OK;
-	return ds_fail(e, DS_USAGE, "--to '%s': table, tsv or json", c->to);
+	return ds_fail(e, DS_USAGE, "--to '%s': table, tsv or json", c->out.to);
 }
 
 void report_key(report *r, const char *name)
@@ -69,7 +69,7 @@ ds_rc report_write(const ds_common *c, report *r, ds_err *e)
 	DS_AUTO(ds_out) out = NULL;
 	if (r->form == 2)
 		ds_buf_add_c(r->out, "}\n");
-	DS_TRY(ds_out_open(&out, c->out_path, e));
+	DS_TRY(ds_out_open(&out, c->out.path, e));
 	DS_TRY(ds_out_write(out, r->out->at, r->out->n, e));
 	return ds_out_deliver(out, e);
 }

@@ -8,7 +8,7 @@
 
 #include "base/args.h"
 #include "record/block.h"
-#include "record/pipe.h"
+#include "record/run.h"
 #include "report.h"
 #include "text/tok/tok.h"
 

@@ -53,7 +53,7 @@ static ds_rc merge_all(
 		DS_S("<|mask|>"), DS_S("<|cls|>"), DS_S("<|sep|>") };
 	static const ds_str for_words[] = { DS_S("[PAD]"), DS_S("[UNK]"), DS_S("[CLS]"),
 		DS_S("[SEP]"), DS_S("[MASK]") };
-	DS_AUTO(ds_progress) progress = ds_progress_new(c);
+	DS_AUTO(ds_progress) progress = ds_progress_new(&c->who);
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
 	ds_str *names = ds_arena_get(mem, (opt.special.n + 1) * sizeof(*names));
 	for (size_t i = 0; i < opt.special.n; i++)
@@ -98,19 +98,20 @@ ds_rc train_run(const ds_common *c, ds_err *e)
 	if (opt.vocab < 1 || opt.vocab > DS_TOK_MAX_IDS)
 		return ds_fail(e, DS_USAGE, "-V %" PRId64 ": it must be 1 to %d", opt.vocab,
 			DS_TOK_MAX_IDS);
-	if (c->out_path)
-		DS_TRY(ds_file_place(c->out_path, false, e));
+	if (c->out.path)
+		DS_TRY(ds_file_place(c->out.path, false, e));
 	DS_TRY(choose(&pattern, &words, e));
 	DS_TRY(count_all(c, pattern, &counter, e));
 	uint64_t pieces = ds_tok_counter_pieces(counter);
 	if (pieces == 0)
 		return ds_fail(e, DS_BAD, "there is no text to train on");
 	DS_TRY(merge_all(c, counter, words, &t, e));
-	DS_TRY(write_tokenizer(c->out_path, t, e));
+	DS_TRY(write_tokenizer(c->out.path, t, e));
 	if (ds_tok_size(t) < opt.vocab)
-		ds_warn(c, "%u id%s instead of %" PRId64 ": the text gives no more", ds_tok_size(t),
-			ds_s(ds_tok_size(t)), opt.vocab);
-	ds_say(c, "%u id%s from %" PRIu64 " piece%s, %" PRIu64 " of them distinct", ds_tok_size(t),
-		ds_s(ds_tok_size(t)), pieces, ds_s(pieces), ds_tok_counter_distinct(counter));
+		ds_warn(&c->who, "%u id%s instead of %" PRId64 ": the text gives no more",
+			ds_tok_size(t), ds_s(ds_tok_size(t)), opt.vocab);
+	ds_say(&c->who, "%u id%s from %" PRIu64 " piece%s, %" PRIu64 " of them distinct",
+		ds_tok_size(t), ds_s(ds_tok_size(t)), pieces, ds_s(pieces),
+		ds_tok_counter_distinct(counter));
 	return DS_OK;
 }

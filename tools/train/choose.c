@@ -75,12 +75,12 @@ static ds_rc parse_mix(train_run *r, ds_err *e)
 static ds_rc settle_errors(train_run *r, ds_err *e)
 {
 	r->common = *r->c;
-	if (r->c->on_error == DS_ON_STOP && r->o->ask.skips)
-		r->common.on_error = DS_ON_SKIP;
+	if (r->c->in.on_error == DS_ON_STOP && r->o->ask.skips)
+		r->common.in.on_error = DS_ON_SKIP;
 	r->c = &r->common;
-	r->o->ask.skips = r->c->on_error != DS_ON_STOP;
-	return r->out && r->c->on_error == DS_ON_REJECT && train_is_first(r)
-		       ? ds_out_open(&r->rejects, r->c->reject_path, e)
+	r->o->ask.skips = r->c->in.on_error != DS_ON_STOP;
+	return r->out && r->c->in.on_error == DS_ON_REJECT && train_is_first(r)
+		       ? ds_out_open(&r->rejects, r->c->in.reject_path, e)
 		       : DS_OK;
 }
 
@@ -101,9 +101,9 @@ ds_rc train_settle(train_run *r, ds_err *e)
 		return ds_fail(e, DS_USAGE,
 			"no --model: a preset such as gpt2, a model directory, config.json or "
 			"config.ini");
-	bool named = r->c->n_files > 0;
-	r->data = named ? r->c->files : o->data;
-	r->n_data = named ? r->c->n_files : o->n_data;
+	bool named = r->c->in.n_files > 0;
+	r->data = named ? r->c->in.files : o->data;
+	r->n_data = named ? r->c->in.n_files : o->n_data;
 	DS_TRY(ds_request_check_commands(o, e));
 	if (o->keys.exec && o->keys.plugin)
 		return ds_fail(e, DS_USAGE, "--exec and --plugin exclude each other");
@@ -227,7 +227,7 @@ static ds_rc choose_tune(train_run *r, ds_err *e)
 		why = k->tune == DS_TUNE_lora ? "up to 100,000 train adapters"
 					      : "under 10,000 train a prompt";
 	}
-	ds_tell(r->c, "tune=auto: %s, %lld record%s: %s", ds_tune_word((ds_tune)k->tune),
+	ds_tell(&r->c->who, "tune=auto: %s, %lld record%s: %s", ds_tune_word((ds_tune)k->tune),
 		(long long)n, ds_s((uint64_t)n), why);
 	return k->tune == DS_TUNE_full ? DS_OK : choose_adapter(r, e);
 }
@@ -357,7 +357,7 @@ static void tell_bad(const train_run *r, const ds_rows *rows)
 {
 	uint64_t n = ds_rows_bad(rows);
 	if (n)
-		ds_tell(r->c, "%s%llu record%s left out",
+		ds_tell(&r->c->who, "%s%llu record%s left out",
 			rows == r->rows ? "" : "eval_data: ", (unsigned long long)n, ds_s(n));
 }
 
@@ -366,7 +366,7 @@ static void tell_mix(const train_run *r)
 	ds_buf b = { 0 };
 	ds_rows_tell_mix(r->rows, &b);
 	if (b.n)
-		ds_tell(r->c, "mix: %s", ds_buf_text(&b));
+		ds_tell(&r->c->who, "mix: %s", ds_buf_text(&b));
 	ds_buf_free(&b);
 }
 
@@ -375,9 +375,9 @@ static void tell_chat(const train_run *r)
 	ds_rows_loss l;
 	ds_rows_cut(r->rows, &l);
 	if (ds_rows_layout(r->rows) != r->chat)
-		ds_warn(r->c, "%s", ds_chat_roles_warning);
+		ds_warn(&r->c->who, "%s", ds_chat_roles_warning);
 	if (l.records)
-		ds_warn(r->c,
+		ds_warn(&r->c->who,
 			"%lld conversation%s cut at seq=%lld: %lld of %lld targets are behind it",
 			(long long)l.records, ds_s((uint64_t)l.records),
 			(long long)ds_rows_seq(r->rows), (long long)l.targets_cut,
@@ -439,7 +439,7 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		.n_types = n_types(r),
 		.rejects = r->rejects };
 	if (r->n_data || made(r)) {
-		DS_TRY(ds_rows_open(&r->rows, r->c, &o, e));
+		DS_TRY(ds_rows_open(&r->rows, &r->c->in, &o, e));
 		tell_bad(r, r->rows);
 		r->n_rows = ds_rows_count(r->rows);
 		tell_mix(r);
@@ -452,8 +452,8 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 	if (!r->from && !r->state.step && ds_config_is_preset(ds_str_of(k->model)))
 		take_specials(r, tok);
 	if (tok && fixed && ds_tok_size(tok) > r->plan.config.vocab_size)
-		ds_warn(r->c, "the tokenizer has %u ids, vocab_size is %lld", ds_tok_size(tok),
-			(long long)r->plan.config.vocab_size);
+		ds_warn(&r->c->who, "the tokenizer has %u ids, vocab_size is %lld",
+			ds_tok_size(tok), (long long)r->plan.config.vocab_size);
 	return DS_OK;
 }
 
@@ -462,7 +462,7 @@ static ds_rc open_eval(train_run *r, ds_err *e)
 {
 	ds_settings *k = &r->o->ask.keys;
 	if (!k->eval_data && k->patience)
-		ds_warn(r->c, "early_stopping_patience=%lld without eval_data stops nothing",
+		ds_warn(&r->c->who, "early_stopping_patience=%lld without eval_data stops nothing",
 			(long long)k->patience);
 	if (!k->eval_data || !r->out)
 		return DS_OK;
@@ -482,7 +482,7 @@ static ds_rc open_eval(train_run *r, ds_err *e)
 		.vocab_size = r->plan.config.vocab_size,
 		.n_types = n_types(r),
 		.rejects = r->rejects };
-	DS_TRY_AT(ds_rows_open(&r->eval_rows, r->c, &o, e), e, "eval_data");
+	DS_TRY_AT(ds_rows_open(&r->eval_rows, &r->c->in, &o, e), e, "eval_data");
 	tell_bad(r, r->eval_rows);
 	return DS_OK;
 }
@@ -526,7 +526,7 @@ static ds_rc find_checkpoint(train_run *r, ds_err *e)
 	if (passed && !r->state.step)
 		return ds_fail(e, DS_SHORT, "%s, and there is no other checkpoint", passed);
 	if (passed)
-		ds_warn(r->c, "a checkpoint is not whole and passed over: %s", passed);
+		ds_warn(&r->c->who, "a checkpoint is not whole and passed over: %s", passed);
 	for (int i = 0; i < 2 && !r->state.step; i++)
 		if (is_file(in_out(r, weights[i])))
 			return ds_fail(e, DS_SHORT, "%s: no checkpoint to go on from, but a model",

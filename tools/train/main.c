@@ -43,15 +43,15 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		return train_plot(c, e);
 	DS_TRY(ds_device_check(o->device, e));
 	bool shown = o->dry_run || o->dump || o->explain;
-	if (!shown && !c->out_path)
+	if (!shown && !c->out.path)
 		return ds_fail(
 			e, DS_USAGE, "no --out: the folder for the model and its checkpoints");
 	train_run r = { .c = c,
 		.o = o,
 		.mem = ds_arena_new(1 << 16),
 		.out_fd = -1,
-		.out = shown ? NULL : c->out_path,
-		.told = !c->quiet,
+		.out = shown ? NULL : c->out.path,
+		.told = !c->who.quiet,
 		.state.best = INFINITY };
 	o->ask.mem = r.mem;
 	o->ask.keys = ds_settings_default;

@@ -17,7 +17,7 @@ ds_rc train_merge(train_run *r, ds_err *e)
 	DS_TRY(ds_request_apply(&r->o->ask, e));
 	r->state.clamp = r->o->ask.keys.clamp;
 	const char *model = r->o->ask.keys.model;
-	if (!model || r->c->n_files)
+	if (!model || r->c->in.n_files)
 		return ds_fail(e, DS_USAGE, "--merge takes --model ADAPTER and --out DIR, no data");
 	DS_TRY(ds_model_open_with(
 		&r->from, model, &(ds_model_opts){ .ignore_keys = r->o->ask.ignore_keys }, e));
@@ -29,6 +29,6 @@ ds_rc train_merge(train_run *r, ds_err *e)
 	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));
 	DS_TRY(train_out_open(r, e));
 	DS_TRY(write_model(r, r->train, e));
-	ds_say(r->c, "%s and %s are one model in %s", model, ds_model_base(r->from), r->out);
+	ds_say(&r->c->who, "%s and %s are one model in %s", model, ds_model_base(r->from), r->out);
 	return DS_OK;
 }

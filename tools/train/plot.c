@@ -160,13 +160,13 @@ static ds_rc read_and_draw(plot *p, const char **names, ds_err *e)
 
 ds_rc train_plot(const ds_common *c, ds_err *e)
 {
-	if (c->n_files < 1 || c->n_files > MAX_RUNS)
+	if (c->in.n_files < 1 || c->in.n_files > MAX_RUNS)
 		return ds_fail(e, DS_USAGE, "--plot takes 1 to %d run folders", MAX_RUNS);
 	plot *p = DS_NEW(plot, 1);
 	p->low = INFINITY;
 	p->high = -INFINITY;
-	p->n = c->n_files;
-	ds_rc rc = read_and_draw(p, c->files, e);
+	p->n = c->in.n_files;
+	ds_rc rc = read_and_draw(p, c->in.files, e);
 	for (size_t i = 0; i < p->n; i++)
 		ds_buf_free(&p->text[i]);
 	ds_mem_free(p);

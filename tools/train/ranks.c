@@ -21,10 +21,10 @@ ds_rc train_ranks_layout(train_run *r, ds_err *e)
 static void settle_rank(train_run *r)
 {
 	int n = ds_world_size(r->world), jobs = r->c->jobs / n;
-	r->told = !r->c->quiet;
+	r->told = !r->c->who.quiet;
 	r->common = *r->c;
 	r->common.jobs = jobs > 1 ? jobs : 1;
-	r->common.quiet |= !train_is_first(r);
+	r->common.who.quiet |= !train_is_first(r);
 	r->common.stats_path = train_is_first(r) ? r->common.stats_path : NULL;
 	r->c = &r->common;
 	ds_world_limit(r->world, r->o->ask.keys.comm_timeout);
@@ -45,7 +45,8 @@ ds_rc train_ranks_start(train_run *r, bool *waited, ds_err *e)
 			settle_rank(r);
 		if (rc != DS_IO || by < 0 || left <= 0)
 			return rc;
-		ds_warn(r->c, "%s; the ranks begin again at the last checkpoint, %lld time%s left",
+		ds_warn(&r->c->who,
+			"%s; the ranks begin again at the last checkpoint, %lld time%s left",
 			e->msg, (long long)left - 1, ds_s((uint64_t)left - 1));
 		r->o->resume = true;
 	}

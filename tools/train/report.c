@@ -43,7 +43,7 @@ static void say_memory(const train_run *r)
 			ds_buf_fmt(&b, "%s %s, ", ds_class_name((ds_class)c),
 				ds_human_bytes(bytes, (double)plan->bytes[c]));
 	ds_buf_fmt(&b, "scratch %s", ds_human_bytes(bytes, (double)plan->scratch_bytes));
-	ds_tell(r->c, "memory: %s (%s)", ds_human_bytes(bytes, (double)plan->total_bytes),
+	ds_tell(&r->c->who, "memory: %s (%s)", ds_human_bytes(bytes, (double)plan->total_bytes),
 		ds_buf_text(&b));
 	ds_buf_free(&b);
 }
@@ -74,10 +74,10 @@ static ds_rc measure(train_run *r, ds_err *e)
 	DS_TRY(measure_rates(r, e));
 	if (!train_is_first(r))
 		return DS_OK;
-	bool shown = ds_progress_live(p->progress) || r->c->verbose;
+	bool shown = ds_progress_live(p->progress) || r->c->who.verbose;
 	int64_t trained, all = ds_graph_params(r->train->g, &trained);
 	if (shown)
-		ds_tell(r->c,
+		ds_tell(&r->c->who,
 			"%s: %s parameters, matrix products at %.1f GFLOP/s, %lld step%s of %lld "
 			"token%s",
 			r->plan.config.arch->name, ds_human_count(params, (double)all),
@@ -85,8 +85,8 @@ static ds_rc measure(train_run *r, ds_err *e)
 			ds_s((uint64_t)r->plan.steps), (long long)(r->plan.step_rows * r->plan.seq),
 			ds_s((uint64_t)(r->plan.step_rows * r->plan.seq)));
 	if (shown || r->adapts)
-		ds_tell(r->c, "trained: %lld of %lld parameters (%.2f %%)", (long long)trained,
-			(long long)all, 100.0 * (double)trained / (double)all);
+		ds_tell(&r->c->who, "trained: %lld of %lld parameters (%.2f %%)",
+			(long long)trained, (long long)all, 100.0 * (double)trained / (double)all);
 	if (shown)
 		say_memory(r);
 	return DS_OK;
@@ -97,7 +97,7 @@ ds_rc train_report_open(train_run *r, ds_err *e)
 	train_report *p = &r->report;
 	if (!train_is_first(r))
 		return measure(r, e);
-	p->progress = ds_progress_new(r->c);
+	p->progress = ds_progress_new(&r->c->who);
 	DS_TRY(open_log(r, e));
 	const char *dir = ds_arena_fmt(r->mem, "%s/tb", r->out).at;
 	DS_TRY(ds_tb_open(&p->tb, dir, r->state.step + 1, wall(), e));
@@ -177,10 +177,10 @@ ds_rc train_report_step(train_run *r, const ds_figures *f, ds_err *e)
 	ds_buf line = { 0 };
 	p->last = now;
 	if (f->z > 0)
-		ds_warn(r->c, "step %lld: loss %.4f, %.1f deviations above those before",
+		ds_warn(&r->c->who, "step %lld: loss %.4f, %.1f deviations above those before",
 			(long long)r->state.step, f->loss, f->z);
 	if (f->skipped)
-		ds_warn(r->c,
+		ds_warn(&r->c->who,
 			"step %lld: gradients over the range of fp16, skipped; loss scale %g -> %g",
 			(long long)r->state.step, f->scale, r->state.scale);
 	if (!f->empty) {
@@ -262,7 +262,7 @@ static ds_rc write_stats(
 	if (!r->c->stats_path)
 		return DS_OK;
 	ds_buf_fmt(&b, "{\"program\": \"%s\", \"steps\": %lld, \"tokens\": %lld, \"seconds\": %.3f",
-		r->c->program, (long long)r->state.step, (long long)r->state.tokens, seconds);
+		r->c->who.program, (long long)r->state.step, (long long)r->state.tokens, seconds);
 	if (isfinite(p->loss))
 		ds_buf_fmt(&b, ", \"loss\": %.9g", p->loss);
 	if (isfinite(p->eval_loss))
@@ -296,9 +296,10 @@ ds_rc train_report_end(train_run *r, const char *how, ds_err *e)
 		snprintf(empty, sizeof(empty), ", %lld step%s without a target skipped",
 			(long long)r->state.empty, ds_s((uint64_t)r->state.empty));
 	if (steps < 1)
-		ds_say(r->c, "%s at step %lld, nothing left to do", how, (long long)r->state.step);
+		ds_say(&r->c->who, "%s at step %lld, nothing left to do", how,
+			(long long)r->state.step);
 	else
-		ds_say(r->c,
+		ds_say(&r->c->who,
 			"%s: step %lld of %lld, loss %.4f -> %.4f%s%s, %.1f s, %s tokens/s, MFU "
 			"%.0f%% of %.1f GFLOP/s%s",
 			how, (long long)r->state.step, (long long)r->plan.steps, p->first_loss,

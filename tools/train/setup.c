@@ -17,7 +17,7 @@ static ds_rc load_directory(train_run *r, ds_err *e)
 	DS_TRY(ds_model_load(r->from, t->x, t->g, e));
 	for (ds_tid i = 1; i < t->g->n_tensors; i++)
 		if (ds_model_is_new(r->from, ds_g_tensor(t->g, i))) {
-			ds_warn(r->c, "%s has no '%s': this head begins at random",
+			ds_warn(&r->c->who, "%s has no '%s': this head begins at random",
 				ds_model_dir(r->from), ds_g_tensor(t->g, i)->name);
 			return DS_OK;
 		}

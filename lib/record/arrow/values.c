@@ -85,13 +85,13 @@ static ds_rc add_named(ds_ar_columns *c, ds_str name, ds_arena *mem, ds_err *e)
 }
 
 ds_rc ds_ar_choose(
-	ds_ar_columns *c, const ds_ar_schema *s, const ds_common *common, ds_arena *mem, ds_err *e)
+	ds_ar_columns *c, const ds_ar_schema *s, const ds_input_opts *how, ds_arena *mem, ds_err *e)
 {
 	size_t number = 0;
-	*c = (ds_ar_columns){ .schema = s, .max_record = common->max_record };
+	*c = (ds_ar_columns){ .schema = s, .max_record = how->max_record };
 	c->at = ds_arena_get(mem, (s->n + 1) * sizeof *c->at);
-	if (common->columns)
-		for (ds_str rest = ds_str_of(common->columns); rest.at;)
+	if (how->columns)
+		for (ds_str rest = ds_str_of(how->columns); rest.at;)
 			DS_TRY(add_named(c, ds_str_cut(rest, ',', &rest), mem, e));
 	else
 		for (const ds_ar_field *f = s->first; f; f = f->next)

@@ -4,7 +4,7 @@
 #ifndef DS_RECORD_ARROW_VALUES_H
 #define DS_RECORD_ARROW_VALUES_H
 
-#include "base/args.h"
+#include "base/inout.h"
 #include "record/arrow/batch.h"
 
 typedef struct ds_ar_column ds_ar_column;
@@ -17,8 +17,8 @@ typedef struct {
 } ds_ar_columns;
 
 /* All fields, or those of --columns. */
-DS_MUST ds_rc ds_ar_choose(
-	ds_ar_columns *c, const ds_ar_schema *s, const ds_common *common, ds_arena *mem, ds_err *e);
+DS_MUST ds_rc ds_ar_choose(ds_ar_columns *c, const ds_ar_schema *s, const ds_input_opts *how,
+	ds_arena *mem, ds_err *e);
 /* Rows from..to of a batch that is ready. */
 DS_MUST ds_rc ds_ar_make_block(const ds_ar_columns *c, const ds_ar_batch *b, int64_t from,
 	int64_t to, ds_arena *mem, ds_block **out, ds_err *e);

@@ -93,7 +93,7 @@ static ds_rc add_named(ds_pq_fields *f, ds_str name, ds_err *e)
 	return DS_USAGE;
 }
 
-ds_rc ds_pq_choose(ds_pq_fields *f, ds_pq_file *file, const ds_common *c, ds_err *e)
+ds_rc ds_pq_choose(ds_pq_fields *f, ds_pq_file *file, const ds_input_opts *c, ds_err *e)
 {
 	const ds_pq_meta *m = &file->meta;
 	*f = (ds_pq_fields){ .file = file, .max_record = c->max_record };

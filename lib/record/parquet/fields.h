@@ -4,7 +4,7 @@
 #ifndef DS_RECORD_PARQUET_FIELDS_H
 #define DS_RECORD_PARQUET_FIELDS_H
 
-#include "base/args.h"
+#include "base/inout.h"
 #include "record/parquet/column.h"
 
 typedef struct ds_pq_field ds_pq_field;
@@ -18,7 +18,7 @@ typedef struct {
 } ds_pq_fields;
 
 /* All columns, or those of --columns. Lives in the file's arena. */
-DS_MUST ds_rc ds_pq_choose(ds_pq_fields *f, ds_pq_file *file, const ds_common *c, ds_err *e);
+DS_MUST ds_rc ds_pq_choose(ds_pq_fields *f, ds_pq_file *file, const ds_input_opts *c, ds_err *e);
 /* Rows from..to of a row group, whose wanted leaves' chunks are given. */
 DS_MUST ds_rc ds_pq_make_block(const ds_pq_fields *f, ds_pq_chunk *const *chunks, uint64_t from,
 	uint64_t to, ds_arena *mem, ds_block **out, ds_err *e);

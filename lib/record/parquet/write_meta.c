@@ -6,7 +6,7 @@
  */
 #include "record/parquet/write_meta.h"
 
-#include "base/args.h"
+#include "base/inout.h"
 #include "record/parquet/meta.h"
 #include "record/parquet/pages_out.h"
 #include "record/parquet/thrift.h"
