@@ -122,7 +122,7 @@ unsigned ds_col_presence(const ds_col *c)
 	return (c->present ? DS_HAS_PRESENT : 0) | (c->nulls ? DS_HAS_NULLS : 0);
 }
 
-ds_layout ds_col_layout(const ds_col *c, uint32_t n_rows)
+ds_block_layout ds_col_layout(const ds_col *c, uint32_t n_rows)
 {
 	return ds_layout_of(c->type, ds_col_presence(c), n_rows, elements_of(c, n_rows));
 }

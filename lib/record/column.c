@@ -187,7 +187,7 @@ static const char *cut(ds_col *c, uint32_t n_rows, const uint8_t *raw)
 {
 	const ds_stored *s = &c->stored;
 	ds_cur at = ds_cur_of(raw, s->raw_bytes);
-	ds_layout l = ds_layout_of(c->type, s->presence, n_rows, 0);
+	ds_block_layout l = ds_layout_of(c->type, s->presence, n_rows, 0);
 	const uint8_t *present = (const uint8_t *)ds_cur_bytes(&at, l.present).at;
 	const uint8_t *nulls = (const uint8_t *)ds_cur_bytes(&at, l.nulls).at;
 	const uint32_t *off = (const uint32_t *)(const void *)ds_cur_bytes(&at, l.off).at;

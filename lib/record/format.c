@@ -222,10 +222,10 @@ const char *ds_type_name(ds_type t)
 	return name[ds_type_known(t) ? t : 0];
 }
 
-ds_layout ds_layout_of(ds_type type, unsigned presence, uint32_t n_rows, uint64_t elements)
+ds_block_layout ds_layout_of(ds_type type, unsigned presence, uint32_t n_rows, uint64_t elements)
 {
 	uint64_t map = ds_pad(((uint64_t)n_rows + 7) / 8);
-	ds_layout l = { 0 };
+	ds_block_layout l = { 0 };
 	l.present = presence & DS_HAS_PRESENT ? map : 0;
 	l.nulls = presence & DS_HAS_NULLS ? map : 0;
 	l.off = ds_type_lists(type) ? ds_pad(4 * ((uint64_t)n_rows + 1)) : 0;

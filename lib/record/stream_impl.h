@@ -78,8 +78,8 @@ void ds_entry_get(const uint8_t in[DS_ENTRY_BYTES], ds_entry *x);
 /* The parts of a column without a codec, each padded to 64 bytes. */
 typedef struct {
 	uint64_t present, nulls, off, data, all;
-} ds_layout;
-ds_layout ds_layout_of(ds_type type, unsigned presence, uint32_t n_rows, uint64_t elements);
+} ds_block_layout;
+ds_block_layout ds_layout_of(ds_type type, unsigned presence, uint32_t n_rows, uint64_t elements);
 bool ds_type_known(unsigned t);
 unsigned ds_type_size(ds_type t); /* bytes of an element */
 bool ds_type_lists(ds_type t);    /* cut by offsets */

@@ -12,7 +12,7 @@ enum { FAR = 200 }; /* bytes from a bracket to its partner */
 typedef struct {
 	const char *at;
 	size_t n, i;
-	ds_span *out;
+	ds_text_span *out;
 	size_t n_out, room;
 	ds_arena *mem;
 } scan;
@@ -50,20 +50,20 @@ static bool solid(char c)
 static void put(scan *s, size_t from, size_t to, bool number)
 {
 	if (s->n_out && s->out[s->n_out - 1].to >= from) { /* 3 May: the month joins the day */
-		ds_span *last = &s->out[s->n_out - 1];
+		ds_text_span *last = &s->out[s->n_out - 1];
 		last->to = to > last->to ? to : last->to;
 		last->number &= number;
 		return;
 	}
 	if (s->n_out == s->room) {
 		size_t room = s->room ? 2 * s->room : 16;
-		ds_span *more = ds_arena_get(s->mem, room * sizeof(*more));
+		ds_text_span *more = ds_arena_get(s->mem, room * sizeof(*more));
 		if (s->n_out)
 			memcpy(more, s->out, s->n_out * sizeof(*more));
 		s->out = more;
 		s->room = room;
 	}
-	s->out[s->n_out++] = (ds_span){ from, to, number };
+	s->out[s->n_out++] = (ds_text_span){ from, to, number };
 }
 
 /* A month's name at p, whole or its first three letters, a dot behind it or not; its length or 0. */
@@ -265,7 +265,7 @@ static void run_of_solid(scan *s)
 	}
 }
 
-ds_span *ds_protect(ds_str text, ds_arena *mem, size_t *n)
+ds_text_span *ds_protect(ds_str text, ds_arena *mem, size_t *n)
 {
 	scan s = { .at = text.at, .n = text.n, .mem = mem };
 	while (s.i < s.n) {

@@ -12,9 +12,9 @@
 typedef struct {
 	size_t from, to;
 	bool number; /* a number or date; else something that stands for itself */
-} ds_span;
+} ds_text_span;
 
 /* In order, apart from one another; an array in mem. */
-ds_span *ds_protect(ds_str text, ds_arena *mem, size_t *n);
+ds_text_span *ds_protect(ds_str text, ds_arena *mem, size_t *n);
 
 #endif

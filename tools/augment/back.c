@@ -20,9 +20,9 @@
 enum { FEW_BYTES = 40 }; /* a shorter text is not asked for its language */
 
 typedef struct {
-	ds_str text;   /* of the source */
-	int64_t line;  /* -1: stays as it is */
-	ds_span *keep; /* in text; stand-ins in the line */
+	ds_str text;        /* of the source */
+	int64_t line;       /* -1: stays as it is */
+	ds_text_span *keep; /* in text; stand-ins in the line */
 	size_t n_keep;
 	bool stopped; /* the line got a stop */
 } piece;
@@ -104,7 +104,7 @@ static ds_cat cat_at(ds_str s, size_t i, unsigned *len)
 }
 
 /* Letters outside of what is kept: is there anything to translate? */
-static bool has_letter(ds_str s, const ds_span *keep, size_t n_keep)
+static bool has_letter(ds_str s, const ds_text_span *keep, size_t n_keep)
 {
 	for (size_t i = 0, k = 0; i < s.n;) {
 		unsigned len;
@@ -200,7 +200,7 @@ static void add_paragraph(back *x, ds_str s)
 {
 	size_t n, n_keep, k = 0, from = 0, to = 0;
 	ds_piece *p = ds_cutter_run(x->cutter, s, x->mem, &n);
-	ds_span *keep = ds_protect(s, x->mem, &n_keep);
+	ds_text_span *keep = ds_protect(s, x->mem, &n_keep);
 	for (size_t i = 0; i < n; i++) {
 		to += p[i].text.n;
 		while (k < n_keep && keep[k].to <= to)

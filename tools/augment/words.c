@@ -106,7 +106,7 @@ static bool is_roman(ds_str s)
 }
 
 typedef struct {
-	ds_span *at;
+	ds_text_span *at;
 	size_t n, i;
 } spans;
 

@@ -359,7 +359,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			ds_predict_any_tokenizer(p);
 		if (rc == DS_OK && labels && opt.logits)
 			ds_predict_logits(p);
-		label_run said = { p, 0 };
+		label_run said = { p, 0, c->in.field.column };
 		label.state = &said;
 		if (rc == DS_OK)
 			rc = ds_run_stage(c, opt.embed ? &embed : labels ? &label : &generate, e);
