@@ -182,7 +182,7 @@ static void files_that_contradict_are_an_error(void **state)
 static void kept_is(const char *text, const char *wanted)
 {
 	size_t n;
-	ds_span *s = ds_protect(ds_str_of(text), mem, &n);
+	ds_text_span *s = ds_protect(ds_str_of(text), mem, &n);
 	char got[512] = "";
 	for (size_t i = 0; i < n; i++) {
 		strcat(got, i ? "|" : "");
