@@ -374,7 +374,6 @@ void Runner::release(int id)
 		w.at_barrier = 0;
 		w.barrier_id = -1;
 	}
-	block.epoch++;
 	b = Barrier();
 }
 

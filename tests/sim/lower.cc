@@ -346,6 +346,7 @@ void Lowering::add_operand(
 
 void Lowering::set_kind(const Statement &s, Ins &ins) const
 {
+	ins.is_fence = (s.op == "membar" && !s.has("cta")) || (s.op == "fence" && !s.has("cta"));
 	if (s.op == "bra") {
 		ins.kind = Kind::branch;
 		ins.target = s.target;

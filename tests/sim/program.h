@@ -46,6 +46,7 @@ struct Ins {
 	uint8_t vec = 1, size = 0;   /* elements and bytes of one, of a memory access */
 	uint8_t sub = 0;             /* the instruction's own variants */
 	uint8_t mask = 0xff;         /* gather: which operand is the mask, 0xff: all live lanes */
+	bool is_fence = false;       /* orders this block's memory for others */
 	bool narrow_address = false; /* the address is a 32-bit register */
 	/* The allocation that the last access hit; lo > hi: none. */
 	mutable uint64_t lo = 1, hi = 0, shift = 0;

@@ -106,12 +106,12 @@ void report_fault(const std::string &what, cudaError_t e)
 		fault_code = e;
 }
 
+/* DS_SIM_RACE=1 looks for races, DS_SIM_STATS counts; not both at once. */
 Watcher *watcher()
 {
-	static Watcher *w =
-		setting("DS_SIM_RACE", 0) || setting("DS_SIM_STATS", 0)
-			? new_watcher(setting("DS_SIM_RACE", 0), setting("DS_SIM_STATS", 0))
-			: nullptr;
+	static Watcher *w = setting("DS_SIM_RACE", 0) ? new_races()
+			    : getenv("DS_SIM_STATS")  ? new_statistics()
+						      : nullptr;
 	return w;
 }
 

@@ -69,7 +69,8 @@ void report_fault(const std::string &what, cudaError_t e);
 bool has_fault();
 long setting(const char *name, long otherwise);
 Watcher *watcher();
-Watcher *new_watcher(bool races, bool statistics);
+Watcher *new_races();      /* races.cc */
+Watcher *new_statistics(); /* statistics.cc */
 
 } // namespace sim
 

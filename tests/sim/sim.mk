@@ -41,4 +41,5 @@ $(sim_dir)/libcublas.so.13: $(BUILD)/obj/tests/sim/blas.sim.o $(BUILD)/obj/tests
 sim: $(if $(wildcard $(SIM_HOME)/include/cuda_runtime_api.h),$(sim_libs)) ## the CUDA simulator, where CUDA's headers are
 	@$(if $^,true,echo "sim: no CUDA headers (CUDA_HOME): the simulator is not built")
 cuda: sim
+check check-run: $(if $(SIM_NVCC),sim)
 .PHONY: sim

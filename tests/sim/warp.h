@@ -88,7 +88,6 @@ struct Block {
 	std::vector<char> shared, registers, local;
 	std::vector<Warp> warps;
 	Barrier barriers[16];
-	uint32_t epoch = 0; /* grows at every barrier of the whole block */
 };
 
 /* Runs a whole grid; throws an Error for what a device would have got wrong. */
