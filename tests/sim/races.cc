@@ -66,6 +66,7 @@ class Races : public Watcher
 	std::unordered_map<uint64_t, std::set<uint32_t>> handed_over; /* by the atomic's address */
 	std::set<uint32_t> acquired;
 
+	Cell &shared_cell(uint64_t a);
 	Cell &global_cell(uint64_t a);
 	bool is_ordered(const Visit &before, const Warp &w, const Visit &now) const;
 	void check(Warp &w, const Ins &i, int lane, const Visit &before, const Visit &now,
@@ -92,6 +93,16 @@ void Races::begin_block(Block &b)
 	warp_epochs.assign(b.warps.size(), 0);
 	has_fenced = false;
 	acquired.clear();
+}
+
+/* What another block left there is nobody's. */
+Cell &Races::shared_cell(uint64_t a)
+{
+	Cell &c = shared[a];
+	for (Visit *v : { &c.writer, &c.reader, &c.other_reader })
+		if (v->block != block)
+			*v = Visit();
+	return c;
 }
 
 Cell &Races::global_cell(uint64_t a)
@@ -184,7 +195,8 @@ void Races::touch(Warp &w, const Ins &i, Space space, const uint64_t *a, size_t 
 			if (space == Space::shared && a[l] + n >= w.block->shared.size())
 				break; /* reported by who looks at the range */
 			visit(w, i, l,
-				space == Space::shared ? shared[a[l] + n] : global_cell(a[l] + n),
+				space == Space::shared ? shared_cell(a[l] + n)
+						       : global_cell(a[l] + n),
 				now, how);
 		}
 	}

@@ -42,4 +42,8 @@ sim: $(if $(wildcard $(SIM_HOME)/include/cuda_runtime_api.h),$(sim_libs)) ## the
 	@$(if $^,true,echo "sim: no CUDA headers (CUDA_HOME): the simulator is not built")
 cuda: sim
 check check-run: $(if $(SIM_NVCC),sim)
-.PHONY: sim
+check-mutants: $(if $(CUDA_HOME),cuda $(BUILD)/test/test_cuda_ops) ## mistakes put into the CUDA kernels, each of which must be noticed
+	@NVCC='$(if $(CUDA_HOME),$(CUDA_HOME)/bin/nvcc)' BUILD=$(BUILD) JOBS=$(JOBS) tests/sim/mutants
+cuda-report: $(if $(CUDA_HOME),cuda) ## bench/CUDA.md: registers, occupancy, sectors and bounds, without a device
+	@BUILD=$(BUILD) tests/sim/report
+.PHONY: sim check-mutants cuda-report

@@ -145,6 +145,7 @@ static void wrong_direction()
 __global__ void reverse(float *p, bool wait)
 {
 	__shared__ float s[256];
+	p += blockIdx.x * 256;
 	s[threadIdx.x] = p[threadIdx.x];
 	if (wait)
 		__syncthreads();
@@ -153,9 +154,9 @@ __global__ void reverse(float *p, bool wait)
 
 static void run_reverse(bool wait)
 {
-	float *p = device(256);
-	check(cudaMemset(p, 0, 1024));
-	reverse<<<1, 256>>>(p, wait);
+	float *p = device(1024);
+	check(cudaMemset(p, 0, 4096));
+	reverse<<<4, 256>>>(p, wait);
 	done();
 }
 
