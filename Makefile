@@ -67,7 +67,7 @@ NVCC      = $(CUDA_HOME)/bin/nvcc -ccbin $(lastword $(CXX))
 cuda_src := $(sort $(wildcard kernels/*.cu kernels/*.c))
 cuda_obj := $(patsubst %,$(BUILD)/obj/%.o,$(cuda_src))
 # For every architecture its code, and portable code for later ones and the simulator.
-NVCCFLAGS = -std=c++17 -O3 -lineinfo -Ilib -Ikernels -Werror all-warnings -Xcompiler -Wall,-Wextra,-Wno-unused-parameter,-Wno-missing-field-initializers,-fPIC \
+NVCCFLAGS = -std=c++17 -O3 -Ilib -Ikernels -Werror all-warnings -Xcompiler -Wall,-Wextra,-Wno-unused-parameter,-Wno-missing-field-initializers,-fPIC \
 	    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) -gencode arch=compute_80,code=compute_80 --compress-mode=none
 $(BUILD)/obj/kernels/%.cu.o: kernels/%.cu $(BUILD)/cuda-flags
 	@mkdir -p $(@D)
@@ -183,7 +183,13 @@ run_tests = BUILD=$(BUILD) scripts/run-tests $(JOBS) $(BUILD)/failed
 
 test-programs: $(bins) $(units) $(replays) $(faults) # what the tests run
 
+# For tests: what was built before, else portable code alone, which the simulator takes.
+cuda-tests:
+	@[ -e $(BUILD)/cuda-flags ] || $(MAKE) -s CUDA_ARCHS= cuda
+	@$(MAKE) -s $(BUILD)/libds-cuda.so sim
+
 check: deps ## all tests; the last line is N passed, N failed
+	@$(if $(CUDA_HOME),$(MAKE) -s cuda-tests)
 	@$(MAKE) -s man
 	@$(MAKE) -s test-programs
 	@$(run_tests) $(wanted)
@@ -260,5 +266,5 @@ clean: ## remove everything that was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: all cuda bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-peers bench golden stress \
+.PHONY: all cuda cuda-tests bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-peers bench golden stress \
 	asan tsan torture fuzz fuzz-run lint man completions install clean help

@@ -109,6 +109,96 @@ template <int V, class T> static __device__ __forceinline__ void store(T *p, con
 	}
 }
 
+/* ---- matrices whose type is known when a kernel runs: f32, bf16 or fp16; a branch that all threads take alike ---- */
+
+template <int V> static __device__ __forceinline__ Nums<V> load_halves(const bf16 *p)
+{
+	Nums<V> r;
+#pragma unroll
+	for (int i = 0; i < V; i += 8) {
+		uint4 u = *reinterpret_cast<const uint4 *>(p + i);
+		uint32_t w[4] = { u.x, u.y, u.z, u.w };
+#pragma unroll
+		for (int k = 0; k < 4; k++) {
+			r.v[i + 2 * k] = __uint_as_float(w[k] << 16);
+			r.v[i + 2 * k + 1] = __uint_as_float(w[k] & 0xffff0000u);
+		}
+	}
+	return r;
+}
+
+template <int V> static __device__ __forceinline__ Nums<V> load_halves(const f16 *p)
+{
+	Nums<V> r;
+#pragma unroll
+	for (int i = 0; i < V; i += 8) {
+		uint4 u = *reinterpret_cast<const uint4 *>(p + i);
+		uint32_t w[4] = { u.x, u.y, u.z, u.w };
+#pragma unroll
+		for (int k = 0; k < 4; k++) {
+			float2 two = __half22float2(*reinterpret_cast<__half2 *>(&w[k]));
+			r.v[i + 2 * k] = two.x;
+			r.v[i + 2 * k + 1] = two.y;
+		}
+	}
+	return r;
+}
+
+struct Mat {
+	void *p;
+	int64_t ld;
+	int type;
+
+	Mat() = default;
+	__host__ Mat(const ds_operand &o) : p(o.data), ld(o.ld), type(o.dtype)
+	{
+	}
+	__device__ __forceinline__ float get(int64_t row, int64_t col) const
+	{
+		int64_t at = row * ld + col;
+		if (type == DS_F32)
+			return ((const float *)p)[at];
+		return type == DS_BF16 ? ::get((const bf16 *)p + at) : ::get((const f16 *)p + at);
+	}
+	__device__ __forceinline__ void put(int64_t row, int64_t col, float x) const
+	{
+		int64_t at = row * ld + col;
+		if (type == DS_F32)
+			((float *)p)[at] = x;
+		else if (type == DS_BF16)
+			::put((bf16 *)p + at, x);
+		else
+			::put((f16 *)p + at, x);
+	}
+	template <int V> __device__ __forceinline__ Nums<V> load(int64_t row, int64_t col) const
+	{
+		int64_t at = row * ld + col;
+		if constexpr (V == 1) {
+			return Nums<1>{ { get(row, col) } };
+		} else {
+			if (type == DS_F32)
+				return ::load<V>((const float *)p + at);
+			return type == DS_BF16 ? load_halves<V>((const bf16 *)p + at)
+					       : load_halves<V>((const f16 *)p + at);
+		}
+	}
+	template <int V>
+	__device__ __forceinline__ void store(int64_t row, int64_t col, const Nums<V> &x) const
+	{
+		int64_t at = row * ld + col;
+		if constexpr (V == 1) {
+			put(row, col, x.v[0]);
+		} else {
+			if (type == DS_F32)
+				::store<V>((float *)p + at, x);
+			else if (type == DS_BF16)
+				::store<V>((bf16 *)p + at, x);
+			else
+				::store<V>((f16 *)p + at, x);
+		}
+	}
+};
+
 /* ---- sums and maxima ---- */
 
 static __device__ __forceinline__ float warp_sum(float x)

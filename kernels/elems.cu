@@ -45,20 +45,6 @@ template <class Op> static int each(const ds_cuda_call *c, Op op, bool flat)
 	return launched();
 }
 
-template <class T> struct Mat {
-	T *p;
-	int64_t ld;
-	explicit Mat(const ds_operand &o) : p((T *)o.data), ld(o.ld)
-	{
-	}
-	__device__ __forceinline__ T *operator()(int64_t row, int64_t col) const
-	{
-		return p + row * ld + col;
-	}
-};
-typedef Mat<const float> In;
-typedef Mat<float> Out;
-
 /* ---- activations ---- */
 
 static constexpr float C0 = 0.79788456080286535588f, C1 = 0.044715f; /* sqrt(2 / pi) */
@@ -128,72 +114,72 @@ template <ds_act A> static __device__ __forceinline__ float slope(float x)
 	}
 
 template <ds_act A> struct Unary {
-	In x;
-	Out y;
+	Mat x;
+	Mat y;
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
 	{
-		Nums<V> v = load<V>(x(row, col));
+		Nums<V> v = x.load<V>(row, col);
 #pragma unroll
 		for (int i = 0; i < V; i++)
 			v.v[i] = value<A>(v.v[i]);
-		store<V>(y(row, col), v);
+		y.store<V>(row, col, v);
 	}
 };
 
 extern "C" int dsk_unary(const ds_cuda_call *c)
 {
-#define LAUNCH(A) each(c, Unary<A>{ In(c->in[0]), Out(c->out[0]) }, true)
+#define LAUNCH(A) each(c, Unary<A>{ Mat(c->in[0]), Mat(c->out[0]) }, true)
 	BY_ACT(c->node->attr.act, LAUNCH)
 #undef LAUNCH
 }
 
 template <ds_act A> struct UnaryGrad {
-	In dy, x;
-	Out dx;
+	Mat dy, x;
+	Mat dx;
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
 	{
-		Nums<V> d = load<V>(dy(row, col)), v = load<V>(x(row, col));
+		Nums<V> d = dy.load<V>(row, col), v = x.load<V>(row, col);
 #pragma unroll
 		for (int i = 0; i < V; i++)
 			d.v[i] *= slope<A>(v.v[i]);
-		store<V>(dx(row, col), d);
+		dx.store<V>(row, col, d);
 	}
 };
 
 extern "C" int dsk_unary_grad(const ds_cuda_call *c)
 {
-#define LAUNCH(A) each(c, UnaryGrad<A>{ In(c->in[0]), In(c->in[1]), Out(c->out[0]) }, true)
+#define LAUNCH(A) each(c, UnaryGrad<A>{ Mat(c->in[0]), Mat(c->in[1]), Mat(c->out[0]) }, true)
 	BY_ACT(c->node->attr.act, LAUNCH)
 #undef LAUNCH
 }
 
 template <ds_act A> struct Glu {
-	In gate, up;
-	Out y;
+	Mat gate, up;
+	Mat y;
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
 	{
-		Nums<V> a = load<V>(gate(row, col)), b = load<V>(up(row, col));
+		Nums<V> a = gate.load<V>(row, col), b = up.load<V>(row, col);
 #pragma unroll
 		for (int i = 0; i < V; i++)
 			a.v[i] = value<A>(a.v[i]) * b.v[i];
-		store<V>(y(row, col), a);
+		y.store<V>(row, col, a);
 	}
 };
 
 extern "C" int dsk_glu(const ds_cuda_call *c)
 {
-#define LAUNCH(A) each(c, Glu<A>{ In(c->in[0]), In(c->in[1]), Out(c->out[0]) }, true)
+#define LAUNCH(A) each(c, Glu<A>{ Mat(c->in[0]), Mat(c->in[1]), Mat(c->out[0]) }, true)
 	BY_ACT(c->node->attr.act, LAUNCH)
 #undef LAUNCH
 }
 
 template <ds_act A> struct GluGrad {
-	In dy, gate, up;
-	Out dgate, dup;
+	Mat dy, gate, up;
+	Mat dgate, dup;
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
 	{
-		Nums<V> d = load<V>(dy(row, col)), a = load<V>(gate(row, col)),
-			b = load<V>(up(row, col));
+		Nums<V> d = dy.load<V>(row, col), a = gate.load<V>(row, col),
+			b = up.load<V>(row, col);
 #pragma unroll
 		for (int i = 0; i < V; i++) {
 			float g = a.v[i];
@@ -201,9 +187,9 @@ template <ds_act A> struct GluGrad {
 			b.v[i] = d.v[i] * value<A>(g);
 		}
 		if (dgate.p)
-			store<V>(dgate(row, col), a);
+			dgate.store<V>(row, col, a);
 		if (dup.p)
-			store<V>(dup(row, col), b);
+			dup.store<V>(row, col, b);
 	}
 };
 
@@ -211,8 +197,8 @@ extern "C" int dsk_glu_grad(const ds_cuda_call *c)
 {
 #define LAUNCH(A) \
 	each(c, \
-		GluGrad<A>{ In(c->in[0]), In(c->in[1]), In(c->in[2]), Out(c->out[0]), \
-			Out(c->out[1]) }, \
+		GluGrad<A>{ Mat(c->in[0]), Mat(c->in[1]), Mat(c->in[2]), Mat(c->out[0]), \
+			Mat(c->out[1]) }, \
 		true)
 	BY_ACT(c->node->attr.act, LAUNCH)
 #undef LAUNCH
@@ -221,41 +207,41 @@ extern "C" int dsk_glu_grad(const ds_cuda_call *c)
 /* ---- y = factor a + other b ---- */
 
 struct Sum {
-	In a, b;
-	Out y;
+	Mat a, b;
+	Mat y;
 	float factor, other; /* b is not read where its factor is 0 */
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
 	{
-		Nums<V> v = load<V>(a(row, col));
+		Nums<V> v = a.load<V>(row, col);
 #pragma unroll
 		for (int i = 0; i < V; i++)
 			v.v[i] *= factor;
 		if (other != 0) {
-			Nums<V> w = load<V>(b(row, col));
+			Nums<V> w = b.load<V>(row, col);
 #pragma unroll
 			for (int i = 0; i < V; i++)
 				v.v[i] += other * w.v[i];
 		}
-		store<V>(y(row, col), v);
+		y.store<V>(row, col, v);
 	}
 };
 
 extern "C" int dsk_add(const ds_cuda_call *c)
 {
-	return each(c, Sum{ In(c->in[0]), In(c->in[1]), Out(c->out[0]), 1, 1 }, true);
+	return each(c, Sum{ Mat(c->in[0]), Mat(c->in[1]), Mat(c->out[0]), 1, 1 }, true);
 }
 
 extern "C" int dsk_accum(const ds_cuda_call *c)
 {
-	return each(c, Sum{ In(c->in[0]), In(c->out[0]), Out(c->out[0]), 1, c->beta[0] }, true);
+	return each(c, Sum{ Mat(c->in[0]), Mat(c->out[0]), Mat(c->out[0]), 1, c->beta[0] }, true);
 }
 
 struct Zero {
-	Out y;
+	Mat y;
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
 	{
 		Nums<V> v = {};
-		store<V>(y(row, col), v);
+		y.store<V>(row, col, v);
 	}
 };
 
@@ -264,40 +250,35 @@ extern "C" int dsk_scale(const ds_cuda_call *c)
 {
 	float by = c->node->attr.scale;
 	if (by == 0)
-		return each(c, Zero{ Out(c->out[0]) }, true);
-	return each(c, Sum{ In(c->in[0]), In(c->in[0]), Out(c->out[0]), by, 0 }, true);
+		return each(c, Zero{ Mat(c->out[0]) }, true);
+	return each(c, Sum{ Mat(c->in[0]), Mat(c->in[0]), Mat(c->out[0]), by, 0 }, true);
 }
 
-template <class T> struct Cast {
-	In x;
-	Mat<T> y;
+struct Cast {
+	Mat x, y;
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
 	{
-		store<V>(y(row, col), load<V>(x(row, col)));
+		y.store<V>(row, col, x.load<V>(row, col));
 	}
 };
 
 extern "C" int dsk_cast(const ds_cuda_call *c)
 {
-	if (c->out[0].dtype == DS_BF16)
-		return each(c, Cast<bf16>{ In(c->in[0]), Mat<bf16>(c->out[0]) }, true);
-	if (c->out[0].dtype == DS_F16)
-		return each(c, Cast<f16>{ In(c->in[0]), Mat<f16>(c->out[0]) }, true);
-	return each(c, Cast<float>{ In(c->in[0]), Mat<float>(c->out[0]) }, true);
+	return each(c, Cast{ Mat(c->in[0]), Mat(c->out[0]) }, true);
 }
 
 /* ---- dropout: counted by element of the step ---- */
 
 struct Dropout {
-	In x;
-	Out y;
+	Mat x;
+	Mat y;
 	Drops drops;
 	const ds_run *run;
 	int64_t cols;
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
 	{
 		uint64_t at = (uint64_t)((run->row0 + row) * cols + col);
-		Nums<V> v = load<V>(x(row, col));
+		Nums<V> v = x.load<V>(row, col);
 		if constexpr (V == 1) {
 			v.v[0] *= drops.factor(run, at);
 		} else { /* columns are a multiple of 8, so a block of the generator is whole */
@@ -309,13 +290,13 @@ struct Dropout {
 					v.v[i + k] = f.v[k] < drops.limit ? 0 : v.v[i + k] * drops.keep;
 			}
 		}
-		store<V>(y(row, col), v);
+		y.store<V>(row, col, v);
 	}
 };
 
 extern "C" int dsk_dropout(const ds_cuda_call *c)
 {
-	Dropout op{ In(c->in[0]), Out(c->out[0]), Drops(c->node->attr.dropout), c->run,
+	Dropout op{ Mat(c->in[0]), Mat(c->out[0]), Drops(c->node->attr.dropout), c->run,
 		c->out[0].cols };
 	return each(c, op, true);
 }
@@ -323,8 +304,8 @@ extern "C" int dsk_dropout(const ds_cuda_call *c)
 /* ---- rope: a thread turns a pair, or copies a column that is past the turned ones; x may be y ---- */
 
 struct Rope {
-	In x;
-	Out y;
+	Mat x;
+	Mat y;
 	const int32_t *pos;
 	const float *freq;
 	ds_rope_attr a;
@@ -341,22 +322,22 @@ static __global__ void __launch_bounds__(THREADS) rope(Rope op, int64_t rows, in
 	int64_t row = i / per / heads, head = i / per % heads * a.head_dim;
 	if (k >= half) {
 		int64_t col = head + half + k;
-		*op.y(row, col) = *op.x(row, col);
+		op.y.put(row, col, op.x.get(row, col));
 		return;
 	}
 	int64_t p = head + (a.interleaved ? 2 * k : k), q = p + (a.interleaved ? 1 : half);
-	float one = *op.x(row, p), two = *op.x(row, q), s, c;
+	float one = op.x.get(row, p), two = op.x.get(row, q), s, c;
 	sincosf((float)op.pos[row] * op.freq[k], &s, &c);
 	s *= a.inverse ? -a.factor : a.factor;
 	c *= a.factor;
-	*op.y(row, p) = one * c - two * s;
-	*op.y(row, q) = two * c + one * s;
+	op.y.put(row, p, one * c - two * s);
+	op.y.put(row, q, two * c + one * s);
 }
 
 extern "C" int dsk_rope(const ds_cuda_call *c)
 {
 	const ds_rope_attr &a = c->node->attr.rope;
-	Rope op{ In(c->in[0]), Out(c->out[0]), data<int32_t>(c->in[1]), data<float>(c->in[2]), a };
+	Rope op{ Mat(c->in[0]), Mat(c->out[0]), data<int32_t>(c->in[1]), data<float>(c->in[2]), a };
 	int64_t heads = c->in[0].cols / a.head_dim, per = a.head_dim - a.rot / 2;
 	int64_t n = c->in[0].rows * heads * per;
 	if (n == 0)
@@ -369,25 +350,25 @@ extern "C" int dsk_rope(const ds_cuda_call *c)
 /* ---- pad: dy's columns among zeros, or among what was there ---- */
 
 struct Pad {
-	In dy, had;
-	Out y;
+	Mat dy, had;
+	Mat y;
 	int64_t from, n;
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
 	{
 		Nums<V> v = {};
 		if (had.p)
-			v = load<V>(had(row, col));
+			v = had.load<V>(row, col);
 #pragma unroll
 		for (int i = 0; i < V; i++)
 			if (col + i >= from && col + i < from + n)
-				v.v[i] += *dy(row, col + i - from);
-		store<V>(y(row, col), v);
+				v.v[i] += dy.get(row, col + i - from);
+		y.store<V>(row, col, v);
 	}
 };
 
 extern "C" int dsk_pad(const ds_cuda_call *c)
 {
-	Pad op{ In(c->in[0]), In(c->in[1]), Out(c->out[0]), c->node->attr.slice.from,
+	Pad op{ Mat(c->in[0]), Mat(c->in[1]), Mat(c->out[0]), c->node->attr.slice.from,
 		c->in[0].cols };
 	return each(c, op, false);
 }

@@ -17,6 +17,7 @@ enum { THREADS = 128, ROWS = 64, PACK = 256 };
 
 struct Flash {
 	Attention p;
+	Mat out, dq, dk, dv;
 	const bf16 *q, *k, *v, *go; /* [batch, heads, rows, D] */
 };
 
@@ -26,9 +27,10 @@ static constexpr float LOG2E = 1.4426950408889634f;
 
 struct Pack {
 	bf16 *to;
-	const float *from;
-	int64_t ld, n; /* n: groups of 8 numbers of `to` */
+	Mat from;
+	int64_t n; /* groups of 8 numbers of `to` */
 	int heads, d, wide, seq;
+	bool aligned; /* heads begin at multiples of 16 bytes */
 };
 
 static __global__ void __launch_bounds__(PACK) pack_heads(Pack p)
@@ -38,22 +40,21 @@ static __global__ void __launch_bounds__(PACK) pack_heads(Pack p)
 		return;
 	int per = p.wide / 8, col = (int)(i % per) * 8;
 	int64_t at = i / per, head = at % p.heads, row = at / p.heads;
-	const float *x = p.from + row * p.ld + head * p.d + col;
 	Nums<8> v = {};
-	if (col + 8 <= p.d && (uintptr_t)x % 16 == 0) {
-		v = load<8>(x);
+	if (col + 8 <= p.d && p.aligned) {
+		v = p.from.load<8>(row, head * p.d + col);
 	} else {
 #pragma unroll
 		for (int k = 0; k < 8; k++)
 			if (col + k < p.d)
-				v.v[k] = x[k];
+				v.v[k] = p.from.get(row, head * p.d + col + k);
 	}
 	int64_t b = row / p.seq, t = row % p.seq;
 	store<8>(p.to + ((b * p.heads + head) * p.seq + t) * p.wide + col, v);
 }
 
 /* delta[row, head] = do o */
-static __global__ void __launch_bounds__(PACK) deltas(Attention p)
+static __global__ void __launch_bounds__(PACK) deltas(Attention p, Mat go, Mat o)
 {
 	int64_t at = (int64_t)blockIdx.x * (PACK / WARP) + threadIdx.x / WARP;
 	int lane = threadIdx.x % WARP, d = p.a.head_dim;
@@ -62,7 +63,7 @@ static __global__ void __launch_bounds__(PACK) deltas(Attention p)
 	int64_t row = at / p.a.heads, head = at % p.a.heads;
 	float sum = 0;
 	for (int i = lane; i < d; i += WARP)
-		sum += p.go[row * p.go_ld + head * d + i] * p.o[row * p.o_ld + head * d + i];
+		sum += go.get(row, head * d + i) * o.get(row, head * d + i);
 	sum = warp_sum(sum);
 	if (lane == 0)
 		p.delta[at] = sum;
@@ -125,6 +126,16 @@ static __device__ __forceinline__ void keep_two(
 	Four f = p.drops.four(p.run, at + (uint64_t)j);
 	one = f.at((uint32_t)j & 3) < p.drops.limit ? 0 : p.drops.keep;
 	two = f.at(((uint32_t)j & 3) + 1) < p.drops.limit ? 0 : p.drops.keep;
+}
+
+/* Columns col and col + 1 of a head of d, which begins at column `head`. */
+static __device__ __forceinline__ void put_two(
+	const Mat &m, int64_t row, int64_t head, int col, int d, float one, float two)
+{
+	if (col < d)
+		m.put(row, head + col, one);
+	if (col + 1 < d)
+		m.put(row, head + col + 1, two);
 }
 
 /* ---- forward ---- */
@@ -234,15 +245,10 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash(
 			continue;
 		int64_t row = b * p.a.seq + t;
 		float by = all > 0 ? 1 / all : 0;
-		float *out = p.out + row * p.out_ld + head * p.a.head_dim;
 #pragma unroll
 		for (int x = 0; x < D / 8; x++)
-#pragma unroll
-			for (int c = 0; c < 2; c++) {
-				int col = x * 8 + lane % 4 * 2 + c;
-				if (col < p.a.head_dim)
-					out[col] = o[x][2 * h + c] * by;
-			}
+			put_two(f.out, row, head * p.a.head_dim, x * 8 + lane % 4 * 2, p.a.head_dim,
+				o[x][2 * h] * by, o[x][2 * h + 1] * by);
 		if (lane % 4 == 0 && p.out_lse)
 			p.out_lse[row * p.out_lse_ld + head] =
 				all > 0 ? (top[h] + log2f(all)) / LOG2E : 0;
@@ -341,15 +347,13 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash_
 #pragma unroll
 	for (int h = 0; h < 2; h++) {
 		int t = t0 + r + 8 * h;
-		float *out = p.dq + (b * p.a.seq + t) * p.dq_ld + head * p.a.head_dim;
+		if (t >= p.a.seq)
+			continue;
 #pragma unroll
 		for (int x = 0; x < D / 8; x++)
-#pragma unroll
-			for (int c = 0; c < 2; c++) {
-				int col = x * 8 + lane % 4 * 2 + c;
-				if (t < p.a.seq && col < p.a.head_dim)
-					out[col] = dq[x][2 * h + c] * p.a.scale;
-			}
+			put_two(f.dq, b * p.a.seq + t, head * p.a.head_dim, x * 8 + lane % 4 * 2,
+				p.a.head_dim, dq[x][2 * h] * p.a.scale,
+				dq[x][2 * h + 1] * p.a.scale);
 	}
 }
 
@@ -453,18 +457,18 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash_
 	for (int h = 0; h < 2; h++) {
 		int j = j0 + r + 8 * h;
 		int64_t key = b * p.a.kv_seq + j, at = kv * p.a.head_dim;
+		if (j >= p.a.kv_seq)
+			continue;
 #pragma unroll
-		for (int x = 0; x < D / 8; x++)
-#pragma unroll
-			for (int c = 0; c < 2; c++) {
-				int col = x * 8 + lane % 4 * 2 + c;
-				if (j >= p.a.kv_seq || col >= p.a.head_dim)
-					continue;
-				if (p.dk)
-					p.dk[key * p.dk_ld + at + col] = dk[x][2 * h + c] * p.a.scale;
-				if (p.dv)
-					p.dv[key * p.dv_ld + at + col] = dv[x][2 * h + c];
-			}
+		for (int x = 0; x < D / 8; x++) {
+			int col = x * 8 + lane % 4 * 2;
+			if (f.dk.p)
+				put_two(f.dk, key, at, col, p.a.head_dim, dk[x][2 * h] * p.a.scale,
+					dk[x][2 * h + 1] * p.a.scale);
+			if (f.dv.p)
+				put_two(f.dv, key, at, col, p.a.head_dim, dv[x][2 * h],
+					dv[x][2 * h + 1]);
+		}
 	}
 }
 
@@ -474,7 +478,8 @@ static int pack_operand(const ds_cuda_call *c, int in, int heads, int seq, bf16 
 {
 	const ds_operand &x = c->in[in];
 	int d = c->node->attr.attention.head_dim, wide = ds_cuda_flash_cols(d);
-	Pack p{ to, data<float>(x), x.ld, x.rows * heads * (wide / 8), heads, d, wide, seq };
+	Pack p{ to, Mat(x), x.rows * heads * (wide / 8), heads, d, wide, seq,
+		is_wide(x) && d % 8 == 0 };
 	pack_heads<<<(unsigned)ds_cuda_div(p.n, PACK), PACK, 0, stream_of(c)>>>(p);
 	return launched();
 }
@@ -521,10 +526,10 @@ template <int D, int N> static int backward(const ds_cuda_call *c, Flash f)
 	dim3 by_query((unsigned)ds_cuda_div(a.seq, ROWS), (unsigned)a.heads, batch);
 	dim3 by_key((unsigned)ds_cuda_div(a.kv_seq, ROWS), (unsigned)a.kv_heads, batch);
 	int rc = 0;
-	if (f.p.dq)
+	if (f.dq.p)
 		rc = start(c, flash_dq<D, N>, by_query,
 			(size_t)(2 * ROWS + 4 * N) * (D + PAD) * sizeof(bf16), f);
-	if (rc || (!f.p.dk && !f.p.dv))
+	if (rc || (!f.dk.p && !f.dv.p))
 		return rc;
 	return start(c, flash_dkv<D, N>, by_key,
 		(size_t)(2 * ROWS + 2 * N) * (D + PAD) * sizeof(bf16), f);
@@ -532,7 +537,7 @@ template <int D, int N> static int backward(const ds_cuda_call *c, Flash f)
 
 extern "C" int dsk_flash(const ds_cuda_call *c)
 {
-	Flash f = { attention_of(c), nullptr, nullptr, nullptr, nullptr };
+	Flash f = { .p = attention_of(c), .out = Mat(c->out[0]) };
 	if (f.p.rows == 0)
 		return 0;
 	int rc = pack_all(c, &f, false);
@@ -552,14 +557,17 @@ extern "C" int dsk_flash(const ds_cuda_call *c)
 
 extern "C" int dsk_flash_grad(const ds_cuda_call *c)
 {
-	Flash f = { attention_grad_of(c), nullptr, nullptr, nullptr, nullptr };
+	Flash f = { .p = attention_grad_of(c),
+		.dq = Mat(c->out[0]),
+		.dk = Mat(c->out[1]),
+		.dv = Mat(c->out[2]) };
 	if (f.p.rows == 0)
 		return 0;
 	int rc = pack_all(c, &f, true);
 	if (rc)
 		return rc;
 	deltas<<<(unsigned)ds_cuda_div(f.p.rows * f.p.a.heads, PACK / WARP), PACK, 0,
-		stream_of(c)>>>(f.p);
+		stream_of(c)>>>(f.p, Mat(c->in[5]), Mat(c->in[3]));
 	switch (ds_cuda_flash_cols(f.p.a.head_dim)) {
 	case 32:
 		return backward<32, 32>(c, f);

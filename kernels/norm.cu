@@ -10,9 +10,10 @@
 enum { LONG = 256, SHORT_COLS = 1024, BLOCK = 128 };
 
 struct Norm {
-	const float *x, *residual, *w, *b;
-	float *y, *sum, *stats;
-	int64_t x_ld, residual_ld, y_ld, sum_ld, stats_ld;
+	Mat x, residual, y, sum;
+	const float *w, *b;
+	float *stats;
+	int64_t stats_ld;
 	int64_t parts, width, rows; /* rows: of x times parts */
 	float eps;
 	bool rms;
@@ -27,23 +28,21 @@ template <int T, int V> static __global__ void __launch_bounds__(T == WARP ? BLO
 		return;
 	int lane = (int)threadIdx.x % T;
 	int64_t i = row / p.parts, part = row % p.parts, at = part * p.width;
-	const float *s = p.x + i * p.x_ld + at;
-	const float *r = p.residual ? p.residual + i * p.residual_ld + at : nullptr;
+	Mat s = p.x;
 	float mean = 0, var = 0;
-	if (r) {
-		float *sum = p.sum + i * p.sum_ld + at;
+	if (p.residual.p) {
 		for (int64_t k = lane * V; k < p.width; k += T * V) {
-			Nums<V> a = load<V>(s + k), b = load<V>(r + k);
+			Nums<V> a = p.x.load<V>(i, at + k), b = p.residual.load<V>(i, at + k);
 #pragma unroll
 			for (int j = 0; j < V; j++)
 				a.v[j] += b.v[j];
-			store<V>(sum + k, a);
+			p.sum.store<V>(i, at + k, a);
 		}
-		s = sum; /* every thread reads what it wrote itself */
+		s = p.sum; /* every thread reads what it wrote itself */
 	}
 	if (!p.rms) {
 		for (int64_t k = lane * V; k < p.width; k += T * V) {
-			Nums<V> a = load<V>(s + k);
+			Nums<V> a = s.load<V>(i, at + k);
 #pragma unroll
 			for (int j = 0; j < V; j++)
 				mean += a.v[j];
@@ -51,20 +50,20 @@ template <int T, int V> static __global__ void __launch_bounds__(T == WARP ? BLO
 		mean = block_sum<T>(mean, shared) / (float)p.width;
 	}
 	for (int64_t k = lane * V; k < p.width; k += T * V) {
-		Nums<V> a = load<V>(s + k);
+		Nums<V> a = s.load<V>(i, at + k);
 #pragma unroll
 		for (int j = 0; j < V; j++)
 			var += (a.v[j] - mean) * (a.v[j] - mean);
 	}
 	float rstd = 1 / sqrtf(block_sum<T>(var, shared) / (float)p.width + p.eps);
 	for (int64_t k = lane * V; k < p.width; k += T * V) {
-		Nums<V> a = load<V>(s + k), w = load<V>(p.w + k), b = {};
+		Nums<V> a = s.load<V>(i, at + k), w = load<V>(p.w + k), b = {};
 		if (p.b)
 			b = load<V>(p.b + k);
 #pragma unroll
 		for (int j = 0; j < V; j++)
 			a.v[j] = (a.v[j] - mean) * rstd * w.v[j] + b.v[j];
-		store<V>(p.y + i * p.y_ld + at + k, a);
+		p.y.store<V>(i, at + k, a);
 	}
 	if (lane == 0 && p.stats) {
 		p.stats[i * p.stats_ld + 2 * part] = mean;
@@ -76,9 +75,8 @@ extern "C" int dsk_norm(const ds_cuda_call *c)
 {
 	const ds_operand &x = c->in[0], &r = c->in[1], &w = c->in[2], &b = c->in[3];
 	const ds_operand &y = c->out[0], &s = c->out[1], &stats = c->out[2];
-	Norm p{ data<float>(x), data<float>(r), data<float>(w), data<float>(b), data<float>(y),
-		data<float>(s), data<float>(stats), x.ld, r.ld, y.ld, s.ld, stats.ld,
-		x.cols / w.cols, w.cols, x.rows * (x.cols / w.cols), c->node->attr.norm.eps,
+	Norm p{ Mat(x), Mat(r), Mat(y), Mat(s), data<float>(w), data<float>(b), data<float>(stats),
+		stats.ld, x.cols / w.cols, w.cols, x.rows * (x.cols / w.cols), c->node->attr.norm.eps,
 		c->node->attr.norm.rms };
 	bool wide = is_wide(x) && is_wide(r) && is_wide(w) && is_wide(b) && is_wide(y) && is_wide(s);
 	unsigned blocks = (unsigned)(w.cols <= SHORT_COLS ? ds_cuda_div(p.rows, BLOCK / WARP)
@@ -86,11 +84,11 @@ extern "C" int dsk_norm(const ds_cuda_call *c)
 	if (p.rows == 0)
 		return 0;
 	if (w.cols <= SHORT_COLS && wide)
-		norm<WARP, 4><<<blocks, BLOCK, 0, stream_of(c)>>>(p);
+		norm<WARP, 8><<<blocks, BLOCK, 0, stream_of(c)>>>(p);
 	else if (w.cols <= SHORT_COLS)
 		norm<WARP, 1><<<blocks, BLOCK, 0, stream_of(c)>>>(p);
 	else if (wide)
-		norm<LONG, 4><<<blocks, LONG, 0, stream_of(c)>>>(p);
+		norm<LONG, 8><<<blocks, LONG, 0, stream_of(c)>>>(p);
 	else
 		norm<LONG, 1><<<blocks, LONG, 0, stream_of(c)>>>(p);
 	return launched();
@@ -99,9 +97,9 @@ extern "C" int dsk_norm(const ds_cuda_call *c)
 /* ---- the gradient of s ---- */
 
 struct NormGrad {
-	const float *dy, *s, *w, *stats, *before;
-	float *ds;
-	int64_t dy_ld, s_ld, stats_ld, before_ld, ds_ld;
+	Mat dy, s, before, ds;
+	const float *w, *stats;
+	int64_t stats_ld;
 	int64_t parts, width, rows;
 	bool rms;
 };
@@ -115,11 +113,11 @@ static __global__ void __launch_bounds__(T == WARP ? BLOCK : T) norm_grad(NormGr
 		return;
 	int lane = (int)threadIdx.x % T;
 	int64_t i = row / p.parts, part = row % p.parts, at = part * p.width;
-	const float *dy = p.dy + i * p.dy_ld + at, *s = p.s + i * p.s_ld + at;
 	float mean = p.stats[i * p.stats_ld + 2 * part];
 	float rstd = p.stats[i * p.stats_ld + 2 * part + 1], g0 = 0, g1 = 0;
 	for (int64_t k = lane * V; k < p.width; k += T * V) {
-		Nums<V> d = load<V>(dy + k), x = load<V>(s + k), w = load<V>(p.w + k);
+		Nums<V> d = p.dy.load<V>(i, at + k), x = p.s.load<V>(i, at + k);
+		Nums<V> w = load<V>(p.w + k);
 #pragma unroll
 		for (int j = 0; j < V; j++) {
 			g0 += d.v[j] * w.v[j];
@@ -129,13 +127,14 @@ static __global__ void __launch_bounds__(T == WARP ? BLOCK : T) norm_grad(NormGr
 	g0 = p.rms ? 0 : block_sum<T>(g0, shared[0]) / (float)p.width;
 	g1 = block_sum<T>(g1, shared[1]) / (float)p.width;
 	for (int64_t k = lane * V; k < p.width; k += T * V) {
-		Nums<V> d = load<V>(dy + k), x = load<V>(s + k), w = load<V>(p.w + k), had = {};
-		if (p.before)
-			had = load<V>(p.before + i * p.before_ld + at + k);
+		Nums<V> d = p.dy.load<V>(i, at + k), x = p.s.load<V>(i, at + k);
+		Nums<V> w = load<V>(p.w + k), had = {};
+		if (p.before.p)
+			had = p.before.load<V>(i, at + k);
 #pragma unroll
 		for (int j = 0; j < V; j++)
 			had.v[j] += rstd * (d.v[j] * w.v[j] - g0 - (x.v[j] - mean) * rstd * g1);
-		store<V>(p.ds + i * p.ds_ld + at + k, had);
+		p.ds.store<V>(i, at + k, had);
 	}
 }
 
@@ -144,23 +143,23 @@ static __global__ void __launch_bounds__(T == WARP ? BLOCK : T) norm_grad(NormGr
 enum { SUM_COLS = 32, SUM_ROWS = 8 };
 
 struct DyTerm { /* db alone */
-	const float *dy;
-	int64_t ld;
+	Mat dy;
 	__device__ __forceinline__ void at(int64_t row, int64_t col, float &one, float &two) const
 	{
-		two = dy[row * ld + col];
+		two = dy.get(row, col);
 	}
 };
 
 struct NormTerm { /* dy hat(s), dy */
-	const float *dy, *s, *stats;
-	int64_t dy_ld, s_ld, stats_ld, parts, width;
+	Mat dy, s;
+	const float *stats;
+	int64_t stats_ld, parts, width;
 	__device__ __forceinline__ void at(int64_t row, int64_t col, float &one, float &two) const
 	{
 		int64_t i = row / parts, part = row % parts, k = part * width + col;
 		const float *st = stats + i * stats_ld + 2 * part;
-		two = dy[i * dy_ld + k];
-		one = two * ((s[i * s_ld + k] - st[0]) * st[1]);
+		two = dy.get(i, k);
+		one = two * ((s.get(i, k) - st[0]) * st[1]);
 	}
 };
 
@@ -225,30 +224,28 @@ extern "C" int dsk_norm_grad(const ds_cuda_call *c)
 	if (rows == 0)
 		return 0;
 	if (ds.data) {
-		NormGrad p{ data<float>(dy), data<float>(s), data<float>(w), data<float>(stats),
-			data<float>(before), data<float>(ds), dy.ld, s.ld, stats.ld, before.ld, ds.ld,
-			parts, w.cols, rows, c->node->attr.norm.rms };
+		NormGrad p{ Mat(dy), Mat(s), Mat(before), Mat(ds), data<float>(w),
+			data<float>(stats), stats.ld, parts, w.cols, rows, c->node->attr.norm.rms };
 		bool wide = is_wide(dy) && is_wide(s) && is_wide(w) && is_wide(before) && is_wide(ds);
 		bool is_short = w.cols <= SHORT_COLS;
 		unsigned blocks = (unsigned)(is_short ? ds_cuda_div(rows, BLOCK / WARP) : rows);
 		if (is_short && wide)
-			norm_grad<WARP, 4><<<blocks, BLOCK, 0, stream_of(c)>>>(p);
+			norm_grad<WARP, 8><<<blocks, BLOCK, 0, stream_of(c)>>>(p);
 		else if (is_short)
 			norm_grad<WARP, 1><<<blocks, BLOCK, 0, stream_of(c)>>>(p);
 		else if (wide)
-			norm_grad<LONG, 4><<<blocks, LONG, 0, stream_of(c)>>>(p);
+			norm_grad<LONG, 8><<<blocks, LONG, 0, stream_of(c)>>>(p);
 		else
 			norm_grad<LONG, 1><<<blocks, LONG, 0, stream_of(c)>>>(p);
 	}
 	if (!c->out[1].data && !c->out[2].data)
 		return launched();
-	NormTerm term{ data<float>(dy), data<float>(s), data<float>(stats), dy.ld, s.ld, stats.ld,
-		parts, w.cols };
+	NormTerm term{ Mat(dy), Mat(s), data<float>(stats), stats.ld, parts, w.cols };
 	return sum_all(c, term, rows, w.cols, 1, 2);
 }
 
 extern "C" int dsk_bias_grad(const ds_cuda_call *c)
 {
 	const ds_operand &dy = c->in[0];
-	return sum_all(c, DyTerm{ data<float>(dy), dy.ld }, dy.rows, dy.cols, -1, 0);
+	return sum_all(c, DyTerm{ Mat(dy) }, dy.rows, dy.cols, -1, 0);
 }

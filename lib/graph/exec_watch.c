@@ -1,6 +1,7 @@
 /*
  * exec_watch.c - looking at a run: the first number that is not finite, and where the time went
  */
+#include "base/half.h"
 #include "graph/exec_impl.h"
 #include "graph/op.h"
 
@@ -11,7 +12,11 @@ static bool is_finite(const ds_tensor *t, const void *values)
 {
 	for (int64_t i = 0; i < ds_t_count(t); i++) {
 		double v = t->dtype == DS_F32 ? (double)((const float *)values)[i]
-					      : ((const double *)values)[i];
+			   : t->dtype == DS_BF16
+				   ? (double)ds_f32_of_bf16(((const uint16_t *)values)[i])
+			   : t->dtype == DS_F16
+				   ? (double)ds_f32_of_f16(((const uint16_t *)values)[i])
+				   : ((const double *)values)[i];
 		if (!isfinite(v))
 			return false;
 	}
@@ -23,7 +28,7 @@ static ds_rc look_at(
 {
 	const ds_tensor *t = &x->g->tensors[id];
 	const void *values;
-	if (t->dtype != DS_F32 && t->dtype != DS_F64)
+	if (t->dtype == DS_I32 || t->dtype == DS_U8)
 		return DS_OK;
 	ds_arena_reset(mem);
 	DS_TRY(ds_exec_view(x, id, mem, &values, e));

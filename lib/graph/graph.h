@@ -362,6 +362,9 @@ typedef struct
 	/* Rows of a multiple of alias_bytes, which would all fall on the same cache sets, get pad_bytes more; 0: none. */
 	int32_t alias_bytes, pad_bytes;
 	bool rounds_weights; /* products round f32 weights while they pack them; else casts are nodes of the graph */
+	/* Whether operand i of a node, an input, or from DS_MAX_IN on an output, may be an activation in the products' type;
+	 * NULL: factors of products alone. */
+	bool (*takes_halves)(const ds_graph *g, const ds_node *n, int i);
 } ds_traits;
 
 typedef struct {

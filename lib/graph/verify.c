@@ -56,6 +56,16 @@ static ds_rc check_out(state *s, const ds_node *n, ds_tid t, ds_err *e)
 	return DS_OK;
 }
 
+/* Activations may be kept in fewer bytes than their op's rule says (pass/precision.c). */
+static bool is_kept_as(const ds_tensor *t, ds_dtype rule)
+{
+	static const bool floats[DS_N_DTYPES] = {
+		[DS_F32] = true, [DS_BF16] = true, [DS_F16] = true
+	};
+	bool may = t->memory == DS_CLASS_ACT || t->dtype == DS_F32;
+	return t->dtype == rule || (may && floats[t->dtype] && floats[rule]);
+}
+
 static ds_rc check_shapes(const ds_graph *g, const ds_node *n, ds_err *e)
 {
 	ds_shape want[DS_MAX_OUT];
@@ -66,7 +76,7 @@ static ds_rc check_shapes(const ds_graph *g, const ds_node *n, ds_err *e)
 		if (!n->out[i])
 			continue;
 		const ds_tensor *t = &g->tensors[n->out[i]];
-		bool same = want[i].rank == t->rank && want[i].dtype == t->dtype;
+		bool same = want[i].rank == t->rank && is_kept_as(t, want[i].dtype);
 		for (int k = 0; same && k < t->rank; k++)
 			same = want[i].dims[k] == t->dims[k];
 		if (!same)

@@ -29,15 +29,11 @@ static const ds_traits *traits_now; /* of the backend that instances are compile
 
 static const ds_run run1 = { .seed = 7, .step = 3, .row0 = 5 };
 
-/* A random instance of op k, with its backward phase unless it has none. */
-static inline ds_graph *make(ds_op_kind k, uint64_t round)
+/* Makes what was built run, with its backward phase where train says so. */
+static inline void compile_now(ds_graph *g, bool train, const char *name)
 {
-	const ds_op *op = ds_op_of(k);
-	ds_graph *g = ds_graph_new(1, 1);
-	ds_sample s = { .g = g, .rng = ds_rng_of(seed_now, (round << 8) + k) };
-	op->sample(&s);
 	ds_err e;
-	ds_compile c = { .train = train_now && ds_op_differentiable(op),
+	ds_compile c = { .train = train,
 		.traits = traits_now,
 		.product = product_now,
 		.optimizer = optimizer_now,
@@ -49,7 +45,17 @@ static inline ds_graph *make(ds_op_kind k, uint64_t round)
 		.decay = 0.01f,
 		.max_norm = 1 };
 	if (ds_graph_compile(g, &c, &e) != DS_OK)
-		fail_msg("%s: %s (DS_SEED=%llu)", op->name, e.msg, (unsigned long long)seed_now);
+		fail_msg("%s: %s (DS_SEED=%llu)", name, e.msg, (unsigned long long)seed_now);
+}
+
+/* A random instance of op k, with its backward phase unless it has none. */
+static inline ds_graph *make(ds_op_kind k, uint64_t round)
+{
+	const ds_op *op = ds_op_of(k);
+	ds_graph *g = ds_graph_new(1, 1);
+	ds_sample s = { .g = g, .rng = ds_rng_of(seed_now, (round << 8) + k) };
+	op->sample(&s);
+	compile_now(g, train_now && ds_op_differentiable(op), op->name);
 	return g;
 }
 

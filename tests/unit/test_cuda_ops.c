@@ -51,13 +51,9 @@ static bool is_checked(const ds_graph *g, const ds_tensor *t)
 	return (is_result(t) && !t->base) || (g->train && trained);
 }
 
-static void check_instance(ds_op_kind k, uint64_t round)
+/* g on the device against `wide`, the same without rounding, by the references. */
+static void check_graphs(const ds_graph *g, ds_graph *wide, const char *name)
 {
-	DS_AUTO(ds_graph) g = make(k, round);
-	ds_dtype product = product_now;
-	product_now = DS_F32;
-	DS_AUTO(ds_graph) wide = make(k, round);
-	product_now = product;
 	widen(wide);
 	DS_AUTO(ds_exec) x = ready(g, cuda);
 	DS_AUTO(ds_exec) y = ready(wide, ref);
@@ -65,7 +61,17 @@ static void check_instance(ds_op_kind k, uint64_t round)
 	step(y, wide);
 	for (ds_tid t = 1; t < wide->n_tensors; t++)
 		if (is_checked(g, ds_g_tensor(g, t)))
-			compare(x, y, g, wide, t, ds_op_of(k)->name);
+			compare(x, y, g, wide, t, name);
+}
+
+static void check_instance(ds_op_kind k, uint64_t round)
+{
+	DS_AUTO(ds_graph) g = make(k, round);
+	ds_dtype product = product_now;
+	product_now = DS_F32;
+	DS_AUTO(ds_graph) wide = make(k, round);
+	product_now = product;
+	check_graphs(g, wide, ds_op_of(k)->name);
 }
 
 /* DS_OPS=norm,clip: these alone. */
@@ -111,6 +117,48 @@ static void rounded_factors_stay_near(void **state)
 	product_now = DS_F16;
 	check_all(3);
 	product_now = DS_F32;
+}
+
+/* Two key heads of d columns, two heads each, sequences over several tiles with documents in them. */
+static ds_graph *attend(int32_t d, int32_t window, bool causal)
+{
+	enum { SEQ = 150, KV = 2, HEADS = 4 };
+	ds_graph *g = ds_graph_new(1, 1);
+	ds_sample s = { .g = g, .rng = ds_rng_of(seed_now, (uint64_t)d) };
+	ds_attention_attr a = { .heads = HEADS,
+		.kv_heads = KV,
+		.head_dim = d,
+		.seq = SEQ,
+		.kv_seq = SEQ,
+		.causal = causal,
+		.window = window };
+	int32_t *first = ds_arena_get(g->mem, SEQ * sizeof(*first));
+	for (int32_t i = 0; i < SEQ; i++)
+		first[i] = i < 97 ? 0 : 97;
+	ds_attention_in in = { .first = ds_g_const(g, "first", DS_I32, DS_DIMS(SEQ), first) };
+	ds_tid all = ds_g_scale(g, ds_sample_tensor(&s, SEQ, (HEADS + 2 * KV) * (int64_t)d), 0.5f);
+	ds_tid q = ds_g_slice(g, all, 0, (int64_t)HEADS * d);
+	ds_tid k = ds_g_slice(g, all, (int64_t)HEADS * d, (int64_t)KV * d);
+	ds_tid v = ds_g_slice(g, all, (int64_t)(HEADS + KV) * d, (int64_t)KV * d);
+	ds_sample_output(&s, ds_g_attention(g, q, k, v, in, a));
+	compile_now(g, true, "attention");
+	return g;
+}
+
+static void attention_of_all_widths_is_right(void **state)
+{
+	static const int32_t widths[] = { 16, 40, 64, 80, 128, 192, 256 };
+	need_device();
+	for (size_t i = 0; i < sizeof(widths) / sizeof(*widths); i++) {
+		int32_t window = i % 2 ? 70 : 0;
+		product_now = DS_BF16;
+		DS_AUTO(ds_graph) g = attend(widths[i], window, i % 3 != 1);
+		product_now = DS_F32;
+		DS_AUTO(ds_graph) wide = attend(widths[i], window, i % 3 != 1);
+		product_now = DS_BF16;
+		check_graphs(g, wide, "attention");
+		product_now = DS_F32;
+	}
 }
 
 static void every_op_has_a_kernel(void **state)
@@ -189,6 +237,7 @@ int main(void)
 		cmocka_unit_test(every_op_has_a_kernel),
 		cmocka_unit_test(kernels_give_what_references_give),
 		cmocka_unit_test(rounded_factors_stay_near),
+		cmocka_unit_test(attention_of_all_widths_is_right),
 		cmocka_unit_test(gradients_add_up_and_bits_are_the_same),
 		cmocka_unit_test(what_has_no_kernel_is_refused_by_name),
 	};

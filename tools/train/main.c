@@ -41,7 +41,6 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	train_opts *o = &train_options;
 	if (o->plot)
 		return train_plot(c, e);
-	DS_TRY(ds_device_check(o->device, e));
 	bool shown = o->dry_run || o->dump || o->explain;
 	if (!shown && !c->out.path)
 		return ds_fail(

@@ -35,7 +35,7 @@ typedef int ds_cuda_launch(const ds_cuda_call *c);
 typedef struct
 { /* d[m, n] = alpha op(a) op(b) + beta c (+ bias by columns); rows lie ld elements apart */
 	const void *a, *b, *c; /* c NULL: d itself */
-	const float *bias;     /* NULL: none */
+	const void *bias;      /* of d's type; NULL: none */
 	void *d;
 	int64_t m, n, k, lda, ldb, ldc, ldd;
 	bool a_turned, b_turned;

@@ -305,6 +305,7 @@ const ds_backend *ds_backend_cuda(void)
 	static const ds_backend b = {
 		.name = "cuda",
 		.help = "an NVIDIA device",
+		.traits = { .takes_halves = ds_cuda_takes_halves },
 		.present = ds_cuda_present,
 		.has_kernel = has_kernel,
 		.scratch = scratch,

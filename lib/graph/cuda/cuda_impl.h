@@ -21,6 +21,9 @@ typedef struct {
 /* NULL: there is no kernel for this node, for its types or its extents. */
 const ds_cuda_op *ds_cuda_find(const ds_graph *g, const ds_node *n);
 
+/* ds_traits.takes_halves */
+bool ds_cuda_takes_halves(const ds_graph *g, const ds_node *n, int i);
+
 /* The node with its shapes, and no memory. */
 ds_cuda_call ds_cuda_shapes(const ds_graph *g, const ds_node *n);
 

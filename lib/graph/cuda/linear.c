@@ -1,7 +1,7 @@
 /*
  * linear.c - linear layers, their gradients and products of activations, by cuBLASLt
  *
- * The bias is the product's epilogue; what a gradient is added to is the product's C.
+ * The bias is the product's epilogue, in the type of its result; what a gradient is added to is the product's C.
  */
 #include "graph/cuda/cuda_impl.h"
 
@@ -28,11 +28,24 @@ static ds_cuda_gemm product(const ds_cuda_call *c, const ds_operand *a, const ds
 		.room = c->scratch };
 }
 
+static uint64_t linear_room(const ds_cuda_call *c)
+{
+	return DS_CUDA_GEMM_BYTES + (c->node->in[2] ? (uint64_t)c->in[2].cols * 2 : 0);
+}
+
 static int linear(const ds_cuda_on *on, const ds_cuda_call *c)
 {
 	ds_cuda_gemm g = product(c, &c->in[0], &c->in[1]);
 	g.b_turned = !c->node->attr.linear.in_out;
 	g.bias = c->in[2].data;
+	if (g.bias && g.out != DS_F32) {
+		ds_cuda_call round = { .node = c->node, .in = { c->in[2] }, .stream = c->stream };
+		round.out[0] = c->in[2];
+		round.out[0].data = c->scratch + DS_CUDA_GEMM_BYTES;
+		round.out[0].dtype = g.out;
+		g.bias = round.out[0].data;
+		DS_CUDA_TRY(ds_cuda_start(on, DS_CUDA_cast, &round));
+	}
 	return on->api->gemm(on->device, &g);
 }
 
@@ -76,7 +89,7 @@ static int matmul(const ds_cuda_on *on, const ds_cuda_call *c)
 	return on->api->gemm(on->device, &g);
 }
 
-const ds_cuda_op ds_cuda_linear = { room, linear };
+const ds_cuda_op ds_cuda_linear = { linear_room, linear };
 const ds_cuda_op ds_cuda_linear_dx = { room, linear_dx };
 const ds_cuda_op ds_cuda_linear_dw = { room, linear_dw };
 const ds_cuda_op ds_cuda_matmul = { room, matmul };

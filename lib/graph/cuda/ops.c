@@ -144,25 +144,6 @@ static bool is_half(ds_dtype t)
 	return t == DS_BF16 || t == DS_F16;
 }
 
-/* f32, with what the op has beside: ids, factors in two bytes, sums in f64. */
-static bool takes(const ds_graph *g, const ds_node *n)
-{
-	bool product = ds_op_of(n->op)->traits & DS_OP_PRODUCT;
-	if (product && g->tensors[n->in[0]].dtype != g->tensors[n->in[1]].dtype)
-		return false;
-	for (int i = 0; i < DS_MAX_IN + DS_MAX_OUT; i++) {
-		ds_tid t = i < DS_MAX_IN ? n->in[i] : n->out[i - DS_MAX_IN];
-		ds_dtype type = t ? g->tensors[t].dtype : DS_F32;
-		bool half = (product && i < 2) || (n->op == DS_OP_cast && i == DS_MAX_IN);
-		bool sum = (n->op == DS_OP_sqnorm && i == DS_MAX_IN) ||
-			   (n->op == DS_OP_clip && i == 0);
-		if (type != (sum && t ? DS_F64 : DS_F32) && type != DS_I32 &&
-			!(half && is_half(type)))
-			return false;
-	}
-	return true;
-}
-
 /* Tensor cores where products are rounded, but not over a cache, whose few new queries are not worth packing it. */
 static const ds_cuda_op *find_attention(const ds_node *n)
 {
@@ -173,6 +154,68 @@ static const ds_cuda_op *find_attention(const ds_node *n)
 	if (n->product == DS_F32 || cached || d < LEAST_FLASH || (grad && d > MOST_FLASH_GRAD))
 		return table[n->op];
 	return grad ? &op_flash_grad : &op_flash;
+}
+
+/*
+ * Operands that kernels take in two bytes: bit i an input, bit DS_MAX_IN + i an output. The sum of residuals, its
+ * gradient, statistics and losses are not among them.
+ */
+#define IN(i) (1u << (i))
+#define OUT(i) (1u << (DS_MAX_IN + (i)))
+static const unsigned halves[DS_N_OPS] = {
+	[DS_OP_linear] = IN(0) | IN(1) | OUT(0),
+	[DS_OP_matmul] = IN(0) | IN(1),
+	[DS_OP_norm] = IN(0) | OUT(0),
+	[DS_OP_attention] = IN(0) | IN(1) | IN(2) | OUT(0),
+	[DS_OP_rope] = IN(0) | OUT(0),
+	[DS_OP_unary] = IN(0) | OUT(0),
+	[DS_OP_glu] = IN(0) | IN(1) | OUT(0),
+	[DS_OP_add] = IN(0) | IN(1),
+	[DS_OP_scale] = IN(0) | OUT(0),
+	[DS_OP_dropout] = IN(0) | OUT(0),
+	[DS_OP_slice] = IN(0) | OUT(0),
+	[DS_OP_linear_xent] = IN(0) | IN(1),
+	[DS_OP_linear_xent_grad] = IN(0) | IN(1) | OUT(2),
+	[DS_OP_linear_dx] = IN(0) | IN(1) | OUT(0),
+	[DS_OP_linear_dw] = IN(0) | IN(1),
+	[DS_OP_bias_grad] = IN(0),
+	[DS_OP_norm_grad] = IN(0) | IN(1),
+	[DS_OP_attention_grad] = IN(0) | IN(1) | IN(2) | IN(3) | IN(5) | OUT(0) | OUT(1) | OUT(2),
+	[DS_OP_unary_grad] = IN(0) | IN(1) | OUT(0),
+	[DS_OP_glu_grad] = IN(0) | IN(1) | IN(2) | OUT(0) | OUT(1),
+	[DS_OP_pad] = IN(0) | IN(1) | OUT(0),
+	[DS_OP_accum] = IN(0),
+	[DS_OP_cast] = IN(0) | OUT(0),
+};
+#undef IN
+#undef OUT
+
+bool ds_cuda_takes_halves(const ds_graph *g, const ds_node *n, int i)
+{
+	/* A product's C has the type of its D, and sums of gradients stay wide. */
+	if (n->op == DS_OP_linear_dx && n->in[2] && i >= 2)
+		return false;
+	if ((ds_op_of(n->op)->traits & DS_OP_HEADS) && find_attention(n) == table[n->op])
+		return false;
+	return halves[n->op] >> i & 1;
+}
+
+/* f32, with what the op has beside: ids, operands in two bytes, sums in f64. */
+static bool takes(const ds_graph *g, const ds_node *n)
+{
+	bool product = ds_op_of(n->op)->traits & DS_OP_PRODUCT;
+	if (product && g->tensors[n->in[0]].dtype != g->tensors[n->in[1]].dtype)
+		return false;
+	for (int i = 0; i < DS_MAX_IN + DS_MAX_OUT; i++) {
+		ds_tid t = i < DS_MAX_IN ? n->in[i] : n->out[i - DS_MAX_IN];
+		ds_dtype type = t ? g->tensors[t].dtype : DS_F32;
+		bool sum = (n->op == DS_OP_sqnorm && i == DS_MAX_IN) ||
+			   (n->op == DS_OP_clip && i == 0);
+		bool half = is_half(type) && ds_cuda_takes_halves(g, n, i);
+		if (type != (sum && t ? DS_F64 : DS_F32) && type != DS_I32 && !half)
+			return false;
+	}
+	return true;
 }
 
 const ds_cuda_op *ds_cuda_find(const ds_graph *g, const ds_node *n)

@@ -81,6 +81,7 @@ static int gradients(
 		p.ldb = w->ld;
 		p.d = from_row(dx, from);
 		p.ldd = dx->ld;
+		p.out = dx->dtype;
 		p.m = dz->rows;
 		p.k = dz->cols;
 		DS_CUDA_TRY(on->api->gemm(on->device, &p));

@@ -6,7 +6,8 @@
  * that of an activation which only products read backward keeps two bytes. Attention stays one op,
  * whose kernel may round what it multiplies to bf16. Weights stay f32: where the backend says so
  * (ds_traits), a product rounds them while it packs them, which costs less than reading and writing a copy; else they
- * are cast too. Sums, everything else, gradients of weights and the optimizer stay f32.
+ * are cast too. Where a backend's kernels take activations in the products' type (ds_traits), what only such kernels
+ * write and read is kept in it, and needs no cast. Sums, everything else, gradients of weights and the optimizer stay f32.
  */
 #include "graph/op.h"
 
@@ -46,6 +47,31 @@ static ds_tid rounded(state *s, const ds_node *n, ds_tid t)
 	return s->rounded[t];
 }
 
+/* Every operand of n that the backend wants in f32 stays so, with all that shares its memory. */
+static void keep_wide(const ds_graph *g, const ds_node *n, const ds_traits *traits, bool *wide)
+{
+	for (int i = 0; i < DS_MAX_IN + DS_MAX_OUT; i++) {
+		ds_tid t = i < DS_MAX_IN ? n->in[i] : n->out[i - DS_MAX_IN];
+		if (t && !traits->takes_halves(g, n, i))
+			wide[ds_g_root(g, t)] = true;
+	}
+}
+
+static void keep_in_halves(ds_graph *g, const ds_compile *c)
+{
+	bool *wide = ds_arena_zero(g->mem, (size_t)g->n_tensors);
+	for (int32_t i = 0; i < g->n_nodes; i++)
+		keep_wide(g, &g->nodes[i], c->traits, wide);
+	for (ds_tid t = 1; t < g->n_tensors; t++) {
+		ds_tensor *x = &g->tensors[t];
+		const ds_tensor *root = &g->tensors[ds_g_root(g, t)];
+		bool inside = root->memory == DS_CLASS_ACT && !(root->flags & DS_TENSOR_KEEP) &&
+			      !(x->flags & DS_TENSOR_KEEP);
+		if (inside && !wide[root->id] && x->dtype == DS_F32)
+			x->dtype = c->product;
+	}
+}
+
 ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 {
 	if (c->product == DS_F32)
@@ -54,10 +80,13 @@ ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 	state s = { g, c->product, g->n_tensors,
 		ds_arena_zero(g->mem, (size_t)g->n_tensors * sizeof(ds_tid)),
 		ds_mem_get((size_t)cap * sizeof(ds_node)), 0 };
+	for (int32_t i = 0; i < g->n_nodes; i++)
+		g->nodes[i].product = c->product;
+	if (c->traits->takes_halves)
+		keep_in_halves(g, c);
 	for (int32_t i = 0; i < g->n_nodes; i++) {
 		ds_node n = g->nodes[i];
 		bool product = ds_op_of(n.op)->traits & DS_OP_PRODUCT;
-		n.product = c->product;
 		for (int j = 0; j < 2 && product; j++)
 			if (g->tensors[n.in[j]].dtype == DS_F32 &&
 				(j == 0 || g->tensors[n.in[j]].memory != DS_CLASS_PARAM ||
