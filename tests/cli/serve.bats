@@ -118,6 +118,7 @@ teardown() {
 	[ "$(code -d '{"prompt":"row 3 of"}' /tokenize)" = 200 ]
 	ids=$(python3 -c 'import json; print(json.load(open("body"))["tokens"])')
 	[ "$(code -d "{\"tokens\":$ids}" /detokenize)" = 200 ] && has "j['prompt'] == 'row 3 of'"
+	[ "$(code -d '{"prompt":"a<|endoftext|>","return_token_strs":true}' /tokenize)" = 200 ] && has "j['token_strs'] == ['a', '<|endoftext|>']"
 	[ "$(code /tokenizer_info)" = 200 ] && has "j['eos_token'] == '<|endoftext|>' and j['model_max_length'] == 96"
 	serve_stop
 }

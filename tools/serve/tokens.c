@@ -35,9 +35,10 @@ static bool encode(server *s, const ask *a, ds_arena *mem, ds_buf *out, refusal 
 	if (!a->messages && !a->prompt.at)
 		return refuse(
 			r, 400, "missing_required_parameter", "prompt", "'prompt' is missing");
+	/* Who asks for ids means the names of special tokens. */
+	unsigned flags = DS_TOK_SPECIALS | (a->add_special ? DS_TOK_ADD_SPECIAL : 0);
 	if (a->messages ? !serve_encode_chat(s, a->messages, a->open, mem, &ids, &n, r)
-			: !serve_encode(s, a->prompt, a->add_special ? DS_TOK_ADD_SPECIAL : 0, mem,
-				  &ids, &n, r))
+			: !serve_encode(s, a->prompt, flags, mem, &ids, &n, r))
 		return false;
 	ds_buf_fmt(out, "{\"count\":%zu,\"max_model_len\":%lld,\"tokens\":", n,
 		(long long)ds_model_longest(s->model));
