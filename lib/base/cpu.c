@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static ds_cpu find_level(void)
 {
@@ -46,6 +48,31 @@ int ds_cpu_has_bf16(void)
 #else
 	return 0;
 #endif
+}
+
+/* Tiles are 8 KiB of state a thread, which a process has to ask for. */
+static int find_amx(void)
+{
+#if defined(__x86_64__)
+	enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+	const char *wish = getenv("DS_CPU");
+	return ds_cpu_has_bf16() && !(wish && strcmp(wish, "avx512") == 0) &&
+	       __builtin_cpu_supports("amx-bf16") &&
+	       syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+	return 0;
+#endif
+}
+
+int ds_cpu_has_amx(void)
+{
+	static atomic_int known; /* the answer plus one */
+	int answer = atomic_load_explicit(&known, memory_order_relaxed);
+	if (answer == 0) {
+		answer = find_amx() + 1;
+		atomic_store_explicit(&known, answer, memory_order_relaxed);
+	}
+	return answer - 1;
 }
 
 unsigned ds_cpu_cores(void)

@@ -44,6 +44,7 @@ static void *factor(const ds_gemm *g, ds_dtype lies, uint16_t *rounded, size_t n
 typedef struct {
 	void (*run)(const ds_gemm *g);
 	size_t (*room)(const ds_gemm *g);
+	bool bf16_alone;
 } product;
 
 /* The largest difference to the sums in double, over the largest sum. */
@@ -90,8 +91,8 @@ static void check_products(const product *p)
 {
 	static const ds_dtype types[] = { DS_BF16, DS_F16, DS_F32 };
 	static const int64_t shapes[][3] = { { 1, 1, 1 }, { 3, 50, 17 }, { 65, 33, 129 },
-		{ 300, 520, 20 }, { 8, 16, MOST }, { 530, 97, 523 } };
-	for (int t = 0; t < 3; t++)
+		{ 300, 520, 20 }, { 8, 16, MOST }, { 530, 97, 523 }, { 283, 37, 64 } };
+	for (int t = 0; t < (p->bf16_alone ? 1 : 3); t++)
 		for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); s++)
 			for (int k = 0; k < 64; k++) {
 				int64_t m = shapes[s][0], n = shapes[s][1], depth = shapes[s][2];
@@ -118,14 +119,21 @@ static void check_products(const product *p)
 
 static void products_are_those_of_the_rounded_operands(void **state)
 {
-	check_products(&(product){ ds_cpu_gemm, ds_cpu_gemm_room });
+	check_products(&(product){ ds_cpu_gemm, ds_cpu_gemm_room, false });
+}
+
+static void products_of_bf16_without_tiles_are_too(void **state)
+{
+	if (!ds_cpu_has_bf16())
+		skip();
+	check_products(&(product){ ds_cpu_gemm_bf16, ds_cpu_gemm_bf16_room, true });
 }
 
 static void products_by_avx2_are_too(void **state)
 {
 	if (ds_cpu_level() < DS_CPU_AVX2)
 		skip();
-	check_products(&(product){ ds_cpu_gemm_avx2, ds_cpu_gemm_avx2_room });
+	check_products(&(product){ ds_cpu_gemm_avx2, ds_cpu_gemm_avx2_room, false });
 }
 
 static void rounding_is_to_nearest_even_in_every_width(void **state)
@@ -157,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(products_are_those_of_the_rounded_operands),
+		cmocka_unit_test(products_of_bf16_without_tiles_are_too),
 		cmocka_unit_test(products_by_avx2_are_too),
 		cmocka_unit_test(rounding_is_to_nearest_even_in_every_width),
 	};

@@ -80,6 +80,9 @@ size_t ds_cpu_gemm_room(const ds_gemm *g);
 /* gemm_avx512bf16.c: the same for bf16, where ds_cpu_has_bf16 */
 void ds_cpu_gemm_bf16(const ds_gemm *g);
 size_t ds_cpu_gemm_bf16_room(const ds_gemm *g);
+/* gemm_amx.c: the same where ds_cpu_has_amx */
+void ds_cpu_gemm_amx(const ds_gemm *g);
+size_t ds_cpu_gemm_amx_room(const ds_gemm *g);
 /* gemm_avx2.c: any type; beta is 0 or 1. Needs AVX2, FMA and F16C. */
 void ds_cpu_gemm_avx2(const ds_gemm *g);
 size_t ds_cpu_gemm_avx2_room(const ds_gemm *g);

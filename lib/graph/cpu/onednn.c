@@ -4,7 +4,7 @@
  * The library is built with OpenMP and would start threads of its own; each of our threads asks it
  * for one. dnnl_sgemm was as fast as a cached matmul primitive on the shapes of small and middle
  * models (130-175 Gflop/s a core for both on an AVX-512 CPU at M = 256) and takes any strides, so it
- * is all that is asked of it. bf16 goes to gemm_avx512bf16.c where the CPU has the instruction: as
+ * is all that is asked of it. bf16 goes to gemm_amx.c where the CPU has tiles, to gemm_avx512bf16.c where it has the instruction: as
  * fast as the library's primitives, which want both factors in bf16. Where the CPU has AVX2 alone,
  * products of all types are gemm_avx2.c's.
  */
@@ -79,6 +79,11 @@ static bool has_product(ds_dtype type)
 	return type == DS_BF16 && ds_cpu_has_bf16();
 }
 
+static bool has_tiles(ds_dtype type)
+{
+	return type == DS_BF16 && ds_cpu_has_amx();
+}
+
 /* Few rows do not pay for packing B (0.89 of the library's speed at 64, 1.0 to 1.14 at 256). */
 static bool is_avx2(const ds_gemm *g)
 {
@@ -91,6 +96,8 @@ size_t ds_cpu_gemm_room(const ds_gemm *g)
 		return ds_cpu_gemm_avx2_room(g);
 	if (g->type == DS_F32)
 		return 0;
+	if (has_tiles(g->type))
+		return ds_cpu_gemm_amx_room(g);
 	if (has_product(g->type))
 		return ds_cpu_gemm_bf16_room(g);
 	return (PART_M + PART_N) * PART_K * sizeof(float);
@@ -98,6 +105,10 @@ size_t ds_cpu_gemm_room(const ds_gemm *g)
 
 void ds_cpu_gemm(const ds_gemm *g)
 {
+	if (has_tiles(g->type)) {
+		ds_cpu_gemm_amx(g);
+		return;
+	}
 	if (has_product(g->type)) {
 		ds_cpu_gemm_bf16(g);
 		return;
