@@ -14,20 +14,21 @@ struct ds_embedder {
 	ds_arena *mem; /* for a run's states */
 };
 
-ds_rc ds_embedder_open(ds_embedder **out, const ds_model *m, ds_device *device, int64_t batch,
-	int64_t seq, ds_exec *share, ds_err *e)
+ds_rc ds_embedder_open(ds_embedder **out, const ds_model *m, ds_device *device,
+	const ds_embedder_opts *how, ds_err *e)
 {
 	DS_AUTO(ds_embedder) d = DS_NEW(ds_embedder, 1);
-	d->batch = batch;
-	d->seq = seq;
+	d->batch = how->batch;
+	d->seq = how->seq;
 	d->width = ds_model_config(m)->hidden_size;
 	d->mem = ds_arena_new(1 << 16);
 	ds_engine_opts o = { .config = ds_model_config(m),
-		.batch = batch,
-		.seq = seq,
+		.batch = how->batch,
+		.seq = how->seq,
 		.build.only_hidden = true,
-		.exec.share = share,
-		.weights = share ? NULL : m };
+		.compile.product = how->product,
+		.exec.share = how->share,
+		.weights = how->share ? NULL : m };
 	DS_TRY(ds_engine_open(&d->n, device, &o, e));
 	ds_model_positions(d->n->x, d->n->g, &d->n->b);
 	*out = d;

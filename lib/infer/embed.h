@@ -10,12 +10,14 @@
 
 typedef struct ds_embedder ds_embedder;
 
-/*
- * Room for `batch` sequences of up to `seq` tokens. The model and the device are borrowed. share: whose weights to use,
- * which outlives this one; NULL: its own.
- */
-DS_MUST ds_rc ds_embedder_open(ds_embedder **d, const ds_model *m, ds_device *device, int64_t batch,
-	int64_t seq, ds_exec *share, ds_err *e);
+typedef struct {
+	int64_t batch, seq; /* room for `batch` sequences of up to `seq` tokens */
+	ds_exec *share;     /* whose weights to use, which outlives this one; NULL: its own */
+	ds_dtype product;   /* in which matrix products take their factors */
+} ds_embedder_opts;
+/* The model and the device are borrowed. */
+DS_MUST ds_rc ds_embedder_open(ds_embedder **d, const ds_model *m, ds_device *device,
+	const ds_embedder_opts *o, ds_err *e);
 void ds_embedder_close(ds_embedder *d); /* NULL is fine */
 DS_AUTO_WITH(ds_embedder, ds_embedder_close)
 int64_t ds_embedder_seq(const ds_embedder *d);

@@ -13,8 +13,8 @@ struct ds_encoder {
 	ds_arena *mem; /* for a run's logits */
 };
 
-ds_rc ds_encoder_open(ds_encoder **out, const ds_model *m, ds_device *device, int64_t batch,
-	int64_t seq, int64_t picks, ds_exec *share, ds_err *e)
+ds_rc ds_encoder_open(ds_encoder **out, const ds_model *m, ds_device *device,
+	const ds_encoder_opts *how, ds_err *e)
 {
 	const ds_config *c = ds_model_config(m);
 	if (!(c->arch->traits & DS_ARCH_ENCODER) || c->head == DS_HEAD_NONE)
@@ -22,17 +22,18 @@ ds_rc ds_encoder_open(ds_encoder **out, const ds_model *m, ds_device *device, in
 			ds_model_dir(m), c->arch->name);
 	DS_AUTO(ds_encoder) d = DS_NEW(ds_encoder, 1);
 	d->head = c->head;
-	d->batch = batch;
-	d->seq = seq;
-	d->picks = c->head == DS_HEAD_LM ? picks : 0;
+	d->batch = how->batch;
+	d->seq = how->seq;
+	d->picks = c->head == DS_HEAD_LM ? how->picks : 0;
 	d->width = c->head == DS_HEAD_LM ? c->vocab_size : c->n_labels;
 	d->mem = ds_arena_new(1 << 16);
 	ds_engine_opts o = { .config = c,
-		.batch = batch,
-		.seq = seq,
-		.build.n_logits = d->picks * batch,
-		.exec.share = share,
-		.weights = share ? NULL : m };
+		.batch = how->batch,
+		.seq = how->seq,
+		.build.n_logits = d->picks * how->batch,
+		.compile.product = how->product,
+		.exec.share = how->share,
+		.weights = how->share ? NULL : m };
 	DS_TRY(ds_engine_open(&d->n, device, &o, e));
 	ds_model_positions(d->n->x, d->n->g, &d->n->b);
 	*out = d;

@@ -10,12 +10,15 @@
 
 typedef struct ds_encoder ds_encoder;
 
-/*
- * Room for `batch` sequences of up to `seq` tokens, and of a language model's up to `picks` positions of each. The model
- * and the device are borrowed. share: as of an embedder. DS_USAGE: a model that is no encoder, or has no head.
- */
-DS_MUST ds_rc ds_encoder_open(ds_encoder **d, const ds_model *m, ds_device *device, int64_t batch,
-	int64_t seq, int64_t picks, ds_exec *share, ds_err *e);
+typedef struct {
+	int64_t batch, seq; /* room for `batch` sequences of up to `seq` tokens */
+	int64_t picks;      /* of a language model: up to so many positions of each */
+	ds_exec *share;     /* as of an embedder */
+	ds_dtype product;
+} ds_encoder_opts;
+/* The model and the device are borrowed. DS_USAGE: a model that is no encoder, or has no head. */
+DS_MUST ds_rc ds_encoder_open(
+	ds_encoder **d, const ds_model *m, ds_device *device, const ds_encoder_opts *o, ds_err *e);
 void ds_encoder_close(ds_encoder *d); /* NULL is fine */
 DS_AUTO_WITH(ds_encoder, ds_encoder_close)
 ds_exec *ds_encoder_weights(ds_encoder *d);

@@ -328,8 +328,8 @@ static ds_rc fit(ds_predictor *p, const item *items, uint32_t n, ds_err *e)
 		return DS_OK;
 	ds_encoder_close(p->d);
 	seq = (seq + 31) / 32 * 32;
-	return ds_encoder_open(
-		&p->d, p->m, p->device, p->batch, seq < most ? seq : most, picks, NULL, e);
+	ds_encoder_opts o = { .batch = p->batch, .seq = seq < most ? seq : most, .picks = picks };
+	return ds_encoder_open(&p->d, p->m, p->device, &o, e);
 }
 
 static ds_rc compute(ds_predictor *p, item *items, uint32_t n, ds_arena *mem, ds_err *e)

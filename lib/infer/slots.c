@@ -80,6 +80,7 @@ static ds_engine_opts engine_of(const ds_model *m, const ds_slots_opts *o, int64
 	return (ds_engine_opts){ .config = ds_model_config(m),
 		.batch = rows,
 		.seq = 1,
+		.compile.product = o->product,
 		.build = { .kv_seq = front_of(m) + o->context,
 			.n_slots = o->slots,
 			.n_logits = rows < o->slots ? rows : o->slots } };

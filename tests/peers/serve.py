@@ -153,7 +153,7 @@ def harness():
 
     ours = run("local-completions", "base_url=%s/v1/completions,model=m,tokenizer=%s,num_concurrent=4,max_length=256" % (HTTP, model))
     remote = run("local-completions", "base_url=%s/v1/completions,model=m,tokenizer_backend=remote,num_concurrent=1,max_length=256" % HTTP)
-    theirs = run("hf", "pretrained=%s,dtype=float32,max_length=255" % model)
+    theirs = run("hf", "pretrained=%s,dtype=float32,max_length=255,device=cpu" % model)
     assert ours["until"] == theirs["until"] == remote["until"], (ours["until"][:3], theirs["until"][:3])
     most = 0
     for t in ("choice", "rolling"):

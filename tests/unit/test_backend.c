@@ -271,7 +271,9 @@ static void decoding_and_embedding_give_the_same(void **state)
 			out[i][n_out++] = events->id;
 		}
 		assert_int_equal(n_out, 3);
-		assert_int_equal(ds_embedder_open(&emb, m, d, 1, 8, NULL, &e), DS_OK);
+		assert_int_equal(ds_embedder_open(&emb, m, d,
+					 &(ds_embedder_opts){ .batch = 1, .seq = 8 }, &e),
+			DS_OK);
 		assert_int_equal(ds_embedder_run(emb, &v, 1, &e), DS_OK);
 	}
 	assert_memory_equal(out[0], out[1], sizeof(out[0]));

@@ -49,7 +49,8 @@ static ds_rc fit(embed_run *r, int64_t longest, ds_err *e)
 		return DS_OK;
 	ds_embedder_close(r->d);
 	r->d = NULL;
-	return ds_embedder_open(&r->d, r->m, r->device, r->batch, seq < most ? seq : most, NULL, e);
+	ds_embedder_opts o = { .batch = r->batch, .seq = seq < most ? seq : most };
+	return ds_embedder_open(&r->d, r->m, r->device, &o, e);
 }
 
 static ds_rc embed_all(embed_run *r, ds_embedding *s, uint32_t n, ds_err *e)

@@ -15,6 +15,7 @@ struct batches {
 	ds_device *device;
 	work_kind kind;
 	ds_exec *weights;
+	ds_dtype product;
 	int64_t longest;
 	ds_embedder *vectors[LENGTHS][NUMBERS];
 	ds_encoder *labels[LENGTHS][NUMBERS];
@@ -59,28 +60,30 @@ static ds_rc engine(batches *b, int class_of, int number, ds_err *e)
 	ds_embedder **v = &b->vectors[class_of][number];
 	ds_encoder **l = &b->labels[class_of][number];
 	if (b->kind == WORK_VECTOR && !*v) {
-		DS_TRY(ds_embedder_open(v, b->m, b->device, n, length, b->weights, e));
+		ds_embedder_opts o = { n, length, b->weights, b->product };
+		DS_TRY(ds_embedder_open(v, b->m, b->device, &o, e));
 		if (!b->weights)
 			b->weights = ds_embedder_weights(*v);
 	}
 	if (b->kind == WORK_LABEL && !*l) {
-		DS_TRY(ds_encoder_open(l, b->m, b->device, n, length, 0, b->weights, e));
+		ds_encoder_opts o = { n, length, 0, b->weights, b->product };
+		DS_TRY(ds_encoder_open(l, b->m, b->device, &o, e));
 		if (!b->weights)
 			b->weights = ds_encoder_weights(*l);
 	}
 	return DS_OK;
 }
 
-ds_rc batches_open(batches **out, const ds_model *m, ds_device *device, work_kind kind,
-	ds_exec *share, ds_err *e)
+ds_rc batches_open(batches **out, const sched_opts *how, work_kind kind, ds_exec *share, ds_err *e)
 {
 	batches *b = DS_NEW(batches, 1);
 	*out = b;
-	b->m = m;
-	b->device = device;
+	b->m = how->model;
+	b->device = how->device;
+	b->product = how->product;
 	b->kind = kind;
 	b->weights = share;
-	b->longest = ds_model_longest(m);
+	b->longest = ds_model_longest(b->m);
 	if (b->longest > (int64_t)SHORTEST << (LENGTHS - 1))
 		b->longest = (int64_t)SHORTEST << (LENGTHS - 1);
 	return engine(b, 0, 0, e);

@@ -12,8 +12,8 @@
 enum { BATCH_MOST = 32 };
 typedef struct batches batches;
 /* share: whose weights to use, NULL: they are loaded. */
-DS_MUST ds_rc batches_open(batches **b, const ds_model *m, ds_device *device, work_kind kind,
-	ds_exec *share, ds_err *e);
+DS_MUST ds_rc batches_open(
+	batches **b, const sched_opts *how, work_kind kind, ds_exec *share, ds_err *e);
 void batches_close(batches *b); /* NULL is fine */
 ds_exec *batches_weights(batches *b);
 int64_t batches_longest(const batches *b);

@@ -213,7 +213,7 @@ static void make_choice(gen *g, gen_choice *c, const prompt *p, size_t index, in
 static bool make_choices(gen *g, refusal *r)
 {
 	prompt *prompts = NULL;
-	size_t n, each = (size_t)g->ask.n;
+	size_t n = 0, each = (size_t)g->ask.n;
 	bool chat = g->kind == GEN_CHAT;
 	int64_t most = g->ask.max_completion_tokens >= 0 ? g->ask.max_completion_tokens
 		       : g->ask.max_tokens >= 0          ? g->ask.max_tokens

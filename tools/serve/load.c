@@ -68,7 +68,10 @@ static ds_rc fit_slots(const server *s, sched_opts *o, ds_err *e)
 	if (!o->context)
 		o->context = longest < 4096 ? longest : 4096;
 	for (; o->slots > 1; o->slots /= 2) {
-		ds_slots_opts how = { .slots = o->slots, .context = o->context, .scores = true };
+		ds_slots_opts how = { .slots = o->slots,
+			.context = o->context,
+			.product = o->product,
+			.scores = true };
 		uint64_t bytes;
 		DS_TRY(ds_slots_bytes(s->model, ds_device_backend(s->device),
 			(unsigned)s->common->jobs, &how, &bytes, e));

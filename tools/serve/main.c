@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 static struct {
-	const char *model, *name, *http, *grpc, *keys, *log, *cert, *key, *layout;
+	const char *model, *name, *http, *grpc, *keys, *log, *cert, *key, *layout, *precision;
 	int64_t slots, context, queue, idle;
 	double deadline, drain;
 	ds_size memory, body;
@@ -195,6 +195,7 @@ static ds_rc serve(running *r, ds_err *e)
 	server *s = &r->s;
 	sched_opts o = { .slots = opt.slots,
 		.context = opt.context,
+		.product = opt.precision && strcmp(opt.precision, "bf16") == 0 ? DS_BF16 : DS_F32,
 		.limit_bytes = opt.memory.bytes ? opt.memory.bytes : (uint64_t)ds_machine_bytes() };
 	DS_TRY(settle_name(s, e));
 	DS_TRY(keys_open(&s->keys, opt.keys, e));
@@ -267,6 +268,8 @@ static const ds_arg args[] = {
 	DS_ARG(0, "idle", &opt.idle, "S",
 		"seconds after which a connection without a whole request is closed (60)"),
 	DS_ARG(0, "max-body", &opt.body, "SIZE", "bytes of a request at most (4M)"),
+	DS_ARG(0, "precision", &opt.precision, "fp32|bf16",
+		"in which matrix products take their factors (fp32)"),
 	DS_ARG(0, "memory", &opt.memory, "SIZE",
 		"what weights and texts may take: fewer slots if need be"),
 	DS_ARG(0, "tokens", &opt.keys, "FILE",

@@ -286,6 +286,7 @@ static ds_rc open_engines(sched *s, ds_err *e)
 		ds_slots_opts how = { .slots = o->slots,
 			.context = o->context,
 			.limit_bytes = o->limit_bytes,
+			.product = o->product,
 			.scores = true };
 		DS_TRY(ds_slots_open(&s->slots, o->model, o->device, &how, e));
 		s->owner = DS_NEW(work *, (size_t)o->slots);
@@ -293,11 +294,11 @@ static ds_rc open_engines(sched *s, ds_err *e)
 	}
 	/* A classifier has weights that its trunk alone does not have. */
 	if (o->labels) {
-		DS_TRY(batches_open(&s->labels, o->model, o->device, WORK_LABEL, weights, e));
+		DS_TRY(batches_open(&s->labels, o, WORK_LABEL, weights, e));
 		weights = batches_weights(s->labels);
 	}
 	if (!ds_model_soft(o->model))
-		DS_TRY(batches_open(&s->vectors, o->model, o->device, WORK_VECTOR, weights, e));
+		DS_TRY(batches_open(&s->vectors, o, WORK_VECTOR, weights, e));
 	return DS_OK;
 }
 
