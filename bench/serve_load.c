@@ -68,7 +68,8 @@ static void report(double seconds, bool counts)
 {
 	qsort(took, n_took, sizeof(*took), by_value);
 	printf("%.1f /s  p50 %.2f ms  p99 %.2f ms  %zu bad", (double)n_took / seconds,
-		n_took ? (double)took[n_took / 2] : 0, n_took ? (double)took[n_took * 99 / 100] : 0, n_bad);
+		n_took ? (double)took[n_took / 2] : 0, n_took ? (double)took[n_took * 99 / 100] : 0,
+		n_bad);
 	if (counts)
 		printf("  %.1f counted/s", (double)n_counted / seconds);
 	printf("\n");
@@ -194,7 +195,8 @@ static void ask_rpc(rpc *c)
 	grpc_byte_buffer *b = grpc_raw_byte_buffer_create(&message, 1);
 	c->begun = now();
 	c->call = grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
-		grpc_slice_from_static_string(method), NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+		grpc_slice_from_static_string(method), NULL, gpr_inf_future(GPR_CLOCK_REALTIME),
+		NULL);
 	grpc_metadata_array_init(&c->head);
 	grpc_metadata_array_init(&c->tail);
 	grpc_op ops[] = {
@@ -241,7 +243,8 @@ static void load_grpc(const char *where, const char *name, const char *file, int
 		ask_rpc(&all[i]);
 	while (now() < ends_at) {
 		grpc_event v = grpc_completion_queue_next(queue,
-			gpr_time_add(gpr_now(GPR_CLOCK_REALTIME), gpr_time_from_millis(100, GPR_TIMESPAN)),
+			gpr_time_add(gpr_now(GPR_CLOCK_REALTIME),
+				gpr_time_from_millis(100, GPR_TIMESPAN)),
 			NULL);
 		if (v.type != GRPC_OP_COMPLETE)
 			continue;
@@ -253,7 +256,8 @@ static void load_grpc(const char *where, const char *name, const char *file, int
 int main(int argc, char **argv)
 {
 	if (argc < 7) {
-		fprintf(stderr, "usage: serve_load http|grpc HOST:PORT PATH FILE CLIENTS SECONDS [KEY]\n");
+		fprintf(stderr,
+			"usage: serve_load http|grpc HOST:PORT PATH FILE CLIENTS SECONDS [KEY]\n");
 		return 2;
 	}
 	double seconds = atof(argv[6]), begun = now();

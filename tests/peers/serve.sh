@@ -10,7 +10,13 @@ python=${DS_PEERS_PYTHON:-python3}
 }
 work=$(mktemp -d)
 pids=
-trap 'for p in $pids; do kill "$p" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+stop() {
+	for p in $pids; do
+		kill "$p" 2>/dev/null || true
+	done
+	rm -rf "$work"
+}
+trap stop EXIT
 here=$(cd "$(dirname "$0")" && pwd)
 
 # start NAME OPTIONS: a server; its addresses go to $work/NAME
