@@ -1,8 +1,8 @@
 /*
  * sample.c - greedy, temperature, top-k and nucleus sampling
  *
- * Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR 2020 (top-p). Sums run in double
- * over candidates in one order: by logit downwards, by id among equals.
+ * Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR 2020 (top-p). Sums run in double and in one
+ * order: by id where nothing is cut, else by logit downwards and by id among equals.
  */
 #include "infer/sample.h"
 
@@ -49,37 +49,93 @@ static int downwards(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-/* Candidates that matter, sorted: below e^-40 of the best one a token is never drawn in practice. */
-static size_t gather(const ds_sampling *s, const float *logits, size_t n, float top, candidate *c)
+typedef struct { /* what may be drawn: logits that are not below `least` */
+	const float *logits;
+	size_t n;
+	float top, least;
+	double heat;
+} field;
+
+/* Below e^-40 of the best one a token is never drawn in practice. */
+static field field_of(const ds_sampling *s, const float *logits, size_t n, float top)
 {
-	float least = top - (float)(40 * s->temperature);
-	if (s->min_p > 0 && top + (float)(log(s->min_p) * s->temperature) > least)
-		least = top + (float)(log(s->min_p) * s->temperature);
-	size_t m = 0;
-	for (size_t i = 0; i < n; i++)
-		if (logits[i] >= least)
-			c[m++] = (candidate){ logits[i], (uint32_t)i };
+	double span = 40 * s->temperature;
+	if (s->min_p > 0 && -log(s->min_p) * s->temperature < span)
+		span = -log(s->min_p) * s->temperature;
+	return (field){ logits, n, top, top - (float)span, s->temperature };
+}
+
+static double weight(const field *f, float logit)
+{
+	return exp(((double)logit - f->top) / f->heat);
+}
+
+static double weigh_all(const field *f)
+{
+	double sum = 0;
+	for (size_t i = 0; i < f->n; i++)
+		sum += f->logits[i] >= f->least ? weight(f, f->logits[i]) : 0;
+	return sum;
+}
+
+/* Without cuts nothing has to be sorted: the id at which the sum of those before reaches the draw. */
+static uint32_t draw_any(const field *f, double unit)
+{
+	double wanted = unit * weigh_all(f), at = 0;
+	uint32_t last = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		if (f->logits[i] < f->least)
+			continue;
+		last = (uint32_t)i;
+		at += weight(f, f->logits[i]);
+		if (wanted < at)
+			break;
+	}
+	return last;
+}
+
+/* Sorted candidates, as many as a cut needs and somewhat more: those near the best are looked at first. */
+static size_t gather(const ds_sampling *s, const field *f, double all, candidate *c)
+{
+	size_t m;
+	for (double span = 4 * f->heat;; span *= 2) {
+		float least = f->top - (float)span > f->least ? f->top - (float)span : f->least;
+		double sum = 0;
+		m = 0;
+		for (size_t i = 0; i < f->n; i++)
+			if (f->logits[i] >= least)
+				c[m++] = (candidate){ f->logits[i], (uint32_t)i };
+		for (size_t i = 0; !s->top_k && i < m; i++)
+			sum += weight(f, c[i].logit);
+		if (least <= f->least || (s->top_k ? m >= (size_t)s->top_k : sum >= s->top_p * all))
+			break;
+	}
 	qsort(c, m, sizeof(*c), downwards);
 	return s->top_k && m > (size_t)s->top_k ? (size_t)s->top_k : m;
+}
+
+static uint32_t draw_cut(const ds_sampling *s, const field *f, double unit, ds_arena *mem)
+{
+	candidate *c = ds_arena_get(mem, f->n * sizeof(*c));
+	double all = s->top_k ? 0 : weigh_all(f), kept = 0, at = 0;
+	size_t m = gather(s, f, all, c), last = 0;
+	for (size_t i = 0; s->top_k && i < m; i++)
+		all += weight(f, c[i].logit);
+	for (; last < m && kept < s->top_p * all; last++)
+		kept += weight(f, c[last].logit);
+	for (size_t i = 0; i < last; i++) {
+		at += weight(f, c[i].logit);
+		if (unit * kept < at)
+			return c[i].id;
+	}
+	return c[last - 1].id;
 }
 
 static uint32_t draw(
 	const ds_sampling *s, const float *logits, size_t n, float top, double unit, ds_arena *mem)
 {
-	candidate *c = ds_arena_get(mem, n * sizeof(*c));
-	size_t m = gather(s, logits, n, top, c);
-	double *p = ds_arena_get(mem, m * sizeof(*p)), sum = 0, kept = 0, at = 0;
-	for (size_t i = 0; i < m; i++)
-		sum += p[i] = exp(((double)c[i].logit - top) / s->temperature);
-	size_t last = 0;
-	for (; last < m && kept < s->top_p * sum; last++)
-		kept += p[last];
-	for (size_t i = 0; i < last; i++) {
-		at += p[i];
-		if (unit * kept < at)
-			return c[i].id;
-	}
-	return c[last - 1].id;
+	field f = field_of(s, logits, n, top);
+	return s->top_k || s->top_p < 1 ? draw_cut(s, &f, unit, mem) : draw_any(&f, unit);
 }
 
 uint32_t ds_sample(const ds_sampling *s, const float *logits, size_t n, uint64_t key, uint64_t step,
