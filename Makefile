@@ -260,6 +260,7 @@ install: all man completions ## into DESTDIR and PREFIX
 	$(if $(pages),install -m 644 $(pages) $(DESTDIR)$(PREFIX)/share/man/man1)
 	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/bash/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions)
 	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/zsh/_%) $(DESTDIR)$(PREFIX)/share/zsh/site-functions)
+	install -D -m 644 docs/dsserve.service $(DESTDIR)$(PREFIX)/lib/systemd/system/dsserve.service
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
