@@ -43,7 +43,7 @@ under() {
 	awk -v name="$name" -v t="$(($(ticks) - before))" -v each="$EACH" -v said="$said" 'BEGIN {
 		n = split(said, w, " ")
 		rate = said ~ /counted/ ? w[n - 1] : w[1]
-		printf "%-44s %s   %.2f ms of CPU\n", name, said, rate > 0 ? 10 * t / (rate * each) : 0 }'
+		printf "%-44s %s   %.2f ms of CPU\n", name, said, (rate > 0 ? 10 * t / (rate * each) : 0) }'
 }
 
 body='a man is walking his small dog across the old stone bridge to day'
