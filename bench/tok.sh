@@ -50,7 +50,8 @@ fi
 	find /usr/include -name '*.h' -type f | LC_ALL=C sort | xargs cat
 } | once >"$out/tok-code.txt"
 "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Ilib bench/tok_encode.c "${BUILD:-build}/libds.a" -Wl,--as-needed \
-	-licui18n -licuuc -lpcre2-8 -lxxhash -lzstd -lz -lsimdjson -lpthread -lm -lstdc++ -o "$out/tok_encode"
+	-lsimdjson -licui18n -licuuc -lpcre2-8 -lzstd -lz -lbz2 -llzma -lbrotlidec -lsnappy -llz4 -lxxhash -lstdc++ -lpthread -lm \
+	-o "$out/tok_encode"
 [ -n "${ONLY:-}" ] || "$python" bench/tok.py "$bin/dstok" "$out"
 [ -d "$data/tokenizers" ] || exit 0
 # shellcheck disable=SC2086 # names

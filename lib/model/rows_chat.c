@@ -51,10 +51,7 @@ static ds_rc add_record(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 	DS_TRY(ds_talk_get(
 		&c->columns, b, row, ds_chat_of(c->chat), false, b->mem, &turns, &has, e));
 	if (!has)
-		return ds_fail(e, DS_BAD,
-			"no conversation: neither messages nor conversations, prompt and "
-			"completion, "
-			"or instruction and output");
+		return ds_fail(e, DS_BAD, "no conversation: known are %s", ds_talk_known);
 	DS_TRY(ds_chat_encode(c->chat, q->scratch, &turns, false, b->mem, &t, e));
 	ds_buf_add(&q->ids, t.ids, t.n * 4);
 	ds_buf_add(&q->beside, t.mask, t.n);

@@ -8,6 +8,10 @@
 const char *const ds_talk_fields[] = { "messages", "conversations", "system", "prompt",
 	"completion", "response", "instruction", "input", "context", "output", NULL };
 
+const char ds_talk_known[] =
+	"messages, conversations, prompt and completion, prompt and response, or "
+	"instruction and output";
+
 static const struct {
 	const char *ask, *more, *answer;
 } pairs[DS_TALK_PAIRS] = {

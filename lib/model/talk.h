@@ -20,6 +20,7 @@ typedef struct {
 } ds_talk;
 
 extern const char *const ds_talk_fields[]; /* the names of all of them, ended by NULL */
+extern const char ds_talk_known[];         /* the layouts, for messages */
 DS_MUST ds_rc ds_talk_find(ds_talk *f, ds_block *b, ds_err *e); /* the columns of a block */
 /*
  * *has: the record has a conversation. With `asks` a question without an answer is one, and answers at the end

@@ -253,6 +253,11 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	echo '{"instruction":"the","input":"fox","output":"dogs"}' >>m.jsonl
 	dstok -q -t c.json --chat chatml m.jsonl --to jsonl >out
 	dstok -q -t c.json --chat chatml --seq 100 m.jsonl --to jsonl >packed
+	echo '{"turns":[{"speaker":"a","say":"hi"}]}' >u.jsonl
+	says 1 "'messages, conversations, prompt and completion" dstok -t c.json --chat chatml u.jsonl -o none.dsr
+	says 1 "there are turns[].speaker, turns[].say" dstok -t c.json --chat chatml u.jsonl -o none.dsr
+	echo '{"messages":[{"speaker":"a","say":"hi"}]}' >u.jsonl
+	says 1 "known are role and content" dstok -t c.json --chat chatml u.jsonl -o none.dsr
 	run python3 - <<-END
 		import base64, json
 		rows = [json.loads(line) for line in open("out")]

@@ -424,7 +424,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	echo '{"messages":[{"role":"user"}]}' >bad.jsonl
 	says 1 "no content" dstrain "${tiny[@]}" --task chat --out no bad.jsonl
 	echo '{"text":"a"}' >bad.jsonl
-	says 1 "no conversation: neither messages" dstrain "${tiny[@]}" --task chat --out no1 bad.jsonl
+	says 1 "no conversation: known are messages, conversations" dstrain "${tiny[@]}" --task chat --out no1 bad.jsonl
 }
 
 @test "a program is a source of data" {

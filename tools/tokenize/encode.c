@@ -30,7 +30,8 @@ typedef struct {
 	ds_arena *mem;   /* of its layout */
 	uint32_t fim[3]; /* ids before prefix, suffix and middle */
 	size_t n_opts;   /* of the inputs' optional blocks, checked so far */
-	uint64_t n_tokens, n_without;
+	uint64_t n_tokens, n_without, n_chats;
+	ds_field_names names; /* of records, while none is a chat */
 } encoder;
 
 static void *scratch_new(void *state)
@@ -309,6 +310,7 @@ static ds_rc chat_row(encoder *x, ds_work *w, ds_block *b, const ds_talk *f, uin
 		memcpy(m + before, t.mask, t.n);
 		memset(m + before + t.n, 1, after);
 		ds_colb_wrote(mask, t.n + before + after);
+		__atomic_fetch_add(&x->n_chats, 1, __ATOMIC_RELAXED);
 		return DS_OK;
 	}
 	ds_colb_absent(out);
@@ -400,6 +402,8 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 {
 	encoder *x = state;
 	DS_TRY(check_opts(x, w, e));
+	if (x->chat && !__atomic_load_n(&x->n_chats, __ATOMIC_RELAXED))
+		DS_TRY(ds_field_names_add(&x->names, b, e));
 	if (!x->packing)
 		return DS_OK;
 	const ds_col *tokens, *mask;
@@ -420,6 +424,8 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 static ds_rc end(void *state, ds_work *w, ds_err *e)
 {
 	encoder *x = state;
+	if (x->n_without && !x->n_chats)
+		return ds_field_missing(ds_talk_known, &x->names, NULL, e);
 	if (x->n_without)
 		ds_warn(&x->common->who, "%" PRIu64 " record%s", x->n_without,
 			x->n_without == 1 ? " is no chat" : "s are no chats");
@@ -521,6 +527,7 @@ ds_rc encode_run(const ds_common *c, ds_err *e)
 		ds_field_free(x.joined->second);
 	ds_mem_free(x.joined);
 	ds_chat_close(x.chat);
+	ds_field_names_free(&x.names);
 	ds_arena_free(x.mem);
 	return rc;
 }

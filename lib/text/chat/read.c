@@ -37,7 +37,8 @@ static ds_rc role_of(const ds_json *m, ds_chat_role *role, ds_err *e)
 	if (!said)
 		said = ds_json_get(m, "from");
 	if (!said || said->kind != DS_J_STR)
-		return ds_fail(e, DS_BAD, "no role");
+		return ds_fail(e, DS_BAD,
+			"no role: known are role and content, and ShareGPT's from and value");
 	for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++)
 		if (ds_str_is(said->s, roles[i].name)) {
 			*role = roles[i].role;
