@@ -66,7 +66,7 @@ ds_str ds_nfc(ds_str text, ds_arena *mem)
 {
 	if (ds_utf8_ascii(text) == text.n)
 		return text; /* short ones cost less than the set of bytes to look for */
-	ds_byteset leads; /* below U+0300, cc 80, nothing changes or joins */
+	ds_byteset leads;    /* below U+0300, cc 80, nothing changes or joins */
 	ds_byteset_init(&leads);
 	ds_byteset_add(&leads, 0xcc, 0xff);
 	size_t done = 0;

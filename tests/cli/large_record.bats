@@ -52,3 +52,10 @@ setup() {
 		bounded 46 dsaug $op
 	done
 }
+
+@test "a text whose lines end with CR costs dsclean no more than its size" {
+	awk 'BEGIN { for (i = 0; i < 200000; i++) printf "line %d of it\r", i }' >cr.txt
+	# Looked for to the end of the text from each line, a line feed took a minute.
+	timeout 20 dsclean -q --split file --to text cr.txt >out
+	[ "$(tr '\r' '\n' <out | grep -c 'of it')" -eq 200000 ]
+}

@@ -43,14 +43,19 @@ typedef struct {
 	unsigned lines; /* line ends written in a row */
 	lines_state kinds;
 	ds_html_lines pre;
-	uint32_t line; /* its number; counted where pre has some */
+	uint32_t line;               /* its number; counted where pre has some */
+	const uint8_t *lf_from, *lf; /* the first line feed from there on, or the end */
 	ds_grow out;
 } squeezer;
 
-static const uint8_t *next_line_end(const squeezer *z, const uint8_t *p)
+static const uint8_t *next_line_end(squeezer *z, const uint8_t *p)
 {
-	const uint8_t *stop = memchr(p, '\n', (size_t)(z->end - p));
-	stop = stop ? stop : z->end;
+	if (!z->lf || p < z->lf_from || p > z->lf) { /* once for all lines that end otherwise */
+		const uint8_t *at = memchr(p, '\n', (size_t)(z->end - p));
+		z->lf_from = p;
+		z->lf = at ? at : z->end;
+	}
+	const uint8_t *stop = z->lf;
 	for (const uint8_t *q = p; q < stop && !z->only_lf; q++)
 		if ((*q == '\r' || *q == 0xe2) && line_end(q, z->end))
 			return q;
@@ -72,7 +77,7 @@ static bool has_cells(const uint8_t *p, const uint8_t *stop)
 }
 
 /* The blanks that the text begins with stay where they are the shape of what follows: a block, a table. */
-static bool first_stays(const squeezer *z, const blank_run *lead)
+static bool first_stays(squeezer *z, const blank_run *lead)
 {
 	const uint8_t *p = lead->end, *stop = next_line_end(z, p);
 	unsigned columns = lines_columns(lead->at, lead->end);
