@@ -181,7 +181,7 @@ ds_rc ds_exec_init(ds_exec *x, uint64_t seed, ds_err *e)
 {
 	drawer d = { x->device->pool, seed };
 	for (ds_tid t = 1; t < x->g->n_tensors; t++)
-		if (x->g->tensors[t].memory == DS_CLASS_PARAM)
+		if (x->g->tensors[t].memory == DS_CLASS_PARAM && !x->g->tensors[t].base)
 			DS_TRY(ds_exec_fill(x, t, draw_tensor, &d, e));
 	return DS_OK;
 }

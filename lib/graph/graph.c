@@ -381,7 +381,7 @@ int64_t ds_graph_params(const ds_graph *g, int64_t *trainable)
 {
 	int64_t all = 0, train = 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++)
-		if (g->tensors[t].memory == DS_CLASS_PARAM) {
+		if (g->tensors[t].memory == DS_CLASS_PARAM && !g->tensors[t].base) {
 			ds_tensor whole = ds_t_whole(&g->tensors[t]);
 			all += ds_t_count(&whole);
 			train += whole.flags & DS_TENSOR_FROZEN ? 0 : ds_t_count(&whole);

@@ -6,6 +6,7 @@
 #include "model/arch.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { ROWS_A_STEP = 8, PARTS_A_STAGE = 4 };
 
@@ -40,6 +41,13 @@ ds_rc ds_train_plan_batch(ds_train_plan *p, ds_settings *k, ds_err *e)
 			(long long)p->step_rows, (long long)k->accumulation);
 	p->layout = ds_layout_whole(p->layout);
 	p->layout.apart = k->sync_every > 1;
+	p->layout.zero = k->zero > 0;
+	if (k->zero && strcmp(k->optimizer, "adamw") != 0)
+		return ds_fail(e, DS_USAGE, "zero=1 shares out the state of adamw, not of %s",
+			k->optimizer);
+	if (k->zero && p->layout.apart)
+		return ds_fail(e, DS_USAGE, "zero=1 and sync_every=%lld exclude each other",
+			(long long)k->sync_every);
 	if ((p->lora.r || p->soft.kind) && p->layout.tp * p->layout.pp > 1)
 		return ds_fail(
 			e, DS_USAGE, "parallel_strategy: adapters are trained with dp alone");

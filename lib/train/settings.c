@@ -116,6 +116,7 @@ const ds_key ds_setting_keys[] = {
 	{ "num_gpus", { "procs" }, DS_KEY_I64, AT(procs), 0, DS_MAX_RANKS, NULL, "processes that train together; 0: as many as parallel_strategy names" },
 	{ "parallel_strategy", { 0 }, DS_KEY_TEXT, AT(strategy), 0, 0, NULL, "dp, tp=2,pp=2,dp=2, 3d, auto: copies of the data, cuts of matrices, stages of layers" },
 	{ "sync_every", { 0 }, DS_KEY_I64, AT(sync_every), 1, 1 << 20, NULL, "1: copies add up gradients; N: they average weights every N steps" },
+	{ "zero", { "zero_stage" }, DS_KEY_I64, AT(zero), 0, 1, NULL, "1: each copy keeps its part of the optimizer's state (adamw)" },
 	{ "comm_timeout", { 0 }, DS_KEY_F64, AT(comm_timeout), 0, 1e9, NULL, "seconds a rank waits for another, 600 unless said; 0: for ever" },
 	{ "seed", { 0 }, DS_KEY_I64, AT(seed), COUNT, "of weights, order and dropout" },
 	{ "eval_data", { 0 }, DS_KEY_TEXT, AT(eval_data), 0, 0, NULL, "file to measure the loss on, not trained on" },
@@ -133,7 +134,7 @@ const ds_key ds_setting_keys[] = {
 
 /* What a run that goes on may change: how long, what is computed again, which changes no bit, and what
  * is saved, measured and written down. */
-static const char *const free_keys[] = { "num_gpus", "parallel_strategy", "comm_timeout",
+static const char *const free_keys[] = { "num_gpus", "parallel_strategy", "zero", "comm_timeout",
 	"gradient_checkpointing", "max_steps", "epochs", "eval_data", "eval_every", "eval_batches",
 	"early_stopping_patience", "save_every", "save_total_limit", "save_dtype", "clamp",
 	"log_every", NULL };

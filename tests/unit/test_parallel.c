@@ -182,9 +182,13 @@ static void compare_weights(const run *one, const run *many, const char *words)
 static void prepare(run *r, ds_arena *mem)
 {
 	ds_err e = { "" };
-	if (ds_strategy_parse(&r->layout, r->words, 0, &e) != DS_OK ||
+	ds_str words = ds_str_of(r->words), zero = DS_S(",zero");
+	bool shares = ds_str_ends(words, zero);
+	words.n -= shares ? zero.n : 0;
+	if (ds_strategy_parse(&r->layout, ds_arena_str(mem, words).at, 0, &e) != DS_OK ||
 		ds_config_preset(&r->config, ds_str_of(r->preset), mem, &e) != DS_OK)
 		fail_msg("%s", e.msg);
+	r->layout.zero = shares;
 	r->config.vocab_size = VOCAB;
 	r->config.bos = r->config.eos = r->config.pad = -1;
 	r->config.n_ends = 0;
@@ -262,6 +266,14 @@ static void layouts_together_follow_one_rank(void **state)
 	follows_one("tp=2,pp=2,dp=2", LLAMA);
 }
 
+static void a_shared_out_optimizer_follows_one_rank(void **state)
+{
+	follows_one("dp=2,zero", GPT2);
+	follows_one("dp=4,zero", LLAMA);
+	follows_one("tp=2,dp=2,zero", GPT2);
+	follows_one("tp=2,pp=2,dp=2,zero", LLAMA);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +281,7 @@ int main(void)
 		cmocka_unit_test(cut_matrices_follow_one_rank),
 		cmocka_unit_test(stages_follow_one_rank),
 		cmocka_unit_test(layouts_together_follow_one_rank),
+		cmocka_unit_test(a_shared_out_optimizer_follows_one_rank),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

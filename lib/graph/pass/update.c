@@ -4,6 +4,7 @@
  * A parameter that the loss does not reach has no gradient, and then no state and no update.
  */
 #include "graph/op.h"
+#include "graph/part.h"
 
 ds_pass_fn ds_pass_update;
 
@@ -68,6 +69,54 @@ static void check_part(ds_graph *g, const ds_optimizer *o, ds_tid param)
 	g->rc = DS_USAGE;
 }
 
+/* Rows (of a vector: elements) [from, from + n) of the first dimension, as a tensor of its own name and part. */
+static ds_tid rows_of(ds_graph *g, ds_tid t, int64_t from, int64_t n)
+{
+	const ds_tensor *x = &g->tensors[t];
+	int64_t inner = ds_t_count(x) / x->dims[0],
+		rows = x->rank == 1 ? 1 : ds_t_rows(x) / x->dims[0];
+	const ds_part *part = ds_part_rows(g, x, from * rows, n * rows);
+	ds_tid v = ds_g_view(g, t, 0, ds_t_cols(x));
+	if (!v)
+		return 0;
+	ds_tensor *to = &g->tensors[v];
+	x = &g->tensors[t];
+	to->dims[0] = n;
+	to->offset = x->offset + from * inner;
+	to->flags |= x->flags & DS_TENSOR_NO_DECAY;
+	to->name = x->name;
+	to->part = part;
+	return v;
+}
+
+/*
+ * ZeRO-1 (Rajbhandari et al., 2020): a copy steps its rows of the weight, whose state is all that it keeps, and sends
+ * them to the others. Weights with fewer rows than copies are stepped by all.
+ */
+static void update_part(
+	ds_graph *g, const ds_compile *c, const ds_optimizer *o, ds_tid t, ds_tid scale)
+{
+	const ds_layout *l = &c->layout;
+	int64_t rows = g->tensors[t].dims[0], me = ds_layout_copy(l), n = l->dp;
+	if (!l->zero || n < 2 || rows < n || (g->tensors[t].rank > 2 && rows % n)) {
+		o->update(g, c, t, scale);
+		check_part(g, o, t);
+		return;
+	}
+	int64_t from = rows * me / n, count = rows * (me + 1) / n - from;
+	ds_tid grad = rows_of(g, g->tensors[t].grad, from, count),
+	       mine = rows_of(g, t, from, count);
+	if (!grad || !mine)
+		return;
+	g->tensors[mine].grad = grad;
+	o->update(g, c, mine, scale);
+	g->tensors[mine].grad = 0; /* the weight has one, which counts */
+	ds_g_node(g, (ds_node){ .op = DS_OP_all_gather,
+			     .in = { mine },
+			     .out = { t },
+			     .attr.comm.group = ds_layout_copies(l) });
+}
+
 ds_rc ds_pass_update(ds_graph *g, const ds_compile *c, ds_err *e)
 {
 	const ds_optimizer *o = ds_optimizer_find(c->optimizer);
@@ -83,8 +132,7 @@ ds_rc ds_pass_update(ds_graph *g, const ds_compile *c, ds_err *e)
 	for (ds_tid t = 1; t < n_tensors; t++)
 		if (g->tensors[t].grad && !(g->tensors[t].flags & DS_TENSOR_ELSEWHERE)) {
 			ds_g_at(g, -1, "%s", g->tensors[t].name);
-			o->update(g, c, t, scale);
-			check_part(g, o, t);
+			update_part(g, c, o, t, scale);
 		}
 	return ds_graph_check(g, e);
 }
