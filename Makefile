@@ -25,7 +25,8 @@ LIBS    := -Wl,--as-needed -ldnnl -lgomp -lsimdjson -licui18n -licuuc -lcld2 -lp
 	   -lmicrohttpd -lgrpc -lgpr -lprotobuf-c -lstdc++ -lpthread -lm -ldl
 
 # Sources by wildcard: a library part, a program or a test is added by adding its file.
-lib_src  := $(shell find lib -name '*.c' -o -name '*.cc' | sort)
+# lib/comm/mpi is a library of its own, loaded where mpirun or srun started a program.
+lib_src  := $(shell find lib -path lib/comm/mpi -prune -o \( -name '*.c' -o -name '*.cc' \) -print | sort)
 lib_obj  := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(lib_src)))
 lib      := $(BUILD)/libds.a
 prog_record := dsrec
@@ -58,7 +59,11 @@ fast     := $(filter $(BUILD)/test/% tests/cases/%,$(wanted))
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
-all: $(bins) $(lib) ## build every program
+mpi      := $(if $(shell pkg-config --exists ompi-c 2>/dev/null && echo yes),$(BUILD)/libds-mpi.so)
+all: $(bins) $(lib) $(mpi) ## build every program
+
+$(BUILD)/libds-mpi.so: lib/comm/mpi/mpi.c lib/comm/mpi_table.h lib/comm/link_impl.h $(BUILD)/flags
+	$(CC) $(CFLAGS_ALL) -shared -fPIC $$(pkg-config --cflags ompi-c) $< $(LDFLAGS_ALL) $$(pkg-config --libs ompi-c) -o $@
 
 # CUDA's part, a library that is opened at run time: where a toolkit is (CUDA_HOME, or nvcc on the path).
 CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(shell command -v nvcc))
@@ -257,6 +262,7 @@ install: all man completions ## into DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	$(if $(bins),install -m 755 $(bins) $(DESTDIR)$(PREFIX)/bin)
+	$(if $(mpi),install -d $(DESTDIR)$(PREFIX)/lib && install -m 755 $(mpi) $(DESTDIR)$(PREFIX)/lib)
 	$(if $(pages),install -m 644 $(pages) $(DESTDIR)$(PREFIX)/share/man/man1)
 	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/bash/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions)
 	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/zsh/_%) $(DESTDIR)$(PREFIX)/share/zsh/site-functions)

@@ -138,8 +138,8 @@ static ds_rc timed_out(ds_world *w, int rank, ds_err *e)
 			n += (size_t)snprintf(
 				text + n, sizeof(text) - n, ", waits for rank %d", waits);
 	}
-	return ds_fail(e, DS_IO, "rank %d waited %.0f s for rank %d at %s%s", w->link->rank,
-		w->limit, rank, w->doing, text);
+	return ds_fail(
+		e, DS_IO, "waited %.0f s for rank %d at %s%s", w->limit, rank, w->doing, text);
 }
 
 typedef struct {

@@ -10,7 +10,7 @@
 
 typedef struct {
 	int dp, pp, tp, rank;
-	bool zero;  /* each copy keeps and makes its part of the optimizer's state (ZeRO-1) */
+	bool zero; /* each copy keeps and makes its part of the optimizer's state (ZeRO-1) */
 	bool apart; /* copies do not add up their gradients: they are averaged now and then (sync_every) */
 } ds_layout;
 

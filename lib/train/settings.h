@@ -43,7 +43,8 @@ typedef struct { /* the keys; config.ini holds them all */
 	double lr;         /* below 0: by what is trained */
 	double weight_decay, max_norm, epochs, beta1, beta2, epsilon, muon_momentum;
 	int64_t muon_steps, warmup_steps, max_steps, batch_tokens, seq, accumulation;
-	int64_t procs, sync_every, zero; /* ranks, and what they share; strategy: words of strategy.h */
+	int64_t procs, sync_every,
+		zero; /* ranks, and what they share; strategy: words of strategy.h */
 	const char *strategy;
 	double comm_timeout;
 	int64_t save_every, save_total_limit, log_every, eval_every, eval_batches, patience, seed;

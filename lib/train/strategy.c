@@ -76,6 +76,17 @@ ds_rc ds_strategy_parse(ds_layout *l, const char *words, int64_t ranks, ds_err *
 	return DS_OK;
 }
 
+bool ds_strategy_candidate(ds_layout *l, int ranks, int i)
+{
+	for (int dp = ranks; dp > 0; dp--) /* more copies before cuts, cuts before stages */
+		for (int tp = ranks / dp; ranks % dp == 0 && tp > 0; tp--)
+			if (ranks / dp % tp == 0 && i-- == 0) {
+				*l = (ds_layout){ .dp = dp, .tp = tp, .pp = ranks / dp / tp };
+				return true;
+			}
+	return false;
+}
+
 /* The nearest below and above n that divide a number. */
 static ds_rc refuse(const char *axis, int n, const char *what, int64_t value, ds_err *e)
 {

@@ -86,6 +86,34 @@ losses() { sed -n 's/.*loss": \([0-9.]*\).*/\1/p' "$1/log.jsonl"; }
 	near one r
 }
 
+@test "auto takes the first layout that divides" {
+	dstrain ${small% -q} --batch-tokens 96 --max-steps 1 --procs 2 --parallel-strategy auto --out r text.txt 2>err
+	grep -q "parallel_strategy=auto: dp=1,tp=2,pp=1" err
+	dstrain ${small% -q} --max-steps 1 --procs 2 --parallel-strategy auto --out s text.txt 2>err
+	grep -q "parallel_strategy=auto: dp=2,tp=1,pp=1" err
+}
+
+@test "a shared-out optimizer follows one process, and its states are saved whole" {
+	dstrain $small --max-steps 6 --save-every 3 --out one text.txt
+	dstrain $small --max-steps 6 --save-every 3 --procs 2 --zero 1 --out z text.txt
+	near one z
+	rm -r z/checkpoint-6
+	dstrain -q --resume --procs 1 --zero 0 --out z
+	near one z
+	fails 2 "zero=1 shares out the state of adamw, not of lamb" dstrain $small --zero 1 --optimizer lamb --procs 2 --max-steps 1 --out r text.txt
+}
+
+@test "ranks that mpirun starts follow one process; other settings are refused" {
+	command -v mpirun >mpi && [ -f "${BUILD:-$ROOT/build}/libds-mpi.so" ] || skip "no Open MPI"
+	export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+	dstrain $small --max-steps 4 --out one text.txt
+	mpirun --oversubscribe -n 2 "$(command -v dstrain)" $small --max-steps 4 --parallel-strategy tp=2 --out m text.txt
+	near one m
+	run mpirun --oversubscribe -n 1 "$(command -v dstrain)" $small --max-steps 4 --out x text.txt : -n 1 "$(command -v dstrain)" $small --max-steps 5 --out x text.txt
+	[ "$status" -eq 2 ]
+	[[ $output == *"rank 1 has another setting than rank 0"* ]]
+}
+
 @test "layouts that do not divide name the dimension and the nearest" {
 	fails 2 "dp=3: rows of a step=8 is no multiple of it; the nearest are dp=2 and dp=4" dstrain $small --procs 3 --max-steps 1 --out r text.txt
 	fails 2 "tp=3: num_attention_heads=4 is no multiple of it; the nearest are tp=2 and tp=4" dstrain $small --parallel-strategy tp=3 --max-steps 1 --out r text.txt
@@ -107,6 +135,21 @@ losses() { sed -n 's/.*loss": \([0-9.]*\).*/\1/p' "$1/log.jsonl"; }
 	wait $pid || rc=$?
 	[ "$rc" -eq 4 ]
 	[ "$(cat err)" = "dstrain: rank 1: killed by signal 9 (Killed)" ]
+	[ -z "$(pgrep -P $pid)" ]
+}
+
+@test "a rank that hangs ends the job, with what every rank was doing" {
+	dstrain $small --max-steps 100000 --procs 2 --comm-timeout 2 --out r text.txt 2>err &
+	pid=$!
+	for _ in $(seq 3000); do
+		[ "$(cat r/log.jsonl 2>/dev/null | wc -l)" -ge 3 ] && break
+		sleep 0.01
+	done
+	kill -STOP "$(pgrep -P $pid | tail -n 1)"
+	rc=0
+	wait $pid || rc=$?
+	[ "$rc" -eq 4 ]
+	grep -q "rank 0: waited 2 s for rank 1 at .*; rank 0: .*, waits for rank 1; rank 1: " err
 	[ -z "$(pgrep -P $pid)" ]
 }
 

@@ -565,6 +565,7 @@ ds_rc train_choose(train_run *r, ds_err *e)
 	r->plan.docs = k->doc_attention;
 	r->plan.evaluates = k->eval_data != NULL;
 	r->plan.compile = ds_settings_compile(k);
+	DS_TRY(train_ranks_auto(r, e));
 	DS_TRY(ds_train_plan_batch(&r->plan, k, e));
 	return ds_train_plan_steps(&r->plan, k, r->n_rows, r->from != NULL, e);
 }

@@ -12,8 +12,58 @@
 ds_rc train_ranks_layout(train_run *r, ds_err *e)
 {
 	ds_settings *k = &r->o->ask.keys;
-	DS_TRY(ds_strategy_parse(&r->plan.layout, k->strategy, k->procs, e));
+	int given = ds_mpi_ranks();
+	if (given > 1 && k->procs > 1 && k->procs != given)
+		return ds_fail(e, DS_USAGE, "num_gpus=%lld, but mpirun or srun started %d ranks",
+			(long long)k->procs, given);
+	DS_TRY(ds_strategy_parse(&r->plan.layout, k->strategy, given > 1 ? given : k->procs, e));
 	k->procs = ds_layout_ranks(&r->plan.layout);
+	return DS_OK;
+}
+
+/* The most that a stage of a plan takes. */
+static ds_rc fullest(const train_run *r, const ds_train_plan *p, uint64_t *most, ds_err *e)
+{
+	ds_train_room room = train_room(r);
+	*most = 0;
+	for (int stage = 0; stage < p->layout.pp; stage++) {
+		ds_train_plan one = *p;
+		uint64_t bytes, eval;
+		ds_train_plan_rank(&one, stage * p->layout.tp);
+		DS_TRY(ds_train_plan_bytes(&one, &room, &bytes, e));
+		DS_TRY(ds_train_plan_eval_bytes(&one, &room, &eval, e));
+		*most = bytes + eval > *most ? bytes + eval : *most;
+	}
+	return DS_OK;
+}
+
+ds_rc train_ranks_auto(train_run *r, ds_err *e)
+{
+	const char *words = r->o->ask.keys.strategy;
+	int n = ds_layout_ranks(&r->plan.layout);
+	ds_train_room room = train_room(r);
+	double have = (room.have > 0 ? room.have : ds_machine_bytes()) / n;
+	if (!words || strcmp(words, "auto") != 0 || n < 2)
+		return DS_OK;
+	ds_layout first = r->plan.layout;
+	bool any = false;
+	for (int i = 0; ds_strategy_candidate(&r->plan.layout, n, i); i++) {
+		ds_train_plan p = r->plan;
+		ds_settings k = r->o->ask.keys;
+		ds_err why;
+		uint64_t most;
+		if (ds_train_plan_batch(&p, &k, &why) != DS_OK ||
+			fullest(r, &p, &most, &why) != DS_OK)
+			continue;
+		first = any ? first : r->plan.layout;
+		any = true;
+		if ((double)most > have)
+			continue;
+		ds_tell(r->c, "parallel_strategy=auto: dp=%d,tp=%d,pp=%d", p.layout.dp, p.layout.tp,
+			p.layout.pp);
+		return DS_OK;
+	}
+	r->plan.layout = first; /* what is wrong with it is said by what comes next */
 	return DS_OK;
 }
 
@@ -38,6 +88,11 @@ ds_rc train_ranks_start(train_run *r, bool *waited, ds_err *e)
 	int n = ds_layout_ranks(&r->plan.layout);
 	if (n == 1)
 		return DS_OK;
+	if (ds_mpi_ranks() > 1) {
+		DS_TRY(ds_mpi_open(&r->world, e));
+		settle_rank(r);
+		return DS_OK;
+	}
 	for (int64_t left = r->o->restarts;; left--) {
 		ds_rc rc = ds_launch(n, &r->world, &r->launched, &by, e);
 		*waited = !r->launched;
@@ -55,6 +110,13 @@ ds_rc train_ranks_start(train_run *r, bool *waited, ds_err *e)
 void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e)
 {
 	bool rank = r->launched != NULL;
+	if (!rank && r->world) { /* what is wrong with the request, one rank says */
+		if (rc != DS_OK && (train_is_first(r) || rc != DS_USAGE))
+			fprintf(stderr, "%s: rank %d: %s\n", r->c->program, ds_world_rank(r->world),
+				e->msg);
+		ds_mpi_end(r->world, rc);
+		return;
+	}
 	ds_launch_end(r->launched, r->world, rc, e);
 	if (!rank || rc == DS_OK)
 		return;
@@ -66,7 +128,7 @@ void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e)
 ds_rc train_ranks_agree(train_run *r, ds_err *e)
 {
 	enum { PROGRAM, SETTINGS, DATA, N };
-	static const char *const what[N] = { "program", "settings", "data" };
+	static const char *const what[N] = { "version", "setting", "set of data" };
 	uint64_t mine[N] = { ds_hash64(DS_VERSION, strlen(DS_VERSION)) }, all[N * DS_MAX_RANKS];
 	int n = ds_world_size(r->world);
 	ds_group everybody = ds_world_all(r->world);

@@ -9,6 +9,7 @@
 #include "base/machine.h"
 #include "base/progress.h"
 #include "comm/launch.h"
+#include "comm/mpi.h"
 #include "model/own_chat.h"
 #include "model/side.h"
 #include "model/tb.h"
@@ -74,6 +75,8 @@ DS_MUST ds_rc train_ranks_layout(train_run *r, ds_err *e); /* the plan's layout,
 DS_MUST ds_rc train_ranks_start(train_run *r, bool *waited, ds_err *e);
 /* A rank does not come back where it failed: the process that waits for it tells why. */
 void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e);
+/* parallel_strategy=auto: the first layout that the model and a step's rows divide into, and that fits. */
+DS_MUST ds_rc train_ranks_auto(train_run *r, ds_err *e);
 /* DS_USAGE where ranks have other programs, settings or data. */
 DS_MUST ds_rc train_ranks_agree(train_run *r, ds_err *e);
 DS_MUST ds_rc train_ranks_plan(train_run *r, ds_err *e);  /* OUT/plan.json */
