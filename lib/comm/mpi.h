@@ -12,7 +12,7 @@
 int ds_mpi_ranks(void);
 /* The caller becomes one of them. DS_USAGE: libds-mpi.so is not there, DS_IO: it does not start. */
 DS_MUST ds_rc ds_mpi_open(ds_world **w, ds_err *e);
-/* How this rank ended: others that go on are ended too where rc is no DS_OK. Closes the world. */
-void ds_mpi_end(ds_world *w, ds_rc rc);
+/* How this rank ended, and whether it said why: others that go on are ended too where rc is no DS_OK. Closes the world. */
+void ds_mpi_end(ds_world *w, ds_rc rc, bool said);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096 };
@@ -65,9 +66,16 @@ ds_rc ds_mpi_open(ds_world **w, ds_err *e)
 	return DS_OK;
 }
 
-void ds_mpi_end(ds_world *w, ds_rc rc)
+/*
+ * What was said goes through mpirun, which loses what is on its way when it ends the ranks; and a rank that said nothing
+ * leaves that to another.
+ */
+void ds_mpi_end(ds_world *w, ds_rc rc, bool said)
 {
-	if (rc != DS_OK)
+	const struct timespec spoken = { 0, 300 * 1000 * 1000 }, silent = { 3, 0 };
+	if (rc != DS_OK) {
+		nanosleep(said ? &spoken : &silent, NULL);
 		mpi->abort((int)rc);
+	}
 	ds_world_close(w);
 }

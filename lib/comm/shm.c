@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { SAYING_WORDS = DS_SAYING_BYTES / sizeof(uint64_t) };
 enum { RING_BYTES = 1 << 18, NAP_NS = 50 * 1000 * 1000, WHY_BYTES = 512 };
 
 typedef struct { /* bytes [tail, head) are in the ring, counted from the beginning of time */
@@ -28,9 +29,9 @@ typedef struct { /* bytes [tail, head) are in the ring, counted from the beginni
 typedef struct {
 	_Alignas(64) atomic_uint bell, asleep;
 	_Alignas(64) atomic_uint version; /* odd while the rest is written */
-	char doing[DS_SAYING_BYTES];
-	int waits_for;
-	double since;
+	_Atomic uint64_t doing[SAYING_WORDS];
+	atomic_int waits_for;
+	_Atomic double since;
 } desk;
 
 struct ds_shm {
@@ -167,10 +168,16 @@ static double now(void)
 static void shm_say(ds_link *l, const char *what, int waits_for)
 {
 	desk *d = &((shm_link *)l)->m->desks[l->rank];
+	char text[DS_SAYING_BYTES] = "";
+	memcpy(text, what, strnlen(what, DS_SAYING_BYTES - 1));
 	atomic_fetch_add(&d->version, 1);
-	memcpy(d->doing, what, strnlen(what, DS_SAYING_BYTES - 1) + 1);
-	d->waits_for = waits_for;
-	d->since = now();
+	for (size_t i = 0; i < SAYING_WORDS; i++) {
+		uint64_t word;
+		memcpy(&word, text + i * sizeof(word), sizeof(word));
+		atomic_store_explicit(&d->doing[i], word, memory_order_relaxed);
+	}
+	atomic_store(&d->waits_for, waits_for);
+	atomic_store(&d->since, now());
 	atomic_fetch_add(&d->version, 1);
 }
 
@@ -180,10 +187,13 @@ static bool shm_saying(
 	desk *d = &((shm_link *)l)->m->desks[rank];
 	for (int tries = 0; tries < 100; tries++) {
 		unsigned v = atomic_load(&d->version);
-		memcpy(what, d->doing, DS_SAYING_BYTES);
+		for (size_t i = 0; i < SAYING_WORDS; i++) {
+			uint64_t word = atomic_load_explicit(&d->doing[i], memory_order_relaxed);
+			memcpy(what + i * sizeof(word), &word, sizeof(word));
+		}
 		what[DS_SAYING_BYTES - 1] = 0;
-		*waits_for = d->waits_for;
-		*seconds = now() - d->since;
+		*waits_for = atomic_load(&d->waits_for);
+		*seconds = now() - atomic_load(&d->since);
 		if (v && v % 2 == 0 && atomic_load(&d->version) == v)
 			return true;
 	}

@@ -112,6 +112,10 @@ losses() { sed -n 's/.*loss": \([0-9.]*\).*/\1/p' "$1/log.jsonl"; }
 	run mpirun --oversubscribe -n 1 "$(command -v dstrain)" $small --max-steps 4 --out x text.txt : -n 1 "$(command -v dstrain)" $small --max-steps 5 --out x text.txt
 	[ "$status" -eq 2 ]
 	[[ $output == *"rank 1 has another setting than rank 0"* ]]
+	cp "$(command -v dstrain)" "${BUILD:-$ROOT/build}/libds-mpi.so" .
+	echo >>dstrain
+	run mpirun --oversubscribe -n 1 "$(command -v dstrain)" $small --max-steps 4 --out x text.txt : -n 1 ./dstrain $small --max-steps 4 --out x text.txt
+	[[ $output == *"rank 1 has another program than rank 0"* ]]
 }
 
 @test "layouts that do not divide name the dimension and the nearest" {

@@ -111,10 +111,11 @@ void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e)
 {
 	bool rank = r->launched != NULL;
 	if (!rank && r->world) { /* what is wrong with the request, one rank says */
-		if (rc != DS_OK && (train_is_first(r) || rc != DS_USAGE))
+		bool says = train_is_first(r) || rc != DS_USAGE;
+		if (rc != DS_OK && says)
 			fprintf(stderr, "%s: rank %d: %s\n", r->c->program, ds_world_rank(r->world),
 				e->msg);
-		ds_mpi_end(r->world, rc);
+		ds_mpi_end(r->world, rc, says);
 		return;
 	}
 	ds_launch_end(r->launched, r->world, rc, e);
@@ -125,17 +126,31 @@ void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e)
 	_exit((int)rc);
 }
 
+/* Of ranks that were forked here it is the same. */
+static ds_rc hash_program(const train_run *r, uint64_t *h, ds_err *e)
+{
+	DS_AUTO(ds_in) in = NULL;
+	ds_str bytes = { "", 0 };
+	if (r->launched)
+		return DS_OK;
+	DS_TRY(ds_in_open(&in, "/proc/self/exe", e));
+	if (ds_in_map(in, &bytes))
+		*h = ds_hash64(bytes.at, bytes.n);
+	return DS_OK;
+}
+
 ds_rc train_ranks_agree(train_run *r, ds_err *e)
 {
 	enum { PROGRAM, SETTINGS, DATA, N };
-	static const char *const what[N] = { "version", "setting", "set of data" };
-	uint64_t mine[N] = { ds_hash64(DS_VERSION, strlen(DS_VERSION)) }, all[N * DS_MAX_RANKS];
+	static const char *const what[N] = { "program", "setting", "set of data" };
+	uint64_t mine[N] = { 0 }, all[N * DS_MAX_RANKS];
 	int n = ds_world_size(r->world);
 	ds_group everybody = ds_world_all(r->world);
 	int64_t starts[DS_MAX_RANKS + 1];
 	ds_buf ini = { 0 };
 	if (n < 2)
 		return DS_OK;
+	DS_TRY(hash_program(r, &mine[PROGRAM], e));
 	ds_request_print(&r->o->ask, &r->plan.config, r->data, r->n_data, &ini);
 	mine[SETTINGS] = ds_hash64(ini.at, ini.n);
 	ds_buf_free(&ini);
