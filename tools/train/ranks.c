@@ -59,8 +59,8 @@ ds_rc train_ranks_auto(train_run *r, ds_err *e)
 		any = true;
 		if ((double)most > have)
 			continue;
-		ds_tell(r->c, "parallel_strategy=auto: dp=%d,tp=%d,pp=%d", p.layout.dp, p.layout.tp,
-			p.layout.pp);
+		ds_tell(&r->c->who, "parallel_strategy=auto: dp=%d,tp=%d,pp=%d", p.layout.dp,
+			p.layout.tp, p.layout.pp);
 		return DS_OK;
 	}
 	r->plan.layout = first; /* what is wrong with it is said by what comes next */
@@ -113,8 +113,8 @@ void train_ranks_end(train_run *r, ds_rc rc, const ds_err *e)
 	if (!rank && r->world) { /* what is wrong with the request, one rank says */
 		bool says = train_is_first(r) || rc != DS_USAGE;
 		if (rc != DS_OK && says)
-			fprintf(stderr, "%s: rank %d: %s\n", r->c->program, ds_world_rank(r->world),
-				e->msg);
+			fprintf(stderr, "%s: rank %d: %s\n", r->c->who.program,
+				ds_world_rank(r->world), e->msg);
 		ds_mpi_end(r->world, rc, says);
 		return;
 	}
