@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Seconds of a training step of PyTorch: a model of transformers, AdamW, clipping, two threads.
 
-Usage: train.py MODEL ROWS SEQ STEPS fp32|bf16 eager|compile, MODEL gpt2, llama-15m, bert or lora (r = 16 on
+Usage: train.py MODEL ROWS SEQ STEPS fp32|bf16 eager|compile, MODEL gpt2, llama-15m, moe (that with 8 experts), bert or lora (r = 16 on
 GPT-2, by peft); prints tokens a second (the median step) and the peak memory in MB. bf16 is autocast; dropout
 is 0.
 """
@@ -23,6 +23,11 @@ if kind == "llama-15m":
         vocab_size=32000, hidden_size=288, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6,
         max_position_embeddings=256, tie_word_embeddings=True)
     model = transformers.LlamaForCausalLM(config).train()
+elif kind == "moe":
+    config = transformers.MixtralConfig(
+        vocab_size=32000, hidden_size=288, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6, num_key_value_heads=6,
+        num_local_experts=8, num_experts_per_tok=2, max_position_embeddings=256, tie_word_embeddings=True, output_router_logits=True)
+    model = transformers.MixtralForCausalLM(config).train()
 elif kind == "bert":
     config = transformers.BertConfig(hidden_dropout_prob=0, attention_probs_dropout_prob=0)
     model = transformers.BertForMaskedLM(config).train()

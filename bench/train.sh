@@ -26,6 +26,7 @@ ours() { # ours MODEL ROWS SEQ PRECISION
 		dstrain --model gpt2 --max-steps 1 -q --set vocab_size=50257,seq=64,batch_tokens=64 --out "$WORK/base" \
 			"$WORK/text.txt"
 		;;
+	moe) model=llama-15m more=(--set "vocab_size=32000,num_experts=8") ;;
 	llama-15m) more=(--set vocab_size=32000) ;;
 	bert) more=(--task mlm --set "vocab_size=30522,hidden_dropout_prob=0,attention_probs_dropout_prob=0") ;;
 	esac
@@ -64,6 +65,8 @@ fi
 line gpt2-checkpoint 1 1024 bf16
 line lora 4 64 bf16
 line llama-15m 4 256 bf16
+line moe 4 256 bf16
+line moe 4 256 fp32
 line bert 4 128 bf16
 line gpt2 4 64 fp32
 line gpt2 1 1024 fp32

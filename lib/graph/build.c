@@ -23,6 +23,12 @@ ds_tid ds_g_linear(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, bool in_out)
 			.op = DS_OP_linear, .in = { x, w, bias }, .attr.linear.in_out = in_out }));
 }
 
+ds_tid ds_g_linear_exact(ds_graph *g, ds_tid x, ds_tid w)
+{
+	return first_of(
+		ds_g_node(g, (ds_node){ .op = DS_OP_linear, .in = { x, w }, .exact = true }));
+}
+
 ds_tid ds_g_matmul(ds_graph *g, ds_tid a, ds_tid b, ds_matmul_attr p)
 {
 	for (int i = 0; i < 2 && a && b; i++) {
@@ -143,4 +149,85 @@ ds_tid ds_g_linear_xent(
 	ds_g_loss(g, loss);
 	g->inv_targets = inv;
 	return loss;
+}
+
+ds_routed ds_g_route(ds_graph *g, ds_tid logits, ds_tid bias, ds_route_attr a)
+{
+	const ds_node *n = ds_g_node(
+		g, (ds_node){ .op = DS_OP_route, .in = { logits, bias }, .attr.route = a });
+	return n ? (ds_routed){ n->out[0], n->out[1] } : (ds_routed){ 0 };
+}
+
+ds_dispatched ds_g_dispatch(ds_graph *g, ds_tid ids, int32_t experts)
+{
+	const ds_node *n = ds_g_node(
+		g, (ds_node){ .op = DS_OP_dispatch, .in = { ids }, .attr.route.experts = experts });
+	return n ? (ds_dispatched){ n->out[0], n->out[1], n->out[2] } : (ds_dispatched){ 0 };
+}
+
+ds_tid ds_g_permute(ds_graph *g, ds_tid x, ds_dispatched d)
+{
+	return first_of(
+		ds_g_node(g, (ds_node){ .op = DS_OP_permute, .in = { x, d.source, d.slots } }));
+}
+
+ds_tid ds_g_unpermute(ds_graph *g, ds_tid z, ds_dispatched d, ds_tid weights)
+{
+	return first_of(ds_g_node(
+		g, (ds_node){ .op = DS_OP_unpermute, .in = { z, d.slots, weights, d.source } }));
+}
+
+ds_tid ds_g_grouped(ds_graph *g, ds_tid x, ds_tid w, ds_tid offsets, ds_tid bias)
+{
+	return first_of(
+		ds_g_node(g, (ds_node){ .op = DS_OP_grouped, .in = { x, w, offsets, bias } }));
+}
+
+ds_route_stats ds_g_route_stats(ds_graph *g, ds_tid logits, ds_tid ids, ds_route_attr a)
+{
+	const ds_node *n = ds_g_node(
+		g, (ds_node){ .op = DS_OP_route_stats, .in = { logits, ids }, .attr.route = a });
+	return n ? (ds_route_stats){ n->out[0], n->out[1], n->out[2] } : (ds_route_stats){ 0 };
+}
+
+ds_tid ds_g_balance(ds_graph *g, ds_tid share, ds_tid probs)
+{
+	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_balance, .in = { share, probs } }));
+}
+
+ds_tid ds_g_per_target(ds_graph *g, ds_tid x, ds_tid targets, ds_tid inv)
+{
+	return first_of(
+		ds_g_node(g, (ds_node){ .op = DS_OP_per_target, .in = { x, targets, inv } }));
+}
+
+void ds_g_follow_loads(ds_graph *g, ds_tid param, float rate)
+{
+	if (!param || g->rc != DS_OK)
+		return;
+	g->tensors[param].flags |= DS_TENSOR_LOADS | DS_TENSOR_NO_DECAY;
+	g->tensors[param].rate = rate;
+}
+
+ds_tid ds_g_expert_counts(ds_graph *g, ds_tid offsets, ds_group ranks, ds_tid *own)
+{
+	const ds_node *n = ds_g_node(g,
+		(ds_node){
+			.op = DS_OP_expert_counts, .in = { offsets }, .attr.comm.group = ranks });
+	*own = n ? n->out[1] : 0;
+	return first_of(n);
+}
+
+ds_tid ds_g_expert_send(ds_graph *g, ds_tid x, ds_tid counts, ds_group ranks)
+{
+	return first_of(ds_g_node(g,
+		(ds_node){
+			.op = DS_OP_expert_send, .in = { x, counts }, .attr.comm.group = ranks }));
+}
+
+ds_tid ds_g_expert_return(ds_graph *g, ds_tid y, ds_tid counts, ds_group ranks)
+{
+	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_expert_return,
+					     .in = { y, counts },
+					     .attr.comm.group = ranks }));
 }

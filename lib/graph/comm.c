@@ -1,7 +1,7 @@
 /*
  * comm.c - a collective on operands in host memory
  */
-#include "graph/backend.h"
+#include "graph/comm_impl.h"
 #include "graph/op.h"
 
 #include <string.h>
@@ -105,6 +105,12 @@ ds_rc ds_comm_run(ds_world *w, const ds_graph *g, const ds_node *n, const ds_ope
 		return gather(w, &a->group, upright(in[0], rank), upright(out[0], rank), e);
 	case DS_OP_reduce_scatter:
 		return scatter(w, &a->group, upright(in[0], rank), upright(out[0], rank), e);
+	case DS_OP_expert_counts:
+		return ds_comm_expert_counts(w, &a->group, in, out, e);
+	case DS_OP_expert_send:
+		return ds_comm_expert_send(w, &a->group, in, out, e);
+	case DS_OP_expert_return:
+		return ds_comm_expert_return(w, &a->group, in, out, e);
 	case DS_OP_send:
 		return pass_on(w, a->peer, &in[0], true, e);
 	default:

@@ -248,6 +248,25 @@ ds_tid ds_g_param(
 	return t;
 }
 
+ds_tid ds_g_param_experts(ds_graph *g, const char *name, int rank, const int64_t *dims,
+	ds_init init, unsigned flags, int64_t from, int64_t n)
+{
+	int64_t mine[DS_MAX_RANK] = { n }, each = 1;
+	ds_tensor whole = { .rank = rank };
+	for (int d = 0; d < rank; d++)
+		whole.dims[d] = dims[d];
+	for (int d = 1; d < rank; d++)
+		mine[d] = dims[d];
+	for (int d = 1; d < rank - 1; d++)
+		each *= dims[d];
+	ds_tid t = ds_g_param(g, name, rank, mine, init, flags);
+	if (t && n < dims[0]) {
+		g->tensors[t].part = ds_part_rows(g, &whole, from * each, n * each);
+		g->tensors[t].flags |= DS_TENSOR_SPREAD;
+	}
+	return t;
+}
+
 void ds_g_tie(ds_graph *g, ds_tid param, const char *also)
 {
 	if (!param || g->rc != DS_OK)

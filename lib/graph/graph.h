@@ -60,6 +60,9 @@ enum {                        /* ds_tensor.flags */
 	DS_TENSOR_VIEW = 16,      /* columns of `base`, no memory of its own */
 	DS_TENSOR_ELSEWHERE = 32, /* other ranks have it: no memory here */
 	DS_TENSOR_AGAIN = 64,     /* a rank of an earlier stage has it too, and counts it */
+	DS_TENSOR_SPREAD = 256,   /* of experts, and of this rank's alone; so is its gradient */
+	DS_TENSOR_LOADS =
+		128, /* a parameter that follows loads: its "gradient" counts rows, and is no slope */
 };
 
 typedef struct ds_part ds_part; /* part.h */
@@ -78,6 +81,7 @@ typedef struct {
 	ds_tid grad;    /* of a parameter after autodiff; else 0 */
 	int32_t writer; /* the node that first writes it, or -1 */
 	ds_init init;
+	float rate;          /* of a parameter that follows loads: what a step moves it by */
 	const void *data;    /* DS_CLASS_CONST: the values, owned by the graph */
 	const char *name;    /* parameters: Hugging Face's; others: "t7" or what was given */
 	const char *also;    /* the second name of a tied parameter, or NULL */
@@ -141,6 +145,16 @@ typedef struct {
 	bool a_turned, b_turned;
 } ds_matmul_attr;
 
+typedef struct {
+	int32_t experts, k; /* each row goes to k of them */
+	int32_t groups,
+		top_groups; /* the choice is among the best groups alone; 1: there are none */
+	int32_t group_best; /* a group is worth the sum of its so many best */
+	bool sigmoid;       /* of every logit; else the softmax over all */
+	bool norm;          /* the k weights of a row sum to 1 */
+	float scale;        /* multiplies them afterwards */
+} ds_route_attr;
+
 typedef struct { /* pairs (i, i + rot/2), or (2i, 2i + 1) when interleaved; columns past rot stay */
 	int32_t head_dim, rot;
 	bool interleaved, inverse;
@@ -177,8 +191,9 @@ typedef union {
 	ds_norm_attr norm;           /* norm norm_bwd */
 	ds_attention_attr attention; /* attention attention_bwd cache_put */
 	ds_matmul_attr matmul;
-	ds_rope_attr rope; /* rope */
-	ds_act act;        /* unary glu and their _bwd */
+	ds_rope_attr rope;   /* rope */
+	ds_route_attr route; /* route route_stats dispatch and their _grad */
+	ds_act act;          /* unary glu and their _bwd */
 	ds_dropout_attr dropout;
 	ds_slice_attr slice; /* slice pad */
 	ds_adamw_attr adamw; /* adamw lamb */
@@ -187,6 +202,7 @@ typedef union {
 	ds_dtype cast;     /* cast: to what */
 	float scale;       /* scale */
 	float max_norm;    /* clip */
+	float rate;        /* nudge */
 	char bytes[64];
 } ds_attr;
 
@@ -201,6 +217,7 @@ typedef struct {
 	uint8_t first; /* bit i: out[i] is a gradient and this is its first writer in a step */
 	ds_dtype
 		product; /* in what the op multiplies, where it rounds factors itself (precision) */
+	bool exact;      /* precision leaves its factors alone */
 	ds_attr attr;
 	const char *origin; /* model path, in every error and profile line */
 } ds_node;
@@ -299,6 +316,8 @@ void ds_g_seed(ds_graph *g, ds_tid t, ds_tid seed);
 ds_tid ds_g_embed(ds_graph *g, ds_tid w, ds_tid ids);
 /* x[rows, in] -> [rows, out]; bias may be 0. */
 ds_tid ds_g_linear(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, bool in_out);
+/* The same with f32 factors, whatever the type of the others' products: a router's logits. */
+ds_tid ds_g_linear_exact(ds_graph *g, ds_tid x, ds_tid w);
 /* op(a) op(b) of two activations; rows 0: a tensor of rank 2 is one matrix, of rank 3 dims[0] of them. */
 ds_tid ds_g_matmul(ds_graph *g, ds_tid a, ds_tid b, ds_matmul_attr p);
 /* Normalises x, or x + residual where given; then *sum (may be NULL) is that sum. bias may be 0. Where
@@ -344,6 +363,54 @@ ds_tid ds_g_cache_put(
  */
 ds_tid ds_g_linear_xent(
 	ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, ds_tid targets, ds_tid inv, ds_tid *nll);
+
+/*
+ * Mixture of experts. Of a row's logits[rows, experts] the k best experts are chosen, by their scores and, where
+ * given, a bias that counts in the choice alone (Wang et al. 2024, arXiv:2408.15664): weights and ids [rows, k]. Ties go
+ * to the lower number, and NaNs still give k different experts.
+ */
+typedef struct {
+	ds_tid weights, ids;
+} ds_routed;
+ds_routed ds_g_route(ds_graph *g, ds_tid logits, ds_tid bias, ds_route_attr a);
+/*
+ * Rows sorted by expert, each in the rows' order; nothing is dropped: slots[rows, k] says where the copy of a row went,
+ * source[rows * k] where a slot came from (row * k + which of its choices), offsets[experts + 1] where experts begin. i32.
+ */
+typedef struct {
+	ds_tid slots, source, offsets;
+} ds_dispatched;
+ds_dispatched ds_g_dispatch(ds_graph *g, ds_tid ids, int32_t experts);
+ds_tid ds_g_permute(ds_graph *g, ds_tid x, ds_dispatched d); /* [rows, C] -> [rows * k, C] */
+/* Each row the sum of its slots times weights: [rows * k, C] -> [rows, C]. */
+ds_tid ds_g_unpermute(ds_graph *g, ds_tid z, ds_dispatched d, ds_tid weights);
+/* Every segment of rows by its own matrix of w[experts, out, in] and bias[experts, out], which may be 0. */
+ds_tid ds_g_grouped(ds_graph *g, ds_tid x, ds_tid w, ds_tid offsets, ds_tid bias);
+/*
+ * What losses of routing are made of: share[experts], rows that an expert got over all rows; probs[experts], the mean
+ * of its scores, which sum to 1 in a row; z[1], the mean of the squared log of the sum of exponentials.
+ */
+typedef struct {
+	ds_tid share, probs, z;
+} ds_route_stats;
+ds_route_stats ds_g_route_stats(ds_graph *g, ds_tid logits, ds_tid ids, ds_route_attr a);
+/* experts times the sum of share times probs: k where all is even (Fedus et al. 2022, section 2.2) */
+ds_tid ds_g_balance(ds_graph *g, ds_tid share, ds_tid probs);
+/*
+ * Experts that are shared out among ranks (op/exchange.c): counts of rows of every rank for every expert, and *own, the
+ * offsets of those that come here; the rows there, n times as many as here may send; and back.
+ */
+ds_tid ds_g_expert_counts(ds_graph *g, ds_tid offsets, ds_group ranks, ds_tid *own);
+ds_tid ds_g_expert_send(ds_graph *g, ds_tid x, ds_tid counts, ds_group ranks);
+ds_tid ds_g_expert_return(ds_graph *g, ds_tid y, ds_tid counts, ds_group ranks);
+/* Experts [from, from + n) of w, [experts, …] in the whole: this rank's alone. */
+ds_tid ds_g_param_experts(ds_graph *g, const char *name, int rank, const int64_t *dims,
+	ds_init init, unsigned flags, int64_t from, int64_t n);
+/* x[1] times the targets that there are times inv: over a step these factors sum to 1. */
+ds_tid ds_g_per_target(ds_graph *g, ds_tid x, ds_tid targets, ds_tid inv);
+/* A parameter that is no weight: the optimizer adds rate where an expert got less than the mean of a step, and takes
+ * it away where it got more. */
+void ds_g_follow_loads(ds_graph *g, ds_tid param, float rate);
 
 /* The graph's loss, one number: training starts its gradients here. It must hold the factor inv itself. */
 void ds_g_loss(ds_graph *g, ds_tid loss);

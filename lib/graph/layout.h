@@ -10,6 +10,7 @@
 
 typedef struct {
 	int dp, pp, tp, rank;
+	int ep; /* so many neighbouring copies share out the experts (a divisor of dp); each has its own rows */
 	bool zero; /* each copy keeps and makes its part of the optimizer's state (ZeRO-1) */
 	bool apart; /* copies do not add up their gradients: they are averaged now and then (sync_every) */
 } ds_layout;
@@ -19,6 +20,7 @@ static inline ds_layout ds_layout_whole(ds_layout l)
 	l.dp = l.dp ? l.dp : 1;
 	l.pp = l.pp ? l.pp : 1;
 	l.tp = l.tp ? l.tp : 1;
+	l.ep = l.ep ? l.ep : 1;
 	return l;
 }
 static inline int ds_layout_ranks(const ds_layout *l)
@@ -50,6 +52,22 @@ static inline ds_group ds_layout_model(const ds_layout *l)
 {
 	int n = l->tp * l->pp;
 	return (ds_group){ ds_layout_copy(l) * n, 1, n };
+}
+/* The ranks that share out the experts with this one; those that have the same ones; all ranks of the first's copies. */
+static inline ds_group ds_layout_experts(const ds_layout *l)
+{
+	int n = l->tp * l->pp, ep = l->ep > 1 ? l->ep : 1;
+	return (ds_group){ l->rank % n + ds_layout_copy(l) / ep * ep * n, n, ep };
+}
+static inline ds_group ds_layout_same_experts(const ds_layout *l)
+{
+	int n = l->tp * l->pp, ep = l->ep > 1 ? l->ep : 1;
+	return (ds_group){ l->rank % (n * ep), n * ep, l->dp / ep };
+}
+static inline ds_group ds_layout_all_experts(const ds_layout *l)
+{
+	int ep = l->ep > 1 ? l->ep : 1, n = l->tp * l->pp * ep;
+	return (ds_group){ l->rank / n * n, 1, n };
 }
 /* This rank's counterpart in another stage. */
 static inline int ds_layout_at_stage(const ds_layout *l, int stage)

@@ -205,6 +205,7 @@ void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b)
 		b->targets = input(g, "targets", ds_t_rows(ds_g_tensor(g, p.x)));
 		b->inv = ds_g_input(g, "inv_targets", DS_F32, DS_DIMS(1));
 		b->loss = ds_g_linear_xent(g, p.x, p.w, p.b, b->targets, b->inv, &b->nll);
+		ds_moe_losses(g, c, b);
 		return;
 	}
 	b->logits = ds_g_linear(g, p.x, p.w, p.b, false);

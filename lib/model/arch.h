@@ -14,6 +14,14 @@
 
 #include <stdio.h>
 
+/* What a model with experts leaves for its losses and for the log; 0: nothing. */
+typedef struct {
+	int n;               /* layers that have experts */
+	ds_tid *shares;      /* [n] f32[experts]: rows an expert got over all rows; kept */
+	ds_tid balance, z;   /* f32[1] by target like the loss, summed over layers; kept */
+	ds_tid share, probs; /* while it is built: sums over layers */
+} ds_moe_build;
+
 /* What to build beside the trunk, and what came of it. */
 typedef struct {
 	/* asked; what the head is, the config says */
@@ -25,12 +33,15 @@ typedef struct {
 	int64_t n_logits;    /* logits of so many rows, input "rows"; 0: of all rows.
 			      * With train: targets are of those rows alone */
 	const ds_lora *lora; /* beside the linears it names, which are frozen; NULL: none */
+	ds_group experts;    /* ranks that share out the experts; n up to 1: this one has all */
+	int my_experts;      /* this one's number among them */
 	const ds_soft *soft; /* virtual tokens, the model is frozen; NULL: none */
 	/* got; 0: none */
 	ds_tid ids, positions, first, last, segments, past, slots,
 		rows;        /* inputs, all i32; see model.h */
 	ds_tid targets, inv; /* inputs of the loss */
 	ds_tid hidden, logits, loss, nll;
+	ds_moe_build moe;
 	ds_tid prefix; /* of soft */
 } ds_build;
 
@@ -46,6 +57,14 @@ typedef struct {            /* parameters that models with some heads have alone
 	const char *prefix; /* NULL ends a table */
 	unsigned heads;     /* by bit */
 } ds_arch_part;
+
+typedef struct {           /* how an architecture with experts names them */
+	const char *block; /* in a layer: "mlp" */
+	const char *gate;  /* the gated linear of an expert; NULL: it has none */
+	const char *up, *down;
+	bool biased;        /* those two have biases */
+	const char *shared; /* what all tokens take beside, with a gate of its own; NULL: nothing */
+} ds_arch_moe;
 
 struct ds_arch {
 	const char *name;                 /* model_type */
@@ -73,7 +92,10 @@ struct ds_arch {
 	const char *layers; /* what stands before a layer's number in a parameter's name, "h." */
 	const char *
 		pooler; /* the linear over a sequence's first state, before its classifier; NULL: none */
-	const ds_arch_part *parts;       /* what some heads have alone; NULL: nothing */
+	const ds_arch_part *parts; /* what some heads have alone; NULL: nothing */
+	const ds_arch_moe *moe;    /* NULL: it has no experts */
+	const ds_arch
+		*sparse; /* the same with experts in place of every feed-forward part; NULL: none */
 	const char *const (*renamed)[2]; /* endings of names, now and in older files; NULL: none */
 };
 
@@ -116,6 +138,12 @@ ds_tid ds_arch_linear(
 	ds_graph *g, const ds_build *b, const char *module, ds_tid x, ds_linear_shape s);
 ds_tid ds_arch_norm(ds_graph *g, const ds_config *c, const char *prefix, ds_tid x, ds_tid residual,
 	ds_tid *sum);
+/* Experts in place of a feed-forward part (moe.c): x as it leaves the norm before it. */
+bool ds_moe_here(const ds_config *c, int layer);
+ds_tid ds_moe_layer(
+	ds_graph *g, const ds_config *c, ds_build *b, const char *at, int layer, ds_tid x);
+/* Their losses, added to b->loss as the graph's. */
+void ds_moe_losses(ds_graph *g, const ds_config *c, ds_build *b);
 /* q, k, v -> attention output; puts k and v through the caches where b asks for them. */
 ds_tid ds_arch_attend(ds_graph *g, const ds_config *c, const ds_build *b, int layer, ds_tid q,
 	ds_tid k, ds_tid v);

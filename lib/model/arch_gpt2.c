@@ -52,6 +52,12 @@ static ds_tid mlp(ds_graph *g, const ds_config *c, const ds_build *b, int layer,
 	return ds_g_dropout(g, y, (float)c->resid_dropout);
 }
 
+static ds_tid experts(ds_graph *g, const ds_config *c, ds_build *b, int layer, ds_tid x)
+{
+	DS_NAME(at, "transformer.h.%d.%s", layer, c->arch->moe->block);
+	return ds_g_dropout(g, ds_moe_layer(g, c, b, at, layer, x), (float)c->resid_dropout);
+}
+
 static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 {
 	ds_tid wte = ds_g_param(g, "transformer.wte.weight", DS_DIMS(c->vocab_size, c->hidden_size),
@@ -69,35 +75,52 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 		y = attention(g, c, b, i, y);
 		ds_g_at(g, i, "%s", ln_2);
 		y = ds_arch_norm(g, c, ln_2, x, y, &x);
-		delta = mlp(g, c, b, i, y);
+		delta = ds_moe_here(c, i) ? experts(g, c, b, i, y) : mlp(g, c, b, i, y);
 	}
 	ds_g_at(g, -1, "%s", "transformer.ln_f");
 	return ds_arch_norm(g, c, "transformer.ln_f", x, delta, NULL);
 }
 
+#define KEYS \
+	"vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads " \
+	"max_position_embeddings bos_token_id eos_token_id pad_token_id rms_norm_eps " \
+	"initializer_range embd_pdrop resid_pdrop attention_dropout hidden_act norm_type " \
+	"tie_word_embeddings"
+#define DEFAULTS \
+	"vocab_size=50257,n_positions=1024,n_embd=768,n_layer=12,n_head=12," \
+	"activation_function=gelu_new,embd_pdrop=0.1,resid_pdrop=0.1,attn_pdrop=0.1," \
+	"layer_norm_epsilon=1e-5,tie_word_embeddings=true,norm_type=layernorm," \
+	"bos_token_id=50256,eos_token_id=50256"
+#define COMMON \
+	.spells = "n_embd n_inner n_layer n_head n_positions layer_norm_epsilon attn_pdrop " \
+		  "activation_function", \
+	.traits = DS_ARCH_IN_OUT, .norm_type = DS_NORM_LAYER, .nulls = "intermediate_size", \
+	.only = "scale_attn_weights=true scale_attn_by_inverse_layer_idx=false", \
+	.prefix = "transformer.", .finish = finish, .trunk = trunk, .attention_inputs = "c_attn", \
+	.embedding = "transformer.wte.weight", .head = "lm_head.weight", .layers = "h."
+
+extern const ds_arch ds_arch_gpt2_moe;
+
 const ds_arch ds_arch_gpt2 = {
 	.name = "gpt2",
 	.class_name = "GPT2LMHeadModel",
 	.help = "GPT-2: learned positions, LayerNorm, GELU",
-	.spells = "n_embd n_inner n_layer n_head n_positions layer_norm_epsilon attn_pdrop "
-		  "activation_function",
-	.traits = DS_ARCH_IN_OUT,
-	.keys = "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads "
-		"max_position_embeddings bos_token_id eos_token_id pad_token_id rms_norm_eps "
-		"initializer_range embd_pdrop resid_pdrop attention_dropout hidden_act norm_type "
-		"tie_word_embeddings",
-	.norm_type = DS_NORM_LAYER,
-	.nulls = "intermediate_size",
-	.only = "scale_attn_weights=true scale_attn_by_inverse_layer_idx=false",
-	.defaults = "vocab_size=50257,n_positions=1024,n_embd=768,n_layer=12,n_head=12,"
-		    "activation_function=gelu_new,embd_pdrop=0.1,resid_pdrop=0.1,attn_pdrop=0.1,"
-		    "layer_norm_epsilon=1e-5,tie_word_embeddings=true,norm_type=layernorm,"
-		    "bos_token_id=50256,eos_token_id=50256",
-	.prefix = "transformer.",
-	.finish = finish,
-	.trunk = trunk,
-	.attention_inputs = "c_attn",
-	.embedding = "transformer.wte.weight",
-	.head = "lm_head.weight",
-	.layers = "h.",
+	.keys = KEYS,
+	.defaults = DEFAULTS,
+	.sparse = &ds_arch_gpt2_moe,
+	COMMON,
+};
+
+/* Nobody published one: names and keys as the others have them. */
+static const ds_arch_moe moe = { .block = "mlp", .up = "c_fc", .down = "c_proj", .biased = true };
+const ds_arch ds_arch_gpt2_moe = {
+	.name = "gpt2_moe",
+	.class_name = "GPT2MoeLMHeadModel",
+	.help = "GPT-2 with experts",
+	.keys = KEYS " num_experts num_experts_per_tok norm_topk_prob output_router_logits "
+		     "router_aux_loss_coef router_aux_loss_scope router_z_loss_coef scoring_func "
+		     "router_bias_update_rate",
+	.defaults = DEFAULTS ",num_experts=8",
+	.moe = &moe,
+	COMMON,
 };

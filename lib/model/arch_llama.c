@@ -177,6 +177,12 @@ static ds_tid mlp(ds_graph *g, const ds_config *c, const ds_build *b, int layer,
 		(ds_linear_shape){ m, n, c->mlp_bias, false, c->init_range });
 }
 
+static ds_tid experts(ds_graph *g, const ds_config *c, ds_build *b, int layer, ds_tid x)
+{
+	DS_NAME(at, "model.layers.%d.%s", layer, c->arch->moe->block);
+	return ds_moe_layer(g, c, b, at, layer, x);
+}
+
 static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 {
 	ds_tid w = ds_g_param(g, "model.embed_tokens.weight",
@@ -190,7 +196,7 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 		y = attention(g, c, b, i, y, freq);
 		ds_g_at(g, i, "%s", between);
 		y = ds_arch_norm(g, c, between, x, y, &x);
-		delta = mlp(g, c, b, i, y);
+		delta = ds_moe_here(c, i) ? experts(g, c, b, i, y) : mlp(g, c, b, i, y);
 	}
 	ds_g_at(g, -1, "%s", "model.norm");
 	return ds_arch_norm(g, c, "model.norm", x, delta, NULL);
@@ -203,13 +209,34 @@ static ds_tid trunk(ds_graph *g, const ds_config *c, ds_build *b)
 	"rope_high_freq_factor rope_beta_fast rope_beta_slow rope_attention_factor " \
 	"rope_original_positions initializer_range attention_dropout " \
 	"hidden_act norm_type tie_word_embeddings"
+#define EXPERT_KEYS \
+	" num_experts num_experts_per_tok output_router_logits router_aux_loss_coef " \
+	"router_aux_loss_scope router_z_loss_coef scoring_func router_bias_update_rate"
+#define QWEN_EXPERT_KEYS EXPERT_KEYS " moe_intermediate_size decoder_sparse_step norm_topk_prob"
+/* As transformers: losses of routing only where they are asked for, over the sums of all layers. */
+#define EXPERT_DEFAULTS "output_router_logits=false,router_aux_loss_scope=model,"
+#define QWEN_ONLY "use_sliding_window=false mlp_only_layers= qkv_bias=true"
 #define COMMON \
-	.only = "use_sliding_window=false", .norm_type = DS_NORM_RMS, .prefix = "model.", \
-	.finish = finish, .trunk = trunk, .attention_inputs = "q_proj,k_proj,v_proj", \
-	.embedding = "model.embed_tokens.weight", .head = "lm_head.weight", .layers = "layers."
+	.norm_type = DS_NORM_RMS, .prefix = "model.", .finish = finish, .trunk = trunk, \
+	.attention_inputs = "q_proj,k_proj,v_proj", .embedding = "model.embed_tokens.weight", \
+	.head = "lm_head.weight", .layers = "layers."
 #define COMMON_DEFAULTS \
 	"hidden_act=silu,rms_norm_eps=1e-6,rope_theta=10000,norm_type=rmsnorm,hidden_size=4096," \
 	"num_hidden_layers=32,num_attention_heads=32,"
+
+static const ds_arch_moe mixtral_moe = {
+	.block = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2"
+};
+static const ds_arch_moe qwen_moe = {
+	.block = "mlp", .gate = "gate_proj", .up = "up_proj", .down = "down_proj"
+};
+static const ds_arch_moe qwen2_moe = { .block = "mlp",
+	.gate = "gate_proj",
+	.up = "up_proj",
+	.down = "down_proj",
+	.shared = "shared_expert" };
+
+extern const ds_arch ds_arch_mixtral, ds_arch_qwen2_moe, ds_arch_qwen3_moe;
 
 const ds_arch ds_arch_llama = {
 	.name = "llama",
@@ -220,6 +247,8 @@ const ds_arch ds_arch_llama = {
 	.nulls = "num_key_value_heads head_dim attention_dropout",
 	.defaults = COMMON_DEFAULTS "vocab_size=32000,intermediate_size=11008,"
 				    "max_position_embeddings=2048,bos_token_id=1,eos_token_id=2",
+	.only = "use_sliding_window=false",
+	.sparse = &ds_arch_mixtral,
 	COMMON,
 };
 const ds_arch ds_arch_mistral = {
@@ -233,6 +262,8 @@ const ds_arch ds_arch_mistral = {
 		COMMON_DEFAULTS "vocab_size=32000,intermediate_size=14336,num_key_value_heads=8,"
 				"max_position_embeddings=131072,sliding_window=4096,"
 				"bos_token_id=1,eos_token_id=2",
+	.only = "use_sliding_window=false",
+	.sparse = &ds_arch_mixtral,
 	COMMON,
 };
 const ds_arch ds_arch_qwen2 = {
@@ -245,6 +276,8 @@ const ds_arch ds_arch_qwen2 = {
 	.defaults = COMMON_DEFAULTS "vocab_size=151936,intermediate_size=22016,"
 				    "num_key_value_heads=32,"
 				    "max_position_embeddings=32768",
+	.only = "use_sliding_window=false",
+	.sparse = &ds_arch_qwen2_moe,
 	COMMON,
 };
 const ds_arch ds_arch_qwen3 = {
@@ -256,5 +289,54 @@ const ds_arch ds_arch_qwen3 = {
 	.nulls = "num_key_value_heads",
 	.defaults = COMMON_DEFAULTS "vocab_size=151936,intermediate_size=22016,head_dim=128,"
 				    "num_key_value_heads=32,max_position_embeddings=32768",
+	.only = "use_sliding_window=false",
+	.sparse = &ds_arch_qwen3_moe,
+	COMMON,
+};
+const ds_arch ds_arch_mixtral = {
+	.name = "mixtral",
+	.class_name = "MixtralForCausalLM",
+	.help = "Mixtral: Llama with experts",
+	.spells = "num_local_experts",
+	.traits = DS_ARCH_ROTARY,
+	.keys = COMMON_KEYS EXPERT_KEYS " head_dim sliding_window",
+	.nulls = "head_dim sliding_window",
+	.only = "router_jitter_noise=0",
+	.defaults = COMMON_DEFAULTS EXPERT_DEFAULTS "vocab_size=32000,intermediate_size=14336,"
+						    "num_key_value_heads=8,rms_norm_eps=1e-5,"
+						    "max_position_embeddings=131072,rope_theta=1e6,"
+						    "num_experts=8,num_experts_per_tok=2,"
+						    "bos_token_id=1,eos_token_id=2",
+	.moe = &mixtral_moe,
+	COMMON,
+};
+const ds_arch ds_arch_qwen2_moe = {
+	.name = "qwen2_moe",
+	.class_name = "Qwen2MoeForCausalLM",
+	.help = "Qwen2 with experts, and one that all tokens take",
+	.traits = DS_ARCH_ROTARY | DS_ARCH_QKV_BIAS,
+	.keys = COMMON_KEYS QWEN_EXPERT_KEYS " shared_expert_intermediate_size",
+	.only = QWEN_ONLY,
+	.defaults = COMMON_DEFAULTS EXPERT_DEFAULTS
+	"vocab_size=151936,hidden_size=2048,intermediate_size=5632,num_hidden_layers=24,"
+	"num_attention_heads=16,num_key_value_heads=16,max_position_embeddings=32768,"
+	"moe_intermediate_size=1408,shared_expert_intermediate_size=5632,num_experts=60,"
+	"num_experts_per_tok=4,norm_topk_prob=false",
+	.moe = &qwen2_moe,
+	COMMON,
+};
+const ds_arch ds_arch_qwen3_moe = {
+	.name = "qwen3_moe",
+	.class_name = "Qwen3MoeForCausalLM",
+	.help = "Qwen3 with experts",
+	.traits = DS_ARCH_ROTARY | DS_ARCH_QK_NORM,
+	.keys = COMMON_KEYS QWEN_EXPERT_KEYS " head_dim attention_bias",
+	.nulls = "head_dim",
+	.only = QWEN_ONLY,
+	.defaults = COMMON_DEFAULTS EXPERT_DEFAULTS
+	"vocab_size=151936,hidden_size=2048,intermediate_size=6144,num_hidden_layers=24,"
+	"num_attention_heads=32,num_key_value_heads=4,max_position_embeddings=32768,"
+	"moe_intermediate_size=768,num_experts=128,num_experts_per_tok=8,norm_topk_prob=false",
+	.moe = &qwen_moe,
 	COMMON,
 };

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "model/gather.h"
+#include "model/stack.h"
 #include "record/json.h"
 
 #include <errno.h>
@@ -61,6 +62,7 @@ static ds_rc write_class(
 	ds_st_item *items;
 	size_t n;
 	DS_TRY(ds_gather_class(x, memory, mem, &items, &n, e));
+	items = ds_stack_split(items, &n, mem);
 	return is_first(x) ? ds_st_write_how(to, items, n, type, how, e) : DS_OK;
 }
 
@@ -305,11 +307,17 @@ ds_rc ds_ckpt_newest(const char *out, int64_t *step, ds_arena *mem, const char *
 
 static ds_rc load_one(void *context, const ds_tensor *t, void *to, ds_err *e)
 {
-	const ds_st_tensor *from = ds_st_find(context, ds_str_of(t->name));
-	if (!from || ds_st_count(from) != ds_t_count(t))
-		return ds_fail(e, DS_BAD, "tensor '%s' is %s", t->name,
-			from ? "of another size" : "missing");
-	return ds_st_floats(from, 0, ds_t_count(t), to, e);
+	int64_t parts = ds_stack_parts(t), n = ds_t_count(t) / parts;
+	for (int64_t i = 0; i < parts; i++) {
+		char room[512];
+		const char *name = ds_stack_name(t->name, i, room, sizeof(room));
+		const ds_st_tensor *from = ds_st_find(context, ds_str_of(name));
+		if (!from || ds_st_count(from) != n)
+			return ds_fail(e, DS_BAD, "tensor '%s' is %s", name,
+				from ? "of another size" : "missing");
+		DS_TRY(ds_st_floats(from, 0, n, (float *)to + i * n, e));
+	}
+	return DS_OK;
 }
 
 static ds_rc load_class(const char *from, ds_exec *x, const ds_graph *g, ds_class memory, ds_err *e)

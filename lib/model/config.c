@@ -48,6 +48,18 @@ const ds_key ds_config_keys[] = {
 	{ "tie_word_embeddings", { 0 }, DS_KEY_BOOL, AT(tied), 0, 0, NULL, "the output projection is the embedding" },
 	{ "attention_bias", { 0 }, DS_KEY_BOOL, AT(attention_bias), 0, 0, NULL, "biases in the attention projections" },
 	{ "mlp_bias", { 0 }, DS_KEY_BOOL, AT(mlp_bias), 0, 0, NULL, "biases in the feed-forward part" },
+	{ "num_experts", { "num_local_experts", "n_routed_experts" }, DS_KEY_I64, AT(n_experts), 0, 65536, NULL, "experts in the place of every feed-forward part, 0 for none" },
+	{ "num_experts_per_tok", { 0 }, DS_KEY_I64, AT(n_chosen), 1, 65536, NULL, "experts a token goes to" },
+	{ "moe_intermediate_size", { 0 }, DS_KEY_I64, AT(expert_size), 0, MAX_DIM, NULL, "width inside an expert, 0 for intermediate_size" },
+	{ "shared_expert_intermediate_size", { 0 }, DS_KEY_I64, AT(shared_size), 0, MAX_DIM, NULL, "width inside the expert that all tokens take" },
+	{ "decoder_sparse_step", { 0 }, DS_KEY_I64, AT(sparse_step), 1, 4096, NULL, "every so many layers has experts" },
+	{ "norm_topk_prob", { 0 }, DS_KEY_BOOL, AT(norm_chosen), 0, 0, NULL, "the weights of a token's experts sum to 1" },
+	{ "output_router_logits", { 0 }, DS_KEY_BOOL, AT(router_losses), 0, 0, NULL, "the routers' losses count in training" },
+	{ "router_aux_loss_coef", { 0 }, DS_KEY_F64, AT(balance_coef), 0, 1e3, NULL, "of the loss that spreads tokens over experts" },
+	{ "router_aux_loss_scope", { 0 }, DS_KEY_CHOICE, AT(balance), 0, 0, "layer|model", "balance in each layer, or between sums over all of them" },
+	{ "scoring_func", { 0 }, DS_KEY_CHOICE, AT(scoring), 0, 0, "softmax|sigmoid", "what a router makes of its logits" },
+	{ "router_bias_update_rate", { 0 }, DS_KEY_F64, AT(bias_rate), 0, 1, NULL, "a step of the bias that evens out loads without a loss, 0 for none" },
+	{ "router_z_loss_coef", { 0 }, DS_KEY_F64, AT(z_coef), 0, 1e3, NULL, "of the loss that keeps routers' logits small" },
 	{ 0 },
 };
 /* clang-format on */
@@ -63,6 +75,10 @@ static const char *const dropouts[] = { "embd_pdrop", "resid_pdrop", "attention_
 #define QWEN3 \
 	"vocab_size=151936,num_key_value_heads=8,head_dim=128,max_position_embeddings=40960,rope_" \
 	"theta=1e6"
+#define ROUTED "output_router_logits=true,router_aux_loss_scope=layer"
+#define QWEN3_MOE \
+	ROUTED ",num_hidden_layers=48,head_dim=128,max_position_embeddings=40960,rope_theta=1e6," \
+	       "norm_topk_prob=true"
 #define NO_DROPOUT "embd_pdrop=0,resid_pdrop=0,attn_pdrop=0"
 static const struct {
 	const char *name, *arch, *keys;
@@ -135,7 +151,7 @@ bool ds_config_is_key(ds_str name)
 
 bool ds_config_given(const ds_config *c, const char *name)
 {
-	return (c->given & ds_config_bit(ds_config_key(ds_str_of(name)))) != 0;
+	return ds_config_was_set(c, ds_config_key(ds_str_of(name)));
 }
 
 ds_act ds_config_act(const ds_config *c)
@@ -161,7 +177,7 @@ static ds_rc set_all(ds_config *c, const char *pairs, ds_arena *mem, ds_err *e)
 	if (!*pairs)
 		return DS_OK;
 	DS_TRY(ds_pairs_each(ds_str_of(pairs), known, set_pair, &s, e));
-	c->given = 0;
+	memset(c->given, 0, sizeof(c->given));
 	return DS_OK;
 }
 
@@ -195,6 +211,11 @@ ds_rc ds_config_init(ds_config *c, ds_str arch, ds_arena *mem, ds_err *e)
 		.scaling_high = 4,
 		.scaling_fast = 32,
 		.scaling_slow = 1,
+		.n_chosen = 2,
+		.sparse_step = 1,
+		.norm_chosen = true,
+		.router_losses = true,
+		.balance_coef = 0.001,
 		.init_range = 0.02 };
 	return set_all(c, a->defaults, mem, e);
 }
@@ -229,10 +250,12 @@ ds_rc ds_config_preset(ds_config *c, ds_str name, ds_arena *mem, ds_err *e)
 
 static ds_rc set_key(ds_config *c, const ds_key *k, ds_str value, ds_arena *mem, ds_err *e)
 {
-	if (!ds_config_has(c->arch, k))
-		return ds_fail(e, DS_USAGE, "%s has no key '%s'", c->arch->name, k->name);
+	const ds_arch *a = c->arch;
+	if (!ds_config_has(a, k) && !(a->sparse && ds_config_has(a->sparse, k)))
+		return ds_fail(e, DS_USAGE, "%s has no key '%s'", a->name, k->name);
 	DS_TRY(ds_key_set(k, c, value, mem, e));
-	c->given |= ds_config_bit(k);
+	size_t i = (size_t)(k - ds_config_keys);
+	c->given[i / 64] |= (uint64_t)1 << i % 64;
 	return DS_OK;
 }
 
@@ -318,12 +341,39 @@ static ds_rc refuse_unknown(const ds_config *c, ds_err *e)
 	return rc;
 }
 
+/*
+ * Experts make another architecture of a dense one, the published one where there is any. What was set of its keys
+ * alone asks for them; and it must have what was set.
+ */
+static ds_rc settle_experts(ds_config *c, ds_err *e)
+{
+	if (c->arch->sparse && c->n_experts)
+		c->arch = c->arch->sparse;
+	for (const ds_key *k = ds_config_keys; k->name; k++)
+		if (ds_config_was_set(c, k) && !ds_config_has(c->arch, k))
+			return ds_fail(e, DS_USAGE, "%s has no key '%s'%s", c->arch->name, k->name,
+				c->arch->sparse ? " without num_experts" : "");
+	if (!c->arch->moe)
+		return DS_OK;
+	if (c->n_experts < 1)
+		return ds_fail(e, DS_USAGE, "%s with num_experts=0", c->arch->name);
+	if (c->n_chosen > c->n_experts)
+		return ds_fail(e, DS_USAGE, "num_experts_per_tok=%lld of num_experts=%lld",
+			(long long)c->n_chosen, (long long)c->n_experts);
+	return DS_OK;
+}
+
 static const char *two_labels[] = { "LABEL_0", "LABEL_1" };
 
 ds_rc ds_config_finish(ds_config *c, ds_err *e)
 {
+	DS_TRY(settle_experts(c, e));
 	DS_TRY(refuse_unknown(c, e));
 	DS_TRY(c->arch->finish(c, e));
+	if (c->arch->moe && !c->expert_size)
+		c->expert_size = c->intermediate_size;
+	if (c->arch->moe && c->arch->moe->shared && !c->shared_size)
+		c->shared_size = c->expert_size;
 	if ((c->head == DS_HEAD_SEQ || c->head == DS_HEAD_TOKEN) && !c->n_labels) {
 		c->n_labels = 2; /* transformers' own */
 		c->labels = two_labels;

@@ -19,6 +19,11 @@ typedef struct ds_arch ds_arch;
 enum { DS_NORM_LAYER, DS_NORM_RMS };
 enum { DS_SCALING_NONE, DS_SCALING_LINEAR, DS_SCALING_LLAMA3, DS_SCALING_YARN, DS_SCALING_DYNAMIC };
 
+/* Balance in every layer on its own, or, as transformers computes it, between the sums over all layers. */
+enum { DS_BALANCE_LAYER, DS_BALANCE_MODEL };
+
+enum { DS_SCORING_SOFTMAX, DS_SCORING_SIGMOID };
+
 /* What a model ends with. */
 typedef enum { DS_HEAD_LM, DS_HEAD_SEQ, DS_HEAD_TOKEN, DS_HEAD_NONE, DS_N_HEADS } ds_head;
 
@@ -43,7 +48,19 @@ typedef struct ds_config {
 	double scaling_factor, scaling_low, scaling_high;
 	double scaling_fast, scaling_slow, scaling_attention; /* YaRN's; 0 for the last: derived */
 	int64_t scaling_original;                             /* 0: max_positions */
-	uint64_t given; /* bit i: ds_config_keys[i] was set by ds_config_set */
+	/* Experts in the place of feed-forward parts: of so many (0: none) a token goes to some. */
+	int64_t n_experts, n_chosen;
+	int64_t expert_size,
+		shared_size; /* widths inside an expert and inside the one that all tokens
+					   * take; 0 for the first: intermediate_size */
+	int64_t sparse_step; /* every so many layers has experts */
+	bool norm_chosen;    /* the weights of a token's experts sum to 1 */
+	bool router_losses;  /* the two below count in training */
+	int balance;         /* DS_BALANCE_…: over what the first is taken */
+	double balance_coef, z_coef;
+	double bias_rate; /* of a bias that follows loads and counts in the choice alone; 0: there is none */
+	int scoring;       /* DS_SCORING_… */
+	uint64_t given[4]; /* bit i of all: ds_config_keys[i] was set by ds_config_set */
 	ds_head head;
 	int64_t n_labels;    /* of a classification head */
 	const char **labels; /* their names, "id2label" */

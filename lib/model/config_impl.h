@@ -20,9 +20,10 @@ const char *ds_config_spelled(const ds_config *c, const ds_key *k); /* as config
 /* Is it a member that changes what is computed and is not built? */
 bool ds_config_refused(const ds_config *c, const ds_json *m);
 
-static inline uint64_t ds_config_bit(const ds_key *k)
+static inline bool ds_config_was_set(const ds_config *c, const ds_key *k)
 {
-	return (uint64_t)1 << (k - ds_config_keys);
+	size_t i = (size_t)(k - ds_config_keys);
+	return c->given[i / 64] >> i % 64 & 1;
 }
 
 #endif

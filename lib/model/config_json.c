@@ -241,7 +241,7 @@ static bool scaling_given(const ds_config *c)
 {
 	for (const ds_key *k = ds_config_keys; k->name; k++)
 		if (k->offset >= AT(scaling) && k->offset <= AT(scaling_original) &&
-			c->given & ds_config_bit(k))
+			ds_config_was_set(c, k))
 			return true;
 	return false;
 }
@@ -292,7 +292,7 @@ static void print_ends(const ds_config *c, ds_buf *out)
 /* Was it null where this config came from, and nobody gave it a value? Then it is derived again. */
 static bool was_null(const ds_config *c, const ds_key *k)
 {
-	if (!ds_config_word(c->arch->nulls, k->name) || c->given & ds_config_bit(k))
+	if (!ds_config_word(c->arch->nulls, k->name) || ds_config_was_set(c, k))
 		return false;
 	for (const ds_json *m = c->kept ? c->kept->first : NULL; m; m = m->next)
 		if (ds_config_key(m->key) == k)

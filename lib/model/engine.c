@@ -13,6 +13,9 @@ ds_rc ds_engine_plan(ds_engine **out, const ds_backend *b, const ds_engine_opts 
 	c.traits = &b->traits;
 	n->g = ds_graph_new(o->batch, o->seq);
 	n->b = o->build;
+	ds_layout l = ds_layout_whole(c.layout);
+	n->b.experts = ds_layout_experts(&l);
+	n->b.my_experts = ds_layout_copy(&l) % n->b.experts.n;
 	ds_arch_build(n->g, o->config, &n->b);
 	if (o->build.lora)
 		DS_TRY(ds_lora_check(o->build.lora, n->g, e));

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "model/side.h"
+#include "model/stack.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -337,12 +338,21 @@ const ds_st_tensor *ds_model_find(const ds_model *m, const char *name, const cha
 	return t;
 }
 
+/* The stored tensor of part i of a parameter (stack.h). */
+static const ds_st_tensor *find_part(const ds_model *m, const ds_tensor *t, int64_t i)
+{
+	char room[2 * DS_NAME_BYTES];
+	return ds_model_find(m, ds_stack_name(t->name, i, room, sizeof(room)), t->also);
+}
+
 static bool same_shape(const ds_st_tensor *s, const ds_tensor *t)
 {
-	if (s->rank != t->rank)
+	int64_t dims[DS_MAX_RANK];
+	int rank = ds_stack_shape(t, dims);
+	if (s->rank != rank)
 		return false;
-	for (int i = 0; i < t->rank; i++)
-		if (s->dims[i] != t->dims[i])
+	for (int i = 0; i < rank; i++)
+		if (s->dims[i] != dims[i])
 			return false;
 	return true;
 }
@@ -364,7 +374,7 @@ static const ds_arch_part *part_of(const ds_arch *a, ds_str name)
 
 bool ds_model_is_new(const ds_model *m, const ds_tensor *t)
 {
-	if (t->memory != DS_CLASS_PARAM || ds_model_find(m, t->name, t->also))
+	if (t->memory != DS_CLASS_PARAM || find_part(m, t, 0))
 		return false;
 	const ds_arch_part *p = part_of(m->config.arch, ds_str_of(t->name));
 	return p && !(p->heads >> m->config.head & 1);
@@ -427,11 +437,22 @@ typedef struct {
 	bool merged; /* with its low-rank product */
 } stored;
 
+/* Its parts one after the other. */
+static ds_rc copy_parts(void *context, const ds_tensor *t, void *to, ds_err *e)
+{
+	const stored *s = context;
+	int64_t parts = ds_stack_parts(t), n = ds_t_count(t) / parts;
+	for (int64_t i = 0; i < parts; i++)
+		DS_TRY_AT(read_values(find_part(s->m, t, i), (float *)to + i * n, e), e, "%s",
+			s->dir);
+	return s->merged ? merge(s->m, t, to, e) : DS_OK;
+}
+
 static ds_rc copy_stored(void *context, const ds_tensor *t, void *to, ds_err *e)
 {
 	const stored *s = context;
 	DS_TRY_AT(read_values(s->from, to, e), e, "%s", s->dir);
-	return s->merged ? merge(s->m, t, to, e) : DS_OK;
+	return DS_OK;
 }
 
 /* The adapter's own tensors, into parameters of the same names. */
@@ -452,28 +473,34 @@ static ds_rc load_apart(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err
 	return DS_OK;
 }
 
-static ds_rc check_one(const ds_model *m, const ds_tensor *given, ds_err *e)
+static ds_rc check_part(const ds_model *m, const ds_tensor *t, int64_t part, ds_err *e)
 {
-	const ds_tensor whole = ds_t_whole(given), *t = &whole;
-	const ds_st_tensor *s = ds_model_find(m, t->name, t->also);
-	char have[128], want[128];
+	const ds_st_tensor *s = find_part(m, t, part);
+	char have[128], want[128], room[2 * DS_NAME_BYTES];
+	const char *name = ds_stack_name(t->name, part, room, sizeof(room));
 	if (!s)
-		return ds_fail(e, DS_BAD, "%s: no tensor '%s'", m->base, t->name);
+		return ds_fail(e, DS_BAD, "%s: no tensor '%s'", m->base, name);
 	if (!same_shape(s, t)) {
-		ds_st_tensor wanted = { .rank = t->rank };
-		for (int i = 0; i < t->rank; i++)
-			wanted.dims[i] = t->dims[i];
+		ds_st_tensor wanted = { 0 };
+		wanted.rank = ds_stack_shape(t, wanted.dims);
 		ds_st_shape(s, have);
 		ds_st_shape(&wanted, want);
 		return ds_fail(e, DS_BAD, "%s: tensor '%s' is %s, the config makes it %s", m->base,
-			t->name, have, want);
+			name, have, want);
 	}
-	ds_lora_pair p;
 	float none;
-	DS_TRY(find_pair(m, t, &p, e));
 	DS_TRY_AT(ds_st_floats(s, 0, 0, &none, e), e, "%s",
 		m->dir); /* is its type one that can be read? */
 	return DS_OK;
+}
+
+static ds_rc check_one(const ds_model *m, const ds_tensor *given, ds_err *e)
+{
+	const ds_tensor whole = ds_t_whole(given), *t = &whole;
+	ds_lora_pair p;
+	for (int64_t i = 0; i < ds_stack_parts(t); i++)
+		DS_TRY(check_part(m, t, i, e));
+	return find_pair(m, t, &p, e);
 }
 
 /* Buffers that transformers itself recomputes and older files carry along. */
@@ -502,9 +529,11 @@ static ds_str unused(const ds_model *m, const ds_graph *g)
 		const ds_tensor *t = &g->tensors[i];
 		if (!is_param(t))
 			continue;
-		const ds_st_tensor *s = ds_model_find(m, t->name, t->also);
-		if (s)
-			ds_map_put(used, s->name, NULL);
+		for (int64_t k = 0; k < ds_stack_parts(t); k++) {
+			const ds_st_tensor *s = find_part(m, t, k);
+			if (s)
+				ds_map_put(used, s->name, NULL);
+		}
 		if (t->also)
 			ds_map_put(used, ds_str_of(t->also), NULL);
 	}
@@ -532,7 +561,7 @@ static ds_rc check_stored(const ds_model *m, ds_err *e)
 		ds_arch_build(g, &m->config, &b);
 		for (ds_tid i = 1; i < g->n_tensors; i++) {
 			const ds_tensor *t = &g->tensors[i];
-			if (is_param(t) && (hidden || ds_model_find(m, t->name, t->also)))
+			if (is_param(t) && (hidden || find_part(m, t, 0)))
 				DS_TRY(check_one(m, t, e));
 		}
 		ds_str odd = hidden || m->insist ? (ds_str){ 0 } : unused(m, g);
@@ -558,8 +587,8 @@ ds_rc ds_model_load(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err *e)
 		const ds_tensor *t = &g->tensors[i];
 		if (!is_param(t) || ds_model_is_new(m, t))
 			continue;
-		stored from = { m, m->base, ds_model_find(m, t->name, t->also), !m->apart };
-		DS_TRY(ds_exec_fill(x, i, copy_stored, &from, e));
+		stored from = { m, m->base, NULL, !m->apart };
+		DS_TRY(ds_exec_fill(x, i, copy_parts, &from, e));
 	}
 	return m->apart || m->soft.kind ? load_apart(m, x, g, e) : DS_OK;
 }

@@ -65,6 +65,7 @@ static ds_rc backward(pipe_state *s, int64_t micro, ds_err *e)
 	double began = ds_trace_now();
 	DS_TRY(ds_exec_run(n->x, DS_PHASE_BWD, &r, e));
 	note(s, "backward", micro, began);
+	DS_TRY(ds_router_add(s->t->router, s->t, n, e));
 	if (!ds_train_has_loss(&s->t->plan->layout))
 		return DS_OK;
 	DS_TRY(ds_exec_read(n->x, n->b.loss, 0, 1, &part, e));

@@ -48,7 +48,7 @@ ds_rc ds_train_plan_batch(ds_train_plan *p, ds_settings *k, ds_err *e)
 	if (k->zero && p->layout.apart)
 		return ds_fail(e, DS_USAGE, "zero=1 and sync_every=%lld exclude each other",
 			(long long)k->sync_every);
-	if ((p->lora.r || p->soft.kind) && p->layout.tp * p->layout.pp > 1)
+	if ((p->lora.r || p->soft.kind) && p->layout.tp * p->layout.pp * p->layout.ep > 1)
 		return ds_fail(
 			e, DS_USAGE, "parallel_strategy: adapters are trained with dp alone");
 	DS_TRY(ds_strategy_check(&p->layout, &p->config, p->step_rows, k->accumulation, e));

@@ -10,6 +10,7 @@ static int *axis_of(ds_layout *l, ds_str name)
 	return ds_str_is(name, "dp")   ? &l->dp
 	       : ds_str_is(name, "tp") ? &l->tp
 	       : ds_str_is(name, "pp") ? &l->pp
+	       : ds_str_is(name, "ep") ? &l->ep
 				       : NULL;
 }
 
@@ -22,7 +23,7 @@ static ds_rc parse_axes(ds_layout *l, ds_str words, ds_err *e)
 		int64_t n;
 		if (!axis)
 			return ds_fail(e, DS_USAGE,
-				"parallel_strategy: '%.*s' is none of dp, tp, pp, 3d, auto",
+				"parallel_strategy: '%.*s' is none of dp, tp, pp, ep, 3d, auto",
 				DS_FMT(word));
 		if (*axis)
 			return ds_fail(
@@ -46,6 +47,17 @@ static void share_out(ds_layout *l, int64_t n)
 			*axes[k++ % 3] *= (int)f;
 }
 
+/* Neighbouring copies share out the experts. */
+static ds_rc check_experts(const ds_layout *l, ds_err *e)
+{
+	return l->dp % l->ep == 0
+		       ? DS_OK
+		       : ds_fail(e, DS_USAGE,
+				 "parallel_strategy: ep=%d shares out experts among dp=%d copies, "
+				 "which is no multiple of it",
+				 l->ep, l->dp);
+}
+
 ds_rc ds_strategy_parse(ds_layout *l, const char *words, int64_t ranks, ds_err *e)
 {
 	ds_str w = ds_str_trim(ds_str_of(words ? words : ""));
@@ -66,14 +78,16 @@ ds_rc ds_strategy_parse(ds_layout *l, const char *words, int64_t ranks, ds_err *
 	if (named > DS_MAX_RANKS)
 		return ds_fail(e, DS_USAGE, "parallel_strategy: %lld ranks, the limit is %d",
 			(long long)named, DS_MAX_RANKS);
+	if (!ranks && open)
+		l->dp = l->ep;
 	if (!ranks || named == ranks)
-		return DS_OK;
+		return check_experts(l, e);
 	if (!open || ranks % named)
 		return ds_fail(e, DS_USAGE,
 			"parallel_strategy=%s takes %s%lld ranks, num_gpus=%lld", words,
 			open ? "a multiple of " : "", (long long)named, (long long)ranks);
 	l->dp = (int)(ranks / named);
-	return DS_OK;
+	return check_experts(l, e);
 }
 
 bool ds_strategy_candidate(ds_layout *l, int ranks, int i)
@@ -115,6 +129,12 @@ ds_rc ds_strategy_check(
 	for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++)
 		if (cut[i].value % l->tp)
 			return refuse("tp", l->tp, cut[i].name, cut[i].value, e);
+	if (l->ep > 1 && !c->arch->moe)
+		return ds_fail(e, DS_USAGE, "ep=%d: %s has no experts", l->ep, c->arch->name);
+	if (l->ep > 1 && c->n_experts % l->ep)
+		return refuse("ep", l->ep, "num_experts", c->n_experts, e);
+	if (l->ep > 1 && l->apart)
+		return ds_fail(e, DS_USAGE, "ep=%d with sync_every: copies share experts", l->ep);
 	if (l->tp > c->vocab_size)
 		return ds_fail(e, DS_USAGE, "tp=%d: vocab_size=%lld is less", l->tp,
 			(long long)c->vocab_size);

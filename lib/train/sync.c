@@ -16,14 +16,24 @@ bool ds_train_has_loss(const ds_layout *l)
 	return ds_layout_stage(l) == l->pp - 1 && ds_layout_cut(l) == 0;
 }
 
-ds_rc ds_train_sum(const ds_trainer *t, double *v, int n, ds_err *e)
+static ds_rc sum_of(const ds_trainer *t, bool counts, double *v, int n, ds_err *e)
 {
 	ds_world *w = world_of(t);
 	ds_group all = ds_world_all(w);
 	for (int i = 0; w && i < n; i++)
-		v[i] = ds_train_has_loss(&t->plan->layout) ? v[i] : 0;
+		v[i] = counts ? v[i] : 0;
 	ds_world_say(w, "adding up", "figures");
 	return w ? ds_world_all_reduce(w, &all, v, n, DS_NUM_F64, e) : DS_OK;
+}
+
+ds_rc ds_train_sum(const ds_trainer *t, double *v, int n, ds_err *e)
+{
+	return sum_of(t, ds_train_has_loss(&t->plan->layout), v, n, e);
+}
+
+ds_rc ds_train_sum_stages(const ds_trainer *t, double *v, int n, ds_err *e)
+{
+	return sum_of(t, ds_layout_cut(&t->plan->layout) == 0, v, n, e);
 }
 
 ds_rc ds_train_any(const ds_trainer *t, bool *says, ds_err *e)

@@ -70,8 +70,10 @@ static ds_rc one_step(ds_trainer *t, int64_t step, ds_figures *f, ds_err *e)
 	float inv = (float)scale * alone / (float)n_targets;
 	ds_hyper(hyper, &t->plan->compile, step - t->state->skipped - t->state->empty, f->lr);
 	hyper[3] = (float)(1 / scale);
+	ds_router_begin(t->router);
 	DS_TRY(ds_train_parts(t, n, step, inv, &f->loss, e));
 	f->loss /= scale;
+	DS_TRY(ds_router_finish(t->router, t, scale, f, e));
 	double began = ds_trace_now();
 	DS_TRY(ds_exec_run(
 		n->x, DS_PHASE_OPT, &(ds_run){ (uint64_t)t->keys->seed, step, 0, 0 }, e));
@@ -142,9 +144,11 @@ static ds_rc goes_on(ds_trainer *t, const ds_train_watch *w, bool *stop, bool *o
 
 ds_rc ds_train(ds_trainer *t, const ds_train_watch *w, ds_trained *how, ds_err *e)
 {
+	DS_AUTO(ds_router) router = ds_router_new(t->train, &t->plan->config);
 	ds_ckpt *s = t->state;
 	int64_t steps = t->plan->steps, every = t->keys->save_every;
 	bool saved = true, stop = false, eval = false, save = false;
+	t->router = router;
 	for (;;) {
 		bool on;
 		int64_t step = s->step + 1;

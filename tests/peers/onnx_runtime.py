@@ -54,6 +54,10 @@ cases = [
               "num_key_value_heads=2,head_dim=12,max_position_embeddings=64"),
     ("qwen3", "num_hidden_layers=2,hidden_size=48,intermediate_size=80,num_attention_heads=4,num_key_value_heads=2,"
               "head_dim=10,max_position_embeddings=64,rope_scaling=yarn,rope_scaling_factor=2,rope_original_positions=32"),
+    ("mixtral", "num_hidden_layers=2,hidden_size=48,intermediate_size=40,num_attention_heads=4,num_key_value_heads=2,head_dim=12,"
+                "num_experts=6,max_position_embeddings=64"),
+    ("qwen2-moe", "num_hidden_layers=2,hidden_size=48,moe_intermediate_size=24,shared_expert_intermediate_size=20,"
+                  "intermediate_size=40,num_attention_heads=4,num_key_value_heads=2,num_experts=5,max_position_embeddings=64"),
 ]
 for name, sets in cases:
     path = model(name, sets)

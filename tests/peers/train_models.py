@@ -76,6 +76,30 @@ def qwen3(r):
         r, head_dim=2 * r.randint(2, 9), attention_bias=r.random() < 0.5, rope_parameters=scaling(r, 1e6)))
 
 
+def experts(r, **more):
+    """What a model with experts has beside; whether their routers' losses count."""
+    n = r.choice([1, 2, 5, 8, 16])
+    return dict(num_experts_per_tok=r.randint(1, min(n, 4)), output_router_logits=r.random() < 0.5, router_aux_loss_coef=0.3,
+                rope_parameters={"rope_type": "default", "rope_theta": 1e4}, **more), n
+
+
+def mixtral(r):
+    more, n = experts(r, head_dim=2 * r.randint(2, 9), sliding_window=r.choice([None, 5]))
+    return transformers.MixtralConfig(**grouped(r, num_local_experts=n, **more))
+
+
+def qwen2_moe(r):
+    more, n = experts(r, moe_intermediate_size=r.randint(5, 40), shared_expert_intermediate_size=r.randint(5, 40))
+    return transformers.Qwen2MoeConfig(**grouped(r, num_experts=n, decoder_sparse_step=r.choice([1, 2]),
+                                                 norm_topk_prob=r.random() < 0.5, **more))
+
+
+def qwen3_moe(r):
+    more, n = experts(r, moe_intermediate_size=r.randint(5, 40), head_dim=2 * r.randint(2, 9))
+    return transformers.Qwen3MoeConfig(**grouped(r, num_experts=n, decoder_sparse_step=r.choice([1, 2]),
+                                                 norm_topk_prob=r.random() < 0.5, **more))
+
+
 def bert(r, **more):
     c = common(r)
     c["hidden_act"] = r.choice(["gelu", "relu", "gelu_new", "silu"])
@@ -139,6 +163,14 @@ def logits(directory, rows, model):
     return bad
 
 
+def read_back(directory, model, rows):
+    """What dstrain leaves, read by transformers: no tensor too few or too many, and the same logits."""
+    again, info = type(model).from_pretrained(directory, output_loading_info=True, attn_implementation="eager")
+    bad = [f"{what}: {info[what]}" for what in ("missing_keys", "unexpected_keys", "mismatched_keys") if info[what]]
+    with torch.no_grad():
+        return bad + near("logits of what was left", again.eval()(rows).logits, model(rows).logits, 1e-5)
+
+
 def check_decoder(name, make, number):
     r = random.Random(f"{name} {SEED} {number}")
     config = make(r)
@@ -151,9 +183,12 @@ def check_decoder(name, make, number):
         docs = None  # nothing would be left to predict
     how = ways(r, count, seq)
     labels, asked = rows.clone(), {}
+    routed = getattr(config, "output_router_logits", False)
+    if routed:  # transformers takes their losses over a whole batch of whole rows
+        docs, how["gradient_accumulation_steps"] = None, 1
     if docs:
         window = getattr(config, "sliding_window", None)
-        mask, where = mask_and_positions(docs, seq, True, window if config.model_type == "mistral" else None)
+        mask, where = mask_and_positions(docs, seq, True, window if config.model_type in ("mistral", "mixtral") else None)
         asked = dict(attention_mask=mask, position_ids=where)
         for i, d in enumerate(docs):
             labels[i, d] = -100  # a document's first token follows from nothing
@@ -162,11 +197,16 @@ def check_decoder(name, make, number):
         data = write_rows(f"{tmp}/rows.jsonl", rows, docs)
         bad = logits(f"{tmp}/m", rows, model)
         got = train(f"{tmp}/m", data, f"{tmp}/out", 1, doc_attention="true" if docs else "false", **how)[0]
-        loss = model(input_ids=rows, labels=labels, **asked).loss
+        result = model(input_ids=rows, labels=labels, **asked)
+        loss = result.loss
         loss.backward()
+        if routed and result.aux_loss:
+            with open(f"{tmp}/out/log.jsonl") as log:
+                bad += near("balance loss", torch.tensor(json.loads(log.readline())["aux_loss"]), result.aux_loss, 1e-5)
+            loss = loss - config.router_aux_loss_coef * result.aux_loss
         bad += near("loss", torch.tensor(got), loss, 1e-5)
         more, worst = near_gradients(model, f"{tmp}/out")
-    bad += more
+        bad += more + read_back(f"{tmp}/out", model, rows)
     if bad:
         bad.append(f"{config.to_diff_dict()} rows {tuple(rows.shape)} docs {docs} {how}")
     return tell(f"{name} {number}", bad, f"gradients within {worst:.1e}")
@@ -229,7 +269,8 @@ def check_labels(kind, number):
     return tell(f"bert {kind} {number}", bad + more, f"gradients within {worst:.1e}")
 
 
-decoders = {"gpt2": gpt2, "llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3}
+decoders = {"gpt2": gpt2, "llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3,
+            "mixtral": mixtral, "qwen2_moe": qwen2_moe, "qwen3_moe": qwen3_moe}
 results = []
 for n in range(ROUNDS):
     results += [check_decoder(name, make, n) for name, make in decoders.items()]

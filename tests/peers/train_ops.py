@@ -46,6 +46,8 @@ def attention(n, i):
     q = i[0].view(-1, seq, heads, d).transpose(1, 2)
     k = i[1].view(-1, kv, heads // group, d).transpose(1, 2).repeat_interleave(group, 1)
     v = i[2].view(-1, kv, heads // group, d).transpose(1, 2).repeat_interleave(group, 1)
+    if i[6] is not None:
+        k, v = k[i[6]], v[i[6]]  # whose cache a sequence reads
     batch, key = q.shape[0], torch.arange(kv)[None, None, :]
     past = i[5] if i[5] is not None else torch.zeros(batch, dtype=torch.long)
     at = past[:, None, None] + torch.arange(seq)[None, :, None]
@@ -78,10 +80,11 @@ def rope(n, i):
 
 def cache_put(n, i):
     cache, seq, kv = i[0].clone(), n["seq"], n["kv_seq"]
+    slots = range(len(i[2])) if i[3] is None else i[3].tolist()
     for b, past in enumerate(i[2].tolist()):
         for t in range(seq):
-            if past + t < kv:
-                cache[b * kv + past + t] = i[1][b * seq + t]
+            if 0 <= past + t < kv:
+                cache[slots[b] * kv + past + t] = i[1][b * seq + t]
     return [cache]
 
 
@@ -91,7 +94,48 @@ def linear_xent(n, i):
     return [nll.sum() * i[4][0], nll]
 
 
+def scores(n, x):
+    return torch.sigmoid(x) if n["sigmoid"] else torch.softmax(x, -1)
+
+
+def route(n, i):
+    s = scores(n, i[0])
+    choice = s.detach() if i[1] is None else (s + i[1]).detach()
+    if n["groups"] > 1:
+        groups = choice.view(len(s), n["groups"], -1)
+        worth = groups.topk(min(n["group_best"], groups.shape[-1]), -1).values.sum(-1)
+        closed = torch.ones_like(worth, dtype=torch.bool).scatter(1, worth.topk(n["top_groups"], -1).indices, False)
+        choice = groups.masked_fill(closed[..., None], -math.inf).view(s.shape)
+    ids = choice.topk(n["k"], -1).indices
+    w = s.gather(1, ids)
+    return [(w / w.sum(-1, keepdim=True) if n["norm"] else w) * n["scale"], ids]
+
+
+def dispatch(n, i):
+    source = torch.sort(i[0].flatten(), stable=True).indices
+    slots = torch.empty_like(source).scatter(0, source, torch.arange(len(source)))
+    ends = torch.bincount(i[0].flatten(), minlength=n["experts"]).cumsum(0)
+    return [slots.view(i[0].shape), source, F.pad(ends, (1, 0))]
+
+
+def grouped(n, i):
+    ends, experts = i[2].tolist(), len(i[2]) - 1
+    w = i[1].view(experts, -1, i[1].shape[-1])
+    return [torch.cat([F.linear(i[0][ends[e]:ends[e + 1]], w[e], None if i[3] is None else i[3][e]) for e in range(experts)])]
+
+
+def route_stats(n, i):
+    s = scores(n, i[0])
+    return [torch.bincount(i[1].flatten(), minlength=n["experts"]) / len(s), (s / s.sum(-1, keepdim=True)).mean(0),
+            torch.logsumexp(i[0], -1).square().mean()[None]]
+
+
 OPS = {
+    "route": route, "dispatch": dispatch, "grouped": grouped, "route_stats": route_stats,
+    "permute": lambda n, i: [i[0][i[1] // i[2].shape[1]]],
+    "unpermute": lambda n, i: [(i[0][i[1]] * i[2][..., None]).sum(1)],
+    "balance": lambda n, i: [(len(i[0]) * (i[0] * i[1]).sum())[None]],
+    "per_target": lambda n, i: [i[0] * (i[1] >= 0).sum() * i[2]],
     "embed": embed, "linear": linear, "matmul": matmul, "norm": norm, "attention": attention, "rope": rope, "cache_put": cache_put,
     "unary": lambda n, i: [ACTS[n["act"]](i[0])],
     "glu": lambda n, i: [ACTS[n["act"]](i[0]) * i[1]],
@@ -107,7 +151,7 @@ OPS = {
 def leaf(t):
     if not t or "values" not in t:
         return None
-    whole = all(isinstance(v, int) for v in t["values"]) and not t["grad"] and t["rank"] == 1
+    whole = all(isinstance(v, int) for v in t["values"]) and not t["grad"]
     x = torch.tensor(t["values"], dtype=torch.long if whole else torch.double)
     x = x if t["rank"] == 1 else x.view(t["rows"], t["cols"])
     return x.requires_grad_() if t["grad"] else x

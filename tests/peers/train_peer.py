@@ -44,19 +44,33 @@ def near(what, ours, theirs, bound):
     return [] if far <= bound else [f"{what} off by {far:.2e}"]
 
 
+def stored_gradients(model):
+    """Every gradient by the name its tensor has in a file: transformers keeps the experts of a layer in two tensors."""
+    words = {"mixtral": ("block_sparse_moe", "w1", "w3", "w2")}.get(model.config.model_type, ("mlp", "gate_proj", "up_proj", "down_proj"))
+    for key, p in model.named_parameters():
+        at, _, what = key.partition(".mlp.experts.")
+        if p.grad is None:  # not used
+            continue
+        if not what:
+            yield key.replace(".mlp.gate.", f".{words[0]}.gate."), p.grad
+            continue
+        for e, grad in enumerate(p.grad):
+            parts = zip(words[1:3], grad.chunk(2)) if what == "gate_up_proj" else [(words[3], grad)]
+            for word, part in parts:
+                yield f"{at}.{words[0]}.experts.{e}.{word}.weight", part
+
+
 def near_gradients(model, out, bound=1e-4):
     """The optimizer's first moment after one step is (1 - beta1) times the gradient."""
     moments, bad, worst = load_file(f"{out}/checkpoint-1/optimizer.safetensors"), [], 0.0
-    for key, p in model.named_parameters():
-        if p.grad is None:  # not used
-            continue
+    for key, grad in stored_gradients(model):
         if key + ".m" not in moments:
             bad.append(f"no gradient of {key}")
             continue
         got = torch.tensor(moments.pop(key + ".m")) / (1 - 0.9)
-        if p.grad.norm() > 1e-6:  # a key's bias changes nothing
-            worst = max(worst, ((got - p.grad).norm() / p.grad.norm()).item())
-            bad += near(f"gradient of {key}", got, p.grad, bound)
+        if grad.norm() > 1e-6:  # a key's bias changes nothing
+            worst = max(worst, ((got - grad).norm() / grad.norm()).item())
+            bad += near(f"gradient of {key}", got, grad, bound)
         elif got.norm() > 1e-5:
             bad.append(f"gradient of {key} is {got.norm():.2e} instead of 0")
     return bad + [f"no such parameter: {key}" for key in moments if key.endswith(".m")], worst

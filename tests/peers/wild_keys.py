@@ -27,9 +27,13 @@ VALUES = dict(vocab_size="61000", hidden_size="128", n_embd="128", intermediate_
               rope_theta="500.0", initializer_range="0.5", embd_pdrop="0.25", resid_pdrop="0.25", attn_pdrop="0.25",
               hidden_dropout_prob="0.25", attention_probs_dropout_prob="0.25", attention_dropout="0.25",
               classifier_dropout="0.25", hidden_act='"relu"', activation_function='"relu"', tie_word_embeddings=None,
-              attention_bias="true", mlp_bias="true")
+              attention_bias="true", mlp_bias="true", num_experts="16", num_local_experts="16", num_experts_per_tok="3",
+              moe_intermediate_size="24", shared_expert_intermediate_size="20", decoder_sparse_step="2", norm_topk_prob=None,
+              output_router_logits=None, router_aux_loss_coef="0.25")
 LLAMA = list(SIZES) + """num_key_value_heads bos_token_id eos_token_id pad_token_id rms_norm_eps rope_theta initializer_range
     attention_dropout hidden_act tie_word_embeddings""".split()
+EXPERTS = "num_experts_per_tok output_router_logits router_aux_loss_coef".split()
+QWEN_EXPERTS = LLAMA + EXPERTS + "num_experts moe_intermediate_size decoder_sparse_step norm_topk_prob".split()
 ARCHS = {
     "bert": (BERT, list(BERT) + """type_vocab_size pad_token_id layer_norm_eps initializer_range hidden_dropout_prob
         attention_probs_dropout_prob classifier_dropout hidden_act tie_word_embeddings""".split()),
@@ -37,6 +41,10 @@ ARCHS = {
         resid_pdrop attn_pdrop activation_function tie_word_embeddings""".split()),
     "llama": (dict(SIZES, num_key_value_heads=4, head_dim=8), LLAMA + ["head_dim", "attention_bias", "mlp_bias"]),
     "mistral": (dict(SIZES, num_key_value_heads=4, head_dim=8), LLAMA + ["head_dim", "sliding_window"]),
+    "mixtral": (dict(SIZES, num_key_value_heads=4, head_dim=8), LLAMA + EXPERTS + ["head_dim", "sliding_window",
+                                                                                  "num_local_experts"]),
+    "qwen2_moe": (dict(SIZES, num_key_value_heads=4), QWEN_EXPERTS + ["shared_expert_intermediate_size"]),
+    "qwen3_moe": (dict(SIZES, num_key_value_heads=4, head_dim=8), QWEN_EXPERTS + ["head_dim", "attention_bias"]),
     "qwen2": (dict(SIZES, num_key_value_heads=4), LLAMA),
     "qwen3": (dict(SIZES, num_key_value_heads=4, head_dim=8), LLAMA + ["head_dim", "attention_bias"]),
 }
@@ -66,6 +74,10 @@ def read(arch, config, key):
     if key == "attention_dropout" and c.attention_dropout is None:
         return "0.0"
     if key == "hidden_dropout_prob" and c.hidden_dropout_prob is None:
+        return "refused"
+    if key == "head_dim" and getattr(c, key, None) is None:
+        return text(c.hidden_size // c.num_attention_heads)
+    if key == "num_key_value_heads" and c.num_key_value_heads is None:
         return "refused"
     return text(getattr(c, key))
 

@@ -5,6 +5,7 @@
 #include "values.h"
 
 #include "model/engine.h"
+#include "model/stack.h"
 
 static ds_rc write_all(const ds_engine *m, ds_st_type t, bool clamp, const char *path, ds_err *e)
 {
@@ -23,6 +24,7 @@ static ds_rc write_all(const ds_engine *m, ds_st_type t, bool clamp, const char 
 		for (int d = 0; d < p->rank; d++)
 			s->dims[d] = p->dims[d];
 	}
+	items = ds_stack_split(items, &n, mem);
 	return ds_st_write_how(path, items, n, t, &(ds_st_how){ .clamp = clamp }, e);
 }
 

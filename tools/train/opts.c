@@ -5,6 +5,8 @@
  */
 #include "opts.h"
 
+#include <assert.h>
+
 train_opts train_options = { .device = "auto" };
 
 static ds_rc on_set(void *context, const char *name, const char *value, ds_err *e)
@@ -58,13 +60,14 @@ static bool is_prominent(const char *name)
 	return false;
 }
 
-enum { MAX_ARGS = 128, NAME_BYTES = 48 };
+enum { MAX_ARGS = 256, NAME_BYTES = 48 };
 static ds_arg table[MAX_ARGS];
 static char names[MAX_ARGS][NAME_BYTES];
 
 static size_t add_arg(size_t n, const char *key, const ds_key *k, const char *help)
 {
 	char *to = names[n];
+	assert(n + 1 < MAX_ARGS); /* the tables are ours, and the last is an end */
 	for (size_t i = 0; i < NAME_BYTES - 1 && key[i]; i++)
 		to[i] = key[i] == '_' ? '-' : key[i];
 	table[n] = (ds_arg){ 0, names[n], &key_call, DS_KIND_CALL,

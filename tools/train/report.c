@@ -150,6 +150,17 @@ static void put(ds_buf *line, const char *name, double v)
 		ds_buf_fmt(line, ", \"%s\": null", name);
 }
 
+static void print_router(const ds_router_figures *f, ds_buf *line)
+{
+	put(line, "aux_loss", f->balance);
+	put(line, "router_z_loss", f->z);
+	put(line, "expert_load_max", f->load_max);
+	ds_buf_add_c(line, ", \"expert_load\": ");
+	for (int64_t i = 0; i < f->experts; i++)
+		ds_buf_fmt(line, "%s%.4g", i ? ", " : "[", f->load[i]);
+	ds_buf_add_byte(line, ']');
+}
+
 static void print_step(const train_run *r, const ds_figures *f, double speed, ds_buf *line)
 {
 	ds_buf_fmt(line, "{\"step\": %lld", (long long)r->state.step);
@@ -160,6 +171,8 @@ static void print_step(const train_run *r, const ds_figures *f, double speed, ds
 		put(line, "loss_scale", f->scale);
 	if (f->z > 0)
 		put(line, "outlier_z", f->z);
+	if (f->router.experts && !f->empty)
+		print_router(&f->router, line);
 	if (f->skipped || f->empty)
 		ds_buf_add_c(line, ", \"skipped\": true");
 	ds_buf_fmt(line, ", \"tokens\": %lld, \"tokens_per_second\": %.1f}\n",
@@ -197,8 +210,10 @@ ds_rc train_report_step(train_run *r, const ds_figures *f, ds_err *e)
 		return DS_OK;
 	ds_tb_scalar s[] = { { "train/loss", (float)f->loss },
 		{ "train/learning_rate", (float)f->lr }, { "train/grad_norm", (float)f->grad_norm },
-		{ "train/tokens_per_second", (float)speed } };
-	return ds_tb_add(p->tb, r->state.step, wall(), s, 4, e);
+		{ "train/tokens_per_second", (float)speed },
+		{ "train/aux_loss", (float)f->router.balance },
+		{ "train/expert_load_max", (float)f->router.load_max } };
+	return ds_tb_add(p->tb, r->state.step, wall(), s, f->router.experts ? 6 : 4, e);
 }
 
 ds_rc train_report_eval(train_run *r, double loss, ds_err *e)

@@ -78,6 +78,7 @@ void ds_gr_linear(ds_grad *c, const ds_node *n)
 		const ds_node *dx =
 			ds_g_node(g, (ds_node){ .op = DS_OP_linear_dx,
 					     .attr = n->attr,
+					     .exact = n->exact,
 					     .in = { dy, n->in[1], before },
 					     .out = { before ? 0 : ds_grad_place(c, x) } });
 		ds_grad_give(c, x, dx ? dx->out[0] : 0);
@@ -86,6 +87,7 @@ void ds_gr_linear(ds_grad *c, const ds_node *n)
 	if (dw)
 		ds_g_node(g, (ds_node){ .op = DS_OP_linear_dw,
 				     .attr = n->attr,
+				     .exact = n->exact,
 				     .in = { x, dy },
 				     .out = { dw } });
 	ds_tid db = ds_grad_param(c, n->in[2]);

@@ -91,6 +91,10 @@ ds_tid ds_grad_param(ds_grad *c, ds_tid param)
 		ds_str name = ds_arena_fmt(g->mem, "%s.grad", p->name);
 		ds_tid t = ds_g_new(g, DS_CLASS_GRAD, &s, name.at);
 		g->tensors[param].grad = t;
+		if (t && g->tensors[param].flags & DS_TENSOR_SPREAD) {
+			g->tensors[t].flags |= DS_TENSOR_SPREAD;
+			g->tensors[t].part = g->tensors[param].part;
+		}
 	}
 	return g->tensors[param].grad;
 }

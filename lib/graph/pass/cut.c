@@ -345,7 +345,8 @@ static void cut_tensors(cutter *c)
 		memcpy(x->dims, at[t].dims, sizeof(x->dims));
 		x->offset = at[t].offset;
 		x->ld = ds_t_cols(x);
-		x->part = c->parts_of[t];
+		if (c->parts_of[t])
+			x->part = c->parts_of[t];
 	}
 	for (ds_tid t = 1; t < c->n_tensors; t++)
 		if (c->g->tensors[t].base)

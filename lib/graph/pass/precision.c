@@ -7,7 +7,8 @@
  * whose kernel may round what it multiplies to bf16. Weights stay f32: where the backend says so
  * (ds_traits), a product rounds them while it packs them, which costs less than reading and writing a copy; else they
  * are cast too. Where a backend's kernels take activations in the products' type (ds_traits), what only such kernels
- * write and read is kept in it, and needs no cast. Sums, everything else, gradients of weights and the optimizer stay f32.
+ * write and read is kept in it, and needs no cast. A node that is `exact` (a router) keeps its factors. Sums, everything else,
+ * gradients of weights and the optimizer stay f32.
  */
 #include "graph/op.h"
 
@@ -86,7 +87,7 @@ ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 		keep_in_halves(g, c);
 	for (int32_t i = 0; i < g->n_nodes; i++) {
 		ds_node n = g->nodes[i];
-		bool product = ds_op_of(n.op)->traits & DS_OP_PRODUCT;
+		bool product = (ds_op_of(n.op)->traits & DS_OP_PRODUCT) && !n.exact;
 		for (int j = 0; j < 2 && product; j++)
 			if (g->tensors[n.in[j]].dtype == DS_F32 &&
 				(j == 0 || g->tensors[n.in[j]].memory != DS_CLASS_PARAM ||

@@ -49,6 +49,8 @@ static int by_inputs(const stager *s, const ds_node *n)
 			return made;
 		stage = made > stage ? made : stage;
 	}
+	if (stage < 0 && n->phase != DS_PHASE_FWD) /* what begins with the loss's own gradient */
+		return s->l->pp - 1;
 	return stage < 0 ? 0 : stage;
 }
 

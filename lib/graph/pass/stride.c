@@ -13,8 +13,9 @@ ds_rc ds_pass_stride(ds_graph *g, const ds_compile *c, ds_err *e)
 	bool *sent =
 		ds_arena_zero(g->mem, (size_t)g->n_tensors); /* collectives work on dense memory */
 	for (int32_t i = 0; i < g->n_nodes; i++)
-		if (ds_op_of(g->nodes[i].op)->traits & DS_OP_COMM)
-			sent[g->nodes[i].out[0]] = true;
+		for (int j = 0; ds_op_of(g->nodes[i].op)->traits & DS_OP_COMM && j < DS_MAX_OUT;
+			j++)
+			sent[g->nodes[i].in[j]] = sent[g->nodes[i].out[j]] = true;
 	for (ds_tid t = 1; want->alias_bytes && t < g->n_tensors; t++) {
 		ds_tensor *x = &g->tensors[t];
 		int64_t size = (int64_t)ds_dtype_bytes(x->dtype);

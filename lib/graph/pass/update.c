@@ -1,6 +1,7 @@
 /*
  * update.c - appends the optimizer phase: the gradients' norm, clipping, one update a parameter
  *
+ * A parameter that follows loads (DS_TENSOR_LOADS) has no part in the norm and is moved by its rate.
  * A parameter that the loss does not reach has no gradient, and then no state and no update.
  */
 #include "graph/op.h"
@@ -8,11 +9,17 @@
 
 ds_pass_fn ds_pass_update;
 
+/* Has it a gradient that is a slope? */
+static bool learns(const ds_tensor *t)
+{
+	return t->grad && !(t->flags & DS_TENSOR_LOADS);
+}
+
 static int32_t count_trained(const ds_graph *g)
 {
 	int32_t n = 0;
 	for (ds_tid t = 1; t < g->n_tensors; t++)
-		n += g->tensors[t].grad != 0;
+		n += learns(&g->tensors[t]);
 	return n;
 }
 
@@ -22,7 +29,12 @@ static ds_tid counted(ds_graph *g, const ds_layout *l, ds_tid param, ds_tid noth
 	const ds_tensor *p = &g->tensors[param];
 	if (p->flags & (DS_TENSOR_ELSEWHERE | DS_TENSOR_AGAIN))
 		return nothing;
-	return p->part || ds_layout_cut(l) == 0 ? p->grad : nothing;
+	bool first = ds_layout_cut(l) == 0, among = ds_layout_experts(l).n > 1;
+	if (p->flags & DS_TENSOR_SPREAD)
+		return first ? p->grad : nothing;
+	if (among && ds_layout_copy(l) % l->ep)
+		return nothing;
+	return p->part || first ? p->grad : nothing;
 }
 
 /*
@@ -32,13 +44,13 @@ static ds_tid counted(ds_graph *g, const ds_layout *l, ds_tid param, ds_tid noth
 static ds_tid clip_all(ds_graph *g, const ds_compile *c, int32_t n_trained)
 {
 	ds_shape s = { DS_F64, 2, { 1, n_trained } };
-	ds_group model = ds_layout_model(&c->layout);
+	ds_group model = ds_layout_all_experts(&c->layout);
 	ds_tid squares = ds_g_new(g, DS_CLASS_ACT, &s, "squares"), n_tensors = g->n_tensors;
 	ds_tid nothing =
 		model.n > 1 ? ds_g_const(g, "nothing", DS_F32, DS_DIMS(1, 1), &(float){ 0 }) : 0;
 	int32_t k = 0;
 	for (ds_tid t = 1; t < n_tensors; t++)
-		if (g->tensors[t].grad)
+		if (learns(&g->tensors[t]))
 			ds_g_node(g, (ds_node){ .op = DS_OP_sqnorm,
 					     .in = { counted(g, &c->layout, t, nothing) },
 					     .out = { ds_g_view(g, squares, k++, 1) } });
@@ -91,14 +103,15 @@ static ds_tid rows_of(ds_graph *g, ds_tid t, int64_t from, int64_t n)
 
 /*
  * ZeRO-1 (Rajbhandari et al., 2020): a copy steps its rows of the weight, whose state is all that it keeps, and sends
- * them to the others. Weights with fewer rows than copies are stepped by all.
+ * them to the others. Weights with fewer rows than copies are stepped by all, and a copy's own experts by it alone.
  */
 static void update_part(
 	ds_graph *g, const ds_compile *c, const ds_optimizer *o, ds_tid t, ds_tid scale)
 {
 	const ds_layout *l = &c->layout;
 	int64_t rows = g->tensors[t].dims[0], me = ds_layout_copy(l), n = l->dp;
-	if (!l->zero || n < 2 || rows < n || (g->tensors[t].rank > 2 && rows % n)) {
+	if (!l->zero || n < 2 || rows < n || (g->tensors[t].rank > 2 && rows % n) ||
+		g->tensors[t].flags & DS_TENSOR_SPREAD) {
 		o->update(g, c, t, scale);
 		check_part(g, o, t);
 		return;
@@ -117,6 +130,24 @@ static void update_part(
 			     .attr.comm.group = ds_layout_copies(l) });
 }
 
+/* What follows loads moves by its own rate, whatever the optimizer. */
+static void update_one(
+	ds_graph *g, const ds_optimizer *o, const ds_compile *c, ds_tid t, ds_tid scale)
+{
+	const ds_tensor *p = &g->tensors[t];
+	ds_g_at(g, -1, "%s", p->name);
+	if (p->flags & DS_TENSOR_ELSEWHERE)
+		return;
+	if (learns(p)) {
+		update_part(g, c, o, t, scale);
+	} else if (p->grad) {
+		ds_g_node(g, (ds_node){ .op = DS_OP_nudge,
+				     .attr.rate = p->rate,
+				     .in = { t, p->grad },
+				     .out = { t } });
+	}
+}
+
 ds_rc ds_pass_update(ds_graph *g, const ds_compile *c, ds_err *e)
 {
 	const ds_optimizer *o = ds_optimizer_find(c->optimizer);
@@ -130,9 +161,6 @@ ds_rc ds_pass_update(ds_graph *g, const ds_compile *c, ds_err *e)
 	g->hyper = ds_g_input(g, "hyper", DS_F32, DS_DIMS(4));
 	ds_tid scale = clip_all(g, c, n_trained), n_tensors = g->n_tensors;
 	for (ds_tid t = 1; t < n_tensors; t++)
-		if (g->tensors[t].grad && !(g->tensors[t].flags & DS_TENSOR_ELSEWHERE)) {
-			ds_g_at(g, -1, "%s", g->tensors[t].name);
-			update_part(g, c, o, t, scale);
-		}
+		update_one(g, o, c, t, scale);
 	return ds_graph_check(g, e);
 }
