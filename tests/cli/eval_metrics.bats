@@ -240,3 +240,103 @@ END
 	run --separate-stderr dseval --exec 'echo maybe' -q < <(three)
 	[ "$status" -eq 1 ] && [[ $stderr == *"printed no number"*maybe* ]]
 }
+
+# features N SEED SHIFT FIELD: N records of 3 numbers
+features() {
+	python3 - "$@" <<-'END'
+		import json, random, sys
+		n, seed, shift, field = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4]
+		random.seed(seed)
+		for _ in range(n):
+		    a, b = random.gauss(0, 1), random.gauss(shift, 2)
+		    print(json.dumps({field: [a, b, a + 2 * b + random.gauss(0, .1)]}))
+	END
+}
+
+@test "fid equals the formula by numpy, whatever -j and the field" {
+	features 200 1 0 embedding >a
+	features 150 2 .5 embedding >b
+	fid=$(scores fid --fit b <a)
+	[ "$fid" = "$(scores fid --fit b -j 1 <a)" ]
+	python3 - "$fid" <<-'END'
+		import json, sys
+		got = float(sys.argv[1])
+		rows = [[json.loads(l)["embedding"] for l in open(f)] for f in "ab"]
+		mean = lambda v: sum(v) / len(v)
+		ms = [[mean([r[i] for r in x]) for i in range(3)] for x in rows]
+		cov = [[[sum((r[i] - m[i]) * (r[j] - m[j]) for r in x) / (len(x) - 1) for j in range(3)] for i in range(3)] for x, m in zip(rows, ms)]
+		p = [[sum(cov[0][i][k] * cov[1][k][j] for k in range(3)) for j in range(3)] for i in range(3)]
+		# eigenvalues of p: roots of x^3 - t x^2 + c x - d, by bisection between their bounds
+		t = p[0][0] + p[1][1] + p[2][2]
+		c = sum(p[i][i] * p[j][j] - p[i][j] * p[j][i] for i, j in ((0, 1), (0, 2), (1, 2)))
+		d = (p[0][0] * (p[1][1] * p[2][2] - p[1][2] * p[2][1]) - p[0][1] * (p[1][0] * p[2][2] - p[1][2] * p[2][0])
+		     + p[0][2] * (p[1][0] * p[2][1] - p[1][1] * p[2][0]))
+		f = lambda x: ((x - t) * x + c) * x - d
+		disc = (t * t - 3 * c) ** .5
+		turn = [(t - disc) / 3, (t + disc) / 3]
+		roots = []
+		for lo, hi in ((0, turn[0]), (turn[0], turn[1]), (turn[1], t)):
+		    for _ in range(200):
+		        mid = (lo + hi) / 2
+		        lo, hi = (mid, hi) if (f(mid) > 0) == (f(lo) > 0) else (lo, mid)
+		    roots.append(lo)
+		want = sum((x - y) ** 2 for x, y in zip(*ms)) + sum(cov[k][i][i] for k in (0, 1) for i in range(3)) - 2 * sum(r ** .5 for r in roots)
+		assert abs(got - want) < 1e-5 * want, (got, want)
+	END
+	sed 's/embedding/other/' a >c
+	sed 's/embedding/other/' b >d
+	run scores fid:field=other --fit d <c
+	awk -v a="$fid" -v b="$output" 'BEGIN { exit !(a - b < 1e-4 && b - a < 1e-4) }'
+	awk -v v="$(scores fid --fit a <a)" 'BEGIN { exit !(v < 1e-6 && v > -1e-6) }'
+}
+
+@test "inception-score equals the formula, of probabilities and of logits" {
+	python3 - >p <<-'END'
+		import json, math, random
+		random.seed(5)
+		for _ in range(25):
+		    z = [random.gauss(0, 2) for _ in range(4)]
+		    e = [math.exp(x) for x in z]
+		    print(json.dumps({"score": [x / sum(e) for x in e], "logits": z}))
+	END
+	python3 - "$(scores inception-score:splits=4 <p)" "$(scores inception-score:splits=4:field=logits:logits <p)" <<-'END'
+		import json, math, sys
+		rows = [json.loads(l)["score"] for l in open("p")]
+		parts = [rows[i:i + 7] for i in range(0, 25, 7)]
+		def one(x):
+		    m = [sum(r[c] for r in x) / len(x) for c in range(4)]
+		    return math.exp(sum(p * math.log(p / q) for r in x for p, q in zip(r, m)) / len(x))
+		want = sum(map(one, parts)) / 4
+		assert all(abs(float(v) - want) < 1e-6 for v in sys.argv[1:]), (sys.argv, want)
+	END
+}
+
+@test "features that cannot be compared are named" {
+	features 3 1 0 embedding >a
+	echo '{"embedding":[1,2]}' >short
+	for bad in "--fit nothing" "--fit short" ""; do
+		run --separate-stderr dseval fid $bad a
+		[ "$status" -ne 0 ] && [ "${#stderr_lines[@]}" -eq 1 ]
+	done
+	cat a short >b
+	run --separate-stderr dseval fid --fit a b
+	[ "$status" -eq 1 ] && [[ $stderr == *"2 numbers, records before have 3"* ]]
+	run --separate-stderr dseval inception-score:field=embedding a
+	[ "$status" -eq 1 ] && [[ $stderr == *"no probability"* ]]
+}
+
+@test "--plots draws what the metrics read, the same bytes for any -j" {
+	for i in $(seq 60); do
+		printf '{"label":"<%s>","pred":"<%s>","score":0.%02d}\n' $((i % 2)) $((i % 3 ? i % 2 : 1)) $((i % 2 * 30 + i))
+	done >in
+	dseval accuracy auc --plots one -q in
+	dseval accuracy auc --plots two -j 1 -q in
+	for f in confusion roc reliability; do
+		cmp one/$f.svg two/$f.svg
+		python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' one/$f.svg
+	done
+	grep -q '&lt;0>' one/confusion.svg
+	run --separate-stderr dseval bleu --plots no in
+	[ "$status" -eq 2 ]
+	[ ! -e no ]
+}

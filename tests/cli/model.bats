@@ -94,3 +94,93 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	[ "$status" -eq 4 ]
 	[[ $stderr == *"1 sequences of 96 tokens take "*" MiB with the weights, the limit is 1 MiB"* ]]
 }
+
+# ppl METRIC... : scores of text.txt's first lines
+ppl() { head -5 text.txt | dseval "$@" -m run --json -q | python3 -c 'import json,sys; print(*("%.6f" % m["score"] for m in json.load(sys.stdin)["metrics"]))'; }
+
+@test "perplexity of tokens, words and bytes is one sum divided differently" {
+	read -r token word byte bits <<<"$(ppl ppl ppl:word ppl:byte ppl:bits)"
+	head -5 text.txt | dseval ppl -m run --json -q >out
+	python3 - "$token" "$word" "$byte" "$bits" <<-'END'
+		import json, math, sys
+		token, word, byte, bits = map(float, sys.argv[1:])
+		m = json.load(open("out"))["metrics"][0]["matrix"]
+		lines = open("text.txt").read().split("\n")[:5]
+		assert m["words"] == sum(len(l.split()) for l in lines) and m["bytes"] == sum(map(len, lines))
+		for got, n in ((token, m["tokens"]), (word, m["words"]), (byte, m["bytes"])):
+		    assert abs(math.log(got) * n / m["nats"] - 1) < 1e-6
+		assert abs(bits - math.log2(byte)) < 1e-5
+	END
+	[ "$(ppl ppl:bos | cut -d. -f1)" != "$(echo $token | cut -d. -f1)" ]
+	says 2 "line" dseval ppl:line -m run text.txt
+}
+
+@test "windows that overlap predict every token once, with more context" {
+	head -3 text.txt | tr '\n' ' ' >long
+	for s in 8 4 1; do dseval ppl -m run --seq 8 --stride $s --json -q long; done >out
+	python3 - <<-'END'
+		import json
+		m = [json.loads(l)["metrics"][0] for l in open("out")]
+		assert len({x["matrix"]["tokens"] for x in m}) == 1
+		assert m[1]["signature"] == "window:8|stride:4", m
+		assert len({x["score"] for x in m}) == 3
+	END
+	[ "$(dseval ppl -m run --seq 8 --to tsv -q long)" = "$(dseval ppl -m run --seq 8 --stride 8 --to tsv -q long)" ]
+	says 2 "--stride 9" dseval ppl -m run --seq 8 --stride 9 long
+}
+
+@test "multiple choice takes what the model finds most probable" {
+	cat >choices <<-'END'
+		{"text":"line 7: the quick brown","choices":["fox","line dog","over over"],"label":0}
+		{"text":"line 7: the quick brown ","choices":["dog quick","fox jumps"],"label":"fox jumps"}
+		{"text":"line 7: the quick","choices":["lazy lazy","brown"],"label":0}
+	END
+	dseval choice choice:norm -m run --json -q choices >out
+	python3 - <<-'END'
+		import json, subprocess
+		def nats(text):
+		    run = ["dseval", "ppl", "-m", "run", "--json", "-q"]
+		    return json.loads(subprocess.run(run, input=text.encode(), capture_output=True, check=True).stdout)["metrics"][0]["matrix"]["nats"]
+		right = [0, 0]
+		for line in open("choices"):
+		    r = json.loads(line)
+		    text = r["text"].rstrip()
+		    cost = [nats(text + " " + c) - nats(text) for c in r["choices"]]
+		    label = r["label"] if isinstance(r["label"], int) else r["choices"].index(r["label"])
+		    for k, by in enumerate((lambda c: 1, len)):
+		        each = [v / by(c) for v, c in zip(cost, r["choices"])]
+		        right[k] += each.index(min(each)) == label
+		got = [m["score"] for m in json.load(open("out"))["metrics"]]
+		assert got == [x / 3 for x in right], (got, right)
+	END
+	says 1 "record 0: label 'x'" dseval choice -m run -q - <<<'{"text":"a","choices":["b","c"],"label":"x"}'
+	says 1 "choices" dseval choice -m run -q - <<<'{"text":"a","choices":["b"],"label":0}'
+	says 1 "choices" dseval choice -m run -q - <<<'{"text":"a","label":0}'
+}
+
+@test "--template makes prompts of fields, and what a record lacks is named" {
+	cat >rows <<-'END'
+		{"a":"line 1:","n":2,"deep":{"x":["the","quick"]}}
+		{"a":"line 3:","deep":{"x":[]}}
+	END
+	head -n 1 rows | dsgen -m run --temperature 0 --max-tokens 6 --template '{a} {n}{{ {deep.x[1]}' --to jsonl -q |
+		sed 's/.*"pred"/"pred"/' >got
+	printf 'line 1: 2{ quick' | dsgen -m run --temperature 0 --max-tokens 6 --to jsonl -q | sed 's/.*"pred"/"pred"/' | cmp - got
+	says 1 "no 'n' for the template" dsgen -m run --template '{a} {n}' --to jsonl -q -o no rows
+	says 2 "names no field" dsgen -m run --template '{a' --to jsonl -q -o no rows
+	says 2 "stands alone" dsgen -m run --template 'a}' --to jsonl -q -o no rows
+	[ ! -e no ]
+}
+
+@test "--resume gives the bytes of a run that was not interrupted" {
+	head -12 text.txt | dsgen -m run --max-tokens 6 --seed 3 --to jsonl -q >whole
+	head -c $(($(wc -c <whole) * 2 / 3)) whole >part
+	head -12 text.txt | dsgen -m run --max-tokens 6 --seed 3 --to jsonl --resume part 2>err >again
+	cmp whole again
+	grep -q "[5-9] records taken from before" err
+	head -12 text.txt | dsgen -m run --max-tokens 6 --seed 3 --to jsonl -q --resume whole | cmp - whole
+	sed 's/line 2/line 9/' part >wrong
+	head -12 text.txt >in
+	says 1 "record 1 is not that of the input" dsgen -m run --max-tokens 6 --to jsonl -q -o no --resume wrong in
+	says 2 "--resume" dsgen -m run --logprobs --to jsonl -q -o no --resume part in
+}

@@ -5,6 +5,7 @@
  */
 #include "gather.h"
 #include "own.h"
+#include "plots.h"
 #include "report.h"
 #include "state.h"
 
@@ -17,11 +18,11 @@ enum { DEFAULT_TRIALS = 1000, DEFAULT_SWAPS = 10000 };
 
 static struct {
 	const char *model, *fit, *by, *state, *classes, *tok, *baseline, *paired;
-	int64_t seq, bootstrap, trials;
+	int64_t seq, stride, bootstrap, trials;
 	uint64_t seed;
 	bool markdown, ignore_keys, any_tokenizer;
 	ds_strs plugins;
-	const char *exec, *device;
+	const char *exec, *device, *plots;
 } opt = { .seed = 12345, .device = "auto" };
 
 typedef struct {
@@ -92,6 +93,7 @@ static ds_rc take_metrics(wanted_list *l, const plugins *p, ds_common *c, ds_err
 			.fit = opt.fit,
 			.tok = opt.tok,
 			.seq = opt.seq,
+			.stride = opt.stride,
 			.common = c };
 		const metric *m = named(p, c->in.files[i], &a);
 		DS_TRY(wanted_add(l, m, &a, e));
@@ -196,6 +198,8 @@ static ds_rc show(const wanted_list *l, const gathered *g, const gathered *basel
 	}
 	if (g->values)
 		r.order = names_sorted(g->values, NULL, mem);
+	if (opt.plots)
+		DS_TRY(plots_write(opt.plots, g->all, o, e));
 	return write_report(&r, c, e);
 }
 
@@ -267,10 +271,15 @@ static ds_rc run_metrics(const ds_common *given, ds_err *e)
 	DS_TRY(open_scores(&o, &c, mem, e));
 	if (any_blocks(l) && (opt.by || opt.bootstrap || opt.baseline))
 		return ds_fail(e, DS_USAGE,
-			"ppl, unigram and --exec know no --by, --bootstrap and --baseline: run "
+			"ppl, choice, unigram, inception-score, fid and --exec know no --by, "
+			"--bootstrap and --baseline: run "
 			"them alone");
 	if (opt.state)
 		DS_TRY(state_can_store(l, e));
+	if (opt.plots && !opt.state) /* a state holds what its metrics need */
+		l->shape.classes = l->shape.classes || (l->needs & METRIC_LABEL);
+	if (opt.plots)
+		DS_TRY(plots_can(l, e));
 	l->shape.rows = o.resamples || opt.baseline;
 	DS_AUTO(gathered) g = gathered_new(&l->shape, opt.by != NULL);
 	DS_TRY(open_model(model, l, &o, &c, mem, e));
@@ -312,6 +321,8 @@ static ds_rc run_merge(const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_BAD,
 			"the states have sums alone: --bootstrap needs it said when they are "
 			"written");
+	if (opt.plots)
+		DS_TRY(plots_can(s->l, e));
 	DS_TRY(show(s->l, s->g, NULL, s->by, &o, c, e));
 	if (opt.state)
 		DS_TRY(state_write(opt.state, s->l, s->g, &(state_opts){ s->tok, s->by }, e));
@@ -328,15 +339,20 @@ static ds_rc run_merge(const ds_common *c, ds_err *e)
 			"the classes in the order of score's values"), \
 		DS_ARG_F(0, "plugin", &opt.plugins, "FILE", "a library with a metric of your own", \
 			DS_ARG_FILE), \
+		DS_ARG(0, "plots", &opt.plots, "DIR", \
+			"draw confusion, ROC and reliability there, as SVG"), \
 		DS_ARG(0, "markdown", &opt.markdown, NULL, "the report as a Markdown table"), \
 		DS_ARG(0, "state", &opt.state, "FILE", \
 			"write what was gathered, for dseval merge")
 
 static const ds_arg args[] = {
 	DS_ARG('m', "model", &opt.model, "DIR",
-		"the model that ppl asks, or a classifier that predicts what is measured"),
-	DS_ARG(0, "fit", &opt.fit, "FILE", "the tokens that unigram counts"),
+		"the model that ppl and choice ask, or a classifier that predicts what is "
+		"measured"),
+	DS_ARG(0, "fit", &opt.fit, "FILE", "what unigram counts, and fid compares with"),
 	DS_ARG(0, "seq", &opt.seq, "N", "tokens that ppl sees at once (the model's, at most 1024)"),
+	DS_ARG(0, "stride", &opt.stride, "N",
+		"by how many tokens the next window follows (--seq: no overlap)"),
 	DS_ARG(0, "any-tokenizer", &opt.any_tokenizer, NULL,
 		"take shards of another tokenizer than the model's, their ids as they are"),
 	DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL,

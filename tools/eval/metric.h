@@ -45,6 +45,7 @@ typedef struct {
 	const char *tok;     /* --tok NAME, or NULL */
 	const char *device;  /* --device */
 	int64_t seq;         /* --seq N, or 0 */
+	int64_t stride;      /* --stride N, or 0 */
 	bool ignore_keys;    /* --ignore-keys */
 	bool any_tokenizer;  /* --any-tokenizer */
 	const ds_common *common;

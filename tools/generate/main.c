@@ -5,6 +5,8 @@
  * in the ordered part: the model's own kernels use all threads.
  */
 #include "embed.h"
+#include "fill.h"
+#include "resume.h"
 
 #include "base/machine.h"
 #include "base/mem.h"
@@ -20,7 +22,7 @@ static struct {
 	ds_sampling how;
 	ds_size memory;
 	bool ignore_eos, ignore_keys, any_tokenizer, no_special, logprobs, logits, embed, chat;
-	const char *layout, *device;
+	const char *layout, *device, *template, *resume;
 } opt = {
 	.max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 }, .device = "auto"
 };
@@ -35,6 +37,8 @@ typedef struct {
 	size_t n_stops;
 	ds_tok_scratch *scratch;
 	talker talker;
+	filler *filler;  /* NULL: no --template */
+	resumed *before; /* NULL: no --resume */
 	ds_buf text;
 	uint64_t n_tokens;
 	size_t seen; /* optional blocks of the input */
@@ -45,6 +49,7 @@ typedef struct { /* a record's */
 	uint32_t *out;
 	float *logprobs, *logits;
 	size_t n_out;
+	ds_str said; /* by an earlier run; at NULL: nothing */
 } job;
 
 static void generator_close(generator *g)
@@ -55,6 +60,8 @@ static void generator_close(generator *g)
 	ds_model_close(g->m);
 	ds_buf_free(&g->text);
 	talker_close(&g->talker);
+	filler_close(g->filler);
+	resume_close(g->before);
 	ds_mem_free(g->stops);
 }
 
@@ -62,21 +69,30 @@ static void generator_close(generator *g)
 static ds_rc prompt_of(generator *g, ds_work *w, ds_texts *texts, uint32_t row,
 	const ds_col *tokens, ds_slot_ask *s, bool *has, ds_err *e)
 {
+	ds_str filled = { NULL, 0 };
 	*has = false;
+	if (g->filler) {
+		const char *lacks;
+		DS_TRY(filler_text(g->filler, texts->b, row, ds_work_mem(w), &filled, &lacks, e));
+		if (lacks)
+			return ds_fail(e, DS_BAD, "no '%s' for the template", lacks);
+	}
 	if (g->talker.chat) {
 		ds_chat_tokens t;
-		DS_TRY(talker_prompt(&g->talker, g->scratch, w, texts, row, &t, has, e));
+		DS_TRY(talker_prompt(&g->talker, g->scratch, w, texts, row, filled, &t, has, e));
 		s->prompt = *has ? t.ids : NULL;
 		s->n_prompt = *has ? t.n : 0;
 		return DS_OK;
 	}
-	if (tokens)
+	if (tokens && !g->filler)
 		DS_TRY(ds_block_ids(texts->b, tokens, row, &s->prompt, &s->n_prompt, has, e));
 	if (*has)
 		return DS_OK;
-	ds_str t;
+	ds_str t = filled;
 	const uint32_t *ids;
-	DS_TRY(ds_texts_get(texts, row, &t, has, e));
+	*has = true;
+	if (!g->filler)
+		DS_TRY(ds_texts_get(texts, row, &t, has, e));
 	if (!*has)
 		return DS_OK;
 	if (!g->scratch)
@@ -112,6 +128,15 @@ static const char *unfit(generator *g, ds_work *w, ds_slot_ask *s)
 	return NULL;
 }
 
+static ds_rc said_before(generator *g, ds_work *w, ds_block *b, uint32_t row, job *j, ds_err *e)
+{
+	ds_str pred;
+	DS_TRY(resume_next(g->before, b, row, &pred, e));
+	if (pred.at)
+		j->said = ds_arena_str(ds_work_mem(w), pred);
+	return DS_OK;
+}
+
 /* Fills the sequences of the rows that can be continued; of the others those with a prompt are record errors. */
 static ds_rc prompts(generator *g, ds_work *w, ds_block *b, job *jobs, bool *ok, ds_err *e)
 {
@@ -131,8 +156,13 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, job *jobs, bool *ok,
 					 .n_stops = g->n_stops,
 					 .logprobs = opt.logprobs } };
 		ds_err bad;
+		ok[i] = false;
+		if (g->before)
+			DS_TRY(said_before(g, w, b, i, &jobs[i], e));
+		if (jobs[i].said.at)
+			continue;
 		ds_rc rc = prompt_of(g, w, &texts, i, tokens, ask, &has, &bad);
-		if (rc != DS_OK && !(rc == DS_BAD && g->talker.chat)) {
+		if (rc != DS_OK && !(rc == DS_BAD && (g->talker.chat || g->filler))) {
 			*e = bad;
 			return rc;
 		}
@@ -249,7 +279,9 @@ static ds_rc put_columns(generator *g, ds_block *b, const job *s, const bool *ok
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		g->n_tokens += ok[i] ? s[i].n_out : 0;
 		g->text.n = 0;
-		if (!ok[i]) {
+		if (s[i].said.at) {
+			ds_colb_bytes(pred, s[i].said);
+		} else if (!ok[i]) {
 			ds_colb_absent(pred);
 		} else if (tok) {
 			DS_TRY(ds_tok_decode(tok, s[i].out, s[i].n_out, true, &g->text, e));
@@ -303,11 +335,28 @@ static void summary(void *state, ds_buf *out)
 {
 	const generator *g = state;
 	ds_buf_fmt(out, "%llu token%s", (unsigned long long)g->n_tokens, ds_s(g->n_tokens));
+	if (g->before)
+		ds_buf_fmt(out, ", %llu record%s taken from before",
+			(unsigned long long)resume_taken(g->before), ds_s(resume_taken(g->before)));
 }
 
 static bool is_encoder(const ds_model *m)
 {
 	return ds_model_config(m)->arch->traits & DS_ARCH_ENCODER;
+}
+
+static ds_rc open_files(generator *g, const ds_common *c, ds_err *e)
+{
+	if ((opt.template || opt.resume) && (opt.embed || is_encoder(g->m)))
+		return ds_fail(e, DS_USAGE, "--%s is for texts that are continued",
+			opt.template ? "template" : "resume");
+	if (opt.resume && (opt.logprobs || opt.logits || !ds_model_tok(g->m)))
+		return ds_fail(e, DS_USAGE,
+			"--resume takes pred as text alone: not --logprobs, --logits or a model "
+			"without a tokenizer");
+	if (opt.template)
+		DS_TRY(filler_open(&g->filler, opt.template, e));
+	return opt.resume ? resume_open(&g->before, opt.resume, c, e) : DS_OK;
 }
 
 static ds_rc run(const ds_common *c, ds_err *e)
@@ -332,13 +381,16 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			g.scratch = ds_tok_scratch_new(ds_model_tok(g.m));
 		if (opt.chat)
 			rc = talker_open(&g.talker, g.m, opt.layout, c, e);
+		if (rc == DS_OK)
+			rc = open_files(&g, c, e);
 		settle_stops(&g);
 		opt.how.n_ids = ds_model_tok(g.m) ? ds_tok_size(ds_model_tok(g.m)) : 0;
 		embed_run r = { g.m, g.device, g.scratch, opt.batch, NULL, opt.any_tokenizer, 0 };
 		ds_stage generate = {
 			.name = "dsgen",
 			.state = &g,
-			.reads_field = opt.chat ? DS_FIELD_OPTIONAL : DS_FIELD_NEEDED,
+			.reads_field =
+				opt.chat || opt.template ? DS_FIELD_OPTIONAL : DS_FIELD_NEEDED,
 			.instead = "tokens",
 			.order = continue_block,
 			.summary = summary,
@@ -386,6 +438,11 @@ static const ds_arg args[] = {
 	DS_ARG(0, "top-p", &opt.how.top_p, "P", "draw among the fewest that reach P (1)"),
 	DS_ARG_F(0, "chat", &chat_call, "LAYOUT",
 		"answer conversations, laid out as the model's own or this", DS_ARG_OPTIONAL),
+	DS_ARG(0, "template", &opt.template, "TEXT",
+		"the prompt, with {field} for what a record has; {{ is a brace"),
+	DS_ARG_F(0, "resume", &opt.resume, "FILE",
+		"an earlier output of this run that was cut short: go on from its end",
+		DS_ARG_UNRECORDED),
 	DS_ARG(0, "ignore-eos", &opt.ignore_eos, NULL, "go on after the end-of-sequence token"),
 	DS_ARG(0, "no-add-special", &opt.no_special, NULL,
 		"leave out the tokens that the tokenizer puts around a text (BOS)"),

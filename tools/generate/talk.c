@@ -29,16 +29,21 @@ void talker_close(talker *t)
 }
 
 ds_rc talker_prompt(const talker *t, ds_tok_scratch *s, ds_work *w, ds_texts *texts, uint32_t row,
-	ds_chat_tokens *out, bool *has, ds_err *e)
+	ds_str filled, ds_chat_tokens *out, bool *has, ds_err *e)
 {
 	ds_arena *mem = ds_work_mem(w);
 	ds_chat_turns turns;
-	DS_TRY(ds_talk_get(
-		&t->columns, texts->b, row, ds_chat_of(t->chat), true, mem, &turns, has, e));
+	*has = false;
+	if (!filled.at)
+		DS_TRY(ds_talk_get(&t->columns, texts->b, row, ds_chat_of(t->chat), true, mem,
+			&turns, has, e));
 	if (!*has) {
 		turns = (ds_chat_turns){ ds_arena_zero(mem, sizeof(*turns.at)), 1 };
 		turns.at->role = DS_CHAT_USER;
-		DS_TRY(ds_texts_get(texts, row, &turns.at->text, has, e));
+		turns.at->text = filled;
+		*has = filled.at != NULL;
+		if (!*has)
+			DS_TRY(ds_texts_get(texts, row, &turns.at->text, has, e));
 	}
 	if (!*has)
 		return DS_OK;

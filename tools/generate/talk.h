@@ -18,8 +18,11 @@ typedef struct {
 DS_MUST ds_rc talker_open(
 	talker *t, const ds_model *m, const char *layout, const ds_common *c, ds_err *e);
 void talker_close(talker *t);
-/* A row's prompt in the block's arena; *has false: it has neither a conversation nor a text, which is a question. */
+/*
+ * A row's prompt in the block's arena; *has false: it has neither a conversation nor a text, which is a question. filled, unless
+ * at NULL, is the question instead.
+ */
 DS_MUST ds_rc talker_prompt(const talker *t, ds_tok_scratch *s, ds_work *w, ds_texts *texts,
-	uint32_t row, ds_chat_tokens *out, bool *has, ds_err *e);
+	uint32_t row, ds_str filled, ds_chat_tokens *out, bool *has, ds_err *e);
 
 #endif
