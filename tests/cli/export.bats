@@ -176,3 +176,32 @@ gguf() { python3 "$BATS_TEST_DIRNAME/gguf_read.py" "$@"; }
 	fails 1 "no tokenizer" dsexport gguf -m other -o no.gguf
 	[ ! -e no.gguf ]
 }
+
+@test "a folder is a whole model, with a card of its data and training" {
+	dsexport safetensors -m $M/gpt2 -o hub/ --dtype fp16 -q
+	[ "$(ls hub | paste -sd ' ')" = "README.md config.json model.safetensors tokenizer.json tokenizer_config.json" ]
+	grep -q '"torch_dtype": "float16"' hub/config.json
+	has hub/README.md "pipeline_tag: text-generation" "2 steps over 128 tokens" "| batch_tokens | 64 |" "| loss of the last step |"
+	echo "the quick" >in
+	cmp <(dsgen -m hub --temperature 0 --max-tokens 5 --to jsonl -q in) <(dsgen -m $M/gpt2 --temperature 0 --max-tokens 5 --to jsonl -q in)
+	fails 2 "not empty" dsexport safetensors -m $M/gpt2 -o hub/
+	fails 2 "not empty" dsexport safetensors -m $M/gpt2 -o hub
+}
+
+@test "the card tells what each stage of the data dropped, and files carry it" {
+	{ cat $M/text.txt; head -n 5 $M/text.txt; } | dsdedup --method exact -q | dstok -q --seq 16 -o t.dsr
+	dstrain --model gpt2 --set n_layer=1,n_embd=32,n_head=4,batch_tokens=64 --max-steps 1 --out run -q t.dsr
+	dsexport safetensors -m run -o hub/ -q
+	grep -q "^| \`dsdedup --method=exact\` | 45 | 40 |" hub/README.md
+	dsexport onnx -m run -o m.onnx -q
+	onnx m.onnx | sed -n 's/^meta provenance=//p' >meta
+	dsexport gguf -m run -o m.gguf -q
+	python3 - <<-'END'
+		import json
+		p = json.load(open("meta"))
+		stages = p["chain"][0]["stages"]
+		assert [s["program"] for s in stages] == ["dsdedup", "dstok"] and stages[0]["out"] == 40
+		assert p["settings"]["batch_tokens"] == "64" and p["steps"] == 1
+		assert b"dstools.provenance" in open("m.gguf", "rb").read()
+	END
+}

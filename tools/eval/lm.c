@@ -82,7 +82,7 @@ ds_rc lm_open(lm **out, const char *what, const metric_args *a, ds_err *e)
 		return ds_fail(e, DS_USAGE, "%s needs a model: -m DIR", what);
 	lm *l = DS_NEW(lm, 1);
 	*out = l;
-	DS_TRY(ds_field_of(&l->field, a->common, e));
+	DS_TRY(ds_field_of(&l->field, &a->common->in.field, e));
 	l->any_tok = a->any_tokenizer;
 	DS_TRY(ds_model_open_with(&l->m, a->model,
 		&(ds_model_opts){ .soft = true, .ignore_keys = a->ignore_keys }, e));

@@ -313,13 +313,13 @@ static ds_rc sums_finish(sums *s, const char *what, ds_err *e)
 
 static ds_rc fit(settings *s, const metric_args *a, ds_err *e)
 {
-	ds_common common = *a->common;
+	ds_input_opts how = a->common->in;
 	const char *files[] = { a->fit };
-	common.files = files;
-	common.n_files = 1;
+	how.files = files;
+	how.n_files = 1;
 	DS_AUTO(ds_source) in = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(DS_BLOCK_BYTES);
-	DS_TRY(ds_source_open(&in, &common, e));
+	DS_TRY(ds_source_open(&in, &how, e));
 	s->real = sums_new(NULL);
 	for (;;) {
 		ds_block *b;

@@ -22,6 +22,7 @@ typedef struct { /* of the command line; each exporter looks at what its args ta
 
 typedef struct {
 	const char *name, *help;
+	bool folders; /* -o may be one */
 	ds_rc (*write)(const ds_model *m, const export_opts *o, const ds_common *c, ds_err *e);
 } exporter;
 

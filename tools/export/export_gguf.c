@@ -7,6 +7,7 @@
  */
 #include "export.h"
 #include "gguf_tok.h"
+#include "provenance.h"
 
 #include "model/engine.h"
 
@@ -238,6 +239,17 @@ static ds_rc write_file(job *j, const ds_engine *n, const char *path, bool clamp
 	return ds_out_deliver(out, e);
 }
 
+static void put_provenance(gguf_file *f, const char *dir, ds_arena *mem)
+{
+	ds_buf text = { 0 };
+	provenance p = provenance_of(dir, mem);
+	if (provenance_known(&p)) {
+		provenance_json(&p, &text);
+		gguf_text(f, "dstools.provenance", ds_buf_view(&text));
+	}
+	ds_buf_free(&text);
+}
+
 static ds_rc pick_type(const export_opts *o, value_type *t, ds_err *e)
 {
 	bool q8 = strcmp(o->dtype, "q8_0") == 0;
@@ -265,6 +277,7 @@ static ds_rc write_gguf(const ds_model *m, const export_opts *o, const ds_common
 	gguf_u32(f, "general.file_type", file_types[j.type]);
 	gguf_u32(f, "general.quantization_version", 2);
 	put_config(&j);
+	put_provenance(f, ds_model_dir(m), mem);
 	DS_TRY(gguf_tokenizer(f, m, e));
 	ds_engine_opts eo = { .config = j.c, .batch = 1, .seq = 8, .weights = m };
 	DS_TRY(ds_device_open(&device, NULL, 1, e));

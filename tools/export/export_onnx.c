@@ -8,6 +8,7 @@
  */
 #include "export.h"
 #include "onnx_walk.h"
+#include "provenance.h"
 #include "values.h"
 
 #define TOTAL_AXIS "past_sequence_length + sequence_length"
@@ -194,6 +195,18 @@ static ds_rc write_file(onnx_file *f, const job *j, ds_err *e)
 	return ds_out_deliver(out, e);
 }
 
+/* Where the model comes from, as metadata. */
+static void put_provenance(onnx_file *f, const char *dir, ds_arena *mem)
+{
+	ds_buf text = { 0 };
+	provenance p = provenance_of(dir, mem);
+	if (provenance_known(&p)) {
+		provenance_json(&p, &text);
+		onnx_meta(f, "provenance", ds_buf_text(&text));
+	}
+	ds_buf_free(&text);
+}
+
 static ds_rc walk(const job *j, ds_arena *mem, ds_err *e)
 {
 	const ds_config *c = ds_model_config(j->m);
@@ -212,6 +225,7 @@ static ds_rc walk(const job *j, ds_arena *mem, ds_err *e)
 	if (j->o->kv_cache)
 		name_caches(f, j, mem, true);
 	onnx_meta(f, "model_type", c->arch->name);
+	put_provenance(f, ds_model_dir(j->m), mem);
 	onnx_walk w = { .f = f,
 		.g = n->g,
 		.b = &n->b,

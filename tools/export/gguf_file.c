@@ -156,14 +156,23 @@ static void put_head(const gguf_file *f, ds_buf *head)
 	}
 }
 
+/* By tiles, so that what is read and what is written both stay in the cache. */
+static void turn(const float *in, int64_t rows, int64_t cols, float *out)
+{
+	enum { TILE = 16 };
+	for (int64_t r = 0; r < rows; r += TILE)
+		for (int64_t c = 0; c < cols; c += TILE)
+			for (int64_t i = r; i < rows && i < r + TILE; i++)
+				for (int64_t j = c; j < cols && j < c + TILE; j++)
+					out[j * rows + i] = in[i * cols + j];
+}
+
 /* The values in the order in which they are stored. */
 static void arrange(const gguf_tensor *t, float *out)
 {
 	int64_t rows = t->dims[0], cols = t->rank == 2 ? t->dims[1] : 1;
 	if (t->order == GGUF_TURNED) {
-		for (int64_t r = 0; r < rows; r++)
-			for (int64_t c = 0; c < cols; c++)
-				out[c * rows + r] = t->data[r * cols + c];
+		turn(t->data, rows, cols, out);
 		return;
 	}
 	int64_t dim = rows / t->heads;

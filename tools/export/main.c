@@ -17,7 +17,9 @@ static ds_rc run(const exporter *x, const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "'%s': the model is named with -m", c->in.files[0]);
 	if (!c->out.path)
 		return ds_fail(e, DS_USAGE, "name the file to write with -o");
-	DS_TRY(ds_file_place(c->out.path, false, e));
+	size_t n = strlen(c->out.path);
+	if (!x->folders || c->out.path[n - 1] != '/') /* folders are made */
+		DS_TRY(ds_file_place(c->out.path, x->folders, e));
 	DS_TRY(ds_model_open_with(
 		&m, opt.model, &(ds_model_opts){ .ignore_keys = opt.ignore_keys }, e));
 	DS_TRY(x->write(m, &opt, c, e));
@@ -84,8 +86,9 @@ int main(int argc, char **argv)
 			TAKES, run_onnx },
 		{ "gguf", "-m DIR -o FILE [options]", "for llama.cpp, with the tokenizer",
 			gguf_args, TAKES, run_gguf },
-		{ "safetensors", "-m DIR -o FILE [options]", "the weights as one file",
-			safetensors_args, TAKES, run_safetensors },
+		{ "safetensors", "-m DIR -o FILE|DIR/ [options]",
+			"the weights as one file, or a folder with a model card", safetensors_args,
+			TAKES, run_safetensors },
 		{ 0 },
 	};
 	static const ds_tool tool = {

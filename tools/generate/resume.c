@@ -7,7 +7,7 @@
 #include "record/source.h"
 
 struct resumed {
-	ds_common common;
+	ds_input_opts how;
 	const char *files[1];
 	ds_source *s;
 	ds_arena *mem; /* of the block */
@@ -42,18 +42,18 @@ ds_rc resume_open(resumed **out, const char *path, const ds_common *c, ds_err *e
 {
 	resumed *r = DS_NEW(resumed, 1);
 	*out = r;
-	r->common = *c;
+	r->how = c->in;
 	r->files[0] = path;
-	r->common.files = r->files;
-	r->common.n_files = 1;
-	r->common.from = NULL;
-	r->common.split = NULL;
-	r->common.exec = NULL;
-	r->common.on_error = DS_ON_SKIP;
-	r->common.quiet = true;
-	r->field = ds_str_of(c->field);
+	r->how.files = r->files;
+	r->how.n_files = 1;
+	r->how.from = NULL;
+	r->how.split = NULL;
+	r->how.exec = NULL;
+	r->how.on_error = DS_ON_SKIP;
+	r->how.who = NULL;
+	r->field = ds_str_of(c->in.field.column);
 	r->mem = ds_arena_new(DS_BLOCK_BYTES);
-	DS_TRY(ds_source_open(&r->s, &r->common, e));
+	DS_TRY(ds_source_open(&r->s, &r->how, e));
 	next_block(r);
 	return DS_OK;
 }
