@@ -254,6 +254,28 @@ extern "C" int dsk_scale(const ds_cuda_call *c)
 	return each(c, Sum{ Mat(c->in[0]), Mat(c->in[0]), Mat(c->out[0]), by, 0 }, true);
 }
 
+struct Gain {
+	Mat x, y;
+	const float *s;
+	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const
+	{
+		Nums<V> v = x.load<V>(row, col);
+		float by = expf(*s);
+#pragma unroll
+		for (int i = 0; i < V; i++)
+			v.v[i] *= by;
+		y.store<V>(row, col, v);
+	}
+};
+
+/* The factor is no operand as wide as x: only x and y say how they can be walked. */
+extern "C" int dsk_gain(const ds_cuda_call *c)
+{
+	ds_cuda_call of = *c;
+	of.in[1].data = NULL;
+	return each(&of, Gain{ Mat(c->in[0]), Mat(c->out[0]), (const float *)c->in[1].data }, true);
+}
+
 struct Cast {
 	Mat x, y;
 	template <int V> __device__ __forceinline__ void at(int64_t row, int64_t col) const

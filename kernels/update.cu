@@ -45,6 +45,28 @@ extern "C" int dsk_sqnorm(const ds_cuda_call *c)
 	return launched();
 }
 
+/* ---- dot: of what a contrastive loss compares, so small that one block adds it up ---- */
+
+static __global__ void __launch_bounds__(THREADS) dot(const float *a, int64_t a_ld, const float *b,
+	int64_t b_ld, int64_t rows, int64_t cols, float *out)
+{
+	__shared__ double shared[THREADS];
+	double sum = 0;
+	for (int64_t i = threadIdx.x; i < rows * cols; i += THREADS)
+		sum += (double)a[i / cols * a_ld + i % cols] * (double)b[i / cols * b_ld + i % cols];
+	sum = block_sum_double<THREADS>(sum, shared);
+	if (threadIdx.x == 0)
+		*out = (float)sum;
+}
+
+extern "C" int dsk_dot(const ds_cuda_call *c)
+{
+	dot<<<1, THREADS, 0, stream_of(c)>>>(data<float>(c->in[0]), c->in[0].ld,
+		data<float>(c->in[1]), c->in[1].ld, c->in[0].rows, c->in[0].cols,
+		data<float>(c->out[0]));
+	return launched();
+}
+
 /* ---- clip ---- */
 
 static __global__ void __launch_bounds__(THREADS) clip(const double *sums, int64_t n,

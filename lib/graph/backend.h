@@ -87,6 +87,8 @@ static inline int32_t ds_wave_end(const ds_graph *g, int32_t from, int32_t to)
 /* What out[i] of a node keeps of what is there: a gradient adds up over the micro-batches of a step. */
 static inline float ds_node_beta(const ds_node *n, int i, const ds_run *r)
 {
+	if (n->fresh & (1u << i))
+		return 0;
 	return r->micro > 0 || !(n->first & (1u << i)) ? 1 : 0;
 }
 

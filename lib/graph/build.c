@@ -96,6 +96,11 @@ ds_tid ds_g_scale(ds_graph *g, ds_tid x, float by)
 		ds_g_node(g, (ds_node){ .op = DS_OP_scale, .in = { x }, .attr.scale = by }));
 }
 
+ds_tid ds_g_gain(ds_graph *g, ds_tid x, ds_tid by)
+{
+	return first_of(ds_g_node(g, (ds_node){ .op = DS_OP_gain, .in = { x, by } }));
+}
+
 ds_tid ds_g_dropout(ds_graph *g, ds_tid x, float p)
 {
 	if (p <= 0)

@@ -130,7 +130,8 @@ ds_rc ds_exec_fill(ds_exec *x, ds_tid id, ds_exec_fill_fn *fn, void *context, ds
 /* Elements 2k and 2k + 1, in pairs since normal numbers come so. */
 static void draw(const ds_init *init, ds_rng rng, uint64_t k, double out[2])
 {
-	out[0] = out[1] = init->kind == DS_INIT_ONE;
+	out[0] = out[1] =
+		init->kind == DS_INIT_SAME ? (double)init->scale : init->kind == DS_INIT_ONE;
 	if (init->kind == DS_INIT_NORMAL)
 		ds_rng_normals(rng, k, out);
 	for (unsigned i = 0; i < 2 && init->kind == DS_INIT_UNIFORM; i++)

@@ -275,6 +275,31 @@ void ds_g_tie(ds_graph *g, ds_tid param, const char *also)
 	g->tensors[param].flags |= DS_TENSOR_TIED;
 }
 
+void ds_g_stored(ds_graph *g, ds_tid param, int rank, const int64_t *dims)
+{
+	if (!param)
+		return;
+	ds_dims *d = ds_arena_zero(g->mem, sizeof(*d));
+	int64_t n = 1;
+	d->rank = rank;
+	for (int i = 0; i < rank; i++)
+		n *= d->dims[i] = dims[i];
+	if (n != ds_t_count(&g->tensors[param]))
+		ds_g_fail(g, "'%s' has %lld elements, and %lld in files", g->tensors[param].name,
+			(long long)ds_t_count(&g->tensors[param]), (long long)n);
+	g->tensors[param].stored = d;
+}
+
+ds_dims ds_t_stored(const ds_tensor *t)
+{
+	if (t->stored)
+		return *t->stored;
+	ds_dims d = { .rank = t->rank };
+	for (int i = 0; i < t->rank; i++)
+		d.dims[i] = t->dims[i];
+	return d;
+}
+
 void ds_g_freeze(ds_graph *g, ds_tid param)
 {
 	if (param && g->rc == DS_OK)

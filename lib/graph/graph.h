@@ -46,10 +46,16 @@ typedef enum {
 } ds_class;
 const char *ds_class_name(ds_class c);
 
-typedef enum { DS_INIT_ZERO, DS_INIT_ONE, DS_INIT_NORMAL, DS_INIT_UNIFORM } ds_init_kind;
+typedef enum {
+	DS_INIT_ZERO,
+	DS_INIT_ONE,
+	DS_INIT_NORMAL,
+	DS_INIT_UNIFORM,
+	DS_INIT_SAME
+} ds_init_kind;
 typedef struct {
 	ds_init_kind kind;
-	float scale; /* standard deviation, or the half width of the interval around 0 */
+	float scale; /* standard deviation, or the half width of the interval around 0, or the value of all */
 } ds_init;
 
 enum {                        /* ds_tensor.flags */
@@ -69,6 +75,11 @@ typedef struct ds_part ds_part; /* part.h */
 
 enum { DS_MAX_RANK = 5 };
 typedef struct {
+	int rank; /* 0: one number */
+	int64_t dims[DS_MAX_RANK];
+} ds_dims;
+
+typedef struct {
 	ds_tid id;
 	ds_dtype dtype;
 	ds_class memory;
@@ -81,12 +92,13 @@ typedef struct {
 	ds_tid grad;    /* of a parameter after autodiff; else 0 */
 	int32_t writer; /* the node that first writes it, or -1 */
 	ds_init init;
-	float rate;          /* of a parameter that follows loads: what a step moves it by */
-	const void *data;    /* DS_CLASS_CONST: the values, owned by the graph */
-	const char *name;    /* parameters: Hugging Face's; others: "t7" or what was given */
-	const char *also;    /* the second name of a tied parameter, or NULL */
-	const char *origin;  /* where in the model: "transformer.h.3.attn" */
-	const ds_part *part; /* which part of the whole this rank has; NULL: it is the whole */
+	float rate;            /* of a parameter that follows loads: what a step moves it by */
+	const void *data;      /* DS_CLASS_CONST: the values, owned by the graph */
+	const char *name;      /* parameters: Hugging Face's; others: "t7" or what was given */
+	const char *also;      /* the second name of a tied parameter, or NULL */
+	const ds_dims *stored; /* a parameter's shape in files, where it is another; else NULL */
+	const char *origin;    /* where in the model: "transformer.h.3.attn" */
+	const ds_part *part;   /* which part of the whole this rank has; NULL: it is the whole */
 } ds_tensor;
 
 /* ---- nodes ---- */
@@ -215,6 +227,7 @@ typedef struct {
 	ds_tid in[DS_MAX_IN];
 	ds_tid out[DS_MAX_OUT];
 	uint8_t first; /* bit i: out[i] is a gradient and this is its first writer in a step */
+	uint8_t fresh; /* bit i: out[i] is an activation: nothing adds to what was there */
 	ds_dtype
 		product; /* in what the op multiplies, where it rounds factors itself (precision) */
 	bool exact;      /* precision leaves its factors alone */
@@ -297,6 +310,9 @@ ds_tid ds_g_param(
 	ds_graph *g, const char *name, int rank, const int64_t *dims, ds_init init, unsigned flags);
 /* A file may hold the parameter by this name too. */
 void ds_g_tie(ds_graph *g, ds_tid param, const char *also);
+/* Files hold the parameter in this shape, of as many elements. */
+void ds_g_stored(ds_graph *g, ds_tid param, int rank, const int64_t *dims);
+ds_dims ds_t_stored(const ds_tensor *t);     /* its own, where nothing was said */
 void ds_g_freeze(ds_graph *g, ds_tid param); /* it is not trained; before ds_graph_compile */
 ds_tid ds_g_state(ds_graph *g, const char *name, ds_dtype type, int rank, const int64_t *dims);
 void ds_g_keep(ds_graph *g, ds_tid t, const char *name); /* an output; name may be NULL */
@@ -344,6 +360,7 @@ ds_tid ds_g_unary(ds_graph *g, ds_tid x, ds_act act);
 ds_tid ds_g_glu(ds_graph *g, ds_tid gate, ds_tid up, ds_act act); /* act(gate) * up */
 ds_tid ds_g_add(ds_graph *g, ds_tid a, ds_tid b);                 /* same shapes */
 ds_tid ds_g_scale(ds_graph *g, ds_tid x, float by);
+ds_tid ds_g_gain(ds_graph *g, ds_tid x, ds_tid s);   /* x e^s; s: one number */
 ds_tid ds_g_dropout(ds_graph *g, ds_tid x, float p); /* only in training; p = 0 gives x itself */
 ds_tid ds_g_slice(ds_graph *g, ds_tid x, int64_t from, int64_t n); /* columns; a view, no copy */
 ds_tid ds_g_rows(ds_graph *g, ds_tid x, ds_tid index); /* x's rows by index[n] (i32): [n, cols] */
@@ -359,7 +376,8 @@ ds_tid ds_g_cache_put(
  * rows so that logits never exist whole. The result is f32[1]: the sum over targets times inv[0], so
  * that with inv = 1 / (targets of the step, over all micro-batches and ranks) adding up micro-batches
  * gives the step's mean. *nll (may be NULL) is f32[rows], 0 where there is no target; it is kept.
- * It is the graph's loss: training starts its gradients here, with the factor inv.
+ * It is the graph's loss: training starts its gradients here, with the factor inv. w and bias may be activations, and
+ * the loss a term of a sum.
  */
 ds_tid ds_g_linear_xent(
 	ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, ds_tid targets, ds_tid inv, ds_tid *nll);

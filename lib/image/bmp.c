@@ -8,8 +8,8 @@
 enum { FILE_HEADER = 14, CORE_HEADER = 12, INFO_HEADER = 40, RAW = 0, BIT_FIELDS = 3 };
 
 typedef struct {
-	uint32_t header, bits, packing, masks[3];
-	bool down; /* the first row is the upper one */
+	uint32_t header, bits, packing, masks[4]; /* the last of alpha, 0: there is none */
+	bool down;                                /* the first row is the upper one */
 	uint8_t palette[256][3];
 	ds_str rows;
 } bitmap;
@@ -50,8 +50,9 @@ static void put_row(const bitmap *m, uint8_t *to, const uint8_t *from, int32_t w
 		}
 		for (uint32_t k = 0; k < bytes; k++)
 			v |= (uint32_t)from[(size_t)x * bytes + k] << 8 * k;
+		uint8_t alpha = m->masks[3] ? cut(v, m->masks[3]) : 255;
 		for (int k = 0; k < 3; k++)
-			to[k] = cut(v, m->masks[k]);
+			to[k] = ds_image_on_white(cut(v, m->masks[k]), alpha);
 	}
 }
 
@@ -74,8 +75,8 @@ static ds_rc read_header(bitmap *m, ds_image_job *j, ds_err *e)
 	}
 	if (!ds_cur_ok(&c) || (!core && (m->header < INFO_HEADER || m->header > 256)))
 		return ds_fail(e, DS_BAD, "its header is damaged");
-	static const uint32_t five[3] = { 0x7C00, 0x3E0, 0x1F },
-			      eight[3] = { 0xFF0000, 0xFF00, 0xFF };
+	static const uint32_t five[4] = { 0x7C00, 0x3E0, 0x1F },
+			      eight[4] = { 0xFF0000, 0xFF00, 0xFF };
 	memcpy(m->masks, m->bits == 16 ? five : eight, sizeof(m->masks));
 	bool fields = m->packing == BIT_FIELDS && m->bits >= 16 && m->bits != 24;
 	bool known = m->bits == 1 || m->bits == 4 || m->bits == 8 || m->bits == 16 ||
@@ -83,10 +84,11 @@ static ds_rc read_header(bitmap *m, ds_image_job *j, ds_err *e)
 	if (!known || (m->packing != RAW && !fields))
 		return ds_fail(
 			e, DS_BAD, "%u bits, compression %u: not supported", m->bits, m->packing);
-	for (int k = 0; fields && k < 3; k++)
+	uint32_t n_masks = !fields ? 0 : m->header >= INFO_HEADER + 16 ? 4 : 3;
+	for (uint32_t k = 0; k < n_masks; k++)
 		m->masks[k] = ds_cur_u32(&c);
-	if (m->header > INFO_HEADER + (fields ? 12u : 0u))
-		ds_cur_bytes(&c, m->header - INFO_HEADER - (fields ? 12 : 0));
+	if (m->header > INFO_HEADER + 4 * n_masks)
+		ds_cur_bytes(&c, m->header - INFO_HEADER - 4 * n_masks);
 	m->down = h < 0;
 	DS_TRY(ds_image_room(j, (uint64_t)w, (uint64_t)(h < 0 ? -h : h), e));
 	uint64_t here = (uint64_t)((const char *)c.at - j->bytes.at);

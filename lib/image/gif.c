@@ -1,7 +1,8 @@
 /*
  * gif.c - GIF by giflib: the first picture of it, on the screen that it is part of
  *
- * Where the first picture leaves some of the screen free, that is the transparent colour's, or colour 0.
+ * Where the first picture leaves some of the screen free, that is the transparent colour's, or colour 0; what is
+ * transparent is white.
  */
 #include "image/image_impl.h"
 
@@ -55,10 +56,12 @@ static ds_rc find_picture(GifFileType *g, int *clear, ds_err *e)
 	}
 }
 
-static void put(uint8_t *to, const ColorMapObject *map, int color)
+static void put(uint8_t *to, const ColorMapObject *map, int color, int clear)
 {
-	static const GifColorType black = { 0, 0, 0 };
-	const GifColorType *c = color < map->ColorCount ? &map->Colors[color] : &black;
+	static const GifColorType black = { 0, 0, 0 }, white = { 255, 255, 255 };
+	const GifColorType *c = color == clear            ? &white
+				: color < map->ColorCount ? &map->Colors[color]
+							  : &black;
 	to[0] = c->Red;
 	to[1] = c->Green;
 	to[2] = c->Blue;
@@ -75,7 +78,7 @@ static ds_rc read_picture(GifFileType *g, ds_image_job *j, int clear, ds_err *e)
 		d->Left > j->w - d->Width || d->Top > j->h - d->Height)
 		return ds_fail(e, DS_BAD, "its picture is not inside the screen");
 	for (int64_t i = 0; i < (int64_t)j->w * j->h; i++)
-		put(j->at + 3 * i, map, clear < 0 ? 0 : clear);
+		put(j->at + 3 * i, map, clear < 0 ? 0 : clear, clear);
 	GifPixelType *line = ds_arena_get(j->mem, (size_t)d->Width);
 	for (int pass = 0; pass < (d->Interlace ? 4 : 1); pass++)
 		for (int y = d->Interlace ? first[pass] : 0; y < d->Height;
@@ -85,7 +88,7 @@ static ds_rc read_picture(GifFileType *g, ds_image_job *j, int clear, ds_err *e)
 			uint8_t *to =
 				j->at + 3 * ((size_t)(d->Top + y) * (size_t)j->w + (size_t)d->Left);
 			for (int x = 0; x < d->Width; x++)
-				put(to + 3 * x, map, line[x]);
+				put(to + 3 * x, map, line[x], clear);
 		}
 	return DS_OK;
 }

@@ -1,8 +1,8 @@
 /*
  * image.h - pictures: bytes of a file to RGB, resizing, cutting
  *
- * Decoding gives what Pillow's convert("RGB") gives: transparency is dropped, grey is repeated, the first
- * picture of an animated GIF counts. Resizing is Pillow's resize() to its bits: filters widened by the scale
+ * Decoding gives what transformers makes of a file with Pillow: what is transparent is laid on white, grey is
+ * repeated, the first picture of an animated GIF counts. Resizing is Pillow's resize() to its bits: filters widened by the scale
  * (antialiasing), one axis after the other, rounded to bytes between. Everything lives in the arena that is given.
  * A picture never changes; parts of it are views.
  */

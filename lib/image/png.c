@@ -1,7 +1,7 @@
 /*
  * png.c - PNG by libpng: every kind of it as 8 bits of RGB
  *
- * Of 16 bits the upper 8 are taken; transparency is dropped, not blended, and gamma is left as it is stored.
+ * Of 16 bits the upper 8 are taken; what is transparent is laid on white, and gamma is left as it is stored.
  */
 #include "image/image_impl.h"
 
@@ -52,8 +52,8 @@ static void ask_for_rgb(work *w)
 		png_set_expand_gray_1_2_4_to_8(w->png);
 	if (!(type & PNG_COLOR_MASK_COLOR))
 		png_set_gray_to_rgb(w->png);
-	/* A palette's transparency comes as a fourth byte, and is dropped like any other. */
-	png_set_strip_alpha(w->png);
+	if (png_get_valid(w->png, w->info, PNG_INFO_tRNS))
+		png_set_tRNS_to_alpha(w->png);
 }
 
 static void decode_all(work *w)
@@ -69,11 +69,16 @@ static void decode_all(work *w)
 	ask_for_rgb(w);
 	int passes = png_set_interlace_handling(w->png);
 	png_read_update_info(w->png, w->info);
-	if (png_get_rowbytes(w->png, w->info) != 3 * (size_t)j->w)
+	size_t bytes = png_get_rowbytes(w->png, w->info), wide = (size_t)j->w;
+	bool alpha = bytes == 4 * wide;
+	if (!alpha && bytes != 3 * wide)
 		png_error(w->png, "rows of an odd width");
+	uint8_t *four = alpha ? ds_arena_get(j->mem, bytes * (size_t)j->h) : NULL;
 	for (int pass = 0; pass < passes; pass++)
-		for (int32_t y = 0; y < j->h; y++)
-			png_read_row(w->png, j->at + (size_t)y * 3 * (size_t)j->w, NULL);
+		for (size_t y = 0; y < (size_t)j->h; y++)
+			png_read_row(w->png, alpha ? four + y * bytes : j->at + y * bytes, NULL);
+	if (alpha)
+		ds_image_drop_alpha(j->at, four, wide * (size_t)j->h);
 	png_read_end(w->png, NULL);
 }
 

@@ -40,17 +40,21 @@ static uint8_t eight(uint32_t v, uint32_t most)
 	return (uint8_t)((2 * 255 * (uint64_t)v + most) / (2 * (uint64_t)most));
 }
 
+static void put_bits(uint8_t *to, const uint8_t *from, int32_t w)
+{
+	for (int32_t x = 0; x < w; x++, to += 3)
+		memset(to, from[x / 8] >> (7 - x % 8) & 1 ? 0 : 255, 3);
+}
+
 static void put_row(const ds_image_job *j, uint8_t *to, const uint8_t *from, uint32_t most)
 {
-	int channels = j->bytes.at[1] == '6' ? 3 : 1, wide = most > 255 ? 2 : 1;
+	size_t channels = j->bytes.at[1] == '6' ? 3 : 1, wide = most > 255 ? 2 : 1;
 	for (int32_t x = 0; x < j->w; x++, to += 3)
-		for (int k = 0; k < 3; k++) {
-			size_t i = (size_t)x * (size_t)channels + (size_t)(channels == 3 ? k : 0);
-			uint32_t v = from[i * (size_t)wide];
-			if (wide == 2)
-				v = v << 8 | from[2 * i + 1];
-			to[k] = j->bytes.at[1] == '4' ? (from[x / 8] >> (7 - x % 8) & 1 ? 0 : 255)
-						      : eight(v, most);
+		for (size_t k = 0; k < 3; k++) {
+			size_t i = (size_t)x * channels + (channels == 3 ? k : 0);
+			uint32_t v =
+				wide == 2 ? (uint32_t)from[2 * i] << 8 | from[2 * i + 1] : from[i];
+			to[k] = eight(v, most);
 		}
 }
 
@@ -67,9 +71,13 @@ static ds_rc decode(ds_image_job *j, ds_err *e)
 			 : (size_t)w * (j->bytes.at[1] == '6' ? 3 : 1) * (most > 255 ? 2 : 1);
 	if ((size_t)(r.end - r.at) / ld < (size_t)h)
 		return ds_fail(e, DS_BAD, "it ends early");
-	for (int32_t y = 0; y < j->h; y++)
-		put_row(j, j->at + (size_t)y * 3 * (size_t)j->w, r.at + (size_t)y * ld,
-			(uint32_t)most);
+	for (int32_t y = 0; y < j->h; y++) {
+		uint8_t *to = j->at + (size_t)y * 3 * (size_t)j->w;
+		if (bits)
+			put_bits(to, r.at + (size_t)y * ld, j->w);
+		else
+			put_row(j, to, r.at + (size_t)y * ld, (uint32_t)most);
+	}
 	return DS_OK;
 }
 

@@ -16,7 +16,14 @@ static ds_rc decode(ds_image_job *j, ds_err *e)
 	if (f.has_animation)
 		return ds_fail(e, DS_BAD, "an animation");
 	DS_TRY(ds_image_room(j, (uint64_t)f.width, (uint64_t)f.height, e));
-	size_t ld = 3 * (size_t)j->w;
+	size_t ld = 3 * (size_t)j->w, n = (size_t)j->w * (size_t)j->h;
+	if (f.has_alpha) {
+		uint8_t *four = ds_arena_get(j->mem, 4 * n);
+		if (!WebPDecodeRGBAInto(at, j->bytes.n, four, 4 * n, 4 * j->w))
+			return ds_fail(e, DS_BAD, "damaged or cut short");
+		ds_image_drop_alpha(j->at, four, n);
+		return DS_OK;
+	}
 	return WebPDecodeRGBInto(at, j->bytes.n, j->at, ld * (size_t)j->h, (int)ld)
 		       ? DS_OK
 		       : ds_fail(e, DS_BAD, "damaged or cut short");

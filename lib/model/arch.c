@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-static ds_tid input(ds_graph *g, const char *name, int64_t n)
+ds_tid ds_arch_input(ds_graph *g, const char *name, int64_t n)
 {
 	return ds_g_input(g, name, DS_I32, DS_DIMS(n));
 }
@@ -73,7 +73,7 @@ static ds_tid through_cache(
 	ds_tid cache = ds_g_state(
 		g, name, DS_F32, DS_DIMS((b->n_slots ? b->n_slots : g->batch) * b->kv_seq, width));
 	return ds_g_cache_put(g, cache, x, (ds_attention_in){ .past = b->past, .slots = b->slots },
-		(int32_t)g->seq, (int32_t)b->kv_seq);
+		(int32_t)b->at.seq, (int32_t)b->kv_seq);
 }
 
 ds_tid ds_arch_attend(
@@ -87,16 +87,18 @@ ds_tid ds_arch_attend(
 	ds_attention_attr a = { .heads = (int32_t)c->n_heads,
 		.kv_heads = (int32_t)c->n_kv_heads,
 		.head_dim = (int32_t)c->head_dim,
-		.seq = (int32_t)g->seq,
-		.kv_seq = (int32_t)(b->kv_seq ? b->kv_seq : g->seq),
+		.seq = (int32_t)b->at.seq,
+		.kv_seq = (int32_t)(b->kv_seq ? b->kv_seq : b->at.seq),
 		.causal = !(c->arch->traits & DS_ARCH_ENCODER),
 		.window = (int32_t)c->sliding_window,
 		.drop.p = b->kv_seq ? 0 : (float)c->attn_dropout };
 	if (b->prefix)
 		return ds_soft_attend(g, b->soft, b->prefix, layer, (ds_tid[]){ q, k, v }, a);
 	return ds_g_attention(g, q, k, v,
-		(ds_attention_in){
-			.first = b->first, .last = b->last, .past = b->past, .slots = b->slots },
+		(ds_attention_in){ .first = b->at.first,
+			.last = b->at.last,
+			.past = b->past,
+			.slots = b->slots },
 		a);
 }
 
@@ -131,24 +133,38 @@ static projection lm_head(ds_graph *g, const ds_config *c, const ds_build *b, ds
 	return p;
 }
 
+ds_tid ds_arch_state(ds_graph *g, const ds_build *b, ds_tid x, int64_t at)
+{
+	int32_t *rows = DS_NEW(int32_t, (size_t)g->batch);
+	for (int64_t i = 0; i < g->batch; i++)
+		rows[i] = (int32_t)(i * b->at.seq + at);
+	ds_tid index = ds_g_const(g, "first.rows", DS_I32, DS_DIMS(g->batch), rows);
+	ds_mem_free(rows);
+	return ds_g_rows(g, x, index);
+}
+
+ds_tid ds_arch_act(ds_graph *g, const ds_config *c, ds_tid x)
+{
+	if (!ds_config_quick(c))
+		return ds_g_unary(g, x, ds_config_act(c));
+	return ds_g_glu(g, ds_g_scale(g, x, 1.702f), x, DS_ACT_SIGMOID);
+}
+
 /* The first token's state through one more layer. */
 static ds_tid pooled(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid x)
 {
 	int64_t n = c->hidden_size;
-	int32_t *first = DS_NEW(int32_t, (size_t)g->batch);
-	for (int64_t i = 0; i < g->batch; i++)
-		first[i] = (int32_t)(i * g->seq);
-	ds_tid at = ds_g_const(g, "first.rows", DS_I32, DS_DIMS(g->batch), first);
-	ds_mem_free(first);
-	x = ds_arch_linear(g, b, c->arch->pooler, ds_g_rows(g, x, at),
+	x = ds_arch_linear(g, b, c->arch->pooler, ds_arch_state(g, b, x, 0),
 		(ds_linear_shape){ n, n, true, false, c->init_range });
 	return ds_g_unary(g, x, DS_ACT_TANH);
 }
 
-static projection label_head(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid x)
+static projection label_head(ds_graph *g, const ds_config *c, ds_build *b, ds_tid x)
 {
 	if (c->head == DS_HEAD_SEQ && c->arch->pooler)
 		x = pooled(g, c, b, x);
+	else if (c->head == DS_HEAD_SEQ && c->arch->pool)
+		x = c->arch->pool(g, c, b, x);
 	double dropout = c->classifier_dropout < 0 ? c->resid_dropout : c->classifier_dropout;
 	return (projection){ ds_g_dropout(g, x, (float)dropout),
 		ds_g_param(g, "classifier.weight", DS_DIMS(c->n_labels, c->hidden_size),
@@ -160,22 +176,40 @@ static projection label_head(ds_graph *g, const ds_config *c, const ds_build *b,
 static void make_inputs(ds_graph *g, const ds_config *c, ds_build *b)
 {
 	int64_t rows = g->batch * g->seq;
-	b->ids = input(g, "input_ids", rows);
-	b->positions = input(g, "position_ids", rows);
+	if (c->arch->traits & DS_ARCH_IMAGES) {
+		b->pixels = ds_g_input(g, "pixels", DS_F32,
+			DS_DIMS(g->batch * ds_arch_patches(c),
+				c->n_channels * c->patch_size * c->patch_size));
+		b->at = (ds_trunk){ .seq = ds_arch_patches(c) + 1 };
+		return;
+	}
+	b->ids = ds_arch_input(g, "input_ids", rows);
+	b->positions = ds_arch_input(g, "position_ids", rows);
 	if (b->docs)
-		b->first = input(g, "first", rows);
+		b->first = ds_arch_input(g, "first", rows);
 	if (c->arch->traits & DS_ARCH_ENCODER) {
-		b->last = input(g, "last", rows);
-		b->segments = input(g, "token_type_ids", rows);
+		b->last = ds_arch_input(g, "last", rows);
+		b->segments = ds_arch_input(g, "token_type_ids", rows);
 	}
 	if (b->kv_seq)
-		b->past = input(g, "past", g->batch);
+		b->past = ds_arch_input(g, "past", g->batch);
 	if (b->n_slots)
-		b->slots = input(g, "slots", g->batch);
+		b->slots = ds_arch_input(g, "slots", g->batch);
+	b->at = (ds_trunk){ g->seq, b->first, b->last };
 }
 
-static void freeze_base(ds_graph *g)
+ds_tid ds_arch_trunk(ds_graph *g, const ds_config *c, ds_build *b)
 {
+	make_inputs(g, c, b);
+	if (b->soft && b->soft->kind == DS_SOFT_PREFIX)
+		b->prefix = ds_soft_prefix(g, c, b->soft);
+	return c->arch->trunk(g, c, b);
+}
+
+void ds_arch_freeze(ds_graph *g, const ds_build *b)
+{
+	if (!b->lora && !b->soft)
+		return;
 	for (ds_tid i = 1; i < g->n_tensors; i++)
 		if (g->tensors[i].memory == DS_CLASS_PARAM && !ds_adapter_owns(g->tensors[i].name))
 			ds_g_freeze(g, i);
@@ -184,25 +218,25 @@ static void freeze_base(ds_graph *g)
 void ds_arch_build(ds_graph *g, const ds_config *c, ds_build *b)
 {
 	ds_g_at(g, -1, "%s", c->arch->name);
-	make_inputs(g, c, b);
-	if (b->soft && b->soft->kind == DS_SOFT_PREFIX)
-		b->prefix = ds_soft_prefix(g, c, b->soft);
-	b->hidden = c->arch->trunk(g, c, b);
+	if (c->arch->join) {
+		c->arch->join(g, c, b);
+		return;
+	}
+	b->hidden = ds_arch_trunk(g, c, b);
 	ds_g_at(g, -1, "%s", "head");
 	if (b->only_hidden || c->head == DS_HEAD_NONE) {
 		ds_g_keep(g, b->hidden, "hidden");
 		return;
 	}
 	if (b->n_logits) {
-		b->rows = input(g, "rows", b->n_logits);
+		b->rows = ds_arch_input(g, "rows", b->n_logits);
 		b->hidden = ds_g_rows(g, b->hidden, b->rows);
 	}
 	projection p = c->head == DS_HEAD_LM ? lm_head(g, c, b, b->hidden)
 					     : label_head(g, c, b, b->hidden);
-	if (b->lora || b->soft)
-		freeze_base(g);
+	ds_arch_freeze(g, b);
 	if (b->train) {
-		b->targets = input(g, "targets", ds_t_rows(ds_g_tensor(g, p.x)));
+		b->targets = ds_arch_input(g, "targets", ds_t_rows(ds_g_tensor(g, p.x)));
 		b->inv = ds_g_input(g, "inv_targets", DS_F32, DS_DIMS(1));
 		b->loss = ds_g_linear_xent(g, p.x, p.w, p.b, b->targets, b->inv, &b->nll);
 		ds_moe_losses(g, c, b);

@@ -14,6 +14,12 @@
 
 #include <stdio.h>
 
+/* The trunk at hand: models of several towers have one after the other. */
+typedef struct {
+	int64_t seq;        /* rows of a sequence */
+	ds_tid first, last; /* of ds_attention_in */
+} ds_trunk;
+
 /* What a model with experts leaves for its losses and for the log; 0: nothing. */
 typedef struct {
 	int n;               /* layers that have experts */
@@ -36,13 +42,17 @@ typedef struct {
 	ds_group experts;    /* ranks that share out the experts; n up to 1: this one has all */
 	int my_experts;      /* this one's number among them */
 	const ds_soft *soft; /* virtual tokens, the model is frozen; NULL: none */
+	unsigned towers;     /* by bit: which of several; 0: all, and what compares them */
 	/* got; 0: none */
-	ds_tid ids, positions, first, last, segments, past, slots,
-		rows;        /* inputs, all i32; see model.h */
-	ds_tid targets, inv; /* inputs of the loss */
+	ds_trunk at;
+	ds_tid ids, positions, first, last, segments, past, slots, rows,
+		ends;             /* inputs, all i32; see model.h */
+	ds_tid pixels, pair_bias; /* f32 */
+	ds_tid targets, inv;      /* inputs of the loss */
 	ds_tid hidden, logits, loss, nll;
 	ds_moe_build moe;
-	ds_tid prefix; /* of soft */
+	ds_tid prefix;                /* of soft */
+	ds_tid embeds[DS_MAX_TOWERS]; /* of towers: vectors of length 1, [batch, projection_dim] */
 } ds_build;
 
 enum {                        /* ds_arch.traits */
@@ -51,6 +61,8 @@ enum {                        /* ds_arch.traits */
 	DS_ARCH_ENCODER = 4,  /* attention looks both ways; nothing is generated */
 	DS_ARCH_QK_NORM = 8,  /* every head of q and k goes through an RMSNorm */
 	DS_ARCH_ROTARY = 16,  /* positions turn q and k; there is no table of them that ends */
+	DS_ARCH_IMAGES = 32,  /* it takes pictures, in patches, and no tokens */
+	DS_ARCH_QUICK = 64,   /* its activation may be quick_gelu */
 };
 
 typedef struct {            /* parameters that models with some heads have alone */
@@ -80,9 +92,15 @@ struct ds_arch {
 		*only; /* "key=value …": keys that it knows and we do not, as they change nothing */
 	const char *defaults; /* k=v,… : what transformers takes where config.json is silent */
 	const char *prefix;   /* some published files leave it off parameter names */
+	ds_head first_head;   /* what it ends with where config.json names nothing else */
+	const char *towers[DS_MAX_TOWERS]; /* architectures of its trunks; NULL: it is one itself */
 	ds_rc (*finish)(ds_config *c, ds_err *e); /* derives and checks */
 	/* The trunk, from ids to the last norm: returns the hidden states [rows, hidden_size]. */
 	ds_tid (*trunk)(ds_graph *g, const ds_config *c, ds_build *b);
+	/* The states that stand for sequences, [batch, hidden_size]; NULL: there are none, or see pooler. */
+	ds_tid (*pool)(ds_graph *g, const ds_config *c, ds_build *b, ds_tid x);
+	/* Of towers: all of it, from their inputs to embeds, logits or the loss. */
+	void (*join)(ds_graph *g, const ds_config *c, ds_build *b);
 	/* Between the trunk and the output projection; NULL: nothing. */
 	ds_tid (*before_head)(ds_graph *g, const ds_config *c, const ds_build *b, ds_tid x);
 	const char *attention_inputs;           /* the linears that q, k and v come from, "a,b" */
@@ -138,6 +156,41 @@ ds_tid ds_arch_linear(
 	ds_graph *g, const ds_build *b, const char *module, ds_tid x, ds_linear_shape s);
 ds_tid ds_arch_norm(ds_graph *g, const ds_config *c, const char *prefix, ds_tid x, ds_tid residual,
 	ds_tid *sum);
+/* The inputs of a trunk, then the trunk: hidden states. */
+ds_tid ds_arch_trunk(ds_graph *g, const ds_config *c, ds_build *b);
+/* The activation of a config, quick_gelu included. */
+ds_tid ds_arch_act(ds_graph *g, const ds_config *c, ds_tid x);
+/* ---- what takes pictures, and layers with a norm before each block (arch_layers.c) ---- */
+
+typedef struct { /* names of parameters, and deviations of random weights */
+	const char *patch, *class_state, *positions;
+	bool patch_bias, ranks; /* ranks: files hold the last two with ones in front, [1, 1, n] */
+	double dev_patch, dev_class, dev_positions;
+} ds_patch_names;
+/* A row for the whole picture, then one a patch, each with its position. */
+ds_tid ds_arch_embed_patches(ds_graph *g, const ds_config *c, ds_build *b, const ds_patch_names *n);
+typedef struct {
+	const char *layers; /* "vit.encoder.layer": then a number, then one of these */
+	const char *q, *k, *v, *out, *up, *down, *norm1, *norm2;
+	double dev_qkv, dev_out, dev_up, dev_down;
+	bool qkv_bias;
+} ds_layer_names;
+/* Returns the states behind the last layer, which no norm has seen; *delta is to be added to them yet. */
+ds_tid ds_arch_layers(ds_graph *g, const ds_config *c, ds_build *b, const ds_layer_names *n,
+	ds_tid x, ds_tid *delta);
+/* DS_USAGE where patches do not divide the picture, or heads the width; derives the rest. */
+DS_MUST ds_rc ds_arch_finish_heads(ds_config *c, ds_err *e);
+
+/* Row `at` of every sequence of x. */
+ds_tid ds_arch_state(ds_graph *g, const ds_build *b, ds_tid x, int64_t at);
+ds_tid ds_arch_input(ds_graph *g, const char *name, int64_t n); /* i32 */
+/* Makes what is no adapter's frozen, where there is one. */
+void ds_arch_freeze(ds_graph *g, const ds_build *b);
+/* Rows of a picture: one for all of it, then its patches. */
+static inline int64_t ds_arch_patches(const ds_config *c)
+{
+	return (c->image_size / c->patch_size) * (c->image_size / c->patch_size);
+}
 /* Experts in place of a feed-forward part (moe.c): x as it leaves the norm before it. */
 bool ds_moe_here(const ds_config *c, int layer);
 ds_tid ds_moe_layer(

@@ -9,9 +9,10 @@
 #define AT(field) DS_CONFIG_AT(field)
 enum { MAX_DIM = 1 << 24, MAX_POSITIONS = 1 << 28 };
 static const char act_names[] =
-	"gelu_new|gelu_pytorch_tanh|gelu_fast|gelu|silu|swish|relu|tanh|sigmoid";
+	"gelu_new|gelu_pytorch_tanh|gelu_fast|gelu|silu|swish|relu|tanh|sigmoid|quick_gelu";
 static const ds_act acts[] = { DS_ACT_GELU_TANH, DS_ACT_GELU_TANH, DS_ACT_GELU_TANH,
-	DS_ACT_GELU_ERF, DS_ACT_SILU, DS_ACT_SILU, DS_ACT_RELU, DS_ACT_TANH, DS_ACT_SIGMOID };
+	DS_ACT_GELU_ERF, DS_ACT_SILU, DS_ACT_SILU, DS_ACT_RELU, DS_ACT_TANH, DS_ACT_SIGMOID,
+	DS_ACT_SIGMOID };
 
 /* clang-format off */
 const ds_key ds_config_keys[] = {
@@ -48,6 +49,12 @@ const ds_key ds_config_keys[] = {
 	{ "tie_word_embeddings", { 0 }, DS_KEY_BOOL, AT(tied), 0, 0, NULL, "the output projection is the embedding" },
 	{ "attention_bias", { 0 }, DS_KEY_BOOL, AT(attention_bias), 0, 0, NULL, "biases in the attention projections" },
 	{ "mlp_bias", { 0 }, DS_KEY_BOOL, AT(mlp_bias), 0, 0, NULL, "biases in the feed-forward part" },
+	{ "image_size", { 0 }, DS_KEY_I64, AT(image_size), 1, 1 << 14, NULL, "side of a picture in pixels" },
+	{ "patch_size", { 0 }, DS_KEY_I64, AT(patch_size), 1, 1 << 14, NULL, "side of a patch, which is one position" },
+	{ "num_channels", { 0 }, DS_KEY_I64, AT(n_channels), 3, 3, NULL, "colours of a pixel" },
+	{ "projection_dim", { 0 }, DS_KEY_I64, AT(projection), 1, MAX_DIM, NULL, "width in which texts and pictures are compared" },
+	{ "logit_scale_init_value", { 0 }, DS_KEY_F64, AT(logit_scale), -100, 100, NULL, "logarithm of the factor of their products" },
+	{ "qkv_bias", { 0 }, DS_KEY_BOOL, AT(qkv_bias), 0, 0, NULL, "biases of q, k and v" },
 	{ "num_experts", { "num_local_experts", "n_routed_experts" }, DS_KEY_I64, AT(n_experts), 0, 65536, NULL, "experts in the place of every feed-forward part, 0 for none" },
 	{ "num_experts_per_tok", { 0 }, DS_KEY_I64, AT(n_chosen), 1, 65536, NULL, "experts a token goes to" },
 	{ "moe_intermediate_size", { 0 }, DS_KEY_I64, AT(expert_size), 0, MAX_DIM, NULL, "width inside an expert, 0 for intermediate_size" },
@@ -64,8 +71,37 @@ const ds_key ds_config_keys[] = {
 };
 /* clang-format on */
 
-static const char *const dropouts[] = { "embd_pdrop", "resid_pdrop", "attention_dropout",
-	"classifier_dropout", NULL };
+const char *const ds_tower_keys[DS_MAX_TOWERS] = { "text_config", "vision_config" };
+
+/* What else there is to say of some of them. */
+static const struct {
+	const char *name;
+	unsigned flags;
+} flagged[] = {
+	{ "embd_pdrop", DS_CONFIG_DROPOUT },
+	{ "resid_pdrop", DS_CONFIG_DROPOUT },
+	{ "attention_dropout", DS_CONFIG_DROPOUT },
+	{ "classifier_dropout", DS_CONFIG_DROPOUT | DS_CONFIG_MINUS },
+	{ "bos_token_id", DS_CONFIG_MINUS },
+	{ "eos_token_id", DS_CONFIG_MINUS },
+	{ "pad_token_id", DS_CONFIG_MINUS },
+	{ "sliding_window", DS_CONFIG_ZERO },
+	{ "rope_scaling_factor", DS_CONFIG_SCALING },
+	{ "rope_low_freq_factor", DS_CONFIG_SCALING },
+	{ "rope_high_freq_factor", DS_CONFIG_SCALING },
+	{ "rope_beta_fast", DS_CONFIG_SCALING },
+	{ "rope_beta_slow", DS_CONFIG_SCALING },
+	{ "rope_attention_factor", DS_CONFIG_SCALING },
+	{ "rope_original_positions", DS_CONFIG_SCALING },
+};
+
+bool ds_config_is(const ds_key *k, unsigned flags)
+{
+	for (size_t i = 0; i < sizeof(flagged) / sizeof(*flagged); i++)
+		if (flagged[i].flags & flags && strcmp(flagged[i].name, k->name) == 0)
+			return true;
+	return false;
+}
 
 #define LLAMA3 \
 	"vocab_size=128256,max_position_embeddings=131072,rms_norm_eps=1e-5,rope_theta=500000," \
@@ -139,6 +175,19 @@ bool ds_config_has(const ds_arch *a, const ds_key *k)
 	return ds_config_word(a->keys, k->name);
 }
 
+/* "text_config.hidden_size": the tower, and *rest of the name; -1: it is no tower's. */
+static int tower_of(ds_str name, ds_str *rest)
+{
+	for (int i = 0; i < DS_MAX_TOWERS; i++) {
+		ds_str key = ds_str_of(ds_tower_keys[i]);
+		if (ds_str_starts(name, key) && name.n > key.n && name.at[key.n] == '.') {
+			*rest = (ds_str){ name.at + key.n + 1, name.n - key.n - 1 };
+			return i;
+		}
+	}
+	return -1;
+}
+
 static bool known(void *context, ds_str name)
 {
 	return ds_config_is_key(name);
@@ -146,12 +195,45 @@ static bool known(void *context, ds_str name)
 
 bool ds_config_is_key(ds_str name)
 {
-	return ds_config_key(name) || ds_str_is(name, "dropout");
+	ds_str rest = name;
+	tower_of(name, &rest);
+	return ds_config_key(rest) || ds_str_is(rest, "dropout");
 }
 
 bool ds_config_given(const ds_config *c, const char *name)
 {
-	return ds_config_was_set(c, ds_config_key(ds_str_of(name)));
+	bool given = ds_config_was_set(c, ds_config_key(ds_str_of(name)));
+	for (int i = 0; i < DS_MAX_TOWERS; i++)
+		given |= c->towers[i] && ds_config_given(c->towers[i], name);
+	return given;
+}
+
+bool ds_config_quick(const ds_config *c)
+{
+	return c->act == sizeof(acts) / sizeof(*acts) - 1;
+}
+
+ds_config *ds_config_tokens(ds_config *c)
+{
+	return c->towers[DS_TOWER_TEXT] ? c->towers[DS_TOWER_TEXT] : c;
+}
+
+const ds_config *ds_config_images(const ds_config *c)
+{
+	if (c->towers[DS_TOWER_IMAGE])
+		return c->towers[DS_TOWER_IMAGE];
+	return c->arch->traits & DS_ARCH_IMAGES ? c : NULL;
+}
+
+void ds_config_copy(ds_config *to, const ds_config *from, ds_arena *mem)
+{
+	*to = *from;
+	for (int i = 0; i < DS_MAX_TOWERS; i++) {
+		if (!from->towers[i])
+			continue;
+		to->towers[i] = ds_arena_get(mem, sizeof(*to));
+		*to->towers[i] = *from->towers[i];
+	}
 }
 
 ds_act ds_config_act(const ds_config *c)
@@ -178,6 +260,9 @@ static ds_rc set_all(ds_config *c, const char *pairs, ds_arena *mem, ds_err *e)
 		return DS_OK;
 	DS_TRY(ds_pairs_each(ds_str_of(pairs), known, set_pair, &s, e));
 	memset(c->given, 0, sizeof(c->given));
+	for (int i = 0; i < DS_MAX_TOWERS; i++)
+		if (c->towers[i])
+			memset(c->towers[i]->given, 0, sizeof(c->given));
 	return DS_OK;
 }
 
@@ -216,7 +301,15 @@ ds_rc ds_config_init(ds_config *c, ds_str arch, ds_arena *mem, ds_err *e)
 		.norm_chosen = true,
 		.router_losses = true,
 		.balance_coef = 0.001,
-		.init_range = 0.02 };
+		.init_range = 0.02,
+		.n_channels = 3,
+		.head = a->first_head };
+	for (int i = 0; i < DS_MAX_TOWERS; i++) {
+		if (!a->towers[i])
+			continue;
+		c->towers[i] = ds_arena_zero(mem, sizeof(*c));
+		DS_TRY(ds_config_init(c->towers[i], ds_str_of(a->towers[i]), mem, e));
+	}
 	return set_all(c, a->defaults, mem, e);
 }
 
@@ -250,30 +343,49 @@ ds_rc ds_config_preset(ds_config *c, ds_str name, ds_arena *mem, ds_err *e)
 
 static ds_rc set_key(ds_config *c, const ds_key *k, ds_str value, ds_arena *mem, ds_err *e)
 {
-	const ds_arch *a = c->arch;
-	if (!ds_config_has(a, k) && !(a->sparse && ds_config_has(a->sparse, k)))
-		return ds_fail(e, DS_USAGE, "%s has no key '%s'", a->name, k->name);
 	DS_TRY(ds_key_set(k, c, value, mem, e));
 	size_t i = (size_t)(k - ds_config_keys);
 	c->given[i / 64] |= (uint64_t)1 << i % 64;
 	return DS_OK;
 }
 
+/* Where the trunk itself has it, that alone; else every tower that has it. */
+static ds_rc set_where_it_is(
+	ds_config *c, const ds_key *k, ds_str value, ds_arena *mem, bool *found, ds_err *e)
+{
+	const ds_arch *a = c->arch;
+	*found = ds_config_has(a, k) || (a->sparse && ds_config_has(a->sparse, k));
+	if (*found)
+		return set_key(c, k, value, mem, e);
+	for (int i = 0; i < DS_MAX_TOWERS; i++) {
+		if (!c->towers[i] || !ds_config_has(c->towers[i]->arch, k))
+			continue;
+		*found = true;
+		DS_TRY(set_key(c->towers[i], k, value, mem, e));
+	}
+	return DS_OK;
+}
+
 ds_rc ds_config_set(ds_config *c, ds_str name, ds_str value, ds_arena *mem, ds_err *e)
 {
+	bool found;
+	int tower = tower_of(name, &name);
+	if (tower >= 0 && !c->towers[tower])
+		return ds_fail(e, DS_USAGE, "%s has no %s", c->arch->name, ds_tower_keys[tower]);
+	if (tower >= 0)
+		return ds_config_set(c->towers[tower], name, value, mem, e);
 	if (ds_str_is(name, "dropout")) {
-		for (int i = 0; dropouts[i]; i++) {
-			const ds_key *k = ds_config_key(ds_str_of(dropouts[i]));
-			if (ds_config_has(c->arch, k))
-				DS_TRY(set_key(c, k, value, mem, e));
-		}
+		for (const ds_key *k = ds_config_keys; k->name; k++)
+			if (ds_config_is(k, DS_CONFIG_DROPOUT))
+				DS_TRY(set_where_it_is(c, k, value, mem, &found, e));
 		return DS_OK;
 	}
 	const ds_key *k = ds_config_key(name);
 	if (!k)
 		return ds_fail(e, DS_USAGE, "unknown key '%.*s'; the nearest is '%s'", DS_FMT(name),
 			ds_key_nearest(ds_config_keys, NULL, name));
-	return set_key(c, k, value, mem, e);
+	DS_TRY(set_where_it_is(c, k, value, mem, &found, e));
+	return found ? DS_OK : ds_fail(e, DS_USAGE, "%s has no key '%s'", c->arch->name, k->name);
 }
 
 /*
@@ -365,23 +477,9 @@ static ds_rc settle_experts(ds_config *c, ds_err *e)
 
 static const char *two_labels[] = { "LABEL_0", "LABEL_1" };
 
-ds_rc ds_config_finish(ds_config *c, ds_err *e)
+/* Ids that texts begin and end with are ids of the vocabulary. */
+static ds_rc check_specials(const ds_config *c, ds_err *e)
 {
-	DS_TRY(settle_experts(c, e));
-	DS_TRY(refuse_unknown(c, e));
-	DS_TRY(c->arch->finish(c, e));
-	if (c->arch->moe && !c->expert_size)
-		c->expert_size = c->intermediate_size;
-	if (c->arch->moe && c->arch->moe->shared && !c->shared_size)
-		c->shared_size = c->expert_size;
-	if ((c->head == DS_HEAD_SEQ || c->head == DS_HEAD_TOKEN) && !c->n_labels) {
-		c->n_labels = 2; /* transformers' own */
-		c->labels = two_labels;
-	}
-	if (c->n_heads % c->n_kv_heads)
-		return ds_fail(e, DS_USAGE,
-			"num_attention_heads=%lld is not a multiple of num_key_value_heads=%lld",
-			(long long)c->n_heads, (long long)c->n_kv_heads);
 	const struct {
 		const char *name;
 		int64_t id;
@@ -395,6 +493,38 @@ ds_rc ds_config_finish(ds_config *c, ds_err *e)
 	return DS_OK;
 }
 
+static ds_rc check_act(const ds_config *c, ds_err *e)
+{
+	if (ds_config_quick(c) && !(c->arch->traits & DS_ARCH_QUICK))
+		return ds_fail(e, DS_USAGE, "%s with hidden_act=quick_gelu is not supported",
+			c->arch->name);
+	return DS_OK;
+}
+
+ds_rc ds_config_finish(ds_config *c, ds_err *e)
+{
+	DS_TRY(settle_experts(c, e));
+	DS_TRY(refuse_unknown(c, e));
+	for (int i = 0; i < DS_MAX_TOWERS; i++)
+		if (c->towers[i])
+			DS_TRY_AT(ds_config_finish(c->towers[i], e), e, "%s", ds_tower_keys[i]);
+	DS_TRY(c->arch->finish(c, e));
+	if (c->arch->moe && !c->expert_size)
+		c->expert_size = c->intermediate_size;
+	if (c->arch->moe && c->arch->moe->shared && !c->shared_size)
+		c->shared_size = c->expert_size;
+	if ((c->head == DS_HEAD_SEQ || c->head == DS_HEAD_TOKEN) && !c->n_labels) {
+		c->n_labels = 2; /* transformers' own */
+		c->labels = two_labels;
+	}
+	if (c->n_heads % c->n_kv_heads)
+		return ds_fail(e, DS_USAGE,
+			"num_attention_heads=%lld is not a multiple of num_key_value_heads=%lld",
+			(long long)c->n_heads, (long long)c->n_kv_heads);
+	DS_TRY(check_act(c, e));
+	return c->arch->traits & DS_ARCH_IMAGES ? DS_OK : check_specials(c, e);
+}
+
 const char *ds_config_spelled(const ds_config *c, const ds_key *k)
 {
 	for (int i = 0; i < 3 && k->also[i]; i++)
@@ -403,13 +533,24 @@ const char *ds_config_spelled(const ds_config *c, const ds_key *k)
 	return k->name;
 }
 
-void ds_config_ini(const ds_config *c, ds_buf *out)
+static void print_ini(const ds_config *c, const char *prefix, ds_buf *out)
 {
 	for (const ds_key *k = ds_config_keys; k->name; k++) {
 		if (!ds_config_has(c->arch, k))
 			continue;
-		ds_buf_fmt(out, "%s = ", ds_config_spelled(c, k));
+		ds_buf_fmt(out, "%s%s = ", prefix, ds_config_spelled(c, k));
 		ds_key_print(k, c, out);
 		ds_buf_add_byte(out, '\n');
 	}
+	for (int i = 0; i < DS_MAX_TOWERS; i++) {
+		char inside[32];
+		snprintf(inside, sizeof(inside), "%s.", ds_tower_keys[i]);
+		if (c->towers[i])
+			print_ini(c->towers[i], inside, out);
+	}
+}
+
+void ds_config_ini(const ds_config *c, ds_buf *out)
+{
+	print_ini(c, "", out);
 }

@@ -25,7 +25,18 @@ enum { DS_BALANCE_LAYER, DS_BALANCE_MODEL };
 enum { DS_SCORING_SOFTMAX, DS_SCORING_SIGMOID };
 
 /* What a model ends with. */
-typedef enum { DS_HEAD_LM, DS_HEAD_SEQ, DS_HEAD_TOKEN, DS_HEAD_NONE, DS_N_HEADS } ds_head;
+typedef enum {
+	DS_HEAD_LM,
+	DS_HEAD_SEQ,
+	DS_HEAD_TOKEN,
+	DS_HEAD_NONE,
+	DS_HEAD_PAIR, /* what two towers give is compared */
+	DS_N_HEADS
+} ds_head;
+
+/* Trunks of a model that has several, each with a config of its own inside the model's. */
+enum { DS_TOWER_TEXT, DS_TOWER_IMAGE, DS_MAX_TOWERS };
+extern const char *const ds_tower_keys[DS_MAX_TOWERS]; /* "text_config" … in config.json */
 
 typedef struct ds_config {
 	const ds_arch *arch;
@@ -40,9 +51,14 @@ typedef struct ds_config {
 	size_t n_ends;
 	double norm_eps, rope_theta, init_range;
 	double embd_dropout, resid_dropout, attn_dropout;
-	double classifier_dropout; /* below 0: resid_dropout */
-	int act;                   /* an index of the key's choices: ds_config_act */
-	int norm_type;             /* DS_NORM_… */
+	double classifier_dropout;                  /* below 0: resid_dropout */
+	int64_t image_size, patch_size, n_channels; /* of pictures */
+	int64_t projection;                         /* width of what towers are compared by */
+	double logit_scale;                         /* logarithm of the factor it begins with */
+	bool qkv_bias;
+	struct ds_config *towers[DS_MAX_TOWERS]; /* NULL: it is one trunk itself */
+	int act;                                 /* an index of the key's choices: ds_config_act */
+	int norm_type;                           /* DS_NORM_… */
 	bool tied, attention_bias, mlp_bias;
 	int scaling; /* DS_SCALING_…, with those below */
 	double scaling_factor, scaling_low, scaling_high;
@@ -77,9 +93,14 @@ DS_MUST ds_rc ds_config_preset(ds_config *c, ds_str name, ds_arena *mem, ds_err 
 bool ds_config_is_preset(ds_str name);
 /* insist (--ignore-keys): ds_config_finish takes what it otherwise refuses, and computes without it. */
 DS_MUST ds_rc ds_config_parse(ds_config *c, ds_str json, bool insist, ds_arena *mem, ds_err *e);
-/* Changes one key; dropout= changes all dropout keys. DS_USAGE where the architecture has no such key. */
+/* A copy whose towers are its own. */
+void ds_config_copy(ds_config *to, const ds_config *from, ds_arena *mem);
+/*
+ * Changes one key; dropout= changes all dropout keys. DS_USAGE where the architecture has no such key. What only
+ * towers have changes in all that have it; "text_config.KEY" and "vision_config.KEY" are one tower's.
+ */
 DS_MUST ds_rc ds_config_set(ds_config *c, ds_str name, ds_str value, ds_arena *mem, ds_err *e);
-/* Is it a key of any architecture (or dropout)? */
+/* Is it a key of any architecture (or dropout), perhaps of a tower? */
 bool ds_config_is_key(ds_str name);
 /* Fills what is derived and refuses what contradicts itself; to be called once, after all changes. */
 DS_MUST ds_rc ds_config_finish(ds_config *c, ds_err *e);
@@ -88,6 +109,10 @@ void ds_config_print(const ds_config *c, ds_buf *out);
 /* The same as "key = value" lines that ds_config_set reads. */
 void ds_config_ini(const ds_config *c, ds_buf *out);
 ds_act ds_config_act(const ds_config *c);
+bool ds_config_quick(const ds_config *c); /* the activation is quick_gelu, x / (1 + e^(-1.702 x)) */
+/* The config that says what tokens there are: its own, or the text tower's; the trunk that takes pictures, or NULL. */
+ds_config *ds_config_tokens(ds_config *c);
+const ds_config *ds_config_images(const ds_config *c);
 bool ds_config_given(const ds_config *c, const char *name); /* was this key set by ds_config_set? */
 
 #endif

@@ -11,7 +11,15 @@
 
 #define DS_CONFIG_AT(field) offsetof(ds_config, field)
 
-const ds_key *ds_config_key(ds_str name); /* NULL: none has this name */
+enum {                         /* what there is to say of a key */
+	DS_CONFIG_DROPOUT = 1, /* dropout= sets it too */
+	DS_CONFIG_SCALING = 2, /* a member of rope_scaling in config.json */
+	DS_CONFIG_MINUS = 4,   /* -1 stands for null */
+	DS_CONFIG_ZERO = 8,    /* 0 is written as null */
+};
+
+bool ds_config_is(const ds_key *k, unsigned flags); /* does any of them hold? */
+const ds_key *ds_config_key(ds_str name);           /* NULL: none has this name */
 bool ds_config_word(
 	const char *list, const char *word); /* of words separated by blanks; may be NULL */
 bool ds_config_has(const ds_arch *a, const ds_key *k);

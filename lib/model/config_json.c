@@ -13,12 +13,6 @@
 
 #define AT(field) DS_CONFIG_AT(field)
 
-/* Inside rope_scaling in config.json. */
-static bool part_of_scaling(const ds_key *k)
-{
-	return k->offset >= AT(scaling_factor) && k->offset <= AT(scaling_original);
-}
-
 /* DeepSeek's way to say the attention factor. */
 static double scaling_mscale(double factor, double mscale)
 {
@@ -95,11 +89,10 @@ static ds_rc read_ends(ds_config *c, const ds_json *v, ds_arena *mem, ds_err *e)
 static ds_rc read_null(ds_config *c, const ds_key *k, ds_err *e)
 {
 	void *at = (char *)c + k->offset;
-	bool id = k->offset == AT(bos) || k->offset == AT(eos) || k->offset == AT(pad);
 	const char *name = ds_config_spelled(c, k);
-	if (id)
+	if (ds_config_is(k, DS_CONFIG_MINUS) && k->kind == DS_KEY_I64)
 		*(int64_t *)at = -1;
-	else if (k->offset == AT(classifier_dropout))
+	else if (ds_config_is(k, DS_CONFIG_MINUS))
 		*(double *)at = -1;
 	else if (ds_config_word(c->arch->nulls, k->name) && k->kind == DS_KEY_I64)
 		*(int64_t *)at = 0;
@@ -182,6 +175,43 @@ static bool is_unicode(const ds_json *v)
 	return true;
 }
 
+static ds_rc read_members(ds_config *c, const ds_json *root, ds_arena *mem, ds_err *e);
+
+/* A tower's config; older files repeat it as text_config_dict, which counts where both have a key. */
+static ds_rc read_towers(ds_config *c, const ds_json *root, ds_arena *mem, ds_err *e)
+{
+	for (int i = 0; i < DS_MAX_TOWERS; i++) {
+		if (!c->towers[i])
+			continue;
+		const char *const names[] = { ds_tower_keys[i],
+			ds_arena_fmt(mem, "%s_dict", ds_tower_keys[i]).at };
+		for (int k = 0; k < 2; k++) {
+			const ds_json *v = ds_json_get(root, names[k]);
+			if (!v || v->kind == DS_J_NULL)
+				continue;
+			if (v->kind != DS_J_OBJ)
+				return ds_fail(e, DS_USAGE, "%s is not an object", names[k]);
+			if (!c->towers[i]->kept)
+				c->towers[i]->kept = v;
+			c->towers[i]->insist = c->insist;
+			DS_TRY_AT(read_members(c->towers[i], v, mem, e), e, "%s", names[k]);
+		}
+	}
+	return DS_OK;
+}
+
+static ds_rc read_members(ds_config *c, const ds_json *root, ds_arena *mem, ds_err *e)
+{
+	for (const ds_json *m = root->first; m; m = m->next) {
+		const ds_key *k = ds_config_key(m->key);
+		if (is_scaling(m) && ds_config_word(c->arch->keys, "rope_scaling"))
+			DS_TRY(read_scaling(c, m, mem, e));
+		else if (k && ds_config_has(c->arch, k) && !ds_config_is(k, DS_CONFIG_SCALING))
+			DS_TRY(read_key(c, k, m, mem, e));
+	}
+	return read_towers(c, root, mem, e);
+}
+
 ds_rc ds_config_parse(ds_config *c, ds_str json, bool insist, ds_arena *mem, ds_err *e)
 {
 	const ds_json *root;
@@ -204,18 +234,12 @@ ds_rc ds_config_parse(ds_config *c, ds_str json, bool insist, ds_arena *mem, ds_
 	DS_TRY(ds_config_init(c, type, mem, e));
 	c->kept = root;
 	c->insist = insist;
-	if (names && names->kind == DS_J_ARR && names->n)
+	if (names && names->kind == DS_J_ARR && names->n &&
+		ds_arch_head(c->arch, names->items[0]->s))
 		c->head = ds_arch_head(c->arch, names->items[0]->s);
 	if (c->head == DS_HEAD_SEQ || c->head == DS_HEAD_TOKEN)
 		DS_TRY(read_labels(c, root, mem, e));
-	for (const ds_json *m = root->first; m; m = m->next) {
-		const ds_key *k = ds_config_key(m->key);
-		if (is_scaling(m) && ds_config_word(c->arch->keys, "rope_scaling"))
-			DS_TRY(read_scaling(c, m, mem, e));
-		else if (k && ds_config_has(c->arch, k) && !part_of_scaling(k))
-			DS_TRY(read_key(c, k, m, mem, e));
-	}
-	return DS_OK;
+	return read_members(c, root, mem, e);
 }
 
 /* ---- config.json out ---- */
@@ -229,18 +253,18 @@ static void print_name(ds_buf *out, ds_str name)
 
 static bool is_none(const ds_config *c, const ds_key *k)
 {
-	if (k->offset == AT(classifier_dropout))
-		return c->classifier_dropout < 0;
-	if (k->kind != DS_KEY_I64)
+	if (!ds_config_is(k, DS_CONFIG_MINUS | DS_CONFIG_ZERO))
 		return false;
-	int64_t v = *(const int64_t *)((const char *)c + k->offset);
-	return v < 0 || (k->offset == AT(sliding_window) && v == 0);
+	const void *at = (const char *)c + k->offset;
+	double v = k->kind == DS_KEY_I64 ? (double)*(const int64_t *)at : *(const double *)at;
+	return (ds_config_is(k, DS_CONFIG_MINUS) && v < 0) ||
+	       (ds_config_is(k, DS_CONFIG_ZERO) && v == 0);
 }
 
 static bool scaling_given(const ds_config *c)
 {
 	for (const ds_key *k = ds_config_keys; k->name; k++)
-		if (k->offset >= AT(scaling) && k->offset <= AT(scaling_original) &&
+		if ((ds_config_is(k, DS_CONFIG_SCALING) || k->offset == AT(scaling)) &&
 			ds_config_was_set(c, k))
 			return true;
 	return false;
@@ -302,7 +326,7 @@ static bool was_null(const ds_config *c, const ds_key *k)
 
 static void print_key(const ds_config *c, const ds_key *k, ds_buf *out)
 {
-	if (part_of_scaling(k))
+	if (ds_config_is(k, DS_CONFIG_SCALING))
 		return;
 	/* Only where it is not what transformers builds anyway. */
 	if (k->offset == AT(norm_type) && c->norm_type == c->arch->norm_type)
@@ -348,34 +372,62 @@ static void print_labels(const ds_config *c, ds_buf *out)
 	}
 }
 
+/* Written from the tower's own keys and what was kept of them. */
+static bool is_tower(const ds_config *c, const ds_json *m)
+{
+	for (int i = 0; i < DS_MAX_TOWERS; i++) {
+		ds_str key = ds_str_of(ds_tower_keys[i]);
+		if (c->towers[i] && ds_str_starts(m->key, key) &&
+			(m->key.n == key.n || ds_str_ends(m->key, DS_S("_dict"))))
+			return true;
+	}
+	return false;
+}
+
 static bool ours(const ds_config *c, const ds_json *m)
 {
 	const ds_key *k = ds_config_key(m->key);
 	bool stale =
 		ds_str_is(m->key, "layer_types") && (c->insist || (int64_t)m->n != c->n_layers);
 	return stale || (c->insist && ds_config_refused(c, m)) ||
-	       (k && ds_config_has(c->arch, k)) || is_scaling(m) ||
+	       (k && ds_config_has(c->arch, k)) || is_scaling(m) || is_tower(c, m) ||
 	       ds_str_is(m->key, "model_type") || ds_str_is(m->key, "architectures") ||
 	       ds_str_is(m->key, "torch_dtype") || ds_str_is(m->key, "dtype") ||
 	       ds_str_is(m->key, "transformers_version");
 }
 
-void ds_config_print(const ds_config *c, ds_buf *out)
+/* All members behind the first, and the end of the object. */
+static void print_members(const ds_config *c, bool tower, ds_buf *out)
 {
-	ds_buf_fmt(out, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\"",
-		c->head ? c->arch->class_of[c->head] : c->arch->class_name, c->arch->name);
 	for (const ds_key *k = ds_config_keys; k->name; k++)
 		if (ds_config_has(c->arch, k))
 			print_key(c, k, out);
 	if (c->n_labels)
 		print_labels(c, out);
-	print_name(out, DS_S("torch_dtype"));
-	ds_buf_add_c(out, "\"float32\"");
+	for (int i = 0; i < DS_MAX_TOWERS; i++) {
+		if (!c->towers[i])
+			continue;
+		print_name(out, ds_str_of(ds_tower_keys[i]));
+		ds_buf_fmt(out, "{\n  \"model_type\": \"%s\"", c->towers[i]->arch->name);
+		print_members(c->towers[i], true, out);
+	}
+	if (!tower) {
+		print_name(out, DS_S("torch_dtype"));
+		ds_buf_add_c(out, "\"float32\"");
+	}
 	for (const ds_json *m = c->kept ? c->kept->first : NULL; m; m = m->next) {
 		if (!ours(c, m) && !(c->n_labels && is_labels(m))) {
 			print_name(out, m->key);
 			ds_json_add(out, m);
 		}
 	}
-	ds_buf_add_c(out, "\n}\n");
+	ds_buf_add_c(out, "\n}");
+}
+
+void ds_config_print(const ds_config *c, ds_buf *out)
+{
+	ds_buf_fmt(out, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\"",
+		c->head ? c->arch->class_of[c->head] : c->arch->class_name, c->arch->name);
+	print_members(c, false, out);
+	ds_buf_add_byte(out, '\n');
 }

@@ -16,6 +16,8 @@ typedef struct { /* sent as it is: ranks are the same program */
 	char name[NAME_BYTES];
 	int32_t rank, tensor;
 	ds_part part;
+	bool reshaped; /* files have another shape than part.dims: */
+	ds_dims stored;
 } entry;
 
 bool ds_gather_wants(const ds_tensor *t, ds_class memory)
@@ -24,11 +26,11 @@ bool ds_gather_wants(const ds_tensor *t, ds_class memory)
 	return t->memory == memory && !(t->flags & none);
 }
 
-static void set_item(ds_st_item *item, const ds_tensor *t, const char *name, const void *values)
+static void set_item(ds_st_item *item, const ds_dims *s, const char *name, const void *values)
 {
-	*item = (ds_st_item){ .name = name, .rank = t->rank, .data = values };
-	for (int d = 0; d < t->rank; d++)
-		item->dims[d] = t->dims[d];
+	*item = (ds_st_item){ .name = name, .rank = s->rank, .data = values };
+	for (int d = 0; d < s->rank; d++)
+		item->dims[d] = s->dims[d];
 }
 
 /* ---- one process: what is there ---- */
@@ -43,7 +45,8 @@ static ds_rc view_all(
 		if (!ds_gather_wants(t, memory))
 			continue;
 		DS_TRY(ds_exec_view(x, i, mem, &values, e));
-		set_item(&items[(*n)++], t, t->name, values);
+		ds_dims s = ds_t_stored(t);
+		set_item(&items[(*n)++], &s, t->name, values);
 	}
 	return DS_OK;
 }
@@ -65,6 +68,9 @@ static ds_rc list_own(ds_exec *x, ds_class memory, entry *out, size_t *n, ds_err
 		memcpy(a->name, t->name, strlen(t->name));
 		a->rank = ds_world_rank(ds_exec_world(x));
 		a->tensor = i;
+		if (t->stored)
+			a->stored = *t->stored;
+		a->reshaped = t->stored != NULL;
 		if (t->part) {
 			a->part = *t->part;
 			continue;
@@ -151,12 +157,15 @@ static ds_rc collect(collector *c, ds_arena *mem, ds_st_item *items, size_t *n, 
 	for (size_t i = 0, next; i < c->n; i = next) {
 		const entry *first = &c->all[i];
 		ds_tensor t = { .rank = first->part.rank };
+		ds_dims own = { .rank = first->part.rank };
 		memcpy(t.dims, first->part.dims, sizeof(t.dims));
+		memcpy(own.dims, first->part.dims, sizeof(own.dims));
 		float *whole = ds_arena_get(mem, (size_t)ds_t_count(&t) * sizeof(*whole));
 		for (next = i; next < c->n && strcmp(c->all[next].name, first->name) == 0; next++)
 			if (!had(first, &c->all[next]))
 				DS_TRY(fetch(c, &c->all[next], whole, e));
-		set_item(&items[(*n)++], &t, first->name, whole);
+		set_item(&items[(*n)++], first->reshaped ? &first->stored : &own, first->name,
+			whole);
 	}
 	int32_t end = NO_MORE;
 	for (int k = 1; k < ds_world_size(c->w); k++)

@@ -220,12 +220,23 @@ ds_rc ds_rows_get(ds_rows *r, int64_t row, ds_row *out, ds_err *e)
 	out->n_targets = 0;
 	if (is_labelled(r)) {
 		piece *p = piece_of(r, row);
-		return ds_rows_get_labelled(r, p, (uint32_t)(row - p->first), out, e);
+		uint32_t rec = (uint32_t)(row - p->first);
+		return r->kind == DS_ROWS_PAIR ? ds_rows_get_pair(r, p, rec, out, e)
+					       : ds_rows_get_labelled(r, p, rec, out, e);
 	}
 	out->targets[r->seq - 1] = -1; /* a row of N gives N - 1 predictions */
 	if (r->kind == DS_ROWS_CHAT)
 		return ds_rows_get_chat(r, row, out, e);
 	return r->packed ? get_packed(r, row, out, e) : get_cut(r, row, out, e);
+}
+
+ds_rc ds_rows_image(ds_rows *r, int64_t row, ds_str *out, ds_err *e)
+{
+	const piece *p = piece_of(r, row);
+	if (!p->images)
+		return ds_fail(e, DS_BAD, "%s: no pictures", p->origin);
+	*out = p->images[row - p->first];
+	return DS_OK;
 }
 
 uint64_t ds_rows_bad(const ds_rows *r)
@@ -283,6 +294,7 @@ void ds_rows_close(ds_rows *r)
 	ds_buf_free(&r->chain);
 	ds_rows_labels_free(r);
 	ds_rows_chat_free(r);
+	ds_pool_free(r->pool);
 	ds_arena_free(r->mem);
 	ds_mem_free(r);
 }

@@ -21,6 +21,7 @@ typedef enum {
 	DS_ROWS_CHAT,  /* whole conversations, as many as fit; their answers alone are targets */
 	DS_ROWS_CLASS, /* a record a row; targets[0] is its label */
 	DS_ROWS_TAGS,  /* a record a row; targets are its tokens' labels */
+	DS_ROWS_PAIR,  /* a record a row: a text and its picture */
 } ds_rows_kind;
 
 typedef struct {
@@ -43,6 +44,9 @@ typedef struct {
 	bool any_tok;       /* shards of other tokenizers are taken, their ids as they are */
 	int64_t vocab_size; /* ids from here on are refused; 0: the tokenizer's size */
 	int64_t n_types;    /* of segments, which `types` gives; 0: it is not looked at */
+	int64_t eos;      /* of DS_ROWS_PAIR: the model's; below -1: the tokenizer's, see pair.h */
+	unsigned threads; /* look through pictures, where there are any; at least 1 then */
+	bool images; /* of DS_ROWS_CLASS: pictures, and no text; each is looked through when it is read */
 	struct ds_out *rejects; /* for --on-error reject; borrowed */
 } ds_rows_opts;
 
@@ -89,8 +93,12 @@ typedef struct { /* seq of each, written by ds_rows_get */
 	int32_t *last;  /* NULL: not wanted; one past the last position that t may see */
 	int32_t *types; /* NULL: not wanted; segments */
 	uint8_t *plain; /* NULL: not wanted; is it text that no mask leaves out? */
+	int32_t end;    /* of DS_ROWS_PAIR: the position of the token that ends the text */
+	ds_str image;   /* a picture's file; of rows that have one; lives as the rows do */
 } ds_row;
 /* DS_BAD: an id that is not below vocab_size, a row of another length; DS_SHORT: damage. */
 DS_MUST ds_rc ds_rows_get(ds_rows *r, int64_t row, ds_row *out, ds_err *e);
+/* Its picture alone. */
+DS_MUST ds_rc ds_rows_image(ds_rows *r, int64_t row, ds_str *out, ds_err *e);
 
 #endif

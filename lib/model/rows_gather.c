@@ -25,12 +25,14 @@ static ds_rc each_record(ds_gather *q, ds_block *b, ds_gather_fn *fn, uint32_t *
 	*n = 0;
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		size_t ids = q->ids.n, beside = q->beside.n, types = q->types.n;
+		size_t images = q->images.n;
 		ds_rc rc = fn(q, b, i, e);
 		if (rc == DS_BAD) {
 			DS_TRY(ds_source_refuse(q->r->source, b, i, e));
 			q->ids.n = ids;
 			q->beside.n = beside;
 			q->types.n = types;
+			q->images.n = images;
 			continue;
 		}
 		DS_TRY(rc);
@@ -59,10 +61,13 @@ ds_rc ds_rows_gather(ds_gather *q, ds_block *b, piece *p, ds_gather_fn *fn, ds_e
 			p->types = (list_col){ keep(q->r, &q->types), off, NULL, false };
 		}
 		q->kept = keep(q->r, &q->beside);
+		if (q->images.n)
+			p->images = keep(q->r, &q->images);
 		p->ready = true;
 	}
 	ds_buf_free(&q->ids);
 	ds_buf_free(&q->beside);
 	ds_buf_free(&q->types);
+	ds_buf_free(&q->images);
 	return rc;
 }

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/thread.h"
 #include "model/rows.h"
 #include "record/source.h"
 #include "record/stream.h"
@@ -29,6 +30,7 @@ typedef struct {       /* one block's worth of rows or tokens */
 		*row_of; /* where records were left out: each one's offset from there; else NULL */
 	list_col ids, docs, mask, types;
 	const int32_t *labels; /* of each record, or each token */
+	const ds_str *images;  /* of each record; NULL: there are none */
 } piece;
 
 typedef struct {              /* what one file gave, where files are mixed; else all */
@@ -66,6 +68,9 @@ struct ds_rows {
 	int64_t n_types;   /* of segments; 0: they are not looked at */
 	struct ds_rows_labels *labels;
 	struct ds_rows_chat *chat;
+	bool images;
+	int64_t pair_eos;
+	ds_pool *pool; /* looks through pictures; NULL: there are none */
 	part *parts;
 	size_t n_parts;
 	bool mixed;
@@ -88,7 +93,9 @@ typedef struct {
 	ds_tok_scratch *scratch;
 	ds_buf ids, beside; /* u32; what goes with them */
 	ds_buf types;       /* a byte for each of ids, where they have any but 0; shorter: 0 */
-	const void *kept;   /* the latter when all is gathered; lives as r does */
+	ds_buf images;      /* a ds_str for each record */
+	const char *const *faults; /* of the block's pictures; NULL: it is whole */
+	const void *kept;          /* the latter when all is gathered; lives as r does */
 } ds_gather;
 /*
  * fn gives DS_BAD for a record that cannot be used, saying why; it is dealt with as --on-error says.
@@ -118,6 +125,12 @@ void ds_rows_chat_free(ds_rows *r);
 ds_rc ds_rows_settle_chat(ds_rows *r, ds_err *e); /* numbers the rows, when seq is known */
 ds_rc ds_rows_get_chat(ds_rows *r, int64_t row, ds_row *out, ds_err *e);
 ds_rc ds_rows_add_chat(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e);
+/* rows_image.c: pictures, alone or with a text */
+ds_rc ds_rows_look_through(
+	ds_gather *q, ds_block *b, ds_err *e); /* all of a block, on all threads */
+ds_rc ds_rows_add_image(ds_gather *q, ds_block *b, uint32_t row, ds_err *e);
+ds_rc ds_rows_add_pairs(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e);
+ds_rc ds_rows_get_pair(ds_rows *r, const piece *p, uint32_t rec, ds_row *out, ds_err *e);
 /* rows_mix.c */
 ds_rc ds_rows_parts_new(ds_rows *r, const ds_rows_opts *o, ds_err *e);
 ds_rc ds_rows_settle_mix(ds_rows *r, ds_err *e);

@@ -329,8 +329,11 @@ static ds_rc add_record(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 	int32_t label;
 	if (q->r->kind == DS_ROWS_TAGS)
 		return add_tagged(q, b, row, e);
-	DS_TRY(ids_of(q, b, row, &has, e));
-	if (!has)
+	if (q->r->images)
+		DS_TRY(ds_rows_add_image(q, b, row, e));
+	else
+		DS_TRY(ids_of(q, b, row, &has, e));
+	if (!q->r->images && !has)
 		return ds_fail(e, DS_BAD, "neither 'tokens' nor 'text'");
 	DS_TRY(class_of(q->r, b, row, &label, e));
 	add_u32(&q->beside, (uint32_t)label);
@@ -340,6 +343,8 @@ static ds_rc add_record(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 ds_rc ds_rows_add_labelled(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e)
 {
 	ds_gather q = { .r = r, .scratch = scratch };
+	if (r->images)
+		DS_TRY(ds_rows_look_through(&q, b, e));
 	DS_TRY(ds_rows_gather(&q, b, p, add_record, e));
 	p->labels = q.kept;
 	return DS_OK;
@@ -383,6 +388,7 @@ ds_rc ds_rows_get_labelled(ds_rows *r, const piece *p, uint32_t rec, ds_row *out
 {
 	uint32_t begin = p->ids.off[rec], n = p->ids.off[rec + 1] - begin;
 	uint32_t used = n < (uint64_t)r->seq ? n : (uint32_t)r->seq;
+	out->image = p->images ? p->images[rec] : (ds_str){ 0 };
 	bool tags = r->kind == DS_ROWS_TAGS;
 	for (int64_t t = 0; t < r->seq; t++) {
 		uint32_t id = t < used ? list_at(&p->ids, begin + (uint32_t)t) : (uint32_t)r->pad;

@@ -315,12 +315,14 @@ static ds_rc add_block(ds_rows *r, ds_block *b, ds_tok_scratch **scratch, ds_err
 	bool plain = !is_labelled(r) && ds_block_find(b, "tokens");
 	if (plain)
 		DS_TRY(add_tokens(r, b, p, e));
-	else
+	else if (!r->images || r->kind == DS_ROWS_PAIR)
 		DS_TRY(open_tokenizer(r, scratch, e));
 	if (plain && r->kind == DS_ROWS_CHAT && p->docs.off)
 		return ds_fail(e, DS_BAD, "%s: packed rows, whose mask task=clm follows", origin);
 	if (r->kind == DS_ROWS_CHAT && !plain)
 		DS_TRY(ds_rows_add_chat(r, b, p, *scratch, e));
+	else if (r->kind == DS_ROWS_PAIR)
+		DS_TRY(ds_rows_add_pairs(r, b, p, *scratch, e));
 	else if (is_labelled(r))
 		DS_TRY(ds_rows_add_labelled(r, b, p, *scratch, e));
 	else if (!plain)
@@ -329,6 +331,8 @@ static ds_rc add_block(ds_rows *r, ds_block *b, ds_tok_scratch **scratch, ds_err
 		settle_packed(r, p);
 	uint32_t n = p->ids.off[p->n_rows] - p->ids.off[0];
 	add_identity(r, ds_hash64(p->ids.data, (size_t)n * (p->ids.wide ? 4 : 2)));
+	for (uint32_t i = 0; p->images && i < p->n_rows; i++)
+		add_identity(r, ds_hash64(p->images[i].at, p->images[i].n));
 	return DS_OK;
 }
 
@@ -487,7 +491,10 @@ ds_rc ds_rows_open(ds_rows **out, const ds_input_opts *how, const ds_rows_opts *
 	r->docs = o->docs;
 	r->alone = o->alone;
 	r->kind = o->kind;
-	if (is_labelled(r))
+	r->pair_eos = o->eos;
+	r->images = o->images || o->kind == DS_ROWS_PAIR;
+	r->pool = r->images ? ds_pool_new(o->threads) : NULL;
+	if (is_labelled(r) && r->kind != DS_ROWS_PAIR)
 		ds_rows_labels_new(r, o->labels, o->n_labels);
 	if (o->kind == DS_ROWS_CHAT)
 		ds_rows_chat_new(r, o->chat);
@@ -513,7 +520,7 @@ ds_rc ds_rows_open(ds_rows **out, const ds_input_opts *how, const ds_rows_opts *
 	else
 		DS_TRY(number_pieces(r, e));
 	DS_TRY(ds_rows_settle_mix(r, e));
-	if (is_labelled(r))
+	if (r->labels)
 		DS_TRY(ds_rows_settle_labels(r, e));
 	if (r->chain.n)
 		r->chain.n--; /* the last comma */

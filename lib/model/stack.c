@@ -21,10 +21,11 @@ const char *ds_stack_name(const char *name, int64_t i, char *room, size_t size)
 
 int ds_stack_shape(const ds_tensor *t, int64_t dims[DS_MAX_RANK])
 {
-	int skip = strchr(t->name, '*') && t->rank > 1;
-	for (int d = skip; d < t->rank; d++)
-		dims[d - skip] = t->dims[d];
-	return t->rank - skip;
+	ds_dims whole = ds_t_stored(t);
+	int skip = strchr(t->name, '*') && whole.rank > 1;
+	for (int d = skip; d < whole.rank; d++)
+		dims[d - skip] = whole.dims[d];
+	return whole.rank - skip;
 }
 
 static int64_t item_parts(const ds_st_item *t)

@@ -8,18 +8,19 @@
 
 #include <math.h>
 
-/* Rows of training data never have such numbers. */
-#define EVAL_NUMBER ((uint64_t)1 << 62)
-
 static ds_rc fetch(ds_trainer *t, int64_t row, int64_t n, int64_t *n_targets, ds_err *e)
 {
 	for (int64_t i = 0; i < t->plan->micro_rows; i++) {
-		/* A batch that is not full repeats its last row, which is not counted. */
+		/* A batch that is not full repeats its last row, which is not counted, or has nothing. */
 		int64_t which = i < n ? row + i : row + n - 1, ignored = 0;
-		DS_TRY(ds_feed_row(t->feed, t->eval_rows, which, i, EVAL_NUMBER + (uint64_t)which,
+		if (i >= n && t->plan->targets == DS_TARGETS_ROW) {
+			ds_feed_blank(t->feed, i); /* a pair must not compete with itself */
+			continue;
+		}
+		DS_TRY(ds_feed_row(t->feed, t->eval_rows, which, i, DS_FEED_EVAL + (uint64_t)which,
 			i < n ? n_targets : &ignored, e));
 	}
-	return DS_OK;
+	return ds_feed_ready(t->feed, e);
 }
 
 ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e)

@@ -100,10 +100,13 @@ const ds_key ds_setting_keys[] = {
 	{ "lora_dropout", { 0 }, DS_KEY_F64, AT(lora_dropout), 0, 0.99, NULL, "dropout of their input" },
 	{ "target_modules", { 0 }, DS_KEY_TEXT, AT(target_modules), 0, 0, NULL, "linears that get one, a,b; the attention's inputs unless said" },
 	{ "prompt_tokens", { "num_virtual_tokens" }, DS_KEY_I64, AT(prompt_tokens), 1, 4096, NULL, "prompt and prefix tuning: virtual tokens, 16 unless said" },
-	{ "task", { 0 }, DS_KEY_CHOICE, AT(task), 0, 0, WORDS(tasks), "predict the next token, hidden ones, answers, a record's label, its tokens' labels; by architecture unless said" },
+	{ "task", { 0 }, DS_KEY_CHOICE, AT(task), 0, 0, WORDS(tasks), "predict the next token, hidden ones, answers, a record's label, its tokens' labels, which picture a text has; by architecture unless said" },
 	{ "mlm_probability", { 0 }, DS_KEY_F64, AT(mlm_probability), 0, 1, NULL, "share of tokens that mlm predicts, 0.15 unless said" },
 	{ "mlm_mask_share", { 0 }, DS_KEY_F64, AT(mlm_mask_share), 0, 1, NULL, "of those: become the mask, 0.8 unless said" },
 	{ "mlm_random_share", { 0 }, DS_KEY_F64, AT(mlm_random_share), 0, 1, NULL, "of those: become a random token, 0.1 unless said" },
+	{ "image_flip", { 0 }, DS_KEY_F64, AT(image_flip), 0, 1, NULL, "share of pictures that are mirrored in training" },
+	{ "image_crop", { 0 }, DS_KEY_F64, AT(image_crop), 0, 1, NULL, "training sees parts of pictures, of an area between 1 less this and all" },
+	{ "image_color", { 0 }, DS_KEY_F64, AT(image_color), 0, 1, NULL, "brightness, contrast and saturation vary by so much" },
 	{ "whole_word", { "mlm_whole_word" }, DS_KEY_BOOL, AT(whole_word), 0, 0, NULL, "mlm hides all tokens of a word together" },
 	{ "doc_attention", { 0 }, DS_KEY_BOOL, AT(doc_attention), 0, 0, NULL, "attention and positions stay inside documents; true unless said where task=chat" },
 	{ "chat", { 0 }, DS_KEY_TEXT, AT(chat), 0, 0, NULL, "layout of conversations (chatml, llama3, …); auto: the model's own, else chatml" },
@@ -314,40 +317,71 @@ static ds_rc differs(const ds_key *k, const void *was, const void *now, ds_err *
 	return rc;
 }
 
-static ds_rc set_model_key(ds_config *c, const ds_setting_pair *p, ds_arena *mem, ds_err *e)
+/* Keys of a model as pairs say them, of a trunk each: its own, then those of its towers. */
+typedef struct {
+	ds_config of[1 + DS_MAX_TOWERS];
+} bare_model;
+
+/* "vision_config.patch_size" is one tower's; the rest of the name is *rest. */
+static int trunk_of(ds_str name, ds_str *rest)
 {
-	const ds_key *k = ds_key_find(ds_config_keys, p->name);
-	return k ? ds_key_set(k, c, p->value, mem, e) : DS_OK;
+	*rest = name;
+	for (int i = 0; i < DS_MAX_TOWERS; i++) {
+		ds_str key = ds_str_of(ds_tower_keys[i]);
+		if (!ds_str_starts(name, key) || name.n <= key.n || name.at[key.n] != '.')
+			continue;
+		*rest = (ds_str){ name.at + key.n + 1, name.n - key.n - 1 };
+		return 1 + i;
+	}
+	return 0;
 }
 
-/* dropout=p is a short form of the dropouts that the model has. */
-static ds_rc set_dropouts(const ds_request *o, ds_config *c, ds_str value, ds_err *e)
+static ds_rc set_bare(bare_model *m, int trunk, ds_str name, ds_str value, ds_arena *mem, ds_err *e)
 {
-	for (size_t i = 0; i < o->n_model; i++)
-		if (ds_str_ends(o->model[i].name, DS_S("pdrop")) ||
-			ds_str_is(o->model[i].name, "attention_dropout"))
-			DS_TRY(set_model_key(
-				c, &(ds_setting_pair){ o->model[i].name, value }, o->mem, e));
-	return DS_OK;
+	const ds_key *k = ds_key_find(ds_config_keys, name);
+	return k ? ds_key_set(k, &m->of[trunk], value, mem, e) : DS_OK;
 }
 
-/* Only which keys agree is asked here, so two bare structs do. */
+static bool is_dropout(ds_str name)
+{
+	return ds_str_ends(name, DS_S("pdrop")) || ds_str_is(name, "attention_dropout");
+}
+
+/* A pair of the command line changes the lines that config.ini has of it: one, or one a tower; dropout=p all dropouts. */
+static ds_rc change_lines(const ds_request *o, bare_model *m, const ds_setting_pair *p, ds_err *e)
+{
+	ds_str name, line;
+	int trunk = trunk_of(p->name, &name);
+	const ds_key *k = ds_key_find(ds_config_keys, name);
+	bool all = ds_str_is(name, "dropout"), found = false;
+	for (size_t i = 0; i < o->n_model; i++) {
+		int of = trunk_of(o->model[i].name, &line);
+		bool same = all ? is_dropout(line) : k && ds_key_find(ds_config_keys, line) == k;
+		if (!same || (trunk && of != trunk))
+			continue;
+		found = true;
+		DS_TRY(set_bare(m, of, line, p->value, o->mem, e));
+	}
+	return found ? DS_OK : set_bare(m, trunk, name, p->value, o->mem, e);
+}
+
+/* Only which keys agree is asked here, so bare structs do. */
 static ds_rc check_model_keys(ds_request *o, ds_err *e)
 {
-	ds_config was = { 0 }, now;
-	for (size_t i = 0; i < o->n_model; i++)
-		DS_TRY(set_model_key(&was, &o->model[i], o->mem, e));
-	now = was;
-	for (size_t i = 0; i < o->n_given; i++) {
-		const ds_setting_pair *p = &o->given[i];
-		if (ds_str_is(p->name, "dropout"))
-			DS_TRY(set_dropouts(o, &now, p->value, e));
-		else
-			DS_TRY(set_model_key(&now, p, o->mem, e));
+	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 14);
+	bare_model *was = ds_arena_zero(mem, sizeof(*was)), *now = ds_arena_get(mem, sizeof(*now));
+	for (size_t i = 0; i < o->n_model; i++) {
+		ds_str name;
+		int trunk = trunk_of(o->model[i].name, &name);
+		DS_TRY(set_bare(was, trunk, name, o->model[i].value, o->mem, e));
 	}
-	for (const ds_key *k = ds_config_keys; k->name; k++)
-		if (!ds_key_equal(k, &was, &now))
-			return differs(k, &was, &now, e);
+	*now = *was;
+	for (size_t i = 0; i < o->n_given; i++)
+		DS_TRY(change_lines(o, now, &o->given[i], e));
+	for (int t = 0; t <= DS_MAX_TOWERS; t++)
+		for (const ds_key *k = ds_config_keys; k->name; k++)
+			if (!ds_key_equal(k, &was->of[t], &now->of[t]))
+				return differs(k, &was->of[t], &now->of[t], e);
 	return DS_OK;
 }
 

@@ -48,6 +48,7 @@ typedef struct { /* the keys; config.ini holds them all */
 	const char *strategy;
 	double comm_timeout;
 	int64_t save_every, save_total_limit, log_every, eval_every, eval_batches, patience, seed;
+	double image_flip, image_crop, image_color;
 	double mlm_probability, mlm_mask_share, mlm_random_share;
 	bool any_tokenizer, clamp;
 	bool doc_attention, whole_word, grow;

@@ -121,6 +121,10 @@ static ds_rc refuse(const char *axis, int n, const char *what, int64_t value, ds
 ds_rc ds_strategy_check(
 	const ds_layout *l, const ds_config *c, int64_t step_rows, int64_t parts, ds_err *e)
 {
+	if (c->head == DS_HEAD_PAIR && l->dp * l->tp * l->pp > 1)
+		return ds_fail(e, DS_USAGE,
+			"%s is trained by one process: its pairs are compared with all of a batch",
+			c->arch->name);
 	const struct {
 		const char *name;
 		int64_t value;
@@ -135,7 +139,7 @@ ds_rc ds_strategy_check(
 		return refuse("ep", l->ep, "num_experts", c->n_experts, e);
 	if (l->ep > 1 && l->apart)
 		return ds_fail(e, DS_USAGE, "ep=%d with sync_every: copies share experts", l->ep);
-	if (l->tp > c->vocab_size)
+	if (l->tp > 1 && l->tp > c->vocab_size)
 		return ds_fail(e, DS_USAGE, "tp=%d: vocab_size=%lld is less", l->tp,
 			(long long)c->vocab_size);
 	if (l->pp > c->n_layers)

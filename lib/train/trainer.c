@@ -5,14 +5,36 @@
 
 #include <math.h>
 
+/* The place of row i of a copy's step in the endless order of rows. */
+static int64_t place(const ds_train_plan *p, int64_t step, int64_t i)
+{
+	int64_t in_step = ds_train_plan_row(p, i / p->micro_rows) + i % p->micro_rows;
+	return (step - 1) * p->step_rows + in_step;
+}
+
+/* What takes time before a step can begin is done while the one before runs. */
+static ds_rc look_ahead(ds_trainer *t, int64_t step, ds_err *e)
+{
+	const ds_train_plan *p = t->plan;
+	if (!ds_feed_looks_ahead(t->feed) || step > p->steps)
+		return DS_OK;
+	for (int64_t i = 0; i < p->micro_rows * p->n_micro; i++) {
+		int64_t at = place(p, step, i);
+		if (at >= p->limit_rows)
+			continue;
+		int64_t row = ds_rows_order(t->rows, (uint64_t)t->keys->seed, at);
+		DS_TRY(ds_feed_foresee(t->feed, t->rows, row, i, (uint64_t)at, e));
+	}
+	return ds_feed_begin(t->feed, e);
+}
+
 static ds_rc fetch(ds_trainer *t, int64_t step, int64_t *n_targets, ds_err *e)
 {
 	const ds_train_plan *p = t->plan;
 	int64_t targets = 0, rows = p->micro_rows;
 	double sums[] = { 0, 0 }; /* targets, tokens */
 	for (int64_t i = 0; i < rows * p->n_micro; i++) {
-		int64_t in_step = ds_train_plan_row(p, i / rows) + i % rows;
-		int64_t at = (step - 1) * p->step_rows + in_step;
+		int64_t at = place(p, step, i);
 		if (at >= p->limit_rows) {
 			ds_feed_blank(t->feed, i);
 			continue;
@@ -25,7 +47,8 @@ static ds_rc fetch(ds_trainer *t, int64_t step, int64_t *n_targets, ds_err *e)
 	DS_TRY(ds_train_sum(t, sums, 2, e));
 	*n_targets = (int64_t)sums[0];
 	t->state->tokens += (int64_t)sums[1];
-	return DS_OK;
+	DS_TRY(ds_feed_ready(t->feed, e));
+	return look_ahead(t, step + 1, e);
 }
 
 /* The step once more, looking at every tensor that is made; the weights are still those before it. */

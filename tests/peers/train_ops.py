@@ -141,6 +141,7 @@ OPS = {
     "glu": lambda n, i: [ACTS[n["act"]](i[0]) * i[1]],
     "add": lambda n, i: [i[0] + i[1]],
     "scale": lambda n, i: [i[0] * n["by"]],
+    "gain": lambda n, i: [i[0] * i[1].exp()],
     "dropout": lambda n, i: None,
     "slice": lambda n, i: [i[0][:, n["from"]:n["from"] + n["n"]]],
     "rows": lambda n, i: [i[0][i[1]]],

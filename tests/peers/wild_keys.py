@@ -29,14 +29,22 @@ VALUES = dict(vocab_size="61000", hidden_size="128", n_embd="128", intermediate_
               classifier_dropout="0.25", hidden_act='"relu"', activation_function='"relu"', tie_word_embeddings=None,
               attention_bias="true", mlp_bias="true", num_experts="16", num_local_experts="16", num_experts_per_tok="3",
               moe_intermediate_size="24", shared_expert_intermediate_size="20", decoder_sparse_step="2", norm_topk_prob=None,
-              output_router_logits=None, router_aux_loss_coef="0.25")
+              output_router_logits=None, router_aux_loss_coef="0.25", image_size="64", patch_size="4",
+              num_channels="3", projection_dim="24", logit_scale_init_value="1.5", qkv_bias="false")
 LLAMA = list(SIZES) + """num_key_value_heads bos_token_id eos_token_id pad_token_id rms_norm_eps rope_theta initializer_range
     attention_dropout hidden_act tie_word_embeddings""".split()
 EXPERTS = "num_experts_per_tok output_router_logits router_aux_loss_coef".split()
 QWEN_EXPERTS = LLAMA + EXPERTS + "num_experts moe_intermediate_size decoder_sparse_step norm_topk_prob".split()
+TEXT = dict(SIZES, num_attention_heads=4)
+IMAGE = dict(hidden_size=96, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, image_size=32, patch_size=8)
 ARCHS = {
     "bert": (BERT, list(BERT) + """type_vocab_size pad_token_id layer_norm_eps initializer_range hidden_dropout_prob
         attention_probs_dropout_prob classifier_dropout hidden_act tie_word_embeddings""".split()),
+    "clip": (dict(projection_dim=32, logit_scale_init_value=2.0), ["projection_dim", "logit_scale_init_value"]),
+    "clip_text_model": (TEXT, list(TEXT) + """bos_token_id eos_token_id pad_token_id layer_norm_eps initializer_range
+        attention_dropout hidden_act""".split()),
+    "clip_vision_model": (IMAGE, list(IMAGE) + """num_channels layer_norm_eps initializer_range attention_dropout
+        hidden_act""".split()),
     "gpt2": (GPT2, list(GPT2) + """n_inner bos_token_id eos_token_id pad_token_id layer_norm_epsilon initializer_range embd_pdrop
         resid_pdrop attn_pdrop activation_function tie_word_embeddings""".split()),
     "llama": (dict(SIZES, num_key_value_heads=4, head_dim=8), LLAMA + ["head_dim", "attention_bias", "mlp_bias"]),
@@ -47,6 +55,8 @@ ARCHS = {
     "qwen3_moe": (dict(SIZES, num_key_value_heads=4, head_dim=8), QWEN_EXPERTS + ["head_dim", "attention_bias"]),
     "qwen2": (dict(SIZES, num_key_value_heads=4), LLAMA),
     "qwen3": (dict(SIZES, num_key_value_heads=4, head_dim=8), LLAMA + ["head_dim", "attention_bias"]),
+    "vit": (IMAGE, list(IMAGE) + """num_channels qkv_bias layer_norm_eps initializer_range hidden_dropout_prob
+        attention_probs_dropout_prob hidden_act""".split()),
 }
 # What transformers 4 read and 5 refuses.
 ALSO = {("mistral", "num_key_value_heads"): "32"}
@@ -73,6 +83,8 @@ def read(arch, config, key):
         return text(4 * c.n_embd)
     if key == "attention_dropout" and c.attention_dropout is None:
         return "0.0"
+    if arch.startswith("clip") and not key.endswith("_id") and getattr(c, key) is None:
+        return "refused"  # it is taken, and no model can be built of it
     if key == "hidden_dropout_prob" and c.hidden_dropout_prob is None:
         return "refused"
     if key == "head_dim" and getattr(c, key, None) is None:

@@ -314,9 +314,11 @@ static void what_is_wrong_is_named(void **state)
 	static const struct {
 		const char *json, *says;
 	} cases[] = {
-		{ "{\"model_type\":\"bloom\"}", "model_type 'bloom' is not known; there are: bert "
-						"gpt2 gpt2_moe llama mistral mixtral qwen2 "
-						"qwen2_moe qwen3 qwen3_moe" },
+		{ "{\"model_type\":\"bloom\"}",
+			"model_type 'bloom' is not known; there are: bert "
+			"clip clip_text_model clip_vision_model gpt2 gpt2_moe "
+			"llama mistral mixtral qwen2 qwen2_moe qwen3 "
+			"qwen3_moe vit" },
 		{ "{}", "no model_type" },
 		{ "[1]", "not a JSON object" },
 		{ "{\"model_type\":\"gpt2\",\"n_layer\":0}",
@@ -346,7 +348,7 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"model_type\":\"llama\",\"hidden_act\":\"mish\"}",
 			"hidden_act='mish': wanted "
 			"gelu_new|gelu_pytorch_tanh|gelu_fast|gelu|silu|swish|relu|"
-			"tanh|sigmoid" },
+			"tanh|sigmoid|quick_gelu" },
 		{ "{\"model_type\":\"llama\",\"num_key_value_heads\":5}",
 			"num_attention_heads=32 is not a multiple of num_key_value_heads=5" },
 	};
@@ -374,6 +376,51 @@ static void unknown_names_get_the_nearest(void **state)
 	assert_string_equal(e.msg, "gpt2 has no key 'rope_theta'");
 }
 
+/* A key of the model itself, of one tower, and of all that have it; written and read back. */
+static void keys_reach_towers_by_name_or_all_that_have_them(void **state)
+{
+	static const char *const pairs[][2] = { { "projection_dim", "24" }, { "hidden_size", "64" },
+		{ "vision_config.hidden_size", "96" }, { "text_config.vocab_size", "60000" },
+		{ "patch_size", "16" }, { "dropout", "0.1" } };
+	ds_config c, again;
+	ds_err e;
+	ds_buf b = { 0 };
+	assert_int_equal(ds_config_preset(&c, DS_S("clip"), mem, &e), DS_OK);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		assert_int_equal(
+			ds_config_set(&c, ds_str_of(pairs[i][0]), ds_str_of(pairs[i][1]), mem, &e),
+			DS_OK);
+	assert_int_equal(ds_config_finish(&c, &e), DS_OK);
+	ds_config_print(&c, &b);
+	assert_int_equal(ds_config_parse(&again, ds_buf_view(&b), false, mem, &e), DS_OK);
+	assert_int_equal(ds_config_finish(&again, &e), DS_OK);
+	const ds_config *text = again.towers[DS_TOWER_TEXT], *image = again.towers[DS_TOWER_IMAGE];
+	assert_int_equal(again.projection, 24);
+	assert_int_equal(text->hidden_size, 64);
+	assert_int_equal(image->hidden_size, 96);
+	assert_int_equal(again.vocab_size, 60000);
+	assert_int_equal(image->patch_size, 16);
+	assert_true(text->attn_dropout == 0.1 && image->attn_dropout == 0.1);
+	assert_true(ds_config_given(&c, "vocab_size") && !ds_config_given(&c, "image_size"));
+	ds_buf_free(&b);
+	assert_int_equal(ds_config_set(&c, DS_S("rope_theta"), DS_S("5"), mem, &e), DS_USAGE);
+	assert_int_equal(ds_config_preset(&c, DS_S("gpt2"), mem, &e), DS_OK);
+	assert_int_equal(
+		ds_config_set(&c, DS_S("text_config.n_embd"), DS_S("8"), mem, &e), DS_USAGE);
+	assert_non_null(strstr(e.msg, "text_config"));
+}
+
+static void changing_a_copy_leaves_the_towers_of_the_first(void **state)
+{
+	ds_config c, copy;
+	ds_err e;
+	assert_int_equal(ds_config_preset(&c, DS_S("clip-tiny"), mem, &e), DS_OK);
+	ds_config_copy(&copy, &c, mem);
+	assert_int_equal(ds_config_set(&copy, DS_S("hidden_size"), DS_S("64"), mem, &e), DS_OK);
+	assert_int_equal(c.towers[DS_TOWER_TEXT]->hidden_size, 128);
+	assert_int_equal(copy.towers[DS_TOWER_TEXT]->hidden_size, 64);
+}
+
 static int set_up(void **state)
 {
 	mem = ds_arena_new(1 << 12);
@@ -399,6 +446,8 @@ int main(void)
 		cmocka_unit_test(what_an_architecture_knows_and_we_do_not_is_refused_or_left_out),
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(unknown_names_get_the_nearest),
+		cmocka_unit_test(keys_reach_towers_by_name_or_all_that_have_them),
+		cmocka_unit_test(changing_a_copy_leaves_the_towers_of_the_first),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

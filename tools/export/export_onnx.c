@@ -258,6 +258,9 @@ static ds_rc check_opts(const job *j, ds_err *e)
 		return ds_fail(e, DS_USAGE, "--int8 '%s': qdq, or nothing", o->int8);
 	if (o->int8 && j->stored != ONNX_FLOAT)
 		return ds_fail(e, DS_USAGE, "--int8 and --dtype %s exclude one another", o->dtype);
+	if (ds_config_images(c))
+		return ds_fail(e, DS_USAGE, "onnx: %s takes pictures, which is not exported",
+			c->arch->name);
 	if (o->kv_cache && c->arch->traits & DS_ARCH_ENCODER)
 		return ds_fail(e, DS_USAGE, "--kv-cache: an encoder has none");
 	if (o->kv_cache && c->head != DS_HEAD_LM)

@@ -27,9 +27,10 @@ static ds_rc write_all(const ds_engine *m, ds_st_type t, bool clamp, const char 
 		const void *values;
 		DS_TRY(ds_exec_view(m->x, i, mem, &values, e));
 		ds_st_item *s = &items[n++];
-		*s = (ds_st_item){ .name = p->name, .rank = p->rank, .data = values };
-		for (int d = 0; d < p->rank; d++)
-			s->dims[d] = p->dims[d];
+		ds_dims d = ds_t_stored(p);
+		*s = (ds_st_item){ .name = p->name, .rank = d.rank, .data = values };
+		for (int k = 0; k < d.rank; k++)
+			s->dims[k] = d.dims[k];
 	}
 	items = ds_stack_split(items, &n, mem);
 	return ds_st_write_how(path, items, n, t, &(ds_st_how){ .clamp = clamp }, e);

@@ -133,6 +133,12 @@ void onnx_op_scale(onnx_walk *w, const ds_node *n)
 	onnx_is(w, onnx_times(w, onnx_name(w, n->in[0]), n->attr.scale), n->out[0]);
 }
 
+void onnx_op_gain(onnx_walk *w, const ds_node *n)
+{
+	const char *by = onnx_1(w, "Exp", onnx_name(w, n->in[1]));
+	onnx_is(w, onnx_2(w, "Mul", onnx_name(w, n->in[0]), by), n->out[0]);
+}
+
 /* The first token's state of every sequence: [batch, seq, C] -> [batch, C]. */
 void onnx_op_rows(onnx_walk *w, const ds_node *n)
 {

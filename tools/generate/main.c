@@ -14,6 +14,7 @@
 #include "infer/slots.h"
 #include "label.h"
 #include "record/pipe.h"
+#include "see.h"
 #include "talk.h"
 
 static struct {
@@ -22,7 +23,7 @@ static struct {
 	ds_sampling how;
 	ds_size memory;
 	bool ignore_eos, ignore_keys, any_tokenizer, no_special, logprobs, logits, embed, chat;
-	const char *layout, *device, *template, *resume;
+	const char *layout, *device, *labels, *prompt, *template, *resume;
 } opt = {
 	.max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 }, .device = "auto"
 };
@@ -376,7 +377,13 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	ds_rc rc = ds_model_open_with(&g.m, opt.model, &how, e);
 	if (rc == DS_OK)
 		rc = ds_device_open(&g.device, opt.device, (unsigned)c->jobs, e);
-	if (rc == DS_OK) {
+	if (rc == DS_OK && ds_config_images(ds_model_config(g.m))) {
+		rc = see_run(g.m, g.device, &(see_opts){ opt.embed, opt.labels, opt.prompt }, c, e);
+	} else if (rc == DS_OK && (opt.labels || opt.prompt)) {
+		rc = ds_fail(e, DS_USAGE,
+			"--labels and --prompt are for models of texts and pictures, %s is none",
+			ds_model_config(g.m)->arch->name);
+	} else if (rc == DS_OK) {
 		if (ds_model_tok(g.m))
 			g.scratch = ds_tok_scratch_new(ds_model_tok(g.m));
 		if (opt.chat)
@@ -452,6 +459,10 @@ static const ds_arg args[] = {
 		"leave out what a model has and this program does not"),
 	DS_ARG(0, "logprobs", &opt.logprobs, NULL, "add each token's log probability"),
 	DS_ARG(0, "logits", &opt.logits, NULL, "add the logits after the prompt"),
+	DS_ARG(0, "labels", &opt.labels, "A,B|FILE",
+		"labels among which a model of texts and pictures chooses"),
+	DS_ARG(0, "prompt", &opt.prompt, "TEXT",
+		"the text of a label, {} in its place ('a photo of a {}')"),
 	DS_ARG(0, "embed", &opt.embed, NULL,
 		"add a vector for the whole record, and no completion"),
 	DS_ARG_F(0, "batch", &opt.batch, "N", "sequences computed together (8)", DS_ARG_UNRECORDED),

@@ -287,7 +287,7 @@ static ds_rc choose_model(train_run *r, bool *fixed, ds_err *e)
 		DS_TRY(ds_model_open_with(&r->from, model,
 			&(ds_model_opts){ .soft = true, .ignore_keys = r->o->ask.ignore_keys }, e));
 		DS_TRY(check_soft(r, e));
-		r->plan.config = *ds_model_config(r->from);
+		ds_config_copy(&r->plan.config, ds_model_config(r->from), r->mem);
 	} else if (is_file(model) && !ds_config_is_preset(ds_str_of(model))) {
 		DS_TRY(read_config(r, model, e));
 	} else {
@@ -312,10 +312,16 @@ static int64_t special(const ds_tok *t, ds_tok_special_kind kind)
 	return id == (uint32_t)DS_TOK_NONE ? -1 : (int64_t)id;
 }
 
+static int64_t pair_eos(const ds_tok *t)
+{
+	uint32_t id = ds_pair_eos(t);
+	return id == (uint32_t)DS_TOK_NONE ? -1 : (int64_t)id;
+}
+
 /* A preset's special tokens are those of the tokenizer at hand; without one, those there is room for. */
 static void take_specials(train_run *r, const ds_tok *t)
 {
-	ds_config *c = &r->plan.config;
+	ds_config *c = ds_config_tokens(&r->plan.config);
 	const struct {
 		const char *name;
 		int64_t *id;
@@ -325,10 +331,18 @@ static void take_specials(train_run *r, const ds_tok *t)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (ds_config_given(c, all[i].name))
 			continue;
+		else if (t && all[i].kind == DS_TOK_EOS && c != &r->plan.config)
+			*all[i].id = pair_eos(t);
 		else if (t)
 			*all[i].id = special(t, all[i].kind);
 		else if (*all[i].id >= c->vocab_size)
 			*all[i].id = -1;
+}
+
+/* Is it a preset, whose special tokens will be the data's? */
+static bool is_new(const train_run *r)
+{
+	return !r->from && !r->state.step && ds_config_is_preset(ds_str_of(r->o->ask.keys.model));
 }
 
 /* ---- the data ---- */
@@ -343,7 +357,14 @@ static ds_rows_kind rows_kind(const train_run *r)
 	return r->o->ask.keys.task == DS_TASK_chat     ? DS_ROWS_CHAT
 	       : r->o->ask.keys.task == DS_TASK_cls    ? DS_ROWS_CLASS
 	       : r->o->ask.keys.task == DS_TASK_tokcls ? DS_ROWS_TAGS
+	       : r->o->ask.keys.task == DS_TASK_clip   ? DS_ROWS_PAIR
 						       : DS_ROWS_TEXT;
+}
+
+/* Does the model take pictures alone? */
+static bool sees_only(const train_run *r)
+{
+	return r->plan.config.arch->traits & DS_ARCH_IMAGES;
 }
 
 /* Segments: what has none does not look at them. */
@@ -418,7 +439,10 @@ static ds_rc choose_chat(train_run *r, ds_err *e)
 static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 {
 	ds_settings *k = &r->o->ask.keys;
-	int64_t longest = ds_arch_longest(&r->plan.config, r->plan.soft.tokens);
+	ds_config *c = ds_config_tokens(&r->plan.config);
+	int64_t longest = ds_arch_longest(c, r->plan.soft.tokens);
+	if (sees_only(r))
+		longest = k->seq = ds_arch_patches(c) + 1;
 	ds_rows_opts o = { .kind = rows_kind(r),
 		.labels = r->plan.config.labels,
 		.n_labels = (size_t)r->plan.config.n_labels,
@@ -435,8 +459,11 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 		.chat = r->chat,
 		.alone = r->plan.soft.kind != DS_SOFT_NONE,
 		.tok = model_tok(r),
-		.vocab_size = fixed ? r->plan.config.vocab_size : 0,
+		.vocab_size = fixed ? c->vocab_size : 0,
 		.n_types = n_types(r),
+		.images = sees_only(r),
+		.threads = (unsigned)r->c->jobs,
+		.eos = is_new(r) ? -2 : c->eos,
 		.rejects = r->rejects };
 	if (r->n_data || made(r)) {
 		DS_TRY(ds_rows_open(&r->rows, &r->c->in, &o, e));
@@ -448,12 +475,12 @@ static ds_rc open_data(train_run *r, bool fixed, ds_err *e)
 	r->plan.seq = r->rows ? ds_rows_seq(r->rows) : k->seq ? k->seq : o.seq_max;
 	const ds_tok *tok = r->rows ? ds_rows_tok(r->rows) : o.tok;
 	if (tok && !fixed)
-		r->plan.config.vocab_size = ds_tok_size(tok);
-	if (!r->from && !r->state.step && ds_config_is_preset(ds_str_of(k->model)))
+		c->vocab_size = ds_tok_size(tok);
+	if (is_new(r))
 		take_specials(r, tok);
-	if (tok && fixed && ds_tok_size(tok) > r->plan.config.vocab_size)
+	if (tok && fixed && ds_tok_size(tok) > c->vocab_size)
 		ds_warn(&r->c->who, "the tokenizer has %u ids, vocab_size is %lld",
-			ds_tok_size(tok), (long long)r->plan.config.vocab_size);
+			ds_tok_size(tok), (long long)c->vocab_size);
 	return DS_OK;
 }
 
@@ -479,8 +506,11 @@ static ds_rc open_eval(train_run *r, ds_err *e)
 		.chat = r->chat,
 		.alone = r->plan.soft.kind != DS_SOFT_NONE,
 		.tok = tok,
-		.vocab_size = r->plan.config.vocab_size,
+		.vocab_size = ds_config_tokens(&r->plan.config)->vocab_size,
 		.n_types = n_types(r),
+		.images = sees_only(r),
+		.threads = (unsigned)r->c->jobs,
+		.eos = ds_config_tokens(&r->plan.config)->eos,
 		.rejects = r->rejects };
 	DS_TRY_AT(ds_rows_open(&r->eval_rows, &r->c->in, &o, e), e, "eval_data");
 	tell_bad(r, r->eval_rows);
@@ -561,6 +591,9 @@ ds_rc train_choose(train_run *r, ds_err *e)
 	DS_TRY(open_eval(r, e));
 	DS_TRY(check_data(r, e));
 	DS_TRY(ds_config_finish(&r->plan.config, e));
+	if (ds_config_images(&r->plan.config))
+		DS_TRY(ds_pair_prep(
+			&r->prep, r->from ? ds_model_base(r->from) : NULL, &r->plan.config, e));
 	ds_settings *k = &r->o->ask.keys;
 	r->plan.docs = k->doc_attention;
 	r->plan.evaluates = k->eval_data != NULL;

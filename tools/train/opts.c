@@ -66,6 +66,7 @@ static char names[MAX_ARGS][NAME_BYTES];
 
 static size_t add_arg(size_t n, const char *key, const ds_key *k, const char *help)
 {
+	assert(n < MAX_ARGS - sizeof(own_args) / sizeof(own_args[0]) - 1);
 	char *to = names[n];
 	assert(n + 1 < MAX_ARGS); /* the tables are ours, and the last is an end */
 	for (size_t i = 0; i < NAME_BYTES - 1 && key[i]; i++)

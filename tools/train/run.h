@@ -11,6 +11,7 @@
 #include "comm/launch.h"
 #include "comm/mpi.h"
 #include "model/own_chat.h"
+#include "model/pair.h"
 #include "model/side.h"
 #include "model/tb.h"
 #include "opts.h"
@@ -61,6 +62,7 @@ typedef struct {
 	ds_ckpt state;
 	train_report report;
 	ds_mlm mlm;
+	ds_prep prep; /* of pictures, where the model takes them */
 	ds_feed *feed;
 } train_run;
 

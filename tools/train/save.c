@@ -83,6 +83,11 @@ static ds_rc write_folder(train_run *r, ds_err *e)
 		r, r->adapts ? "adapter_config.json" : "config.json", &config, e));
 	if (!r->state.step)
 		DS_TRY(train_write_tokenizer(r, ds_rows_tok(r->rows), e));
+	if (ds_config_images(&r->plan.config) && !r->adapts) {
+		ds_buf prep = { 0 };
+		ds_pair_print_prep(&r->prep, &r->plan.config, &prep);
+		DS_TRY(train_write_in_out(r, "preprocessor_config.json", &prep, e));
+	}
 	if (r->chat && !r->own_chat) {
 		ds_chat_jinja(ds_rows_layout(r->rows), &chat);
 		DS_TRY(train_write_in_out(r, "chat_template.jinja", &chat, e));

@@ -113,6 +113,12 @@ ds_rc train_open(train_run *r, ds_err *e)
 		DS_TRY(ds_engine_open(&r->eval, r->device, &o, e));
 	}
 	r->feed = ds_feed_new(&r->plan, &r->mlm);
+	const ds_settings *k = &r->o->ask.keys;
+	if (ds_config_images(&r->plan.config))
+		ds_feed_take_pictures(r->feed, &r->prep,
+			&(ds_vary){
+				k->image_flip, k->image_crop, k->image_color, (uint64_t)k->seed },
+			(unsigned)r->c->jobs);
 	return DS_OK;
 }
 

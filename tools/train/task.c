@@ -35,26 +35,50 @@ static ds_rc choose_mask(train_run *r, bool fixed, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc train_choose_task(train_run *r, ds_err *e)
+static int own_task(const ds_config *c)
 {
-	ds_settings *k = &r->o->ask.keys;
-	bool encoder = r->plan.config.arch->traits & DS_ARCH_ENCODER;
-	if (k->task == DS_TASK_auto)
-		k->task = !encoder                               ? DS_TASK_clm
-			  : r->plan.config.head == DS_HEAD_SEQ   ? DS_TASK_cls
-			  : r->plan.config.head == DS_HEAD_TOKEN ? DS_TASK_tokcls
-								 : DS_TASK_mlm;
-	bool decodes = k->task == DS_TASK_clm || k->task == DS_TASK_chat;
+	if (c->head == DS_HEAD_PAIR)
+		return DS_TASK_clip;
+	if (!(c->arch->traits & DS_ARCH_ENCODER))
+		return DS_TASK_clm;
+	return c->head == DS_HEAD_SEQ || c->arch->traits & DS_ARCH_IMAGES ? DS_TASK_cls
+	       : c->head == DS_HEAD_TOKEN                                 ? DS_TASK_tokcls
+									  : DS_TASK_mlm;
+}
+
+static ds_rc check_task(const ds_config *c, int task, ds_err *e)
+{
+	bool pairs = c->head == DS_HEAD_PAIR, encoder = c->arch->traits & DS_ARCH_ENCODER;
+	bool images = c->arch->traits & DS_ARCH_IMAGES;
+	bool decodes = task == DS_TASK_clm || task == DS_TASK_chat;
+	const char *name = c->arch->name;
+	if (pairs != (task == DS_TASK_clip))
+		return pairs ? ds_fail(e, DS_USAGE, "%s compares texts and pictures: task=clip",
+				       name)
+			     : ds_fail(e, DS_USAGE,
+				       "task=clip is of models such as clip, not of %s", name);
+	if (images && task != DS_TASK_cls)
+		return ds_fail(e, DS_USAGE, "%s takes pictures: task=cls", name);
 	if (encoder == decodes)
 		return ds_fail(e, DS_USAGE,
 			encoder ? "%s is an encoder: task=mlm, cls or tokcls"
 				: "%s predicts the next token: task=clm or chat",
-			r->plan.config.arch->name);
+			name);
+	return DS_OK;
+}
+
+ds_rc train_choose_task(train_run *r, ds_err *e)
+{
+	ds_settings *k = &r->o->ask.keys;
+	if (k->task == DS_TASK_auto)
+		k->task = own_task(&r->plan.config);
+	DS_TRY(check_task(&r->plan.config, k->task, e));
 	if (ds_task_labels(k->task) && r->adapts)
 		return ds_fail(e, DS_USAGE, "task=cls and tokcls train all weights: tune=full");
 	ds_head was = r->plan.config.head;
 	r->plan.config.head = k->task == DS_TASK_cls      ? DS_HEAD_SEQ
 			      : k->task == DS_TASK_tokcls ? DS_HEAD_TOKEN
+			      : k->task == DS_TASK_clip   ? DS_HEAD_PAIR
 							  : DS_HEAD_LM;
 	if (r->plan.config.head != was)
 		r->plan.config.n_labels = 0;
@@ -65,8 +89,9 @@ ds_rc train_open_task(train_run *r, bool fixed, ds_err *e)
 {
 	ds_settings *k = &r->o->ask.keys;
 	size_t n = 0;
-	r->plan.per_row = k->task == DS_TASK_cls ? 1 : r->plan.seq;
-	r->plan.targets = k->task == DS_TASK_cls   ? DS_TARGETS_ROW
+	bool one = k->task == DS_TASK_cls || k->task == DS_TASK_clip;
+	r->plan.per_row = one ? 1 : r->plan.seq;
+	r->plan.targets = one                      ? DS_TARGETS_ROW
 			  : k->task == DS_TASK_mlm ? DS_TARGETS_PICKED
 						   : DS_TARGETS_TOKENS;
 	if (k->task == DS_TASK_mlm)

@@ -3,6 +3,8 @@
  */
 #include "graph/cpu/cpu_impl.h"
 
+#include <math.h>
+
 static void unary(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
 	const ds_simd *v = ds_simd_now();
@@ -74,6 +76,32 @@ static void scale(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 		v->scale(row_of(&j->out[0], i), row_of(&j->in[0], i), by, j->out[0].cols);
 }
 
+static void gain(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	const ds_simd *v = ds_simd_now();
+	float by = expf(*(const float *)j->in[1].data);
+	int64_t i, to;
+	for (tile_rows(j, tile, &i, &to); i < to; i++)
+		v->scale(row_of(&j->out[0], i), row_of(&j->in[0], i), by, j->out[0].cols);
+}
+
+/* Of what a contrastive loss compares: small, and one tile sums in one order. */
+static int64_t one_tile(const ds_job *j, int64_t stage)
+{
+	return 1;
+}
+
+static void dot(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
+{
+	double sum = 0;
+	for (int64_t i = 0; i < j->in[0].rows; i++) {
+		const float *a = row_of(&j->in[0], i), *b = row_of(&j->in[1], i);
+		for (int64_t k = 0; k < j->in[0].cols; k++)
+			sum += (double)a[k] * (double)b[k];
+	}
+	*(float *)j->out[0].data = (float)sum;
+}
+
 static void cast(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
 	int64_t i, to;
@@ -111,6 +139,8 @@ const ds_kernel ds_cpu_glu_grad = { .tiles = tiles_of_rows, .tile = glu_grad };
 const ds_kernel ds_cpu_add = { .tiles = tiles_of_rows, .tile = add };
 const ds_kernel ds_cpu_accum = { .tiles = tiles_of_rows, .tile = accum };
 const ds_kernel ds_cpu_scale = { .tiles = tiles_of_rows, .tile = scale };
+const ds_kernel ds_cpu_gain = { .tiles = tiles_of_rows, .tile = gain };
+const ds_kernel ds_cpu_dot = { .tiles = one_tile, .tile = dot };
 const ds_kernel ds_cpu_cast = { .tiles = tiles_of_rows, .tile = cast, .any_type = true };
 const ds_kernel ds_cpu_dropout = { .tiles = tiles_of_rows, .tile = dropout };
 

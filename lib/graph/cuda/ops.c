@@ -67,6 +67,8 @@ LAUNCHER(glu_grad, glu_grad, NULL)
 LAUNCHER(add, add, NULL)
 LAUNCHER(accum, accum, NULL)
 LAUNCHER(scale, scale, NULL)
+LAUNCHER(gain, gain, NULL)
+LAUNCHER(dot, dot, NULL)
 LAUNCHER(cast, cast, NULL)
 LAUNCHER(dropout, dropout, NULL)
 LAUNCHER(rope, rope, NULL)
@@ -112,6 +114,8 @@ static const ds_cuda_op *const table[DS_N_OPS] = {
 	[DS_OP_glu] = &op_glu,
 	[DS_OP_add] = &op_add,
 	[DS_OP_scale] = &op_scale,
+	[DS_OP_gain] = &op_gain,
+	[DS_OP_dot] = &op_dot,
 	[DS_OP_dropout] = &op_dropout,
 	[DS_OP_slice] = &op_view,
 	[DS_OP_rows] = &op_rows,

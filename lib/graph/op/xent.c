@@ -41,6 +41,16 @@ ds_rc ds_sh_linear_xent_grad(
 const char ds_sd_linear_xent[] = "rRRrR>Pr";
 const char ds_sd_linear_xent_grad[] = "rRRrR>PrrPP";
 
+/* Where the gradient of an input goes: a parameter's own, or an activation's. */
+static ds_tid grad_tensor(ds_grad *c, ds_tid in)
+{
+	ds_tid param = ds_grad_param(c, in);
+	if (param || !ds_grad_needed(c, in))
+		return param ? param : DS_NOT_WANTED;
+	ds_shape s = shape_of(ds_g_tensor(ds_grad_graph(c), in));
+	return ds_g_new(ds_grad_graph(c), DS_CLASS_ACT, &s, NULL);
+}
+
 void ds_gr_linear_xent(ds_grad *c, const ds_node *n)
 {
 	ds_graph *g = ds_grad_graph(c);
@@ -49,16 +59,13 @@ void ds_gr_linear_xent(ds_grad *c, const ds_node *n)
 		return;
 	}
 	ds_node by = *n;
-	ds_tid dw = ds_grad_param(c, n->in[1]), db = ds_grad_param(c, n->in[2]);
-	bool dx = ds_grad_needed(c, n->in[0]);
 	by.op = DS_OP_linear_xent_grad;
-	ds_shape s = shape_of(ds_g_tensor(g, n->in[0]));
-	by.out[2] = dx ? ds_g_new(g, DS_CLASS_ACT, &s, NULL) : DS_NOT_WANTED;
-	by.out[3] = dw ? dw : DS_NOT_WANTED;
-	by.out[4] = db ? db : DS_NOT_WANTED;
+	for (int i = 0; i < 3; i++)
+		by.out[2 + i] = grad_tensor(c, n->in[i]);
 	ds_grad_replace(c, n, &by);
-	if (dx)
-		ds_grad_give(c, n->in[0], by.out[2]);
+	for (int i = 0; i < 3; i++)
+		if (by.out[2 + i] > 0 && ds_g_tensor(g, by.out[2 + i])->memory == DS_CLASS_ACT)
+			ds_grad_give(c, n->in[i], by.out[2 + i]);
 }
 
 double ds_fl_linear_xent(const ds_graph *g, const ds_node *n)
@@ -133,6 +140,8 @@ void ds_sa_linear_xent(ds_sample *s)
 	int64_t vocab = ds_sample_int(s, 1, 90), one = 1;
 	ds_tid x = ds_g_scale(s->g, ds_sample_tensor(s, rows, cols), 0.5f);
 	ds_tid w = ds_sample_tensor(s, vocab, cols);
+	if (ds_sample_int(s, 0, 2) == 0)
+		w = ds_g_scale(s->g, w, 0.5f);
 	ds_tid b = ds_sample_int(s, 0, 1) ? ds_sample_tensor(s, 0, vocab) : 0;
 	ds_tid targets = ds_sample_ids(s, rows, -1, vocab - 1);
 	float inv = 0.125f;

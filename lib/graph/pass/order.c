@@ -69,8 +69,10 @@ ds_rc ds_pass_order(ds_graph *g, const ds_compile *c, ds_err *e)
 			wave++;
 		n->wave = wave;
 		touch(g, n, &m, wave);
-		n->first = 0;
+		n->first = n->fresh = 0;
 		for (int j = 0; j < DS_MAX_OUT; j++) {
+			if (n->out[j] && g->tensors[n->out[j]].memory == DS_CLASS_ACT)
+				n->fresh |= (uint8_t)(1u << j);
 			if (!n->out[j] || g->tensors[n->out[j]].memory != DS_CLASS_GRAD)
 				continue;
 			n->first |= begun[n->out[j]] ? 0 : (uint8_t)(1u << j);
