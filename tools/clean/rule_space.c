@@ -32,6 +32,10 @@ static ds_rc open_state(void **out, const char *value, const rule_env *env, ds_e
 	return DS_OK;
 }
 
+typedef struct { /* the first of a byte from there on, or the end */
+	const uint8_t *from, *at;
+} ahead;
+
 typedef struct {
 	const blank_quick *quick;
 	ds_str s;
@@ -43,22 +47,34 @@ typedef struct {
 	unsigned lines; /* line ends written in a row */
 	lines_state kinds;
 	ds_html_lines pre;
-	uint32_t line;               /* its number; counted where pre has some */
-	const uint8_t *lf_from, *lf; /* the first line feed from there on, or the end */
+	uint32_t line;    /* its number; counted where pre has some */
+	ahead lf, cr, e2; /* what line ends begin with */
 	ds_grow out;
 } squeezer;
 
+/* Once for all the lines that end otherwise. */
+static const uint8_t *next_byte(const squeezer *z, ahead *a, int byte, const uint8_t *p)
+{
+	if (!a->at || p < a->from || p > a->at) {
+		const uint8_t *at = memchr(p, byte, (size_t)(z->end - p));
+		a->from = p;
+		a->at = at ? at : z->end;
+	}
+	return a->at;
+}
+
 static const uint8_t *next_line_end(squeezer *z, const uint8_t *p)
 {
-	if (!z->lf || p < z->lf_from || p > z->lf) { /* once for all lines that end otherwise */
-		const uint8_t *at = memchr(p, '\n', (size_t)(z->end - p));
-		z->lf_from = p;
-		z->lf = at ? at : z->end;
-	}
-	const uint8_t *stop = z->lf;
-	for (const uint8_t *q = p; q < stop && !z->only_lf; q++)
-		if ((*q == '\r' || *q == 0xe2) && line_end(q, z->end))
+	const uint8_t *stop = next_byte(z, &z->lf, '\n', p);
+	for (const uint8_t *q = p; !z->only_lf; q++) {
+		const uint8_t *cr = next_byte(z, &z->cr, '\r', q);
+		const uint8_t *e2 = next_byte(z, &z->e2, 0xe2, q);
+		q = cr < e2 ? cr : e2;
+		if (q >= stop)
+			break;
+		if (line_end(q, z->end))
 			return q;
+	}
 	return stop;
 }
 
