@@ -255,7 +255,7 @@ says() { # says RC PATTERN COMMAND...: fails like that, in one line
 	dstok -q -t c.json --chat chatml --seq 100 m.jsonl --to jsonl >packed
 	echo '{"turns":[{"speaker":"a","say":"hi"}]}' >u.jsonl
 	says 1 "'messages, conversations, prompt and completion" dstok -t c.json --chat chatml u.jsonl -o none.dsr
-	says 1 "there are turns[].speaker, turns[].say" dstok -t c.json --chat chatml u.jsonl -o none.dsr
+	says 1 "there are turns\[\].speaker, turns\[\].say" dstok -t c.json --chat chatml u.jsonl -o none.dsr
 	echo '{"messages":[{"speaker":"a","say":"hi"}]}' >u.jsonl
 	says 1 "known are role and content" dstok -t c.json --chat chatml u.jsonl -o none.dsr
 	run python3 - <<-END
