@@ -105,3 +105,21 @@ const ds_part *ds_part_rows(ds_graph *g, const ds_tensor *t, int64_t from, int64
 	}
 	return p;
 }
+
+static bool same_spans(const ds_span *a, const ds_span *b, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (a[i].from != b[i].from || a[i].n != b[i].n)
+			return false;
+	return true;
+}
+
+bool ds_part_same(const ds_part *a, const ds_part *b)
+{
+	if (a->rank != b->rank || a->n_rows != b->n_rows || a->n_cols != b->n_cols)
+		return false;
+	for (int d = 0; d < a->rank; d++)
+		if (a->dims[d] != b->dims[d])
+			return false;
+	return same_spans(a->rows, b->rows, a->n_rows) && same_spans(a->cols, b->cols, a->n_cols);
+}

@@ -27,6 +27,7 @@ ds_tensor ds_t_whole(const ds_tensor *t);
 void ds_part_take(const ds_part *p, void *part, const void *whole, size_t size);
 void ds_part_put(const ds_part *p, const void *part, void *whole, size_t size);
 int64_t ds_part_count(const ds_part *p);
+bool ds_part_same(const ds_part *a, const ds_part *b);
 /* Rows (of a vector: elements) [from, from + n) of t, which may itself be a part; in g's memory. */
 const ds_part *ds_part_rows(ds_graph *g, const ds_tensor *t, int64_t from, int64_t n);
 

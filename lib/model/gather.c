@@ -147,7 +147,7 @@ static ds_rc fetch(collector *c, const entry *a, void *whole, ds_err *e)
 static bool had(const entry *from, const entry *a)
 {
 	for (const entry *b = from; b < a; b++)
-		if (memcmp(&b->part, &a->part, sizeof(a->part)) == 0)
+		if (ds_part_same(&b->part, &a->part))
 			return true;
 	return false;
 }

@@ -35,13 +35,14 @@ static void text(ds_buf *o, double x, double y, const char *more, ds_str s)
 
 static void begin(ds_buf *o, const char *title, const char *across, const char *up)
 {
+	const int middle = LEFT + SIDE / 2;
 	ds_buf_fmt(o,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
 		"font-family=\"sans-serif\" font-size=\"12\">\n"
 		"<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n",
 		WIDTH, HEIGHT, WIDTH, HEIGHT);
-	text(o, LEFT + SIDE / 2, 24, " text-anchor=\"middle\" font-size=\"15\"", ds_str_of(title));
-	text(o, LEFT + SIDE / 2, HEIGHT - 14, " text-anchor=\"middle\"", ds_str_of(across));
+	text(o, middle, 24, " text-anchor=\"middle\" font-size=\"15\"", ds_str_of(title));
+	text(o, middle, HEIGHT - 14, " text-anchor=\"middle\"", ds_str_of(across));
 	ds_buf_fmt(o, "<g transform=\"translate(16 %d) rotate(-90)\">", TOP + SIDE / 2);
 	text(o, 0, 0, " text-anchor=\"middle\"", ds_str_of(up));
 	ds_buf_add_c(o, "</g>\n");

@@ -87,8 +87,7 @@ static bool goes_on(cutter *c, const ds_node *n, int input)
 		return leads_to_taker(c, n->out[0]);
 	while (ds_shard_next(&rules, &s)) {
 		char in = s.in[input], out = s.out[0];
-		if (ds_shard_axis(n, in) != 1 || ds_shard_axis(n, in) == -1 ||
-			!ds_shard_fits(c->g, n, &s, c->parts))
+		if (ds_shard_axis(n, in) != 1 || !ds_shard_fits(c->g, n, &s, c->parts))
 			continue;
 		if (out == DS_SHARD_PARTIAL && input == 0)
 			return true;
