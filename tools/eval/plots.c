@@ -181,7 +181,8 @@ static void legend(ds_buf *o, size_t line, const char *colour, ds_str name, doub
 {
 	double y = TOP + 16 + 18 * (double)line;
 	ds_buf words = { 0 };
-	ds_buf_fmt(&words, "%.*s %.4f", DS_FMT(name), area);
+	ds_buf_add_str(&words, name);
+	ds_buf_fmt(&words, " %.4f", area);
 	ds_buf_fmt(o, "<rect x=\"%d\" y=\"%.1f\" width=\"12\" height=\"4\" fill=\"%s\"/>\n",
 		LEFT + SIDE + 12, y - 6, colour);
 	text(o, LEFT + SIDE + 28, y, "", ds_buf_view(&words));
