@@ -37,7 +37,7 @@ edit() {
 	mkdir bad && cp base/model.safetensors bad
 	bad 4 "bad/config.json: No such file"
 	echo '{"model_type": "t5x"}' >bad/config.json
-	bad 2 "bad/config.json: model_type 't5x' is not known; there are: bert gpt2"
+	bad 2 "bad/config.json: model_type 't5x' is not known; there are: bert clip"
 	echo '{"n_layer": 2}' >bad/config.json
 	bad 2 "bad/config.json: no model_type"
 	echo '{"model_type": "gpt2", "n_layer": 2' >bad/config.json
