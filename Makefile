@@ -148,6 +148,14 @@ $(BUILD)/test/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/r
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(lib)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $(filter %.o,$^) $(lib) $(LIBS) -o $@
+# Programs that benches and scripts run; built with the tests, so that they stay whole.
+benches  := $(patsubst %.c,$(BUILD)/bench/%,$(notdir $(wildcard bench/*.c scripts/*.c)))
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(lib)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $< $(lib) $(LIBS) -o $@
+$(BUILD)/bench/%: $(BUILD)/obj/scripts/%.o $(lib)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $< $(lib) $(LIBS) -o $@
 # Failures on order, in front of libc, and files with changed bytes and right hashes.
 faults   := $(BUILD)/test/shim.so $(BUILD)/test/mutate
 $(BUILD)/test/shim.so: tests/faults/shim.c
@@ -187,7 +195,7 @@ demo: deps ## raw pages to a trained model, on real text
 
 run_tests = BUILD=$(BUILD) scripts/run-tests $(JOBS) $(BUILD)/failed
 
-test-programs: $(bins) $(units) $(replays) $(faults) # what the tests run
+test-programs: $(bins) $(units) $(replays) $(faults) $(benches) # what the tests run, and what else uses the library
 
 # For tests: what was built before, else portable code alone, which the simulator takes.
 cuda-tests:

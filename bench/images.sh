@@ -9,6 +9,6 @@ make -s all
 out=${BUILD:-build}/bench
 mkdir -p "$out"
 # shellcheck disable=SC2046 # the libraries of the programs
-"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Ilib bench/images.c "${BUILD:-build}/libds.a" \
-	-Wl,--as-needed $(sed -n 's/^LIBS *:= -Wl,--as-needed \(.*\) \\$/\1/p' Makefile) -lstdc++ -lpthread -lm -ldl -o "$out/images"
-"${DS_PEERS_PYTHON:-python3}" bench/images.py "$out/images" "${DS_TEST_DATA:?}/images/photos"
+prog=${BUILD:-build}/bench/images
+make -s "$prog"
+"${DS_PEERS_PYTHON:-python3}" bench/images.py "$prog" "${DS_TEST_DATA:?}/images/photos"

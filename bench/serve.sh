@@ -11,9 +11,8 @@
 
 EACH=${SECONDS_EACH:-5}
 PYTHON=${DS_PEERS_PYTHON:-python3}
-load=$ROOT/build/bench/serve_load
-mkdir -p "$(dirname "$load")"
-"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 "$ROOT/bench/serve_load.c" -lgrpc -lgpr -o "$load"
+load=$ROOT/${BUILD:-build}/bench/serve_load
+make -s -C "$ROOT" "${BUILD:-build}/bench/serve_load"
 
 # serve OPTIONS: starts a server; sets PID, HTTP and GRPC
 serve() {

@@ -8,6 +8,6 @@ cd "$(dirname "$0")/.."
 make -s all
 out=${BUILD:-build}/bench
 mkdir -p "$out"
-"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Ilib bench/simhash.c "${BUILD:-build}/libds.a" \
-	-Wl,--as-needed -lxxhash -lzstd -lz -lpthread -lm -lstdc++ -o "$out/simhash"
-"$out/simhash" "${N:-10000000}" "${DISTANCE:-3}"
+prog=${BUILD:-build}/bench/simhash
+make -s "$prog"
+"$prog" "${N:-10000000}" "${DISTANCE:-3}"

@@ -9,11 +9,11 @@ cd "$(dirname "$0")/.."
 make -s all
 out=${BUILD:-build}/bench
 mkdir -p "$out"
-"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Ilib bench/step.c "${BUILD:-build}/libds.a" \
-	-Wl,--as-needed -ldnnl -lgomp -lxxhash -lzstd -lz -lpthread -lm -lstdc++ -o "$out/step"
+prog=${BUILD:-build}/bench/step
+make -s "$prog"
 threads=${THREADS:-2}
-"$out/step" 4 256 4 8192 8 256 "$threads" 15 0
-"$out/step" 6 384 6 8192 4 512 "$threads" 9 0
-"$out/step" 12 768 12 50257 4 64 "$threads" 5 0
-"$out/step" 12 768 12 50257 4 64 "$threads" 9 1
-"$out/step" 12 768 12 50257 1 1024 "$threads" 7 1
+"$prog" 4 256 4 8192 8 256 "$threads" 15 0
+"$prog" 6 384 6 8192 4 512 "$threads" 9 0
+"$prog" 12 768 12 50257 4 64 "$threads" 5 0
+"$prog" 12 768 12 50257 4 64 "$threads" 9 1
+"$prog" 12 768 12 50257 1 1024 "$threads" 7 1

@@ -49,10 +49,9 @@ fi
 	find /usr/lib/python3* -name '*.py' -type f | LC_ALL=C sort | xargs cat
 	find /usr/include -name '*.h' -type f | LC_ALL=C sort | xargs cat
 } | once >"$out/tok-code.txt"
-"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Ilib bench/tok_encode.c "${BUILD:-build}/libds.a" -Wl,--as-needed \
-	-lsimdjson -licui18n -licuuc -lpcre2-8 -lzstd -lz -lbz2 -llzma -lbrotlidec -lsnappy -llz4 -lxxhash -lstdc++ -lpthread -lm \
-	-o "$out/tok_encode"
+prog=${BUILD:-build}/bench/tok_encode
+make -s "$prog"
 [ -n "${ONLY:-}" ] || "$python" bench/tok.py "$bin/dstok" "$out"
 [ -d "$data/tokenizers" ] || exit 0
 # shellcheck disable=SC2086 # names
-exec "$python" bench/tok_peers.py "$bin/dstok" "$out/tok_encode" "$out" "$data/tokenizers" ${ONLY:-}
+exec "$python" bench/tok_peers.py "$bin/dstok" "$prog" "$out" "$data/tokenizers" ${ONLY:-}

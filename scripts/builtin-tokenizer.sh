@@ -61,44 +61,7 @@ dstok train -V 32768 --min-frequency 2 --from text --split file \
 	"${en[@]}" "${zh[@]}" "${zh[@]}" words-zh.txt code.txt code.txt -o "$tmp/t.json"
 cd - >/dev/null
 
-# The small form of lib/text/tok/compact.c, packed with zstd, as C.
-cat >"$tmp/pack.c" <<'C'
-#include "base/codec.h"
-#include "base/io.h"
-#include "base/mem.h"
-#include "text/tok/tok_impl.h"
-
-#include <stdio.h>
-
-int main(int argc, char **argv)
-{
-	ds_err e = { { 0 } };
-	ds_tok *t;
-	ds_buf small = { 0 };
-	size_t n;
-	ds_packer *p = ds_packer_new(19);
-	if (ds_tok_open(&t, argv[1], NULL, &e) != DS_OK || !compact_fits(t)) {
-		fprintf(stderr, "%s\n", e.msg);
-		return 1;
-	}
-	compact_write(t, &small);
-	unsigned char *out = ds_mem_get(ds_pack_bound(small.n));
-	if (ds_pack(p, small.at, small.n, out, ds_pack_bound(small.n), &n, &e) != DS_OK)
-		return 1;
-	printf("/*\n * Made by scripts/builtin-tokenizer.sh: %u ids, from\n", ds_tok_size(t));
-	for (int i = 2; i < argc; i++)
-		printf(" * %s\n", argv[i]);
-	printf(" */\n");
-	printf("#include \"text/tok/tok_impl.h\"\n\nconst unsigned ds_builtin_bytes = %zu;\n", n);
-	printf("const unsigned ds_builtin_raw = %zu;\nconst unsigned char ds_builtin_packed[] = {", small.n);
-	for (size_t i = 0; i < n; i++)
-		printf("%s%d,", i % 32 ? "" : "\n", out[i]);
-	printf("\n};\n");
-	return 0;
-}
-C
-gcc -std=gnu11 -D_GNU_SOURCE -Ilib -o "$tmp/pack" "$tmp/pack.c" build/libds.a -lsimdjson -licui18n -licuuc \
-	-lpcre2-8 -lzstd -lz -lxxhash -lstdc++ -lpthread -lm
+make -s build/bench/pack_tokenizer
 mapfile -t versions < <(cd "$tmp/deb" && ls)
-"$tmp/pack" "$tmp/t.json" "${versions[@]}" >"$tmp/builtin_data.c"
+build/bench/pack_tokenizer "$tmp/t.json" "${versions[@]}" >"$tmp/builtin_data.c"
 mv "$tmp/builtin_data.c" lib/text/tok/builtin_data.c

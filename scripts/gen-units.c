@@ -1,7 +1,7 @@
 /*
  * gen-units.c - prints lib/text/units_data.c from ICU's character properties
  *
- *	cc scripts/gen-units.c -licuuc -o build/gen-units && build/gen-units >lib/text/units_data.c
+ *	make build/bench/gen-units && build/bench/gen-units >lib/text/units_data.c
  *
  * The table is kept in the tree, so that units, and with them which records count as duplicates, do
  * not change with the ICU that a machine happens to have.
