@@ -153,14 +153,6 @@ void ds_journal_close(ds_journal *j)
 	ds_mem_free(j);
 }
 
-uint64_t ds_journal_count(ds_journal *j)
-{
-	pthread_mutex_lock(&j->lock);
-	uint64_t n = ds_map_count(j->places);
-	pthread_mutex_unlock(&j->lock);
-	return n;
-}
-
 ds_rc ds_journal_find(
 	ds_journal *j, ds_h128 key, ds_arena *mem, ds_str *value, bool *found, ds_err *e)
 {

@@ -17,7 +17,6 @@ typedef struct ds_journal ds_journal;
 /* Made where it is absent. DS_USAGE: it is something else; DS_IO: another process has it. */
 DS_MUST ds_rc ds_journal_open(ds_journal **j, const char *path, ds_err *e);
 void ds_journal_close(ds_journal *j);
-uint64_t ds_journal_count(ds_journal *j);
 DS_MUST ds_rc ds_journal_find(
 	ds_journal *j, ds_h128 key, ds_arena *mem, ds_str *value, bool *found, ds_err *e);
 /* Of two values of one key the first stays. */

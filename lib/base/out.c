@@ -28,7 +28,7 @@ enum { BUF_BYTES = 256 * 1024, DIRECT_BYTES = 32 * 1024, PIPE_BYTES = 1 << 20, M
 struct ds_out {
 	char *name;
 	int fd;
-	bool own_fd, finished, is_pipe, is_terminal;
+	bool own_fd, finished, is_terminal;
 	char *final_path; /* NULL: written in place */
 	ds_temp *temp;    /* what is renamed to it */
 	ds_buf *into;     /* memory instead of fd */
@@ -130,10 +130,8 @@ static ds_out *new_out(const char *name)
 static void look_at(ds_out *o)
 {
 	struct stat st;
-	if (fstat(o->fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) {
-		o->is_pipe = true;
+	if (fstat(o->fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
 		fcntl(o->fd, F_SETPIPE_SZ, PIPE_BYTES); /* faster where it is allowed */
-	}
 	o->is_terminal = isatty(o->fd);
 }
 
@@ -376,16 +374,6 @@ void ds_out_close(ds_out *o)
 bool ds_out_is_terminal(const ds_out *o)
 {
 	return o->is_terminal;
-}
-
-bool ds_out_is_pipe(const ds_out *o)
-{
-	return o->is_pipe;
-}
-
-const char *ds_out_name(const ds_out *o)
-{
-	return o->name;
 }
 
 uint64_t ds_out_offset(const ds_out *o)

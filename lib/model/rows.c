@@ -262,11 +262,6 @@ int64_t ds_rows_seq(const ds_rows *r)
 	return r->seq;
 }
 
-int64_t ds_rows_tokens(const ds_rows *r)
-{
-	return r->seq * r->count;
-}
-
 const ds_tok *ds_rows_tok(const ds_rows *r)
 {
 	return r->tok_known ? r->tok : NULL;

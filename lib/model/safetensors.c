@@ -48,16 +48,6 @@ struct ds_st {
 	ds_str data;     /* what follows the header */
 };
 
-const char *ds_st_type_name(ds_st_type t)
-{
-	return types[t].name;
-}
-
-size_t ds_st_type_bytes(ds_st_type t)
-{
-	return types[t].bytes;
-}
-
 int64_t ds_st_count(const ds_st_tensor *t)
 {
 	int64_t n = 1;

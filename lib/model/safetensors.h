@@ -32,8 +32,6 @@ typedef enum {
 	DS_ST_BOOL,
 	DS_ST_N_TYPES,
 } ds_st_type;
-const char *ds_st_type_name(ds_st_type t);
-size_t ds_st_type_bytes(ds_st_type t);
 
 enum { DS_ST_MAX_RANK = 8, DS_ST_MAX_HEADER = 100000000 }; /* the format's own limit */
 

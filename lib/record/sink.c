@@ -149,11 +149,6 @@ void ds_sink_failed(const ds_output_opts *c, const ds_chain *chain, const char *
 		ds_sink_abort(s, reason);
 }
 
-bool ds_sink_is_dsr(const ds_sink *s)
-{
-	return s->writer != NULL;
-}
-
 uint64_t ds_sink_replaced(const ds_sink *s)
 {
 	bool counts = s->exporter && s->exporter->replaced;

@@ -51,7 +51,6 @@ void ds_sink_abort(
 	ds_sink *s, const char *reason); /* the abort block where one fits; never fails */
 /* The run failed before its sink was opened: a reader of our stream gets a header, with this chain, and the reason. */
 void ds_sink_failed(const ds_output_opts *c, const ds_chain *chain, const char *reason);
-bool ds_sink_is_dsr(const ds_sink *s);
 bool ds_sink_has_size(const ds_sink *s);     /* it is one file */
 uint64_t ds_sink_size(const ds_sink *s);     /* bytes so far, before .gz and the like */
 uint64_t ds_sink_replaced(const ds_sink *s); /* invalid UTF-8 replaced in JSON so far */

@@ -48,11 +48,6 @@ void ds_synonyms_free(ds_synonyms *s)
 	ds_mem_free(s);
 }
 
-size_t ds_synonyms_words(const ds_synonyms *s)
-{
-	return ds_map_count(s->names);
-}
-
 static void *room_for_one(void *p, size_t n, size_t *room, size_t size)
 {
 	if (n < *room)

@@ -19,7 +19,6 @@ ds_synonyms *ds_synonyms_new(void);
 void ds_synonyms_free(ds_synonyms *s);
 /* DS_USAGE: "line 3: what is wrong". */
 DS_MUST ds_rc ds_synonyms_add(ds_synonyms *s, ds_str bytes, ds_err *e);
-size_t ds_synonyms_words(const ds_synonyms *s);
 /*
  * Synonyms of a word in lower case, itself not among them, in the order of the lists: an array in mem. Of a
  * Chinese word in Cilin only those that fit best: none for one character, as long, with a character in common.
