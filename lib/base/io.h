@@ -83,7 +83,7 @@ DS_MUST ds_rc ds_out_finish(ds_out *out, ds_err *e); /* flush, sync, rename: the
 DS_MUST ds_rc ds_out_deliver(ds_out *out, ds_err *e);
 void ds_out_close(ds_out *out); /* without finish: discards. NULL is fine */
 bool ds_out_is_terminal(const ds_out *out);
-bool ds_out_stdout_used(void); /* something was written to stdout through a ds_out */
+bool ds_out_stdout_used(void);             /* something was written to stdout through a ds_out */
 uint64_t ds_out_offset(const ds_out *out); /* bytes taken so far, before wrapping */
 DS_AUTO_WITH(ds_out, ds_out_close)
 

@@ -63,7 +63,7 @@ int64_t ds_rows_records(const ds_rows *r); /* of the input */
 uint64_t ds_rows_bad(const ds_rows *r);    /* those that --on-error left out */
 int64_t ds_rows_count(const ds_rows *r);
 int64_t ds_rows_seq(const ds_rows *r);
-typedef struct {                          /* what is behind the ends of rows */
+typedef struct { /* what is behind the ends of rows */
 	int64_t records, targets,
 		targets_cut; /* conversations cut; targets of all, and of what is cut off */
 } ds_rows_loss;
