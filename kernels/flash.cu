@@ -221,17 +221,7 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash(
 				o[x][2 * h + 1] *= old;
 			}
 		}
-#pragma unroll
-		for (int n = 0; n < N; n += 16) {
-			uint32_t a[4], w[4];
-			sums_to_a(a, s[n / 8], s[n / 8 + 1]);
-#pragma unroll
-			for (int x = 0; x < D; x += 16) {
-				load_turned(w, as_a<LD>(v + (turn * N + n) * LD + x, lane));
-				mma(o[x / 8], a, w[0], w[1]);
-				mma(o[x / 8 + 1], a, w[2], w[3]);
-			}
-		}
+		add_product<N, D, LD>(o, s, v + turn * N * LD, lane);
 		__syncthreads();
 	}
 	copies_wait<0>();
@@ -330,17 +320,7 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash_
 				}
 			}
 		}
-#pragma unroll
-		for (int n = 0; n < N; n += 16) {
-			uint32_t a[4], w[4];
-			sums_to_a(a, s[n / 8], s[n / 8 + 1]);
-#pragma unroll
-			for (int x = 0; x < D; x += 16) {
-				load_turned(w, as_a<LD>(k + (turn * N + n) * LD + x, lane));
-				mma(dq[x / 8], a, w[0], w[1]);
-				mma(dq[x / 8 + 1], a, w[2], w[3]);
-			}
-		}
+		add_product<N, D, LD>(dq, s, k + turn * N * LD, lane);
 		__syncthreads();
 	}
 	copies_wait<0>();
@@ -435,21 +415,8 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash_
 					s[n][e] = w * keep;
 					dp[n][e] = w * (keep * dp[n][e] - delta[at]);
 				}
-#pragma unroll
-			for (int n = 0; n < N; n += 16) {
-				uint32_t a[4], c[4], w[4];
-				sums_to_a(a, s[n / 8], s[n / 8 + 1]);
-				sums_to_a(c, dp[n / 8], dp[n / 8 + 1]);
-#pragma unroll
-				for (int x = 0; x < D; x += 16) {
-					load_turned(w, as_a<LD>(go + n * LD + x, lane));
-					mma(dv[x / 8], a, w[0], w[1]);
-					mma(dv[x / 8 + 1], a, w[2], w[3]);
-					load_turned(w, as_a<LD>(q + n * LD + x, lane));
-					mma(dk[x / 8], c, w[0], w[1]);
-					mma(dk[x / 8 + 1], c, w[2], w[3]);
-				}
-			}
+			add_product<N, D, LD>(dv, s, go, lane);
+			add_product<N, D, LD>(dk, dp, q, lane);
 			__syncthreads();
 		}
 	copies_wait<0>();

@@ -33,7 +33,7 @@ static __device__ __forceinline__ void load_matrices(uint32_t r[4], const bf16 *
 		     : "memory");
 }
 
-static __device__ __forceinline__ void load_turned(uint32_t r[4], const bf16 *row)
+static __device__ __forceinline__ void load_transposed(uint32_t r[4], const bf16 *row)
 {
 	asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
 		     : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
@@ -43,7 +43,7 @@ static __device__ __forceinline__ void load_turned(uint32_t r[4], const bf16 *ro
 
 /* Where this lane's address lies, of a 16 x 16 tile: */
 template <int LD> static __device__ __forceinline__ const bf16 *as_a(const bf16 *tile, int lane)
-{ /* factor a by rows; or b whose rows are k, to be turned */
+{ /* factor a by rows; or b whose rows are k, to be transposed */
 	return tile + lane % 16 * LD + lane / 16 * 8;
 }
 template <int LD> static __device__ __forceinline__ const bf16 *as_b(const bf16 *tile, int lane)
@@ -90,6 +90,24 @@ static __device__ __forceinline__ void sums_to_a(uint32_t a[4], const float one[
 	a[1] = pack(type, one[2], one[3]);
 	a[2] = pack(type, two[0], two[1]);
 	a[3] = pack(type, two[2], two[3]);
+}
+
+/* sums[16, D] += factors[16, N] · rows[N, D], of this warp; rows lie in shared memory, LD apart. */
+template <int N, int D, int LD>
+static __device__ __forceinline__ void add_product(
+	float (&sums)[D / 8][4], const float (&factors)[N / 8][4], const bf16 *rows, int lane)
+{
+#pragma unroll
+	for (int n = 0; n < N; n += 16) {
+		uint32_t a[4], b[4];
+		sums_to_a(a, factors[n / 8], factors[n / 8 + 1]);
+#pragma unroll
+		for (int x = 0; x < D; x += 16) {
+			load_transposed(b, as_a<LD>(rows + n * LD + x, lane));
+			mma(sums[x / 8], a, b[0], b[1]);
+			mma(sums[x / 8 + 1], a, b[2], b[3]);
+		}
+	}
 }
 
 #endif
