@@ -1,27 +1,11 @@
 #!/usr/bin/env bats
 # dstrain: runs, what they leave behind, how they end and go on
 
-bats_require_minimum_version 1.5.0
+load train
 
 setup() {
-	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
-	cd "$BATS_TEST_TMPDIR"
-	for i in $(seq 200); do
-		echo "line $i: the quick brown fox jumps over the lazy dog, and $((i * 7 % 13)) more"
-	done >text.txt
+	train_setup 200
 	tiny=(--model gpt2 --set "n_layer=2,n_embd=32,n_head=4,seq=32,batch_tokens=128,lr=1e-3,seed=3" -q)
-}
-
-# log.jsonl without what depends on the clock
-figures() { sed 's/, "tokens_per_second": [0-9.]*//' "$1/log.jsonl"; }
-
-says() { # says RC PATTERN COMMAND...: fails like that, in one line
-	local rc=$1 pattern=$2
-	shift 2
-	run --separate-stderr "$@"
-	[ "$status" -eq "$rc" ] || { echo "exit $status: $stderr"; return 1; }
-	[ "${#stderr_lines[@]}" -eq 1 ] || { echo "$stderr"; return 1; }
-	[[ $stderr == "dstrain: "*$pattern* ]] || { echo "$stderr"; return 1; }
 }
 
 @test "a run leaves a model directory, a log and a checkpoint, and learns" {

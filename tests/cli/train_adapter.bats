@@ -1,30 +1,15 @@
 #!/usr/bin/env bats
 # dstrain: adapters that are merged, trained further, or said to be of a kind that is not built
 
-bats_require_minimum_version 1.5.0
+load train
 
 setup() {
-	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
-	cd "$BATS_TEST_TMPDIR"
-	for i in $(seq 60); do
-		echo "line $i: the quick brown fox jumps over the lazy dog, and $((i * 7 % 13)) more"
-	done >text.txt
+	train_setup 60
 	run=(--set "seq=32,batch_tokens=128,seed=3" -q)
 	dstrain --model qwen3 --set "num_hidden_layers=2,hidden_size=32,intermediate_size=64,num_attention_heads=4" \
 		--set "num_key_value_heads=2,head_dim=8" "${run[@]}" --max-steps 5 --out base text.txt
 	dstrain --model base --tune lora --set "lora_r=4,lr=1e-2,target_modules=all-linear" "${run[@]}" \
 		--max-steps 8 --eval-data text.txt --out lora text.txt
-}
-
-figures() { sed 's/, "tokens_per_second": [0-9.]*//' "$1/log.jsonl"; }
-
-says() { # says RC PATTERN COMMAND...: fails like that, in one line
-	local rc=$1 pattern=$2
-	shift 2
-	run --separate-stderr "$@"
-	[ "$status" -eq "$rc" ] || { echo "exit $status: $stderr"; return 1; }
-	[ "${#stderr_lines[@]}" -eq 1 ] || { echo "$stderr"; return 1; }
-	[[ $stderr == "dstrain: "*$pattern* ]] || { echo "$stderr"; return 1; }
 }
 
 logits() { echo "the quick" | dsgen -m "$1" --max-tokens 0 --logits --to jsonl -q; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # dstrain: where its data comes from (files mixed by weight, a library of one's own), and Muon
 
-bats_require_minimum_version 1.5.0
+load train
 
 setup() {
 	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
@@ -12,17 +12,6 @@ setup() {
 	done >text.txt
 	seq 400 >numbers.txt
 	tiny=(--model gpt2 --set "n_layer=2,n_embd=32,n_head=4,seq=32,batch_tokens=128,lr=1e-3,seed=3" -q)
-}
-
-figures() { sed 's/, "tokens_per_second": [0-9.]*//' "$1/log.jsonl"; }
-
-says() { # says RC PATTERN COMMAND...: fails like that, in one line
-	local rc=$1 pattern=$2
-	shift 2
-	run --separate-stderr "$@"
-	[ "$status" -eq "$rc" ] || { echo "exit $status: $stderr"; return 1; }
-	[ "${#stderr_lines[@]}" -eq 1 ] || { echo "$stderr"; return 1; }
-	[[ $stderr == "dstrain: "*$pattern* ]] || { echo "$stderr"; return 1; }
 }
 
 @test "a mixture goes on and repeats from its config.ini, and threads change no bit" {

@@ -1,27 +1,12 @@
 #!/usr/bin/env bats
 # dstrain with experts in the place of feed-forward parts: runs, what they leave, what goes on and what is refused
 
-bats_require_minimum_version 1.5.0
+load train
 
 setup() {
-	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
-	cd "$BATS_TEST_TMPDIR"
-	for i in $(seq 120); do
-		echo "line $i: the quick brown fox jumps over the lazy dog, and $((i * 7 % 13)) more"
-	done >text.txt
+	train_setup 120
 	sizes="hidden_size=32,intermediate_size=24,num_hidden_layers=2,num_attention_heads=4,num_key_value_heads=2"
 	tiny=(--model llama --set "$sizes,num_experts=6,seq=32,batch_tokens=128,lr=1e-3,seed=3" -q)
-}
-
-figures() { sed 's/, "tokens_per_second": [0-9.]*//' "$1/log.jsonl"; }
-
-says() { # says RC PATTERN COMMAND...: fails like that, in one line
-	local rc=$1 pattern=$2
-	shift 2
-	run --separate-stderr "$@"
-	[ "$status" -eq "$rc" ] || { echo "exit $status: $stderr"; return 1; }
-	[ "${#stderr_lines[@]}" -eq 1 ] || { echo "$stderr"; return 1; }
-	[[ $stderr == "dstrain: "*$pattern* ]] || { echo "$stderr"; return 1; }
 }
 
 @test "num_experts makes a Mixtral of a Llama, in its own layout, which learns and tells its loads" {

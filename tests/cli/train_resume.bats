@@ -3,6 +3,7 @@
 
 load common
 
+load train
 setup() {
 	common_setup
 	for i in $(seq 200); do
@@ -12,8 +13,6 @@ setup() {
 	common=save_every=20,max_steps=100,seq=32,batch_tokens=128,lr=1e-3,seed=3,dropout=0.1
 	small=n_layer=2,n_embd=32,n_head=4
 }
-
-figures() { sed 's/, "tokens_per_second": [0-9.]*//' "$1/log.jsonl"; }
 
 base() {
 	dstrain --model gpt2 --set "$small,seq=32,batch_tokens=128" --max-steps 2 --out base -q text.txt
