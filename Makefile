@@ -270,7 +270,7 @@ install: all man completions ## into DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	$(if $(bins),install -m 755 $(bins) $(DESTDIR)$(PREFIX)/bin)
-	$(if $(mpi),install -d $(DESTDIR)$(PREFIX)/lib && install -m 755 $(mpi) $(DESTDIR)$(PREFIX)/lib)
+	$(if $(mpi)$(wildcard $(BUILD)/libds-cuda.so),install -d $(DESTDIR)$(PREFIX)/lib && install -m 755 $(mpi) $(wildcard $(BUILD)/libds-cuda.so) $(DESTDIR)$(PREFIX)/lib)
 	$(if $(pages),install -m 644 $(pages) $(DESTDIR)$(PREFIX)/share/man/man1)
 	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/bash/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions)
 	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/zsh/_%) $(DESTDIR)$(PREFIX)/share/zsh/site-functions)
