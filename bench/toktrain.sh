@@ -2,7 +2,7 @@
 # toktrain.sh - training a tokenizer of 32,768 ids on a gigabyte: time and memory beside tokenizers
 #
 # The text is what the system carries: source code, headers, manuals and pages under $TEXT (/usr/share/doc, /usr/include,
-# /usr/lib, /usr/share/perl and build/bench/venv unless said) and $DS_TEST_DATA's English and Chinese, in order of names, up to
+# /usr/lib, /usr/share/perl and build/bench/venv by default) and $DS_TEST_DATA's English and Chinese, in order of names, up to
 # $MB million bytes (1000). Both programs read one file with all cores (-j, RAYON_NUM_THREADS) in a fresh process; seconds are
 # wall time, MB the largest resident set, one run each. tokenizers keeps line ends and dstok does not, which is 2 %
 # of the bytes; merges are compared on the first 20 MB, where tokenizers gets lines as well. WordPiece: BERT's cleaning and

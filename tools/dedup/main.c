@@ -160,16 +160,16 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	DS_ARG(0, "preset", &opt.preset, PRESETS, \
 		"shingles, bands and threshold as others have published them"), \
 		DS_ARG(0, "method", &opt.method, "LIST", \
-			"exact, minhash, simhash; exact,minhash unless said"), \
+			"exact, minhash, simhash; default exact,minhash"), \
 		DS_ARG(0, "threshold", &opt.threshold, "J", \
-			"Jaccard from which texts are near, 0.8 unless said"), \
-		DS_ARG(0, "ngram", &opt.ngram, "N", "units in a shingle, 5 unless said"), \
+			"Jaccard from which texts are near, default 0.8"), \
+		DS_ARG(0, "ngram", &opt.ngram, "N", "units in a shingle, default 5"), \
 		DS_ARG(0, "unit", &opt.unit, UNITS, "what a unit is; auto: by script"), \
-		DS_ARG(0, "perm", &opt.perm, "N", "permutations, 256 unless said"), \
-		DS_ARG(0, "bands", &opt.bands, "N", "bands, by the threshold unless said"), \
+		DS_ARG(0, "perm", &opt.perm, "N", "permutations, default 256"), \
+		DS_ARG(0, "bands", &opt.bands, "N", "bands, default: by the threshold"), \
 		DS_ARG(0, "distance", &opt.distance, "N", \
-			"bits that may differ with simhash, 3 unless said"), \
-		DS_ARG(0, "bits", &opt.bits, "64|128", "of a simhash, 64 unless said"), \
+			"bits that may differ with simhash, default 3"), \
+		DS_ARG(0, "bits", &opt.bits, "64|128", "of a simhash, default 64"), \
 		DS_ARG(0, "verify", &opt.verify, NULL, \
 			"confirm by all shingles, not by 512 of them"), \
 		DS_ARG(0, "keep-labels", &opt.keep_labels, NULL, \
@@ -180,7 +180,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	DS_ARG_F(0, "against", &opt.against, "FILE", \
 		"drop what shares 13 units in a row with FILE", DS_ARG_FILE), \
 		DS_ARG(0, "against-field", &opt.against_field, "PATH", \
-			"the field of FILE; as --field, or its only text, unless said"), \
+			"the field of FILE; default: as --field, or its only text"), \
 		DS_ARG(0, "share", &opt.share, "S", \
 			"with --against: drop what has this share of a text there")
 #define CLUSTERS \
@@ -188,8 +188,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		DS_ARG_UNRECORDED | DS_ARG_OUT)
 #define MARK DS_ARG(0, "mark", &opt.mark, NULL, "drop nothing, name the earlier record in dup_of")
 #define MEMORY \
-	DS_ARG_F(0, "memory", &opt.memory, "SIZE", "of the tables, 1G unless said", \
-		DS_ARG_UNRECORDED)
+	DS_ARG_F(0, "memory", &opt.memory, "SIZE", "of the tables, default 1G", DS_ARG_UNRECORDED)
 
 static const ds_arg args[] = {
 	ALIKE,

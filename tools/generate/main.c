@@ -220,7 +220,7 @@ static ds_rc fit(generator *g, const job *jobs, const bool *ok, uint32_t n, ds_e
 }
 
 /* Room for what a job gives. */
-static void make_room(generator *g, job *j, ds_arena *mem)
+static void reserve(generator *g, job *j, ds_arena *mem)
 {
 	int64_t left = ds_slots_context(g->slots) - (int64_t)j->ask.n_prompt;
 	size_t n = (size_t)(left < opt.max_tokens ? left : opt.max_tokens) + 1;
@@ -255,7 +255,7 @@ static ds_rc run_jobs(generator *g, job *jobs, const bool *ok, uint32_t n, ds_ar
 		for (; next < n && (!ok[next] || (admits && ds_slots_free(g->slots))); next++) {
 			if (!ok[next])
 				continue;
-			make_room(g, &jobs[next], mem);
+			reserve(g, &jobs[next], mem);
 			DS_TRY(ds_slots_admit(g->slots, &jobs[next].ask, &slot, e));
 			owner[slot] = &jobs[next];
 		}

@@ -46,21 +46,21 @@ static const ds_arg export_args[] = {
 	{ 0 },
 };
 static const ds_arg view_args[] = {
-	DS_ARG('n', "lines", &opt.lines, "N", "records to show, 10 unless said; 0 is all"),
+	DS_ARG('n', "lines", &opt.lines, "N", "records to show, default 10; 0 is all"),
 	DS_ARG(0, "full", &opt.full, NULL, "long values whole"),
 	{ 0 },
 };
 static const ds_arg head_args[] = {
-	DS_ARG('n', "lines", &opt.lines, "N", "records, 10 unless said"),
+	DS_ARG('n', "lines", &opt.lines, "N", "records, default 10"),
 	{ 0 },
 };
 static const ds_arg stat_args[] = {
-	DS_ARG(0, "top", &opt.top, "N", "labels to list, the most frequent first, 20 unless said"),
+	DS_ARG(0, "top", &opt.top, "N", "labels to list, the most frequent first, default 20"),
 	{ 0 },
 };
 static const ds_arg shuf_args[] = {
 	DS_ARG_F(0, "memory", &opt.memory, "SIZE",
-		"beyond it, temporary files in $TMPDIR; 256M unless said", DS_ARG_UNRECORDED),
+		"beyond it, temporary files in $TMPDIR; default 256M", DS_ARG_UNRECORDED),
 	{ 0 },
 };
 static const ds_arg split_args[] = {

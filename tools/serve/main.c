@@ -269,7 +269,7 @@ static const ds_arg args[] = {
 		"seconds after which a connection without a whole request is closed (60)"),
 	DS_ARG(0, "max-body", &opt.body, "SIZE", "bytes of a request at most (4M)"),
 	DS_ARG(0, "precision", &opt.precision, "fp32|bf16",
-		"in which matrix products take their factors (fp32)"),
+		"in which matrix products take their operands (fp32)"),
 	DS_ARG(0, "memory", &opt.memory, "SIZE",
 		"what weights and texts may take: fewer slots if need be"),
 	DS_ARG(0, "tokens", &opt.keys, "FILE",

@@ -16,7 +16,7 @@ tokenize_options opt = { .vocab = 32768 };
 static const ds_arg encode_args[] = {
 	TOKENIZER,
 	DS_ARG(0, "seq", &opt.seq, "N", "pack into rows of N tokens"),
-	DS_ARG(0, "pack", &opt.pack, "concat|bestfit|none", "how, with --seq: concat unless said"),
+	DS_ARG(0, "pack", &opt.pack, "concat|bestfit|none", "how, with --seq: default concat"),
 	DS_ARG(0, "pair", &opt.pair, "FIELD", "a second text, joined as the tokenizer does: types"),
 	DS_ARG(0, "truncate", &opt.truncate, "longest|first|second",
 		"with --seq: a row a record, which of two texts is cut"),
@@ -43,15 +43,15 @@ static const ds_arg decode_args[] = {
 };
 static const ds_arg train_args[] = {
 	DS_ARG(0, "model", &opt.model, "bpe|wordpiece",
-		"bpe over bytes unless said, or --pattern is one of bert's"),
-	DS_ARG('V', "vocab", &opt.vocab, "N", "ids in all, 32768 unless said"),
+		"default bpe over bytes, wordpiece with a --pattern of bert's"),
+	DS_ARG('V', "vocab", &opt.vocab, "N", "ids in all, default 32768"),
 	DS_ARG(0, "min-frequency", &opt.min_frequency, "N", "merge no pair that occurs less often"),
 	DS_ARG(0, "limit-alphabet", &opt.limit_alphabet, "N",
 		"wordpiece: so many characters, the most frequent ones"),
 	DS_ARG(0, "special", &opt.special, "NAME",
 		"a special token, in the order of ids; else pad bos eos mask cls sep"),
 	DS_ARG(0, "pattern", &opt.pattern, "NAME|REGEX",
-		"how text is cut: qwen2 unless said, bert for wordpiece"),
+		"how text is cut: default qwen2, bert for wordpiece"),
 	DS_ARG_F(0, "memory", &opt.memory, "SIZE",
 		"of counts, which go to $TMPDIR beyond it, and of merging; 1G for counts unless "
 		"said",
