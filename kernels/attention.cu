@@ -30,9 +30,9 @@ static __device__ __forceinline__ float dot(const float *a, const float *b, int 
 /* C: columns a lane holds, of heads of up to 32 C. */
 template <int C> static __global__ void __launch_bounds__(THREADS) attend(Attention p)
 {
-	extern __shared__ __align__(16) float room[];
+	extern __shared__ __align__(16) float buffers[];
 	int lane = threadIdx.x % WARP, d = p.a.head_dim, wide = (d + 3) / 4 * 4;
-	float *q = room + threadIdx.x / WARP * wide;
+	float *q = buffers + threadIdx.x / WARP * wide;
 	int64_t at = (int64_t)blockIdx.x * WARPS + threadIdx.x / WARP;
 	if (at >= p.rows * p.a.heads)
 		return;
@@ -80,9 +80,9 @@ template <int C> static __global__ void __launch_bounds__(THREADS) attend(Attent
 /* delta[row, head] = do o; then dq. */
 template <int C> static __global__ void __launch_bounds__(THREADS) grad_q(Attention p)
 {
-	extern __shared__ __align__(16) float room[];
+	extern __shared__ __align__(16) float buffers[];
 	int lane = threadIdx.x % WARP, d = p.a.head_dim, wide = (d + 3) / 4 * 4;
-	float *q = room + threadIdx.x / WARP * 2 * wide, *go = q + wide;
+	float *q = buffers + threadIdx.x / WARP * 2 * wide, *go = q + wide;
 	int64_t at = (int64_t)blockIdx.x * WARPS + threadIdx.x / WARP;
 	if (at >= p.rows * p.a.heads)
 		return;
@@ -126,9 +126,9 @@ template <int C> static __global__ void __launch_bounds__(THREADS) grad_q(Attent
 /* A warp a key of a key head: all queries of the sequence and the group's heads, 32 at a time. */
 template <int C> static __global__ void __launch_bounds__(THREADS) grad_kv(Attention p)
 {
-	extern __shared__ __align__(16) float room[];
+	extern __shared__ __align__(16) float buffers[];
 	int lane = threadIdx.x % WARP, d = p.a.head_dim, wide = (d + 3) / 4 * 4;
-	float *k = room + threadIdx.x / WARP * 2 * wide, *v = k + wide;
+	float *k = buffers + threadIdx.x / WARP * 2 * wide, *v = k + wide;
 	int64_t at = (int64_t)blockIdx.x * WARPS + threadIdx.x / WARP;
 	int64_t n_keys = p.rows / p.a.seq * p.a.kv_seq;
 	if (at >= n_keys * p.a.kv_heads)

@@ -15,7 +15,8 @@ enum { TABLE = 1 << 12, ALIGN_MOST = 256 };
 
 typedef struct { /* no gaps: keys are compared as bytes */
 	int64_t m, n, k, lda, ldb, ldc, ldd, batch, a_stride, b_stride, d_stride;
-	int32_t type, out, a_turned, b_turned, bias, a_align, b_align, c_align, d_align, beta;
+	int32_t type, out, a_transposed, b_transposed, bias, a_align, b_align, c_align, d_align,
+		beta;
 } key;
 
 typedef struct {
@@ -53,7 +54,7 @@ static key key_of(const ds_cuda_gemm *g)
 {
 	return (key){ g->m, g->n, g->k, g->lda, g->ldb, g->c ? g->ldc : g->ldd, g->ldd,
 		g->batch ? g->batch : 1, g->a_stride, g->b_stride, g->d_stride, (int32_t)g->type,
-		(int32_t)g->out, g->a_turned, g->b_turned, g->bias != NULL, align_of(g->a),
+		(int32_t)g->out, g->a_transposed, g->b_transposed, g->bias != NULL, align_of(g->a),
 		align_of(g->b), align_of(g->c ? g->c : g->d), align_of(g->d), g->beta != 0 };
 }
 
@@ -74,8 +75,8 @@ static int layout(cublasLtMatrixLayout_t *l, int32_t type, int64_t rows, int64_t
 static int describe(product *p)
 {
 	const key *k = &p->key;
-	cublasOperation_t a = k->b_turned ? CUBLAS_OP_T : CUBLAS_OP_N;
-	cublasOperation_t b = k->a_turned ? CUBLAS_OP_T : CUBLAS_OP_N;
+	cublasOperation_t a = k->b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+	cublasOperation_t b = k->a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
 	cublasLtEpilogue_t bias = CUBLASLT_EPILOGUE_BIAS;
 	int rc;
 	TRY(cublasLtMatmulDescCreate(&p->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F));
@@ -84,11 +85,11 @@ static int describe(product *p)
 	if (k->bias)
 		TRY(cublasLtMatmulDescSetAttribute(
 			p->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &bias, sizeof(bias)));
-	rc = layout(&p->a, k->type, k->b_turned ? k->k : k->n, k->b_turned ? k->n : k->k, k->ldb,
-		k->batch, k->b_stride);
+	rc = layout(&p->a, k->type, k->b_transposed ? k->k : k->n, k->b_transposed ? k->n : k->k,
+		k->ldb, k->batch, k->b_stride);
 	if (!rc)
-		rc = layout(&p->b, k->type, k->a_turned ? k->m : k->k, k->a_turned ? k->k : k->m,
-			k->lda, k->batch, k->a_stride);
+		rc = layout(&p->b, k->type, k->a_transposed ? k->m : k->k,
+			k->a_transposed ? k->k : k->m, k->lda, k->batch, k->a_stride);
 	if (!rc)
 		rc = layout(&p->c, k->out, k->n, k->m, k->ldc, k->batch, k->d_stride);
 	return rc ? rc : layout(&p->d, k->out, k->n, k->m, k->ldd, k->batch, k->d_stride);
@@ -97,14 +98,14 @@ static int describe(product *p)
 static int choose(dsk_blas *s, product *p, cublasLtMatmulPreference_t want)
 {
 	cublasLtMatmulHeuristicResult_t best;
-	uint64_t room = DS_CUDA_GEMM_BYTES;
+	uint64_t workspace = DS_CUDA_GEMM_BYTES;
 	uint32_t a = (uint32_t)p->key.b_align, b = (uint32_t)p->key.a_align;
 	uint32_t c = (uint32_t)p->key.c_align, d = (uint32_t)p->key.d_align;
 	int n = 0;
 #define SET(name, value) \
 	TRY(cublasLtMatmulPreferenceSetAttribute( \
 		want, CUBLASLT_MATMUL_PREF_##name, &(value), sizeof(value)))
-	SET(MAX_WORKSPACE_BYTES, room);
+	SET(MAX_WORKSPACE_BYTES, workspace);
 	SET(MIN_ALIGNMENT_A_BYTES, a);
 	SET(MIN_ALIGNMENT_B_BYTES, b);
 	SET(MIN_ALIGNMENT_C_BYTES, c);
@@ -210,7 +211,7 @@ int dsk_gemm(ds_cuda_device *d, const ds_cuda_gemm *g)
 		TRY(cublasLtMatmulDescSetAttribute(
 			p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &g->bias, sizeof(g->bias)));
 	TRY(cublasLtMatmul(s->handle, p->desc, &g->alpha, g->b, p->a, g->a, p->b, &g->beta,
-		g->c ? g->c : g->d, p->c, g->d, p->d, &p->algo, g->room, DS_CUDA_GEMM_BYTES,
+		g->c ? g->c : g->d, p->c, g->d, p->d, &p->algo, g->workspace, DS_CUDA_GEMM_BYTES,
 		d->stream));
 	return 0;
 }

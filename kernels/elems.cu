@@ -323,7 +323,7 @@ extern "C" int dsk_dropout(const ds_cuda_call *c)
 	return each(c, op, true);
 }
 
-/* ---- rope: a thread turns a pair, or copies a column that is past the turned ones; x may be y ---- */
+/* ---- rope: a thread rotates a pair, or copies a column behind the rotated ones; x may be y ---- */
 
 struct Rope {
 	Mat x;

@@ -165,10 +165,10 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash(
 	float o[D / 8][4] = {}, top[2] = { -INFINITY, -INFINITY }, sum[2] = {};
 	int r = warp * 16 + lane / 4;
 	float scale = p.a.scale * LOG2E;
-	for (int n0 = from, turn = 0; n0 < to; n0 += N, turn ^= 1) {
+	for (int n0 = from, stage = 0; n0 < to; n0 += N, stage ^= 1) {
 		if (n0 + N < to) {
-			copy_tile<N, D, THREADS>(k + (turn ^ 1) * N * LD, k0, n0 + N, p.a.kv_seq);
-			copy_tile<N, D, THREADS>(v + (turn ^ 1) * N * LD, v0, n0 + N, p.a.kv_seq);
+			copy_tile<N, D, THREADS>(k + (stage ^ 1) * N * LD, k0, n0 + N, p.a.kv_seq);
+			copy_tile<N, D, THREADS>(v + (stage ^ 1) * N * LD, v0, n0 + N, p.a.kv_seq);
 		}
 		copies_commit();
 		copies_wait<1>();
@@ -180,7 +180,7 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash(
 			load_matrices(a, as_a<LD>(q + warp * 16 * LD + x, lane));
 #pragma unroll
 			for (int n = 0; n < N; n += 16) {
-				load_matrices(w, as_b<LD>(k + (turn * N + n) * LD + x, lane));
+				load_matrices(w, as_b<LD>(k + (stage * N + n) * LD + x, lane));
 				mma(s[n / 8], a, w[0], w[1]);
 				mma(s[n / 8 + 1], a, w[2], w[3]);
 			}
@@ -221,7 +221,7 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash(
 				o[x][2 * h + 1] *= old;
 			}
 		}
-		add_product<N, D, LD>(o, s, v + turn * N * LD, lane);
+		add_product<N, D, LD>(o, s, v + stage * N * LD, lane);
 		__syncthreads();
 	}
 	copies_wait<0>();
@@ -277,10 +277,10 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash_
 			lse[h] = p.lse[row * p.lse_ld + head] * LOG2E;
 			delta[h] = p.delta[row * p.a.heads + head];
 		}
-	for (int n0 = from, turn = 0; n0 < to; n0 += N, turn ^= 1) {
+	for (int n0 = from, stage = 0; n0 < to; n0 += N, stage ^= 1) {
 		if (n0 + N < to) {
-			copy_tile<N, D, THREADS>(k + (turn ^ 1) * N * LD, k0, n0 + N, p.a.kv_seq);
-			copy_tile<N, D, THREADS>(v + (turn ^ 1) * N * LD, v0, n0 + N, p.a.kv_seq);
+			copy_tile<N, D, THREADS>(k + (stage ^ 1) * N * LD, k0, n0 + N, p.a.kv_seq);
+			copy_tile<N, D, THREADS>(v + (stage ^ 1) * N * LD, v0, n0 + N, p.a.kv_seq);
 		}
 		copies_commit();
 		copies_wait<1>();
@@ -293,10 +293,10 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash_
 			load_matrices(c, as_a<LD>(go + warp * 16 * LD + x, lane));
 #pragma unroll
 			for (int n = 0; n < N; n += 16) {
-				load_matrices(w, as_b<LD>(k + (turn * N + n) * LD + x, lane));
+				load_matrices(w, as_b<LD>(k + (stage * N + n) * LD + x, lane));
 				mma(s[n / 8], a, w[0], w[1]);
 				mma(s[n / 8 + 1], a, w[2], w[3]);
-				load_matrices(w, as_b<LD>(v + (turn * N + n) * LD + x, lane));
+				load_matrices(w, as_b<LD>(v + (stage * N + n) * LD + x, lane));
 				mma(dp[n / 8], c, w[0], w[1]);
 				mma(dp[n / 8 + 1], c, w[2], w[3]);
 			}
@@ -320,7 +320,7 @@ template <int D, int N> static __global__ void __launch_bounds__(THREADS) flash_
 				}
 			}
 		}
-		add_product<N, D, LD>(dq, s, k + turn * N * LD, lane);
+		add_product<N, D, LD>(dq, s, k + stage * N * LD, lane);
 		__syncthreads();
 	}
 	copies_wait<0>();

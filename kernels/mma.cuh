@@ -43,11 +43,11 @@ static __device__ __forceinline__ void load_transposed(uint32_t r[4], const bf16
 
 /* Where this lane's address lies, of a 16 x 16 tile: */
 template <int LD> static __device__ __forceinline__ const bf16 *as_a(const bf16 *tile, int lane)
-{ /* factor a by rows; or b whose rows are k, to be transposed */
+{ /* operand A by rows; or b whose rows are k, to be transposed */
 	return tile + lane % 16 * LD + lane / 16 * 8;
 }
 template <int LD> static __device__ __forceinline__ const bf16 *as_b(const bf16 *tile, int lane)
-{ /* factor b whose rows are n: registers 0, 1 of the first 8 rows, 2, 3 of the others */
+{ /* operand B whose rows are n: registers 0, 1 of the first 8 rows, 2, 3 of the others */
 	return tile + (lane / 16 * 8 + lane % 8) * LD + lane / 8 % 2 * 8;
 }
 
@@ -82,7 +82,7 @@ static __device__ __forceinline__ void copy_tile(bf16 *tile, const bf16 *from, i
 	}
 }
 
-/* Two neighbouring tiles of sums become factor a of the next product. */
+/* Two neighbouring tiles of sums become operand A of the next product. */
 static __device__ __forceinline__ void sums_to_a(uint32_t a[4], const float one[4], const float two[4])
 {
 	bf16 *type = nullptr;
@@ -92,15 +92,15 @@ static __device__ __forceinline__ void sums_to_a(uint32_t a[4], const float one[
 	a[3] = pack(type, two[2], two[3]);
 }
 
-/* sums[16, D] += factors[16, N] · rows[N, D], of this warp; rows lie in shared memory, LD apart. */
+/* sums[16, D] += operands[16, N] · rows[N, D], of this warp; rows lie in shared memory, LD apart. */
 template <int N, int D, int LD>
 static __device__ __forceinline__ void add_product(
-	float (&sums)[D / 8][4], const float (&factors)[N / 8][4], const bf16 *rows, int lane)
+	float (&sums)[D / 8][4], const float (&operands)[N / 8][4], const bf16 *rows, int lane)
 {
 #pragma unroll
 	for (int n = 0; n < N; n += 16) {
 		uint32_t a[4], b[4];
-		sums_to_a(a, factors[n / 8], factors[n / 8 + 1]);
+		sums_to_a(a, operands[n / 8], operands[n / 8 + 1]);
 #pragma unroll
 		for (int x = 0; x < D; x += 16) {
 			load_transposed(b, as_a<LD>(rows + n * LD + x, lane));

@@ -1,5 +1,5 @@
 /*
- * rows.cu - rows of a table by number, their gradient, and rows into a cache
+ * rows.cu - gather from a table, its gradient (scatter-add), and rows into a cache
  *
  * Bound by memory. The gradient adds up the rows of equal numbers in their order, without atomics: positions are
  * sorted by (number, position), every block adds up DS_CUDA_SEGMENT sorted rows, and what a number has in several

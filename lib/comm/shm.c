@@ -108,8 +108,8 @@ static size_t shm_put(ds_link *l, int to, const void *at, size_t n)
 	ds_shm *m = ((shm_link *)l)->m;
 	ring *r = ring_of(m, l->rank, to);
 	size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-	size_t room = RING_BYTES - (head - atomic_load_explicit(&r->tail, memory_order_acquire));
-	size_t some = n < room ? n : room, from = head % RING_BYTES;
+	size_t avail = RING_BYTES - (head - atomic_load_explicit(&r->tail, memory_order_acquire));
+	size_t some = n < avail ? n : avail, from = head % RING_BYTES;
 	size_t first = some < RING_BYTES - from ? some : RING_BYTES - from;
 	if (!some)
 		return 0;

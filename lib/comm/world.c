@@ -329,12 +329,12 @@ static int64_t slices(const int64_t *starts, int n, size_t size)
 
 /* My slice becomes the sum of all members', in the order of ranks; others' are in the link, mine is at `mine`. */
 static ds_rc sum_slice(
-	ds_world *w, const ds_group *g, int me, piece mine, char *room, ds_num type, ds_err *e)
+	ds_world *w, const ds_group *g, int me, piece mine, char *own, ds_num type, ds_err *e)
 {
 	size_t size = ds_num_bytes(type), bytes = mine.n * size;
-	memcpy(room, mine.at, bytes);
+	memcpy(own, mine.at, bytes);
 	for (int k = 0; k < g->n; k++) {
-		const char *from = room;
+		const char *from = own;
 		if (k != me) {
 			DS_TRY(get(w, ds_group_rank(g, k), w->slice, bytes, e));
 			from = w->slice;
@@ -350,7 +350,7 @@ static ds_rc sum_slice(
 static ds_rc scatter(
 	ds_world *w, const ds_group *g, void *at, const int64_t *starts, ds_num type, ds_err *e)
 {
-	char room[SLICE_BYTES] __attribute__((aligned(64)));
+	char own[SLICE_BYTES] __attribute__((aligned(64)));
 	int me = ds_group_me(w, g);
 	size_t size = ds_num_bytes(type);
 	for (int64_t s = 0, n = slices(starts, g->n, size); s < n; s++) {
@@ -361,7 +361,7 @@ static ds_rc scatter(
 		}
 		piece mine = slice_of(at, starts, me, s, size);
 		if (mine.n)
-			DS_TRY(sum_slice(w, g, me, mine, room, type, e));
+			DS_TRY(sum_slice(w, g, me, mine, own, type, e));
 	}
 	return DS_OK;
 }

@@ -114,10 +114,10 @@ DS_MUST ds_rc ds_comm_run(ds_world *w, const ds_graph *g, const ds_node *n,
 
 /*
  * Computes a node in double with the op's own formula: what a backend does for an op without a kernel, on
- * operands in host memory. `room` has ds_ref_bytes.
+ * operands in host memory. The workspace has ds_ref_bytes.
  */
 size_t ds_ref_bytes(const ds_operand in[DS_MAX_IN], const ds_operand out[DS_MAX_OUT]);
 void ds_ref_run(const ds_node *n, const ds_operand in[DS_MAX_IN], const ds_operand out[DS_MAX_OUT],
-	const ds_run *r, char *room);
+	const ds_run *r, char *workspace);
 
 #endif

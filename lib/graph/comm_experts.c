@@ -28,7 +28,7 @@ static int64_t rows_between(const routes *r, int64_t of, int64_t to)
 	return sum;
 }
 
-/* In bytes: whose part of what this rank has begins where, and of what it gets. */
+/* Offsets in bytes by rank: into what this rank sends, and into what it receives. */
 static void starts_of(const routes *r, int64_t *has, int64_t *gets)
 {
 	has[0] = gets[0] = 0;
@@ -38,8 +38,8 @@ static void starts_of(const routes *r, int64_t *has, int64_t *gets)
 	}
 }
 
-/* Between `by_rank`, where a rank's rows lie together, and `by_expert`; returns the bytes. */
-static size_t turn(const routes *r, char *by_rank, char *by_expert, bool to_expert)
+/* Copies rows grouped by rank to rows grouped by expert, or back; returns the bytes. */
+static size_t reorder(const routes *r, char *by_rank, char *by_expert, bool to_expert)
 {
 	size_t at = 0;
 	for (int64_t e = 0; e < r->own; e++)
@@ -91,7 +91,7 @@ ds_rc ds_comm_expert_send(ds_world *w, const ds_group *g, const ds_operand in[DS
 	routes r = routes_of(w, g, &in[1], dense_row(&in[0]));
 	starts_of(&r, has, gets);
 	DS_TRY(ds_world_all_to_all(w, g, in[0].data, has, out[1].data, gets, DS_NUM_BYTES, e));
-	size_t n = turn(&r, out[1].data, out[0].data, true);
+	size_t n = reorder(&r, out[1].data, out[0].data, true);
 	memset((char *)out[0].data + n, 0, (size_t)out[0].rows * r.row - n);
 	return DS_OK;
 }
@@ -102,6 +102,6 @@ ds_rc ds_comm_expert_return(ds_world *w, const ds_group *g, const ds_operand in[
 	int64_t has[DS_MAX_RANKS + 1], gets[DS_MAX_RANKS + 1];
 	routes r = routes_of(w, g, &in[1], dense_row(&in[0]));
 	starts_of(&r, has, gets);
-	turn(&r, out[1].data, in[0].data, false);
+	reorder(&r, out[1].data, in[0].data, false);
 	return ds_world_all_to_all(w, g, out[1].data, gets, out[0].data, has, DS_NUM_BYTES, e);
 }

@@ -53,7 +53,7 @@ DS_MUST ds_rc ds_exec_write(
 	ds_exec *x, ds_tid t, int64_t from, int64_t n, const void *values, ds_err *e);
 /* All elements, row after row: the memory itself where that is possible, else a copy in mem. */
 DS_MUST ds_rc ds_exec_view(ds_exec *x, ds_tid t, ds_arena *mem, const void **at, ds_err *e);
-/* fn is given room for all elements, what was in it is open, and fills it; of a part, for the
+/* fn gets a buffer for all elements, of undefined contents, and fills it; of a part, for the
  * whole's. What other ranks have is left to them. */
 typedef ds_rc ds_exec_fill_fn(void *context, const ds_tensor *t, void *elements, ds_err *e);
 DS_MUST ds_rc ds_exec_fill(ds_exec *x, ds_tid t, ds_exec_fill_fn *fn, void *context, ds_err *e);

@@ -114,14 +114,14 @@ ds_rc ds_exec_fill(ds_exec *x, ds_tid id, ds_exec_fill_fn *fn, void *context, ds
 		return DS_OK;
 	if (t->part)
 		return fill_part(x, id, fn, context, e);
-	void *room = dense(x, id);
-	if (room)
-		return fn(context, t, room, e);
-	room = ds_mem_get(ds_t_bytes(t));
-	ds_rc rc = fn(context, t, room, e);
+	void *buffer = dense(x, id);
+	if (buffer)
+		return fn(context, t, buffer, e);
+	buffer = ds_mem_get(ds_t_bytes(t));
+	ds_rc rc = fn(context, t, buffer, e);
 	if (rc == DS_OK)
-		rc = ds_exec_write(x, id, 0, ds_t_count(t), room, e);
-	ds_mem_free(room);
+		rc = ds_exec_write(x, id, 0, ds_t_count(t), buffer, e);
+	ds_mem_free(buffer);
 	return rc;
 }
 

@@ -41,7 +41,7 @@ typedef enum {
 	DS_CLASS_GRAD,  /* of a trainable parameter; accumulates over the micro-batches of a step */
 	DS_CLASS_OPT,   /* optimizer state, "NAME.m" and so on */
 	DS_CLASS_STATE, /* kept between runs and shared between graphs like weights: KV caches */
-	DS_CLASS_ACT,   /* lives from its writer to its last reader */
+	DS_CLASS_ACT,   /* live from its writer to its last reader */
 	DS_N_CLASSES
 } ds_class;
 const char *ds_class_name(ds_class c);
@@ -62,7 +62,7 @@ enum {                        /* ds_tensor.flags */
 	DS_TENSOR_FROZEN = 1, /* a parameter that is not trained: no gradient, no optimizer bytes */
 	DS_TENSOR_NO_DECAY = 2,   /* weight decay leaves it alone (norms, biases) */
 	DS_TENSOR_TIED = 4,       /* stands for a second name too; set by ds_g_tie */
-	DS_TENSOR_KEEP = 8,       /* an output of the run: alive until its end, for ds_exec_read */
+	DS_TENSOR_KEEP = 8,       /* an output of the run: live until its end, for ds_exec_read */
 	DS_TENSOR_VIEW = 16,      /* columns of `base`, no memory of its own */
 	DS_TENSOR_ELSEWHERE = 32, /* other ranks have it: no memory here */
 	DS_TENSOR_AGAIN = 64,     /* a rank of an earlier stage has it too, and counts it */
@@ -151,10 +151,10 @@ typedef struct {
 	int32_t window; /* keys a query sees, itself included; 0: all */
 } ds_attention_attr;
 
-/* y = op(a) op(b) by matrices of a_rows and b_rows rows, or those given by rank 3; op: turned or not */
+/* y = op(a) op(b) by matrices of a_rows and b_rows rows, or those given by rank 3; op: transposed or not */
 typedef struct {
 	int32_t a_rows, b_rows;
-	bool a_turned, b_turned;
+	bool a_transposed, b_transposed;
 } ds_matmul_attr;
 
 typedef struct {
@@ -184,7 +184,7 @@ typedef struct {
 typedef struct {
 	float momentum, decay;
 	int32_t steps; /* of Newton and Schulz */
-	ds_dtype type; /* of the factors of its products: f32, bf16 */
+	ds_dtype type; /* of its matmul operands: f32, bf16 */
 } ds_muon_attr;
 /* Muon's iteration, as published; what a step of the whole is multiplied by; the least norm. */
 #define DS_MUON_A 3.4445
@@ -229,8 +229,8 @@ typedef struct {
 	uint8_t first; /* bit i: out[i] is a gradient and this is its first writer in a step */
 	uint8_t fresh; /* bit i: out[i] is an activation: nothing adds to what was there */
 	ds_dtype
-		product; /* in what the op multiplies, where it rounds factors itself (precision) */
-	bool exact;      /* precision leaves its factors alone */
+		product; /* in what the op multiplies, where it rounds operands itself (precision) */
+	bool exact;      /* precision leaves its operands alone */
 	ds_attr attr;
 	const char *origin; /* model path, in every error and profile line */
 } ds_node;
@@ -332,7 +332,7 @@ void ds_g_seed(ds_graph *g, ds_tid t, ds_tid seed);
 ds_tid ds_g_embed(ds_graph *g, ds_tid w, ds_tid ids);
 /* x[rows, in] -> [rows, out]; bias may be 0. */
 ds_tid ds_g_linear(ds_graph *g, ds_tid x, ds_tid w, ds_tid bias, bool in_out);
-/* The same with f32 factors, whatever the type of the others' products: a router's logits. */
+/* The same with f32 operands, whatever the type of other products: a router's logits. */
 ds_tid ds_g_linear_exact(ds_graph *g, ds_tid x, ds_tid w);
 /* op(a) op(b) of two activations; rows 0: a tensor of rank 2 is one matrix, of rank 3 dims[0] of them. */
 ds_tid ds_g_matmul(ds_graph *g, ds_tid a, ds_tid b, ds_matmul_attr p);
@@ -448,14 +448,14 @@ typedef struct
 	int32_t alias_bytes, pad_bytes;
 	bool rounds_weights; /* products round f32 weights while they pack them; else casts are nodes of the graph */
 	/* Whether operand i of a node, an input, or from DS_MAX_IN on an output, may be an activation in the products' type;
-	 * NULL: factors of products alone. */
+	 * NULL: matmul operands alone. */
 	bool (*takes_halves)(const ds_graph *g, const ds_node *n, int i);
 } ds_traits;
 
 typedef struct {
 	bool train;
 	const ds_traits *traits; /* NULL: nothing in particular */
-	ds_dtype product;        /* in which matrix products take their factors: f32, bf16, f16 */
+	ds_dtype product;        /* in which matrix products take their operands: f32, bf16, f16 */
 	ds_recompute recompute;
 	int32_t recompute_layers;
 	const char *optimizer; /* a name of opts.def; NULL: "adamw" */
@@ -484,7 +484,7 @@ double ds_schedule_at(const ds_schedule *s, int64_t step); /* step from 1 */
 void ds_graph_dump(const ds_graph *g, ds_buf *out);
 double ds_graph_flops(const ds_graph *g, ds_phase phase); /* of one run of that phase */
 double ds_graph_moved(const ds_graph *g, ds_phase phase); /* bytes, every operand of a node once */
-/* Parameters of the whole model by number of elements; *trainable may be NULL. */
+/* How many elements the parameters of the whole model have; *trainable may be NULL. */
 int64_t ds_graph_params(const ds_graph *g, int64_t *trainable);
 /* Structure, shapes, one writer a tensor, gradients complete; called after every pass in tests. */
 DS_MUST ds_rc ds_graph_verify(const ds_graph *g, ds_err *e);

@@ -70,7 +70,7 @@ void ds_sample_output(ds_sample *s, ds_tid t); /* its gradient is seeded at rand
 /* ---- the table ---- */
 
 enum {                     /* ds_op.traits: what passes, executors and planners go by */
-	DS_OP_PRODUCT = 1, /* in[0] and in[1] are factors of a matrix product */
+	DS_OP_PRODUCT = 1, /* in[0] and in[1] are the operands of a matrix product */
 	DS_OP_CHEAP = 2,   /* its result is sooner made again than kept */
 	DS_OP_SUMS =
 		4, /* adds in[0] and in[1], the sum is out[1]; given the sum alone as in[0], it gives the same */

@@ -1,10 +1,10 @@
 /*
- * plan.c - lifetimes and offsets
+ * plan.c - live ranges and offsets
  *
- * Activations: every storage (a tensor, with the views of it and what is written in its place) has
- * an interval of waves; the largest is placed first, each at the lowest offset where it meets none
- * that lives at the same time. On the graphs at hand this takes within a few per cent of the largest
- * sum of what lives at once, which no plan can be under. The other classes lie side by side.
+ * Activations: every storage (a tensor, with its views and what is written in its place) has a live
+ * range in waves; the largest is placed first, each at the lowest offset that no storage with an
+ * overlapping live range takes. On the graphs at hand the total is within a few per cent of the
+ * largest sum of sizes live at once, a lower bound of any plan. The other classes lie side by side.
  */
 #include "graph/plan.h"
 
@@ -115,7 +115,7 @@ static int by_offset(const void *a, const void *b)
 	return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-/* The lowest gap among what lives at the same time; placed is sorted by offset. */
+/* The lowest gap among what is live at the same time; placed is sorted by offset. */
 static uint64_t lowest_gap(life **placed, size_t n, const life *l)
 {
 	uint64_t at = 0;

@@ -2,8 +2,8 @@
  * plan.h - where every tensor lies, before anything runs
  *
  * Waves come from the schedule (pass/order.c): nodes of one wave depend on nothing in it, so their tiles
- * run together. A tensor of class act lives from the wave that writes it to the last that reads it;
- * two that live at once never overlap. A plan is exact: the executor's arenas take these bytes.
+ * run together. The live range of a tensor of class act is from the wave that writes it to the last that
+ * reads it; tensors whose live ranges overlap do not overlap in memory. A plan is exact: the executor's arenas take these bytes.
  */
 #ifndef DS_GRAPH_PLAN_H
 #define DS_GRAPH_PLAN_H

@@ -1,7 +1,7 @@
 /*
  * ref.c - a node by its op's reference, in double: what every backend without a kernel of its own uses
  *
- * Operands are unpacked to dense doubles in the room that is given, computed, and packed again.
+ * Operands are converted to dense doubles in the caller's workspace, computed, and converted back.
  */
 #include "base/half.h"
 #include "graph/backend.h"
@@ -76,10 +76,10 @@ static void store(const ds_operand *a, int64_t i, double v)
 	}
 }
 
-static ds_ref_arg unpack(const ds_operand *a, char **room)
+static ds_ref_arg unpack(const ds_operand *a, char **workspace)
 {
-	ds_ref_arg r = { (double *)*room, a->rows, a->cols };
-	*room += bytes_of(a);
+	ds_ref_arg r = { (double *)*workspace, a->rows, a->cols };
+	*workspace += bytes_of(a);
 	for (int64_t i = 0; i < a->rows; i++)
 		for (int64_t k = 0; k < a->cols; k++)
 			r.at[i * a->cols + k] = load(a, i * a->ld + k);
@@ -87,15 +87,15 @@ static ds_ref_arg unpack(const ds_operand *a, char **room)
 }
 
 void ds_ref_run(const ds_node *n, const ds_operand in[DS_MAX_IN], const ds_operand out[DS_MAX_OUT],
-	const ds_run *run, char *room)
+	const ds_run *run, char *workspace)
 {
 	ds_ref r = { .node = n, .run = run };
 	for (int i = 0; i < DS_MAX_IN; i++)
 		if (n->in[i])
-			r.in[i] = unpack(&in[i], &room);
+			r.in[i] = unpack(&in[i], &workspace);
 	for (int i = 0; i < DS_MAX_OUT; i++)
 		if (n->out[i]) {
-			r.out[i] = unpack(&out[i], &room);
+			r.out[i] = unpack(&out[i], &workspace);
 			r.beta[i] = (double)ds_node_beta(n, i, run);
 			/* 0 times what was left there must not be NaN. */
 			for (int64_t k = 0; r.beta[i] == 0 && k < r.out[i].rows * r.out[i].cols;

@@ -17,9 +17,9 @@ typedef struct {
 static ds_rc read_palette(bitmap *m, ds_cur *c, uint32_t colors, uint32_t before_rows, ds_err *e)
 {
 	uint32_t most = 1u << m->bits, entry = m->header == CORE_HEADER ? 3 : 4;
-	uint32_t n = colors ? colors : most, room = before_rows / entry;
-	if (n > room)
-		n = room;
+	uint32_t n = colors ? colors : most, fit = before_rows / entry;
+	if (n > fit)
+		n = fit;
 	for (uint32_t i = 0; i < n && i < most; i++) {
 		ds_str s = ds_cur_bytes(c, entry);
 		for (size_t k = 0; s.n && k < 3; k++)
@@ -90,7 +90,7 @@ static ds_rc read_header(bitmap *m, ds_image_job *j, ds_err *e)
 	if (m->header > INFO_HEADER + 4 * n_masks)
 		ds_cur_bytes(&c, m->header - INFO_HEADER - 4 * n_masks);
 	m->down = h < 0;
-	DS_TRY(ds_image_room(j, (uint64_t)w, (uint64_t)(h < 0 ? -h : h), e));
+	DS_TRY(ds_image_reserve(j, (uint64_t)w, (uint64_t)(h < 0 ? -h : h), e));
 	uint64_t here = (uint64_t)((const char *)c.at - j->bytes.at);
 	if (!ds_cur_ok(&c) || offset < here || offset > j->bytes.n)
 		return ds_fail(e, DS_BAD, "its header is damaged");

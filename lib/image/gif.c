@@ -104,7 +104,7 @@ static ds_rc decode(ds_image_job *j, ds_err *e)
 	if (rc == DS_OK && DGifGetImageDesc(g) != GIF_OK)
 		rc = fail(g, 0, e);
 	if (rc == DS_OK)
-		rc = ds_image_room(j, (uint64_t)g->SWidth, (uint64_t)g->SHeight, e);
+		rc = ds_image_reserve(j, (uint64_t)g->SWidth, (uint64_t)g->SHeight, e);
 	if (rc == DS_OK)
 		rc = read_picture(g, j, clear, e);
 	DGifCloseFile(g, &code);

@@ -14,7 +14,7 @@ static const ds_image_format *const formats[] = {
 #undef FORMAT
 };
 
-ds_rc ds_image_room(ds_image_job *j, uint64_t w, uint64_t h, ds_err *e)
+ds_rc ds_image_reserve(ds_image_job *j, uint64_t w, uint64_t h, ds_err *e)
 {
 	if (!w || !h || w > DS_IMAGE_SIDE || h > DS_IMAGE_SIDE || w * h > DS_IMAGE_MOST)
 		return ds_fail(e, DS_BAD,

@@ -24,7 +24,7 @@ typedef struct {
 } ds_image_format;
 
 /* Refuses sizes over the limits, then gives 3 * w * h bytes. */
-DS_MUST ds_rc ds_image_room(ds_image_job *j, uint64_t w, uint64_t h, ds_err *e);
+DS_MUST ds_rc ds_image_reserve(ds_image_job *j, uint64_t w, uint64_t h, ds_err *e);
 
 /* A value of 0 to 255 over white, rounded as Pillow's alpha_composite rounds. */
 static inline uint8_t ds_image_on_white(uint8_t v, uint8_t alpha)

@@ -100,7 +100,7 @@ static void decode_all(work *w)
 	w->d.out_color_space = inks ? JCS_CMYK : JCS_RGB;
 	if (j->check)
 		w->d.scale_denom = CHECK_SCALE;
-	w->rc = ds_image_room(j, w->d.image_width, w->d.image_height, w->e);
+	w->rc = ds_image_reserve(j, w->d.image_width, w->d.image_height, w->e);
 	if (w->rc != DS_OK)
 		return;
 	jpeg_start_decompress(&w->d);

@@ -62,7 +62,7 @@ static void decode_all(work *w)
 	png_set_read_fn(w->png, w, on_read);
 	png_set_user_limits(w->png, DS_IMAGE_SIDE, DS_IMAGE_SIDE);
 	png_read_info(w->png, w->info);
-	w->rc = ds_image_room(j, png_get_image_width(w->png, w->info),
+	w->rc = ds_image_reserve(j, png_get_image_width(w->png, w->info),
 		png_get_image_height(w->png, w->info), w->e);
 	if (w->rc != DS_OK)
 		return;

@@ -66,7 +66,7 @@ static ds_rc decode(ds_image_job *j, ds_err *e)
 	if (w < 1 || h < 1 || most < 1 || most > 65535 || r.at == r.end || !is_blank(*r.at))
 		return ds_fail(e, DS_BAD, "its header is damaged");
 	r.at++;
-	DS_TRY(ds_image_room(j, (uint64_t)w, (uint64_t)h, e));
+	DS_TRY(ds_image_reserve(j, (uint64_t)w, (uint64_t)h, e));
 	size_t ld = bits ? ((size_t)w + 7) / 8
 			 : (size_t)w * (j->bytes.at[1] == '6' ? 3 : 1) * (most > 255 ? 2 : 1);
 	if ((size_t)(r.end - r.at) / ld < (size_t)h)

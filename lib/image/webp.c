@@ -15,7 +15,7 @@ static ds_rc decode(ds_image_job *j, ds_err *e)
 		return ds_fail(e, DS_BAD, "its header is damaged");
 	if (f.has_animation)
 		return ds_fail(e, DS_BAD, "an animation");
-	DS_TRY(ds_image_room(j, (uint64_t)f.width, (uint64_t)f.height, e));
+	DS_TRY(ds_image_reserve(j, (uint64_t)f.width, (uint64_t)f.height, e));
 	size_t ld = 3 * (size_t)j->w, n = (size_t)j->w * (size_t)j->h;
 	if (f.has_alpha) {
 		uint8_t *four = ds_arena_get(j->mem, 4 * n);

@@ -30,7 +30,7 @@ typedef struct {
 	int64_t context; /* tokens of each, prompt and continuation together */
 	int64_t chunk;   /* tokens of prompts that a step takes at most; 0: 32 a slot, up to 128 */
 	uint64_t limit_bytes; /* weights, caches and working memory; 0: no limit */
-	ds_dtype product;     /* in which matrix products take their factors */
+	ds_dtype product;     /* in which matrix products take their operands */
 	bool scores;          /* prompts may be scored (ds_slot_ask.seen): a graph more */
 } ds_slots_opts;
 

@@ -60,9 +60,10 @@ enum {                        /* ds_arch.traits */
 	DS_ARCH_IN_OUT = 2,   /* the linears' weights are [in, out] */
 	DS_ARCH_ENCODER = 4,  /* attention looks both ways; nothing is generated */
 	DS_ARCH_QK_NORM = 8,  /* every head of q and k goes through an RMSNorm */
-	DS_ARCH_ROTARY = 16,  /* positions turn q and k; there is no table of them that ends */
-	DS_ARCH_IMAGES = 32,  /* it takes pictures, in patches, and no tokens */
-	DS_ARCH_QUICK = 64,   /* its activation may be quick_gelu */
+	DS_ARCH_ROTARY =
+		16, /* RoPE: positions rotate q and k, so there is no table of limited length */
+	DS_ARCH_IMAGES = 32, /* it takes pictures, in patches, and no tokens */
+	DS_ARCH_QUICK = 64,  /* its activation may be quick_gelu */
 };
 
 typedef struct {            /* parameters that models with some heads have alone */

@@ -215,7 +215,7 @@ static void join(ds_graph *g, const ds_config *c, ds_build *b)
 		add_loss(g, b, text, image);
 		return;
 	}
-	b->logits = ds_g_matmul(g, text, image, (ds_matmul_attr){ .b_turned = true });
+	b->logits = ds_g_matmul(g, text, image, (ds_matmul_attr){ .b_transposed = true });
 	ds_g_keep(g, b->logits, "logits");
 }
 

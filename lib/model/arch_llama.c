@@ -81,14 +81,14 @@ static double llama3_scaled(const ds_config *c, double freq)
 	return (1 - t) * freq / c->scaling_factor + t * freq;
 }
 
-/* The pair that turns so often over the original positions (Peng et al., 2023, YaRN). */
+/* The pair that makes so many rotations over the original positions (Peng et al., 2023, YaRN). */
 static double pair_turning(const ds_config *c, double times)
 {
 	return (double)c->head_dim * log((double)c->scaling_original / (times * 2 * M_PI)) /
 	       (2 * log(c->rope_theta));
 }
 
-/* Pairs that turn often stay, slow ones are stretched, a ramp between. */
+/* Pairs of many rotations stay, slow ones are stretched, a ramp between. */
 static double yarn_scaled(const ds_config *c, double freq, int64_t i)
 {
 	double low = fmax(floor(pair_turning(c, c->scaling_fast)), 0);

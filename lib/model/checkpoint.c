@@ -309,8 +309,8 @@ static ds_rc load_one(void *context, const ds_tensor *t, void *to, ds_err *e)
 {
 	int64_t parts = ds_stack_parts(t), n = ds_t_count(t) / parts;
 	for (int64_t i = 0; i < parts; i++) {
-		char room[512];
-		const char *name = ds_stack_name(t->name, i, room, sizeof(room));
+		char buffer[512];
+		const char *name = ds_stack_name(t->name, i, buffer, sizeof(buffer));
 		const ds_st_tensor *from = ds_st_find(context, ds_str_of(name));
 		if (!from || ds_st_count(from) != n)
 			return ds_fail(e, DS_BAD, "tensor '%s' is %s", name,

@@ -95,8 +95,8 @@ typedef struct {
 	ds_world *w;
 	entry *all;
 	size_t n;
-	void *room;
-	size_t room_bytes;
+	void *buffer;
+	size_t buffer_bytes;
 } collector;
 
 static ds_rc collect_lists(collector *c, ds_class memory, ds_arena *mem, ds_err *e)
@@ -129,18 +129,18 @@ static ds_rc collect_lists(collector *c, ds_class memory, ds_arena *mem, ds_err 
 static ds_rc fetch(collector *c, const entry *a, void *whole, ds_err *e)
 {
 	size_t bytes = (size_t)ds_part_count(&a->part) * sizeof(float);
-	if (bytes > c->room_bytes) {
-		ds_mem_free(c->room);
-		c->room = ds_mem_get(bytes);
-		c->room_bytes = bytes;
+	if (bytes > c->buffer_bytes) {
+		ds_mem_free(c->buffer);
+		c->buffer = ds_mem_get(bytes);
+		c->buffer_bytes = bytes;
 	}
 	if (a->rank == 0) {
-		DS_TRY(ds_exec_read(c->x, a->tensor, 0, ds_part_count(&a->part), c->room, e));
+		DS_TRY(ds_exec_read(c->x, a->tensor, 0, ds_part_count(&a->part), c->buffer, e));
 	} else {
 		DS_TRY(ds_world_send(c->w, a->rank, &a->tensor, sizeof(a->tensor), e));
-		DS_TRY(ds_world_recv(c->w, a->rank, c->room, bytes, e));
+		DS_TRY(ds_world_recv(c->w, a->rank, c->buffer, bytes, e));
 	}
-	ds_part_put(&a->part, c->room, whole, sizeof(float));
+	ds_part_put(&a->part, c->buffer, whole, sizeof(float));
 	return DS_OK;
 }
 
@@ -217,6 +217,6 @@ ds_rc ds_gather_class(
 		*items = ds_arena_zero(mem, (c.n + 1) * sizeof(**items));
 		rc = collect(&c, mem, *items, n, e);
 	}
-	ds_mem_free(c.room);
+	ds_mem_free(c.buffer);
 	return rc;
 }

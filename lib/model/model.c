@@ -284,7 +284,7 @@ static size_t behind(ds_str name, ds_str mark)
 }
 
 /* The name with the number of the stored layer: "model.layers.7.mlp" -> "model.layers.3.mlp". */
-static ds_str stored_name(const ds_model *m, ds_str name, char *room, size_t size)
+static ds_str stored_name(const ds_model *m, ds_str name, char *buffer, size_t size)
 {
 	size_t from = behind(name, ds_str_of(m->config.arch->layers)), to = from;
 	int64_t layer = 0;
@@ -292,17 +292,17 @@ static ds_str stored_name(const ds_model *m, ds_str name, char *room, size_t siz
 		layer = layer < 1 << 16 ? 10 * layer + name.at[to] - '0' : layer;
 	if (to == from)
 		return name;
-	int n = snprintf(room, size, "%.*s%lld%.*s", (int)from, name.at,
+	int n = snprintf(buffer, size, "%.*s%lld%.*s", (int)from, name.at,
 		(long long)(layer * m->config.n_layers / m->grown), (int)(name.n - to),
 		name.at + to);
-	return n > 0 && (size_t)n < size ? (ds_str){ room, (size_t)n } : name;
+	return n > 0 && (size_t)n < size ? (ds_str){ buffer, (size_t)n } : name;
 }
 
 static const ds_st_tensor *find_exact(const ds_model *m, ds_str name)
 {
-	char room[2 * DS_NAME_BYTES];
+	char buffer[2 * DS_NAME_BYTES];
 	if (m->grown)
-		name = stored_name(m, name, room, sizeof(room));
+		name = stored_name(m, name, buffer, sizeof(buffer));
 	for (size_t i = 0; i < m->n_files; i++) {
 		const ds_st_tensor *t = ds_st_find(m->files[i], name);
 		if (t)
@@ -341,8 +341,8 @@ const ds_st_tensor *ds_model_find(const ds_model *m, const char *name, const cha
 /* The stored tensor of part i of a parameter (stack.h). */
 static const ds_st_tensor *find_part(const ds_model *m, const ds_tensor *t, int64_t i)
 {
-	char room[2 * DS_NAME_BYTES];
-	return ds_model_find(m, ds_stack_name(t->name, i, room, sizeof(room)), t->also);
+	char buffer[2 * DS_NAME_BYTES];
+	return ds_model_find(m, ds_stack_name(t->name, i, buffer, sizeof(buffer)), t->also);
 }
 
 static bool same_shape(const ds_st_tensor *s, const ds_tensor *t)
@@ -476,8 +476,8 @@ static ds_rc load_apart(const ds_model *m, ds_exec *x, const ds_graph *g, ds_err
 static ds_rc check_part(const ds_model *m, const ds_tensor *t, int64_t part, ds_err *e)
 {
 	const ds_st_tensor *s = find_part(m, t, part);
-	char have[128], want[128], room[2 * DS_NAME_BYTES];
-	const char *name = ds_stack_name(t->name, part, room, sizeof(room));
+	char have[128], want[128], buffer[2 * DS_NAME_BYTES];
+	const char *name = ds_stack_name(t->name, part, buffer, sizeof(buffer));
 	if (!s)
 		return ds_fail(e, DS_BAD, "%s: no tensor '%s'", m->base, name);
 	if (!same_shape(s, t)) {

@@ -26,7 +26,7 @@ typedef enum {
 
 typedef struct {
 	ds_rows_kind kind;
-	const char *const *labels; /* the model's, by number; none: those of the data */
+	const char *const *labels; /* the model's, by id; none: those of the data */
 	size_t n_labels;
 	const ds_chat_layout *chat; /* of conversations */
 	bool alone;                 /* each is a row of its own */

@@ -99,19 +99,19 @@ static void count_cut(ds_rows *r, const piece *p, uint32_t rec)
 static int64_t pack(ds_rows *r, size_t from, size_t to, int64_t n)
 {
 	chat_row *rows = r->chat->rows;
-	int64_t room = 0, first = n;
+	int64_t left = 0, first = n;
 	for (size_t i = from; i < to; i++) {
 		const piece *p = &r->pieces[i];
 		for (uint32_t rec = 0; rec < p->n_rows; rec++) {
 			int64_t need = length(p, rec);
 			count_cut(r, p, rec);
-			if (need > room) {
+			if (need > left) {
 				rows[n++] = (chat_row){ (uint32_t)i, rec, 0 };
-				room = r->seq;
+				left = r->seq;
 			}
 			if (n > first)
 				rows[n - 1].n++;
-			room = need && r->alone ? 0 : room - (need < room ? need : room);
+			left = need && r->alone ? 0 : left - (need < left ? need : left);
 		}
 	}
 	return n;

@@ -10,13 +10,13 @@ int64_t ds_stack_parts(const ds_tensor *t)
 	return t->rank > 1 && strchr(t->name, '*') ? t->dims[0] : 1;
 }
 
-const char *ds_stack_name(const char *name, int64_t i, char *room, size_t size)
+const char *ds_stack_name(const char *name, int64_t i, char *buffer, size_t size)
 {
 	const char *star = strchr(name, '*');
 	if (!star)
 		return name;
-	snprintf(room, size, "%.*s%lld%s", (int)(star - name), name, (long long)i, star + 1);
-	return room;
+	snprintf(buffer, size, "%.*s%lld%s", (int)(star - name), name, (long long)i, star + 1);
+	return buffer;
 }
 
 int ds_stack_shape(const ds_tensor *t, int64_t dims[DS_MAX_RANK])

@@ -12,8 +12,8 @@
 #include "model/safetensors.h"
 
 int64_t ds_stack_parts(const ds_tensor *t); /* 1 where it is no stack */
-/* The name of part i; in `room` where it is a stack. */
-const char *ds_stack_name(const char *name, int64_t i, char *room, size_t size);
+/* The name of part i; in `buffer` where it is a stack. */
+const char *ds_stack_name(const char *name, int64_t i, char *buffer, size_t size);
 /* The shape of a part. */
 int ds_stack_shape(const ds_tensor *t, int64_t dims[DS_MAX_RANK]);
 /* Items as a file has them: stacks become their parts. *n becomes their number; all lives in mem. */

@@ -2,7 +2,7 @@
  * eval.c - the loss on data that is not trained on
  *
  * Rows in their own order; the mean over all targets, summed in double row by row, so it does not
- * depend on how rows fall into batches. Copies take batches by turns.
+ * depend on how rows fall into batches. Replicas take batches round-robin.
  */
 #include "train/trainer.h"
 

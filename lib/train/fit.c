@@ -11,7 +11,7 @@
 
 typedef struct { /* a change of the run; 0 leaves a thing as it is */
 	int recompute;
-	int64_t parts; /* gradient accumulation */
+	int64_t n_micro; /* gradient accumulation */
 	bool bf16;
 	bool keep; /* compute nothing again */
 } change;
@@ -29,16 +29,16 @@ static size_t changes_of(const ds_train_plan *p, change *out)
 	int64_t rows = p->step_rows / p->layout.dp;
 	for (int64_t k = p->n_micro + 1; k <= rows && n < MAX_CHANGES / 2; k++)
 		if (rows % k == 0)
-			out[n++] = (change){ .parts = k };
+			out[n++] = (change){ .n_micro = k };
 	for (int64_t k = p->n_micro + 1; k <= rows && n < MAX_CHANGES; k++)
 		if (rows % k == 0)
-			out[n++] = (change){ .recompute = DS_RECOMPUTE_LAYERS, .parts = k };
+			out[n++] = (change){ .recompute = DS_RECOMPUTE_LAYERS, .n_micro = k };
 	return n;
 }
 
 /* What a graph takes; one of evaluation beside the weights, which it shares. */
 static ds_rc plan_bytes(
-	const ds_train_plan *p, const ds_train_room *m, bool train, uint64_t *bytes, ds_err *e)
+	const ds_train_plan *p, const ds_train_budget *m, bool train, uint64_t *bytes, ds_err *e)
 {
 	DS_AUTO(ds_engine) n = NULL;
 	ds_engine_opts o = ds_train_plan_engine(p, train, (ds_exec_opts){ 0 });
@@ -54,20 +54,20 @@ static ds_rc plan_bytes(
 }
 
 ds_rc ds_train_plan_bytes(
-	const ds_train_plan *p, const ds_train_room *m, uint64_t *bytes, ds_err *e)
+	const ds_train_plan *p, const ds_train_budget *m, uint64_t *bytes, ds_err *e)
 {
 	return plan_bytes(p, m, true, bytes, e);
 }
 
 ds_rc ds_train_plan_eval_bytes(
-	const ds_train_plan *p, const ds_train_room *m, uint64_t *bytes, ds_err *e)
+	const ds_train_plan *p, const ds_train_budget *m, uint64_t *bytes, ds_err *e)
 {
 	*bytes = 0;
 	return p->evaluates ? plan_bytes(p, m, false, bytes, e) : DS_OK;
 }
 
-static ds_rc bytes_with(
-	const ds_train_plan *p, const ds_train_room *m, const change *c, uint64_t *bytes, ds_err *e)
+static ds_rc bytes_with(const ds_train_plan *p, const ds_train_budget *m, const change *c,
+	uint64_t *bytes, ds_err *e)
 {
 	ds_train_plan other = *p;
 	uint64_t eval;
@@ -77,8 +77,8 @@ static ds_rc bytes_with(
 		other.compile.recompute = DS_RECOMPUTE_NONE;
 	if (c->bf16)
 		other.compile.product = DS_BF16;
-	if (c->parts)
-		other.micro_rows = p->step_rows / p->layout.dp / c->parts;
+	if (c->n_micro)
+		other.micro_rows = p->step_rows / p->layout.dp / c->n_micro;
 	DS_TRY(plan_bytes(&other, m, true, bytes, e));
 	DS_TRY(ds_train_plan_eval_bytes(&other, m, &eval, e));
 	*bytes += eval;
@@ -92,13 +92,13 @@ static void print_change(const change *c, ds_buf *b)
 	if (c->recompute)
 		ds_buf_fmt(b, "--gradient-checkpointing %s",
 			ds_recompute_word((ds_recompute)c->recompute));
-	if (c->parts)
+	if (c->n_micro)
 		ds_buf_fmt(b, "%s--gradient-accumulation-steps %lld", c->recompute ? " " : "",
-			(long long)c->parts);
+			(long long)c->n_micro);
 }
 
-ds_rc ds_train_plan_ways(
-	const ds_train_plan *p, const ds_train_room *m, uint64_t activations, ds_buf *b, ds_err *e)
+ds_rc ds_train_plan_ways(const ds_train_plan *p, const ds_train_budget *m, uint64_t activations,
+	ds_buf *b, ds_err *e)
 {
 	change all[MAX_CHANGES];
 	size_t n = changes_of(p, all);
@@ -128,7 +128,7 @@ ds_rc ds_train_plan_ways(
 }
 
 static ds_rc refuse(
-	const ds_train_plan *p, const ds_train_room *m, uint64_t need, double have, ds_err *e)
+	const ds_train_plan *p, const ds_train_budget *m, uint64_t need, double have, ds_err *e)
 {
 	change all[MAX_CHANGES];
 	size_t n = changes_of(p, all), ways = 0;
@@ -155,7 +155,7 @@ static ds_rc refuse(
 }
 
 /* The fewest layers that are enough. */
-static ds_rc fit_layers(ds_train_plan *p, const ds_train_room *m, double have, ds_err *e)
+static ds_rc fit_layers(ds_train_plan *p, const ds_train_budget *m, double have, ds_err *e)
 {
 	int32_t low = 1, high = (int32_t)p->config.n_layers;
 	p->compile.recompute = DS_RECOMPUTE_LAYERS;
@@ -172,7 +172,7 @@ static ds_rc fit_layers(ds_train_plan *p, const ds_train_room *m, double have, d
 	return DS_OK;
 }
 
-ds_rc ds_train_plan_fit(ds_train_plan *p, const ds_train_room *m, ds_err *e)
+ds_rc ds_train_plan_fit(ds_train_plan *p, const ds_train_budget *m, ds_err *e)
 {
 	uint64_t bytes, first;
 	int ranks = ds_layout_ranks(&p->layout); /* they share what is there */

@@ -4,7 +4,7 @@
  * One forward, one backward (Narayanan et al., 2019): a stage begins as many micro-batches as there are stages behind
  * it, then finishes one for each that it begins, so that so many and one more are on their way at once, however many
  * the step has. Each has inputs and activations of its own; weights and gradients are the same. One stage alone does
- * forward and backward by turns.
+ * forward and backward alternately.
  */
 #include "train/trainer.h"
 
@@ -73,7 +73,7 @@ static ds_rc backward(pipe_state *s, int64_t micro, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc ds_train_parts(ds_trainer *t, ds_engine *n, int64_t step, float inv, double *loss, ds_err *e)
+ds_rc ds_train_micros(ds_trainer *t, ds_engine *n, int64_t step, float inv, double *loss, ds_err *e)
 {
 	int64_t slots = n == t->train ? ds_train_slots(t->plan) : 1;
 	pipe_state s = { t, n, slots, step, inv, 0 };

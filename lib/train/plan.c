@@ -8,14 +8,14 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS_A_STEP = 8, PARTS_A_STAGE = 4 };
+enum { ROWS_A_STEP = 8, MICROS_A_STAGE = 4 };
 
-/* Unless said, stages get so many parts that they wait for one another a fifth of the time at most. */
-static int64_t parts_of(const ds_train_plan *p, const ds_settings *k)
+/* By default stages get so many micro-batches that they wait for one another a fifth of the time at most. */
+static int64_t micros_of(const ds_train_plan *p, const ds_settings *k)
 {
 	int64_t rows = p->step_rows / p->layout.dp, n = k->accumulation;
 	if (p->layout.pp > 1 && n == 1)
-		for (int64_t m = 2; m <= PARTS_A_STAGE * p->layout.pp && m <= rows; m++)
+		for (int64_t m = 2; m <= MICROS_A_STAGE * p->layout.pp && m <= rows; m++)
 			n = rows % m ? n : m;
 	return n;
 }
@@ -52,7 +52,7 @@ ds_rc ds_train_plan_batch(ds_train_plan *p, ds_settings *k, ds_err *e)
 		return ds_fail(
 			e, DS_USAGE, "parallel_strategy: adapters are trained with dp alone");
 	DS_TRY(ds_strategy_check(&p->layout, &p->config, p->step_rows, k->accumulation, e));
-	p->n_micro = parts_of(p, k);
+	p->n_micro = micros_of(p, k);
 	p->micro_rows = p->step_rows / p->layout.dp / p->n_micro;
 	ds_train_plan_rank(p, 0);
 	if (p->micro_rows > INT32_MAX / p->wide)

@@ -59,20 +59,20 @@ typedef struct {
 	unsigned threads;
 	uint64_t asked; /* bytes it may take (--memory); 0: what there is */
 	double have;    /* what there is on the device; 0: what the machine has */
-} ds_train_room;
+} ds_train_budget;
 
 /* Chooses how much backward computes again, where bytes were asked; DS_IO, with the cheapest changes that would do, where the
  * plan does not fit. */
-DS_MUST ds_rc ds_train_plan_fit(ds_train_plan *p, const ds_train_room *m, ds_err *e);
+DS_MUST ds_rc ds_train_plan_fit(ds_train_plan *p, const ds_train_budget *m, ds_err *e);
 /* What training takes on the plan's rank, all its executors together. */
 DS_MUST ds_rc ds_train_plan_bytes(
-	const ds_train_plan *p, const ds_train_room *m, uint64_t *bytes, ds_err *e);
+	const ds_train_plan *p, const ds_train_budget *m, uint64_t *bytes, ds_err *e);
 /* What evaluation takes beside the weights, 0 without. */
 DS_MUST ds_rc ds_train_plan_eval_bytes(
-	const ds_train_plan *p, const ds_train_room *m, uint64_t *bytes, ds_err *e);
+	const ds_train_plan *p, const ds_train_budget *m, uint64_t *bytes, ds_err *e);
 /* What each change would save, for people; activations: bytes of the plan's. */
-DS_MUST ds_rc ds_train_plan_ways(
-	const ds_train_plan *p, const ds_train_room *m, uint64_t activations, ds_buf *b, ds_err *e);
+DS_MUST ds_rc ds_train_plan_ways(const ds_train_plan *p, const ds_train_budget *m,
+	uint64_t activations, ds_buf *b, ds_err *e);
 
 /* ---- all ranks of a layout, without having them (ranks.c) ---- */
 
@@ -83,6 +83,6 @@ typedef struct {
 } ds_train_rank;
 /* out: of every rank. DS_BAD where two would not understand one another. */
 DS_MUST ds_rc ds_train_plan_ranks(
-	const ds_train_plan *p, const ds_train_room *m, ds_train_rank *out, ds_err *e);
+	const ds_train_plan *p, const ds_train_budget *m, ds_train_rank *out, ds_err *e);
 
 #endif

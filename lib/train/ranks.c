@@ -111,7 +111,7 @@ static ds_rc check_pair(const script *a, int rank_a, const script *b, int rank_b
 	return DS_OK;
 }
 
-static ds_rc make_rank(const ds_train_plan *p, const ds_train_room *m, int rank, script *s,
+static ds_rc make_rank(const ds_train_plan *p, const ds_train_budget *m, int rank, script *s,
 	ds_train_rank *out, ds_err *e)
 {
 	DS_AUTO(ds_engine) n = NULL;
@@ -131,7 +131,7 @@ static ds_rc make_rank(const ds_train_plan *p, const ds_train_room *m, int rank,
 }
 
 ds_rc ds_train_plan_ranks(
-	const ds_train_plan *p, const ds_train_room *m, ds_train_rank *out, ds_err *e)
+	const ds_train_plan *p, const ds_train_budget *m, ds_train_rank *out, ds_err *e)
 {
 	int all = ds_layout_ranks(&p->layout), copy = p->layout.tp * p->layout.pp;
 	script *scripts = DS_NEW(script, (size_t)copy);

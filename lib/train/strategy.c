@@ -37,7 +37,7 @@ static ds_rc parse_axes(ds_layout *l, ds_str words, ds_err *e)
 	return DS_OK;
 }
 
-/* The prime factors of n by turns: cuts, stages, copies. */
+/* The prime factors of n, dealt round-robin to tensor, pipeline and data parallelism. */
 static void share_out(ds_layout *l, int64_t n)
 {
 	int *axes[] = { &l->tp, &l->pp, &l->dp };
@@ -119,7 +119,7 @@ static ds_rc refuse(const char *axis, int n, const char *what, int64_t value, ds
 }
 
 ds_rc ds_strategy_check(
-	const ds_layout *l, const ds_config *c, int64_t step_rows, int64_t parts, ds_err *e)
+	const ds_layout *l, const ds_config *c, int64_t step_rows, int64_t n_micro, ds_err *e)
 {
 	if (c->head == DS_HEAD_PAIR && l->dp * l->tp * l->pp > 1)
 		return ds_fail(e, DS_USAGE,
@@ -148,10 +148,10 @@ ds_rc ds_strategy_check(
 			(long long)c->n_layers, (long long)c->n_layers);
 	if (step_rows % l->dp)
 		return refuse("dp", l->dp, "rows of a step", step_rows, e);
-	if (step_rows / l->dp % parts)
+	if (step_rows / l->dp % n_micro)
 		return ds_fail(e, DS_USAGE,
 			"dp=%d: %lld rows of a step for each, not a multiple of "
 			"gradient_accumulation_steps=%lld",
-			l->dp, (long long)(step_rows / l->dp), (long long)parts);
+			l->dp, (long long)(step_rows / l->dp), (long long)n_micro);
 	return DS_OK;
 }

@@ -59,7 +59,7 @@ static ds_rc find_culprit(ds_trainer *t, int64_t step, float inv, const char *wh
 		t->plan, true, (ds_exec_opts){ .share = t->train->x, .check = true });
 	double loss;
 	DS_TRY(ds_engine_open(&n, t->device, &o, e));
-	DS_TRY(ds_train_parts(t, n, step, inv, &loss, e));
+	DS_TRY(ds_train_micros(t, n, step, inv, &loss, e));
 	return ds_fail(e, DS_BAD, "step %lld: the %s is not finite", (long long)step, what);
 }
 
@@ -94,7 +94,7 @@ static ds_rc one_step(ds_trainer *t, int64_t step, ds_figures *f, ds_err *e)
 	ds_hyper(hyper, &t->plan->compile, step - t->state->skipped - t->state->empty, f->lr);
 	hyper[3] = (float)(1 / scale);
 	ds_router_begin(t->router);
-	DS_TRY(ds_train_parts(t, n, step, inv, &f->loss, e));
+	DS_TRY(ds_train_micros(t, n, step, inv, &f->loss, e));
 	f->loss /= scale;
 	DS_TRY(ds_router_finish(t->router, t, scale, f, e));
 	double began = ds_trace_now();

@@ -2,7 +2,7 @@
  * trainer.h - the steps of a run: gradients, loss scale, evaluation, when to save and when to stop
  *
  * Row i of step s is place (s - 1) * rows + i of an endless order of the data (ds_rows_order), so a step knows its rows
- * without any history. The loss is the mean over all targets of the step: they are counted before its first part is
+ * without any history. The loss is the mean over all targets of the step: they are counted before its first micro-batch is
  * computed. What is said, written and saved is the caller's, through a table of functions.
  *
  * Ranks of a job (the device's world) call all of this together. Each copy of the plan's layout takes its rows of every
@@ -61,7 +61,7 @@ DS_MUST ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e);
 /* ---- pipe.c ---- */
 /* Forward and backward of all micro-batches of a step: on t->train and its twins, or on another engine alone. inv: the
  * loss's factor; *loss: what this rank knows of it. */
-DS_MUST ds_rc ds_train_parts(
+DS_MUST ds_rc ds_train_micros(
 	ds_trainer *t, ds_engine *n, int64_t step, float inv, double *loss, ds_err *e);
 /* One rank a copy has its loss: the first cut of the last stage. */
 bool ds_train_has_loss(const ds_layout *l);

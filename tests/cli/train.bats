@@ -353,7 +353,7 @@ setup() {
 	says 2 "doc_attention" dstrain --model base --tune prefix --doc-attention true --out no text.txt
 }
 
-@test "BERT learns hidden tokens, and goes on bit by bit for any number of threads" {
+@test "BERT learns masked tokens, and goes on bit by bit for any number of threads" {
 	set -- --model bert --set n_layer=2,n_embd=32,n_head=4,seq=32,batch_tokens=256,lr=1e-2,save_every=10 -q
 	dstrain "$@" --max-steps 40 -j 1 --out run text.txt
 	dstrain "$@" --max-steps 40 -j 3 --out same text.txt

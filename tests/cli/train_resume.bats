@@ -67,7 +67,7 @@ survives() {
 	survives adapter_model.safetensors --model base --tune prefix --set "$common,prompt_tokens=4" text.txt
 }
 
-@test "of hidden tokens, whole words of them, and of labels" {
+@test "of masked tokens, whole words of them, and of labels" {
 	survives model.safetensors --model bert --set "$small,$common,whole_word=true" text.txt
 	awk '{ printf "{\"text\":\"%s\",\"label\":\"%s\"}\n", $0, NR % 2 ? "odd" : "even" }' text.txt >cls.jsonl
 	survives model.safetensors --model bert --task cls --set "$small,$common" cls.jsonl

@@ -121,7 +121,7 @@ static inline void making_begin(making *m)
 		abort();
 }
 
-static inline void making_add(making *m, ds_block *b, ds_packer *p)
+static inline void making_add(making *m, ds_block *b, ds_compressor *p)
 {
 	ds_err e;
 	ds_frame f;
@@ -183,7 +183,7 @@ static inline reading read_stream(ds_str bytes, unsigned how)
 	ds_err e;
 	ds_in *in;
 	int fd[2] = { -1, -1 };
-	char *room = NULL;
+	char *buffer = NULL;
 	if (how & READ_PIPE) {
 		if (pipe(fd) != 0 || write(fd[1], bytes.at, bytes.n) != (ssize_t)bytes.n)
 			abort();
@@ -192,17 +192,17 @@ static inline reading read_stream(ds_str bytes, unsigned how)
 			abort();
 	} else {
 		size_t skip = how & READ_UNALIGNED ? 8 : 0;
-		if (posix_memalign((void **)&room, 64, bytes.n + 64) != 0)
+		if (posix_memalign((void **)&buffer, 64, bytes.n + 64) != 0)
 			abort();
 		if (bytes.n)
-			memcpy(room + skip, bytes.at, bytes.n);
-		in = ds_in_from_mem(room + skip, bytes.n, "a.dsr");
+			memcpy(buffer + skip, bytes.at, bytes.n);
+		in = ds_in_from_mem(buffer + skip, bytes.n, "a.dsr");
 	}
 	if (ds_reader_open(&r, in, &e) != DS_OK)
 		abort();
 	reading x = read_reader(r, how);
 	ds_reader_close(r);
-	free(room);
+	free(buffer);
 	if (fd[0] >= 0)
 		close(fd[0]);
 	return x;

@@ -30,7 +30,7 @@ static void try(ds_rc rc, const ds_err *e)
 }
 
 /* As if it had been read: stored, undecoded, perhaps packed. */
-static ds_block *stored(ds_arena *mem, ds_block *b, ds_packer *p)
+static ds_block *stored(ds_arena *mem, ds_block *b, ds_compressor *p)
 {
 	making m;
 	ds_err e;
@@ -63,7 +63,7 @@ static uint32_t *some_rows(ds_arena *mem, draws *d, uint32_t n_rows, uint32_t *n
 static void selected_and_copied_rows_are_those_asked_for(void **state)
 {
 	draws d = draws_of("select", 1);
-	DS_AUTO(ds_packer) p = ds_packer_new(1);
+	DS_AUTO(ds_compressor) p = ds_compressor_new(1);
 	for (unsigned k = 0; k < 200; k++) {
 		DS_AUTO(ds_arena) mem = ds_arena_new(4096);
 		ds_err e;

@@ -356,7 +356,7 @@ static void a_loss_may_be_made_of_ops(void **state)
 	for (int terms = 1; terms <= 2; terms++) {
 		DS_AUTO(ds_graph) g = ds_graph_new(1, 4);
 		ds_tid w = ds_g_param(g, "w", DS_DIMS(1, 8), normal, 0), y = ds_g_scale(g, w, 3);
-		ds_tid loss = ds_g_matmul(g, y, y, (ds_matmul_attr){ .b_turned = true });
+		ds_tid loss = ds_g_matmul(g, y, y, (ds_matmul_attr){ .b_transposed = true });
 		if (terms == 2)
 			loss = ds_g_add(g, loss, loss);
 		ds_g_loss(g, loss);

@@ -205,8 +205,9 @@ static void put_attr(FILE *f, const ds_node *n)
 			a->attention.causal, a->attention.window, (double)a->attention.drop.p);
 		break;
 	case DS_OP_matmul:
-		fprintf(f, ",\"a_rows\":%d,\"b_rows\":%d,\"a_turned\":%d,\"b_turned\":%d",
-			a->matmul.a_rows, a->matmul.b_rows, a->matmul.a_turned, a->matmul.b_turned);
+		fprintf(f, ",\"a_rows\":%d,\"b_rows\":%d,\"a_transposed\":%d,\"b_transposed\":%d",
+			a->matmul.a_rows, a->matmul.b_rows, a->matmul.a_transposed,
+			a->matmul.b_transposed);
 		break;
 	case DS_OP_rope:
 		fprintf(f, ",\"dim\":%d,\"rot\":%d,\"interleaved\":%d,\"factor\":%.9g",

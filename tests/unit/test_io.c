@@ -272,18 +272,18 @@ static void folders_are_made_listed_and_removed(void **state)
 
 static void packed_blocks_come_back_or_are_refused(void **state)
 {
-	DS_AUTO(ds_packer) p = ds_packer_new(3);
-	size_t room = ds_pack_bound(N), n;
-	char *packed = ds_mem_get(room), *back = ds_mem_get(N);
-	assert_int_equal(ds_pack(p, text, N, packed, room, &n, &e), DS_OK);
-	assert_int_equal(ds_unpack(p, packed, n, back, N, &e), DS_OK);
+	DS_AUTO(ds_compressor) p = ds_compressor_new(3);
+	size_t bound = ds_compress_bound(N), n;
+	char *packed = ds_mem_get(bound), *back = ds_mem_get(N);
+	assert_int_equal(ds_compress(p, text, N, packed, bound, &n, &e), DS_OK);
+	assert_int_equal(ds_decompress(p, packed, n, back, N, &e), DS_OK);
 	assert_memory_equal(back, text, N);
-	assert_int_equal(ds_unpack(p, packed, n, back, N - 1, &e), DS_SHORT);
-	assert_int_equal(ds_unpack(p, packed, n - 1, back, N, &e), DS_SHORT);
+	assert_int_equal(ds_decompress(p, packed, n, back, N - 1, &e), DS_SHORT);
+	assert_int_equal(ds_decompress(p, packed, n - 1, back, N, &e), DS_SHORT);
 	ds_mem_free(packed);
-	packed = ds_mem_get(room);
-	assert_int_equal(ds_pack(p, text, N - 1, packed, room, &n, &e), DS_OK);
-	assert_int_equal(ds_unpack(p, packed, n, back, N, &e), DS_SHORT);
+	packed = ds_mem_get(bound);
+	assert_int_equal(ds_compress(p, text, N - 1, packed, bound, &n, &e), DS_OK);
+	assert_int_equal(ds_decompress(p, packed, n, back, N, &e), DS_SHORT);
 	ds_mem_free(packed);
 	ds_mem_free(back);
 }

@@ -113,7 +113,7 @@ static size_t all(ds_unit unit, unsigned n, ds_str text, uint64_t *out)
 	DS_AUTO(ds_ngram) g = ds_ngram_new(unit, n);
 	ds_ngram_start(g, text);
 	size_t total = 0, got;
-	uint64_t part[DS_NGRAM_ROOM];
+	uint64_t part[DS_NGRAM_BATCH];
 	while ((got = ds_ngram_next64(g, part))) {
 		assert_true(total + got <= LIMIT);
 		memcpy(out + total, part, got * sizeof *part);

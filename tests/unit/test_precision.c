@@ -43,7 +43,7 @@ static void *factor(const ds_gemm *g, ds_dtype lies, uint16_t *rounded, size_t n
 
 typedef struct {
 	void (*run)(const ds_gemm *g);
-	size_t (*room)(const ds_gemm *g);
+	size_t (*workspace)(const ds_gemm *g);
 	bool bf16_alone;
 } product;
 
@@ -73,11 +73,11 @@ static double worst(const product *p, ds_gemm *g)
 	g->a = a_lies;
 	g->b = b_lies;
 	g->c = c;
-	g->room = ds_mem_get(p->room(g) + 64);
+	g->workspace = ds_mem_get(p->workspace(g) + 64);
 	p->run(g);
 	for (size_t i = 0; i < nc; i++)
 		apart = fmax(apart, fabs((double)c[i] - want[i]));
-	ds_mem_free(g->room);
+	ds_mem_free(g->workspace);
 	ds_mem_free(a_lies);
 	ds_mem_free(b_lies);
 	ds_mem_free(a);
@@ -119,21 +119,21 @@ static void check_products(const product *p)
 
 static void products_are_those_of_the_rounded_operands(void **state)
 {
-	check_products(&(product){ ds_cpu_gemm, ds_cpu_gemm_room, false });
+	check_products(&(product){ ds_cpu_gemm, ds_cpu_gemm_bytes, false });
 }
 
 static void products_of_bf16_without_tiles_are_too(void **state)
 {
 	if (!ds_cpu_has_bf16())
 		skip();
-	check_products(&(product){ ds_cpu_gemm_bf16, ds_cpu_gemm_bf16_room, true });
+	check_products(&(product){ ds_cpu_gemm_bf16, ds_cpu_gemm_bf16_bytes, true });
 }
 
 static void products_by_avx2_are_too(void **state)
 {
 	if (ds_cpu_level() < DS_CPU_AVX2)
 		skip();
-	check_products(&(product){ ds_cpu_gemm_avx2, ds_cpu_gemm_avx2_room, false });
+	check_products(&(product){ ds_cpu_gemm_avx2, ds_cpu_gemm_avx2_bytes, false });
 }
 
 static void rounding_is_to_nearest_even_in_every_width(void **state)

@@ -30,7 +30,7 @@ static void make(corpus *c, uint64_t seed)
 {
 	DS_AUTO(ds_minhash) m = ds_minhash_new(plan.n_perm, 0);
 	DS_AUTO(ds_sketch) sketch = ds_sketch_new(DS_SKETCH_MOST);
-	uint32_t *sig = DS_NEW(uint32_t, ds_minhash_room(m));
+	uint32_t *sig = DS_NEW(uint32_t, ds_minhash_padded(m));
 	for (uint32_t t = 0; t < TEXTS; t++) {
 		ds_rng r = ds_rng_of(seed, t);
 		uint32_t set[SET];

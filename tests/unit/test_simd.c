@@ -110,13 +110,13 @@ static void products_are_those_of_double(void **state)
 {
 	enum { M = 13, K = 21 };
 	for (int l = 0; l < n_levels; l++)
-		for (int turned = 0; turned < 2; turned++) {
+		for (int transposed = 0; transposed < 2; transposed++) {
 			float a[M * K], b[K * N], c[M * N];
 			double want[M * N];
 			fill(a, M * K, 3, 1);
 			fill(b, K * N, 4, 1);
 			fill(c, M * N, 5, 1);
-			int64_t am = turned ? 1 : K, ak = turned ? M : 1;
+			int64_t am = transposed ? 1 : K, ak = transposed ? M : 1;
 			for (int i = 0; i < M; i++)
 				for (int j = 0; j < N; j++) {
 					want[i * N + j] = c[i * N + j];
@@ -156,14 +156,14 @@ static void angles_keep_their_digits(void **state)
 				want_c[i] = cos((double)at * (double)freq[i]);
 				want_s[i] = sin((double)at * (double)freq[i]);
 			}
-			levels[l]->turns(c, s, (double)at, freq, 1, N);
+			levels[l]->angles(c, s, (double)at, freq, 1, N);
 			near(c, want_c, N, 3e-7, "cosine");
 			for (int i = 0; i < N; i++)
 				assert_true(fabs(s[i] - want_s[i]) < 3e-7);
 		}
 }
 
-static void turning_a_matrix_gives_its_columns(void **state)
+static void transposing_a_matrix_gives_its_columns(void **state)
 {
 	enum { ROWS = 11, COLS = 19, LD = 16 };
 	for (int l = 0; l < n_levels; l++) {
@@ -185,7 +185,7 @@ int main(void)
 		cmocka_unit_test(products_are_those_of_double),
 		cmocka_unit_test(dropout_takes_the_numbers_of_the_generator),
 		cmocka_unit_test(angles_keep_their_digits),
-		cmocka_unit_test(turning_a_matrix_gives_its_columns),
+		cmocka_unit_test(transposing_a_matrix_gives_its_columns),
 	};
 	return cmocka_run_group_tests(tests, find_levels, NULL);
 }

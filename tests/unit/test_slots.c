@@ -338,7 +338,7 @@ static void a_prompt_that_begins_as_an_earlier_one_starts_behind_it(void **state
 	assert_memory_equal(longer.logprobs, same.logprobs, sizeof(same.logprobs));
 }
 
-static void forbid(void *context, float *logits, size_t n, ds_arena *room)
+static void forbid(void *context, float *logits, size_t n, ds_arena *scratch)
 {
 	logits[*(uint32_t *)context] = -1e30f;
 }

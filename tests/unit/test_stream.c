@@ -8,7 +8,7 @@ enum { N_BLOCKS = 5 };
 static uint64_t wrote[N_BLOCKS];
 
 /* Blocks of a few records of every type, and one optional block. */
-static ds_buf stream_of(draws *d, size_t n_blocks, uint32_t rows, size_t most, ds_packer *p)
+static ds_buf stream_of(draws *d, size_t n_blocks, uint32_t rows, size_t most, ds_compressor *p)
 {
 	making m;
 	ds_err e;
@@ -23,7 +23,7 @@ static ds_buf stream_of(draws *d, size_t n_blocks, uint32_t rows, size_t most, d
 	return m.bytes;
 }
 
-static ds_buf small_stream(draws *d, uint32_t rows, size_t most, ds_packer *p)
+static ds_buf small_stream(draws *d, uint32_t rows, size_t most, ds_compressor *p)
 {
 	return stream_of(d, N_BLOCKS, rows, most, p);
 }
@@ -42,7 +42,7 @@ static void what_was_written_is_read(void **state)
 {
 	draws d = draws_of("round trip", 1);
 	for (unsigned i = 0; i < 40; i++) {
-		DS_AUTO(ds_packer) p = i % 2 ? ds_packer_new(3) : NULL;
+		DS_AUTO(ds_compressor) p = i % 2 ? ds_compressor_new(3) : NULL;
 		uint32_t rows = i < 4 ? i : (uint32_t)draw(&d, 100);
 		ds_buf s = small_stream(&d, rows, 20, p);
 		assert_int_equal(s.n % 64, 0);
@@ -75,7 +75,7 @@ static void every_flipped_bit_is_noticed(void **state)
 {
 	draws d = draws_of("flips", 3);
 	for (int packed = 0; packed < 2; packed++) {
-		DS_AUTO(ds_packer) p = packed ? ds_packer_new(3) : NULL;
+		DS_AUTO(ds_compressor) p = packed ? ds_compressor_new(3) : NULL;
 		ds_buf s = stream_of(&d, packed ? 1 : 2, 2, 3, p);
 		for (size_t bit = 0; bit < 8 * s.n; bit++) {
 			s.at[bit / 8] ^= (char)(1 << bit % 8);
@@ -281,7 +281,7 @@ static void an_abort_block_says_why(void **state)
 static void an_untouched_column_keeps_its_bytes(void **state)
 {
 	draws d = draws_of("untouched", 8);
-	DS_AUTO(ds_packer) p = ds_packer_new(3);
+	DS_AUTO(ds_compressor) p = ds_compressor_new(3);
 	ds_buf s = small_stream(&d, 50, 20, p);
 	making m;
 	ds_err e;

@@ -140,7 +140,7 @@ static void a_plan_says_what_its_engines_take(void **state)
 	ds_settings k = ds_settings_default;
 	k.accumulation = 2;
 	ds_train_plan p = tiny(&k);
-	ds_train_room room = { ds_backend_find(NULL), 2, 0, 0 };
+	ds_train_budget budget = { ds_backend_find(NULL), 2, 0, 0 };
 	ds_err e;
 	uint64_t eval;
 	assert_int_equal(p.step_rows, 8);
@@ -154,18 +154,18 @@ static void a_plan_says_what_its_engines_take(void **state)
 	assert_int_equal(ds_engine_open(&a, cpu, &o, &e), DS_OK);
 	o = ds_train_plan_engine(&p, false, (ds_exec_opts){ .share = a->x });
 	assert_int_equal(ds_engine_open(&b, cpu, &o, &e), DS_OK);
-	assert_int_equal(ds_train_plan_eval_bytes(&p, &room, &eval, &e), DS_OK);
+	assert_int_equal(ds_train_plan_eval_bytes(&p, &budget, &eval, &e), DS_OK);
 	assert_int_equal(eval, ds_exec_bytes(b->x));
 	/* To the byte: it fits into what it takes, and one byte less makes it compute again. */
 	uint64_t all = ds_exec_bytes(a->x) + eval;
-	room.asked = all;
-	assert_int_equal(ds_train_plan_fit(&p, &room, &e), DS_OK);
+	budget.asked = all;
+	assert_int_equal(ds_train_plan_fit(&p, &budget, &e), DS_OK);
 	assert_int_equal(p.compile.recompute, DS_RECOMPUTE_NONE);
-	room.asked = all - 1;
-	assert_int_equal(ds_train_plan_fit(&p, &room, &e), DS_OK);
+	budget.asked = all - 1;
+	assert_int_equal(ds_train_plan_fit(&p, &budget, &e), DS_OK);
 	assert_true(p.compile.recompute > DS_RECOMPUTE_NONE);
-	room.asked = 1 << 10;
-	assert_int_equal(ds_train_plan_fit(&p, &room, &e), DS_IO);
+	budget.asked = 1 << 10;
+	assert_int_equal(ds_train_plan_fit(&p, &budget, &e), DS_IO);
 	assert_non_null(strstr(e.msg, "--memory has "));
 }
 

@@ -1,8 +1,8 @@
 /*
  * export_gguf.c - a decoder as GGUF, for llama.cpp
  *
- * Tensors by llama.cpp's names. Its llama architecture turns neighbouring pairs of a head, so rows of q and k are put in
- * that order; gpt2's linear weights are turned. Vectors and the table of positions stay f32; rows that are no multiple of a
+ * Tensors by llama.cpp's names. Its llama architecture rotates neighbouring pairs of a head, so rows of q and k are put in
+ * that order; gpt2's linear weights are transposed. Vectors and the table of positions stay f32; rows that are no multiple of a
  * block of q8_0 are f16.
  */
 #include "export.h"
@@ -31,9 +31,10 @@ static const name gpt2_names[] = { { "transformer.wte", "token_embd", GGUF_AS_IT
 	{ "transformer.wpe", "position_embd", GGUF_AS_IT_IS },
 	{ "transformer.ln_f", "output_norm", GGUF_AS_IT_IS },
 	{ "lm_head", "output", GGUF_AS_IT_IS }, { "ln_1", "attn_norm", GGUF_AS_IT_IS },
-	{ "ln_2", "ffn_norm", GGUF_AS_IT_IS }, { "attn.c_attn", "attn_qkv", GGUF_TURNED },
-	{ "attn.c_proj", "attn_output", GGUF_TURNED }, { "mlp.c_fc", "ffn_up", GGUF_TURNED },
-	{ "mlp.c_proj", "ffn_down", GGUF_TURNED }, { 0 } };
+	{ "ln_2", "ffn_norm", GGUF_AS_IT_IS }, { "attn.c_attn", "attn_qkv", GGUF_TRANSPOSED },
+	{ "attn.c_proj", "attn_output", GGUF_TRANSPOSED },
+	{ "mlp.c_fc", "ffn_up", GGUF_TRANSPOSED }, { "mlp.c_proj", "ffn_down", GGUF_TRANSPOSED },
+	{ 0 } };
 
 #define LLAMA_NAMES(pairs) \
 	{ "model.embed_tokens", "token_embd", GGUF_AS_IT_IS }, \
@@ -179,7 +180,7 @@ static const char *named(job *j, const char *full, const name **found)
 
 static value_type type_of(const job *j, const gguf_tensor *t)
 {
-	int64_t row = t->rank == 2 ? t->dims[t->order == GGUF_TURNED ? 0 : 1] : 0;
+	int64_t row = t->rank == 2 ? t->dims[t->order == GGUF_TRANSPOSED ? 0 : 1] : 0;
 	if (t->rank == 1 || strcmp(t->name, "position_embd.weight") == 0)
 		return VALUE_F32;
 	return j->type == VALUE_Q8_0 && row % VALUE_BLOCK ? VALUE_F16 : j->type;
@@ -195,7 +196,7 @@ static ds_rc put_tensor(job *j, ds_exec *x, const ds_tensor *p, ds_err *e)
 			j->kin->theirs);
 	DS_TRY(ds_exec_view(x, p->id, j->mem, &values, e));
 	gguf_tensor t = { .name = theirs,
-		.order = p->rank == 1 && n->order == GGUF_TURNED ? GGUF_AS_IT_IS : n->order,
+		.order = p->rank == 1 && n->order == GGUF_TRANSPOSED ? GGUF_AS_IT_IS : n->order,
 		.rank = p->rank,
 		.dims = { p->dims[0], p->rank == 2 ? p->dims[1] : 1 },
 		.data = values };

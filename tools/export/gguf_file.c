@@ -145,11 +145,11 @@ static void put_head(const gguf_file *f, ds_buf *head)
 	ds_buf_add_str(head, ds_buf_view(&f->pairs));
 	for (size_t i = 0; i < f->n; i++) {
 		const gguf_tensor *t = &f->tensors[i];
-		bool turned = t->order == GGUF_TURNED;
+		bool transposed = t->order == GGUF_TRANSPOSED;
 		put_text(head, ds_str_of(t->name));
 		put_u32(head, (uint32_t)t->rank);
 		for (int d = t->rank - 1; d >= 0; d--)
-			put_u64(head, (uint64_t)t->dims[turned ? 1 - d : d]);
+			put_u64(head, (uint64_t)t->dims[transposed ? 1 - d : d]);
 		put_u32(head, types[t->type]);
 		put_u64(head, at);
 		at = padded(at + values_bytes(t->type, count(t)));
@@ -157,7 +157,7 @@ static void put_head(const gguf_file *f, ds_buf *head)
 }
 
 /* By tiles, so that what is read and what is written both stay in the cache. */
-static void turn(const float *in, int64_t rows, int64_t cols, float *out)
+static void transpose(const float *in, int64_t rows, int64_t cols, float *out)
 {
 	enum { TILE = 16 };
 	for (int64_t r = 0; r < rows; r += TILE)
@@ -171,8 +171,8 @@ static void turn(const float *in, int64_t rows, int64_t cols, float *out)
 static void arrange(const gguf_tensor *t, float *out)
 {
 	int64_t rows = t->dims[0], cols = t->rank == 2 ? t->dims[1] : 1;
-	if (t->order == GGUF_TURNED) {
-		turn(t->data, rows, cols, out);
+	if (t->order == GGUF_TRANSPOSED) {
+		transpose(t->data, rows, cols, out);
 		return;
 	}
 	int64_t dim = rows / t->heads;

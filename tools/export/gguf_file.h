@@ -1,7 +1,7 @@
 /*
  * gguf_file.h - a GGUF file, version 3: keys and values, then tensors, written without a copy of the weights
  *
- * Keys and names are copied; weights are borrowed until gguf_write, which turns and converts one after the
+ * Keys and names are copied; weights are borrowed until gguf_write, which transposes and converts one after the
  * other. One thread.
  */
 #ifndef DS_EXPORT_GGUF_FILE_H
@@ -26,8 +26,8 @@ void gguf_add_text(gguf_file *f, ds_str text);
 
 typedef enum {
 	GGUF_AS_IT_IS,
-	GGUF_TURNED, /* a matrix [in, out] as [out, in] */
-	GGUF_PAIRS,  /* heads whose pairs (i, i + D/2) of rows become neighbours, (2i, 2i + 1) */
+	GGUF_TRANSPOSED, /* a matrix [in, out] as [out, in] */
+	GGUF_PAIRS, /* heads whose pairs (i, i + D/2) of rows become neighbours, (2i, 2i + 1) */
 } gguf_order;
 typedef struct {
 	const char *name;

@@ -118,7 +118,7 @@ static const char *part(onnx_walk *w, const char *x, int64_t from, int64_t to, i
 }
 
 /* x: [batch, seq, heads, D] */
-static const char *turn(onnx_walk *w, const ds_node *n, const char *x, int64_t heads)
+static const char *rotate(onnx_walk *w, const ds_node *n, const char *x, int64_t heads)
 {
 	const ds_rope_attr *a = &n->attr.rope;
 	const struct onnx_angles *t = angles_of(w, n);
@@ -151,7 +151,7 @@ static const char *of_batch(onnx_walk *w, const char *angles)
 	return onnx_2(w, "Expand", angles, batch);
 }
 
-static const char *turn_23(onnx_walk *w, const ds_node *n, int64_t heads)
+static const char *rotate_23(onnx_walk *w, const ds_node *n, int64_t heads)
 {
 	const ds_rope_attr *a = &n->attr.rope;
 	const struct onnx_angles *t = angles_of(w, n);
@@ -172,9 +172,9 @@ void onnx_op_rope(onnx_walk *w, const ds_node *n)
 	int64_t cols = ds_t_cols(ds_g_tensor(w->g, n->in[0])), heads = cols / a->head_dim;
 	const int64_t split[] = { 0, 0, heads, a->head_dim }, flat[] = { 0, 0, cols };
 	if (onnx_opset(w->f) >= 23) {
-		onnx_is(w, turn_23(w, n, heads), n->out[0]);
+		onnx_is(w, rotate_23(w, n, heads), n->out[0]);
 		return;
 	}
 	const char *x = onnx_reshape(w, onnx_name(w, n->in[0]), split, 4);
-	onnx_is(w, onnx_reshape(w, turn(w, n, x, heads), flat, 3), n->out[0]);
+	onnx_is(w, onnx_reshape(w, rotate(w, n, x, heads), flat, 3), n->out[0]);
 }

@@ -97,8 +97,8 @@ void onnx_op_permute(onnx_walk *w, const ds_node *n)
 
 void onnx_op_grouped(onnx_walk *w, const ds_node *n)
 {
-	const int64_t turn[] = { 0, 2, 1 }, row = 1;
-	const char *weight = onnx_permute(w, onnx_name(w, n->in[1]), turn, 3);
+	const int64_t order[] = { 0, 2, 1 }, row = 1;
+	const char *weight = onnx_permute(w, onnx_name(w, n->in[1]), order, 3);
 	const char *y = onnx_2(w, "MatMul", onnx_name(w, n->in[0]), weight);
 	if (n->in[3])
 		y = onnx_2(w, "Add", y, onnx_unsqueeze(w, onnx_name(w, n->in[3]), row));

@@ -88,7 +88,7 @@ const char *onnx_rows_of(onnx_walk *w, ds_tid table, const char *ids)
 	return typed(w, onnx_2(w, "Mul", q, scale));
 }
 
-static const char *turned(onnx_walk *w, const ds_node *n, const char *weight)
+static const char *transposed(onnx_walk *w, const ds_node *n, const char *weight)
 {
 	const int64_t perm[] = { 1, 0 };
 	return n->attr.linear.in_out ? weight : onnx_permute(w, weight, perm, 2);
@@ -101,7 +101,7 @@ static const char *dynamic(onnx_walk *w, const ds_node *n, const struct onnx_mat
 		x = onnx_cast(w, x, ONNX_FLOAT);
 	const char *q[] = { onnx_fresh(w), onnx_fresh(w), onnx_fresh(w) };
 	onnx_add(w->f, "DynamicQuantizeLinear", &x, 1, q, 3);
-	const char *in[] = { q[0], turned(w, n, m->bytes), q[2] }, *y = onnx_fresh(w);
+	const char *in[] = { q[0], transposed(w, n, m->bytes), q[2] }, *y = onnx_fresh(w);
 	onnx_add(w->f, "MatMulInteger", in, 3, &y, 1);
 	const char *scale = onnx_2(w, "Mul", q[1], m->scales);
 	return typed(w, onnx_2(w, "Mul", onnx_cast(w, y, ONNX_FLOAT), scale));
@@ -126,15 +126,15 @@ static const char *paired(onnx_walk *w, const ds_node *n, const struct onnx_matr
 		x = dequantize(w, q, scale, 0, false);
 	}
 	const char *weight = dequantize(w, m->bytes, m->scales, n->attr.linear.in_out, true);
-	return onnx_2(w, "MatMul", x, turned(w, n, weight));
+	return onnx_2(w, "MatMul", x, transposed(w, n, weight));
 }
 
 void onnx_op_linear(onnx_walk *w, const ds_node *n)
 {
 	const char *y;
 	if (w->int8 == ONNX_NOT_QUANTIZED) {
-		y = onnx_2(
-			w, "MatMul", onnx_name(w, n->in[0]), turned(w, n, onnx_name(w, n->in[1])));
+		y = onnx_2(w, "MatMul", onnx_name(w, n->in[0]),
+			transposed(w, n, onnx_name(w, n->in[1])));
 	} else {
 		const struct onnx_matrix *m = matrix(w, n->in[1], !n->attr.linear.in_out);
 		y = w->int8 == ONNX_DYNAMIC ? dynamic(w, n, m) : paired(w, n, m);
@@ -154,7 +154,7 @@ void onnx_op_matmul(onnx_walk *w, const ds_node *n)
 		onnx_cannot(w, n, "a product of matrices that are no sequences has no ONNX form");
 		return;
 	}
-	a = p->a_turned ? onnx_permute(w, a, perm, 3) : a;
-	b = p->b_turned ? onnx_permute(w, b, perm, 3) : b;
+	a = p->a_transposed ? onnx_permute(w, a, perm, 3) : a;
+	b = p->b_transposed ? onnx_permute(w, b, perm, 3) : b;
 	onnx_is(w, onnx_2(w, "MatMul", a, b), n->out[0]);
 }

@@ -37,7 +37,7 @@ static plan_row row_of(const ds_train_plan *p, uint64_t bytes)
 }
 
 /* The most that a stage takes; no further than a first one that has no room. */
-static ds_rc fullest(const plan_run *r, const ds_train_plan *p, const ds_train_room *m,
+static ds_rc fullest(const plan_run *r, const ds_train_plan *p, const ds_train_budget *m,
 	uint64_t *most, ds_err *e)
 {
 	*most = 0;
@@ -52,7 +52,7 @@ static ds_rc fullest(const plan_run *r, const ds_train_plan *p, const ds_train_r
 }
 
 /* Seconds of one micro-batch in a stage, but for what it says. */
-static ds_rc stage_time(const plan_run *r, const ds_train_plan *p, const ds_train_room *m,
+static ds_rc stage_time(const plan_run *r, const ds_train_plan *p, const ds_train_budget *m,
 	int stage, double *seconds, ds_err *e)
 {
 	DS_AUTO(ds_engine) n = NULL;
@@ -67,8 +67,8 @@ static ds_rc stage_time(const plan_run *r, const ds_train_plan *p, const ds_trai
 	return DS_OK;
 }
 
-static ds_rc speed_of(
-	const plan_run *r, const ds_train_plan *p, const ds_train_room *m, double *speed, ds_err *e)
+static ds_rc speed_of(const plan_run *r, const ds_train_plan *p, const ds_train_budget *m,
+	double *speed, ds_err *e)
 {
 	const ds_layout *l = &p->layout;
 	double slowest = 0, tokens = (double)(p->micro_rows * p->seq);
@@ -98,7 +98,9 @@ static ds_rc try_gpu(plan_run *r, ds_layout l, int64_t zero, ds_err *e)
 {
 	ds_train_plan p = r->plan;
 	ds_settings k = r->o->ask.keys;
-	ds_train_room room = { .backend = ds_backend_find("cuda"), .threads = 1, .have = r->have };
+	ds_train_budget budget = {
+		.backend = ds_backend_find("cuda"), .threads = 1, .have = r->have
+	};
 	bool chosen = ds_request_gave(
 		&r->o->ask, ds_key_find(ds_setting_keys, DS_S("gradient_checkpointing")));
 	int64_t rows = k.batch_tokens / p.seq;
@@ -113,7 +115,7 @@ static ds_rc try_gpu(plan_run *r, ds_layout l, int64_t zero, ds_err *e)
 	for (int again = chosen ? (int)p.compile.recompute : DS_RECOMPUTE_NONE;
 		again <= DS_RECOMPUTE_LAYERS; again++) {
 		p.compile.recompute = (ds_recompute)again;
-		DS_TRY(fullest(r, &p, &room, &bytes, e));
+		DS_TRY(fullest(r, &p, &budget, &bytes, e));
 		if (chosen || (double)bytes <= r->have)
 			break;
 	}
@@ -122,7 +124,7 @@ static ds_rc try_gpu(plan_run *r, ds_layout l, int64_t zero, ds_err *e)
 	plan_row row = row_of(&p, bytes);
 	row.fits = (double)bytes <= r->have;
 	if (row.fits)
-		DS_TRY(speed_of(r, &p, &room, &row.speed, e));
+		DS_TRY(speed_of(r, &p, &budget, &row.speed, e));
 	add(r, row);
 	return DS_OK;
 }
@@ -133,14 +135,14 @@ static ds_rc try_host(plan_run *r, ds_layout l, double rate, ds_err *e)
 	ds_train_plan p = r->plan;
 	ds_settings k = r->o->ask.keys;
 	int jobs = r->c->jobs / r->n;
-	ds_train_room room = { .backend = ds_backend_find("cpu"),
+	ds_train_budget budget = { .backend = ds_backend_find("cpu"),
 		.threads = jobs > 1 ? (unsigned)jobs : 1 };
 	ds_train_rank *all = ds_arena_zero(r->mem, (size_t)r->n * sizeof(*all));
 	uint64_t most = 0;
 	double flops = 0;
 	p.layout = l;
 	DS_TRY(ds_train_plan_batch(&p, &k, e));
-	DS_TRY(ds_train_plan_ranks(&p, &room, all, e));
+	DS_TRY(ds_train_plan_ranks(&p, &budget, all, e));
 	for (int i = 0; i < r->n; i++) {
 		most = all[i].bytes > most ? all[i].bytes : most;
 		flops += all[i].flops;

@@ -169,10 +169,10 @@ static void take_end(work *w, work_end end, const char *why);
 static void make_choice(gen *g, gen_choice *c, const prompt *p, size_t index, int64_t max_tokens)
 {
 	const server *s = g->server;
-	int64_t room = sched_longest(s->sched, WORK_TEXT) - (int64_t)p->n;
+	int64_t left = sched_longest(s->sched, WORK_TEXT) - (int64_t)p->n;
 	*c = (gen_choice){ .of = g, .index = index, .prompt = p->ids, .n_prompt = p->n };
-	if (max_tokens < 0 || max_tokens > room)
-		max_tokens = room;
+	if (max_tokens < 0 || max_tokens > left)
+		max_tokens = left;
 	c->prompt_text = p->text;
 	c->out = ds_arena_get(g->mem, ((size_t)max_tokens + 1) * sizeof(*c->out));
 	c->penalty = g->penalty;

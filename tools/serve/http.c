@@ -213,14 +213,14 @@ void http_wake(http_call *h)
 	MHD_resume_connection(of(h)->connection);
 }
 
-static ssize_t next_bytes(void *context, uint64_t at, char *to, size_t room)
+static ssize_t next_bytes(void *context, uint64_t at, char *to, size_t size)
 {
 	call *c = context;
 	ssize_t n = 0;
 	pthread_mutex_lock(&c->lock);
 	if (c->sent < c->out.n) {
 		size_t left = c->out.n - c->sent;
-		n = (ssize_t)(left < room ? left : room);
+		n = (ssize_t)(left < size ? left : size);
 		memcpy(to, c->out.at + c->sent, (size_t)n);
 		c->sent += (size_t)n;
 		if (c->sent == c->out.n)
@@ -432,7 +432,7 @@ static void watch(void *context)
 /* ---- opening ---- */
 
 /* Cuts "[::1]:80", "host:80", "80" into host and port. */
-static ds_rc cut_address(const char *where, char *host, size_t room, const char **port, ds_err *e)
+static ds_rc cut_address(const char *where, char *host, size_t size, const char **port, ds_err *e)
 {
 	const char *colon = strrchr(where, ':');
 	size_t n = colon ? (size_t)(colon - where) : 0;
@@ -442,11 +442,11 @@ static ds_rc cut_address(const char *where, char *host, size_t room, const char 
 		where++;
 		n -= 2;
 	}
-	if (n >= room || !ds_str_i64(ds_str_of(*port), &number) || number < 0 || number > 65535)
+	if (n >= size || !ds_str_i64(ds_str_of(*port), &number) || number < 0 || number > 65535)
 		return ds_fail(e, DS_USAGE, "'%.200s' is not [HOST:]PORT", where);
-	snprintf(host, room, "%.*s", (int)n, where);
+	snprintf(host, size, "%.*s", (int)n, where);
 	if (!colon)
-		snprintf(host, room, "127.0.0.1");
+		snprintf(host, size, "127.0.0.1");
 	return DS_OK;
 }
 

@@ -32,17 +32,17 @@ bool sched_put(sched *s, work *const *works, size_t n)
 {
 	uint64_t now = clock_ns();
 	pthread_mutex_lock(&s->lock);
-	bool room = s->n_waiting + n <= s->o.most_waiting && !s->stops;
-	for (size_t i = 0; room && i < n; i++) {
+	bool fits = s->n_waiting + n <= s->o.most_waiting && !s->stops;
+	for (size_t i = 0; fits && i < n; i++) {
 		works[i]->put_ns = now;
 		works[i]->next = NULL;
 		*s->last = works[i];
 		s->last = &works[i]->next;
 	}
-	s->n_waiting += room ? n : 0;
+	s->n_waiting += fits ? n : 0;
 	pthread_cond_signal(&s->more);
 	pthread_mutex_unlock(&s->lock);
-	return room;
+	return fits;
 }
 
 sched_state sched_look(sched *s)

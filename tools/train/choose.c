@@ -417,7 +417,7 @@ static const char *chat_dir(const train_run *r)
 }
 
 /*
- * Conversations stay apart unless said otherwise. Virtual tokens stand before a row alone, so there each has a row.
+ * Conversations stay apart by default. Virtual tokens stand before a row alone, so there each has a row.
  */
 static ds_rc choose_chat(train_run *r, ds_err *e)
 {

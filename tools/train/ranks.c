@@ -24,14 +24,14 @@ ds_rc train_ranks_layout(train_run *r, ds_err *e)
 /* The most that a stage of a plan takes. */
 static ds_rc fullest(const train_run *r, const ds_train_plan *p, uint64_t *most, ds_err *e)
 {
-	ds_train_room room = train_room(r);
+	ds_train_budget budget = train_budget(r);
 	*most = 0;
 	for (int stage = 0; stage < p->layout.pp; stage++) {
 		ds_train_plan one = *p;
 		uint64_t bytes, eval;
 		ds_train_plan_rank(&one, stage * p->layout.tp);
-		DS_TRY(ds_train_plan_bytes(&one, &room, &bytes, e));
-		DS_TRY(ds_train_plan_eval_bytes(&one, &room, &eval, e));
+		DS_TRY(ds_train_plan_bytes(&one, &budget, &bytes, e));
+		DS_TRY(ds_train_plan_eval_bytes(&one, &budget, &eval, e));
 		*most = bytes + eval > *most ? bytes + eval : *most;
 	}
 	return DS_OK;
@@ -41,8 +41,8 @@ ds_rc train_ranks_auto(train_run *r, ds_err *e)
 {
 	const char *words = r->o->ask.keys.strategy;
 	int n = ds_layout_ranks(&r->plan.layout);
-	ds_train_room room = train_room(r);
-	double have = (room.have > 0 ? room.have : ds_machine_bytes()) / n;
+	ds_train_budget budget = train_budget(r);
+	double have = (budget.have > 0 ? budget.have : ds_machine_bytes()) / n;
 	if (!words || strcmp(words, "auto") != 0 || n < 2)
 		return DS_OK;
 	ds_layout first = r->plan.layout;

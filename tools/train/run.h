@@ -69,7 +69,7 @@ typedef struct {
 /* setup.c */
 DS_MUST ds_rc train_open(train_run *r, ds_err *e);
 void train_close(train_run *r);
-ds_train_room train_room(const train_run *r);
+ds_train_budget train_budget(const train_run *r);
 DS_MUST ds_rc train_loop(train_run *r, ds_err *e);
 /* ranks.c: processes that train together. What one process does for all is rank 0's. */
 /* After train_settle: starts them; *waited: this process only waited for them, and all is done. */

@@ -75,11 +75,11 @@ static ds_rc fill_weights(train_run *r, ds_err *e)
 	return r->state.step ? load_checkpoint(r, e) : DS_OK;
 }
 
-ds_train_room train_room(const train_run *r)
+ds_train_budget train_budget(const train_run *r)
 {
 	const ds_backend *b = ds_backend_find(r->o->device);
 	double have = r->device ? ds_device_free_bytes(r->device) : b->free_bytes ? INFINITY : 0;
-	return (ds_train_room){ .backend = b,
+	return (ds_train_budget){ .backend = b,
 		.threads = (unsigned)r->c->jobs,
 		.asked = r->o->memory.bytes,
 		.have = have };
@@ -98,9 +98,9 @@ static ds_rc open_slots(train_run *r, ds_err *e)
 ds_rc train_open(train_run *r, ds_err *e)
 {
 	DS_TRY(ds_device_open_for(&r->device, r->world, r->o->device, (unsigned)r->c->jobs, e));
-	ds_train_room room = train_room(r);
+	ds_train_budget budget = train_budget(r);
 	ds_train_plan_rank(&r->plan, ds_world_rank(r->world));
-	DS_TRY(ds_train_plan_fit(&r->plan, &room, e));
+	DS_TRY(ds_train_plan_fit(&r->plan, &budget, e));
 	ds_engine_opts o = ds_train_plan_engine(&r->plan, true, (ds_exec_opts){ 0 });
 	DS_TRY(ds_engine_open(&r->train, r->device, &o, e));
 	r->trace = r->o->trace ? ds_trace_new() : NULL;

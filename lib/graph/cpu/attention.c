@@ -1,10 +1,10 @@
 /*
  * attention.c - softmax(q k^T) v by blocks of 64 queries and 64 keys, never a whole row of scores
  *
- * Running maximum and sum (Milakov and Gimelshein, 2018; Dao et al., 2022). Keys are turned first,
+ * Online softmax (Milakov and Gimelshein, 2018; Dao et al., 2022). Keys are transposed first,
  * once a key head (stage 0), so that scores are a product whose right side has dense rows; then every
  * block of queries of every head is a tile (stage 1). Bound by the two products, then by exp. With
- * few queries (decoding) turning keys would cost more than using them: rows go one by one.
+ * few queries (decoding) transposing keys would cost more than using them: rows go one by one.
  */
 #include "graph/cpu/attention_impl.h"
 
@@ -62,19 +62,19 @@ static size_t worker_bytes(const ds_job *j)
 }
 
 /* Keys of block kb of key head h of sequence b: [D, BLOCK]. */
-static float *turned(const ds_job *j, int64_t b, int64_t h, int64_t kb)
+static float *transposed(const ds_job *j, int64_t b, int64_t h, int64_t kb)
 {
 	const ds_attention_attr *a = &j->node->attr.attention;
 	return (float *)j->shared +
 	       ((b * a->kv_heads + h) * key_blocks(j) + kb) * BLOCK * a->head_dim;
 }
 
-static void turn_keys(const ds_job *j, const ds_heads *h, int64_t tile)
+static void transpose_keys(const ds_job *j, const ds_heads *h, int64_t tile)
 {
 	int64_t b = tile / h->a->kv_heads, head = tile % h->a->kv_heads, kv = h->a->kv_seq;
 	for (int64_t kb = 0; kb < key_blocks(j); kb++) {
 		const float *k = row_of(&j->in[1], cache_at(h, b) + kb * BLOCK) + head * h->d;
-		ds_simd_now()->transpose(turned(j, b, head, kb), BLOCK, k, j->in[1].ld,
+		ds_simd_now()->transpose(transposed(j, b, head, kb), BLOCK, k, j->in[1].ld,
 			min_i64(BLOCK, kv - kb * BLOCK), h->d);
 	}
 }
@@ -120,7 +120,7 @@ static void attend_block(const ds_job *j, const ds_heads *h, queries *q, int64_t
 	int64_t row = q->b * h->a->seq + q->t, key = cache_at(h, q->b) + kb * BLOCK;
 	int64_t keys = min_i64(BLOCK, h->a->kv_seq - kb * BLOCK), kv_head = q->head / h->group;
 	ds_attention_block scores = { s, BLOCK, 1 },
-			   kt = { turned(j, q->b, kv_head, kb), BLOCK, 1 };
+			   kt = { transposed(j, q->b, kv_head, kb), BLOCK, 1 };
 	ds_attention_block o = head_of(&j->out[0], row, q->head, h->d);
 	multiply(scores, head_of(&j->in[0], row, q->head, h->d), kt,
 		(ds_extent){ q->n, BLOCK, h->d }, false);
@@ -195,7 +195,7 @@ static void attention(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 	else if (is_bf16(j))
 		ds_attend_bf16(j, tile, worker);
 	else if (stage == 0)
-		turn_keys(j, &h, tile);
+		transpose_keys(j, &h, tile);
 	else
 		attend(j, &h, tile, ds_job_worker(j, worker));
 }

@@ -1,5 +1,5 @@
 /*
- * attention_avx512bf16.c - attention and its gradient with products of bf16 factors
+ * attention_avx512bf16.c - attention and its gradient with products of bf16 operands
  *
  * The blocks of attention.c and attention_grad.c; q, k, v, probabilities and the gradients of scores
  * are rounded to bf16, sums, maxima and exp stay f32. What is the right side of a product is laid out
@@ -15,16 +15,16 @@
 
 enum { PAIRS = BLOCK / 2 };
 
-typedef struct {              /* extents of a head, padded */
-	int64_t pairs;        /* along d */
-	int64_t cols;         /* d up to whole vectors */
-	int64_t turned, rows; /* words of a block as right side of q k^T; of p v, or as rows */
+typedef struct {                  /* extents of a head, padded */
+	int64_t pairs;            /* along d */
+	int64_t cols;             /* d up to whole vectors */
+	int64_t transposed, rows; /* words of a block as right side of q k^T; of p v, or as rows */
 } sizes;
 
 static sizes sizes_of(int64_t d)
 {
 	sizes z = { ceil_div(d, 2), ceil_div(d, 16) * 16, 0, 0 };
-	z.turned = z.pairs * BLOCK;
+	z.transposed = z.pairs * BLOCK;
 	z.rows = PAIRS * z.cols;
 	return z;
 }
@@ -32,7 +32,7 @@ static sizes sizes_of(int64_t d)
 /* ---- layouts ---- */
 
 /* Pairs along d of n <= 64 rows of f32: [pairs][64], zeros behind row n. */
-static void put_turned(uint32_t *to, const ds_attention_block *from, int64_t n, int64_t d)
+static void put_transposed(uint32_t *to, const ds_attention_block *from, int64_t n, int64_t d)
 {
 	for (int64_t c = 0; c < BLOCK; c += 16)
 		for (int64_t k = 0; k < d; k += 32) {
@@ -45,7 +45,7 @@ static void put_turned(uint32_t *to, const ds_attention_block *from, int64_t n, 
 					_mm512_maskz_loadu_ps(high, p + 16),
 					_mm512_maskz_loadu_ps(low, p));
 			}
-			turn16(v);
+			transpose16(v);
 			for (int64_t p = 0; 2 * p < min_i64(d - k, 32); p++)
 				_mm512_storeu_si512(to + (k / 2 + p) * BLOCK + c, v[p]);
 		}
@@ -141,7 +141,7 @@ typedef struct {
 
 static int64_t words_of_keys(const sizes *z)
 {
-	return z->turned + z->rows;
+	return z->transposed + z->rows;
 }
 
 static int64_t blocks_of(int64_t rows)
@@ -182,8 +182,8 @@ void ds_attend_bf16_keys(const ds_job *j, int64_t tile)
 		ds_attention_block k = head_of(&j->in[1], row, head, h.d);
 		ds_attention_block v = head_of(&j->in[2], row, head, h.d);
 		uint32_t *to = keys_at(j, &z, b, head, kb);
-		put_turned(to, &k, n, h.d);
-		put_pairs(to + z.turned, &v, n, h.d);
+		put_transposed(to, &k, n, h.d);
+		put_pairs(to + z.transposed, &v, n, h.d);
 	}
 }
 
@@ -238,19 +238,19 @@ static void attend_block(const forward *f, queries *q, int64_t kb)
 	for (int64_t i = 0; i < q->n; i++)
 		soften(f, q, i, kb);
 	multiply_pairs((ds_attention_block){ q->o, f->z.cols, 1 }, (left){ q->p, 4 * PAIRS, 4 },
-		k + f->z.turned, f->z.cols, (ds_extent){ q->n, d, keys }, true);
+		k + f->z.transposed, f->z.cols, (ds_extent){ q->n, d, keys }, true);
 }
 
 void ds_attend_bf16(const ds_job *j, int64_t tile, unsigned worker)
 {
 	forward f = { j, heads_of(j, 3, 5), sizes_of(j->node->attr.attention.head_dim) };
 	int64_t blocks = blocks_of(f.h.a->seq), lo, hi, d = f.h.d;
-	float *room = ds_job_worker(j, worker);
+	float *workspace = ds_job_worker(j, worker);
 	queries q = { .b = tile / blocks / f.h.a->heads,
 		.head = tile / blocks % f.h.a->heads,
 		.t = tile % blocks * BLOCK,
-		.s = room,
-		.o = room + BLOCK * BLOCK };
+		.s = workspace,
+		.o = workspace + BLOCK * BLOCK };
 	q.p = (uint32_t *)(q.o + BLOCK * f.z.cols);
 	q.q = q.p + BLOCK * PAIRS;
 	q.n = min_i64(BLOCK, f.h.a->seq - q.t);
@@ -281,7 +281,7 @@ typedef struct {
 	ds_heads h;
 	sizes z;
 	int64_t b, kv_head, kb, keys; /* the block of keys */
-	uint32_t *kt, *vt, *k;        /* its keys and values turned, its keys in pairs */
+	uint32_t *kt, *vt, *k;        /* its keys and values transposed, its keys in pairs */
 	float *s, *dp;                /* [64][64] */
 	uint32_t *p, *ds_pairs, *ds;  /* [32][64] pairs of rows, twice; [64][32] rows */
 	float *all;                   /* [group][seq]: sum(do o) */
@@ -298,16 +298,16 @@ size_t ds_attend_grad_bf16_worker(const ds_job *j)
 	const ds_attention_attr *a = &j->node->attr.attention;
 	sizes z = sizes_of(a->head_dim);
 	int64_t group = a->heads / a->kv_heads;
-	int64_t words = 2 * z.turned + z.rows + 2 * BLOCK * BLOCK + 3 * BLOCK * PAIRS + BLOCK;
+	int64_t words = 2 * z.transposed + z.rows + 2 * BLOCK * BLOCK + 3 * BLOCK * PAIRS + BLOCK;
 	words += group * blocks_of(a->seq) * (BLOCK + words_of_queries(&z));
 	return (size_t)words * sizeof(uint32_t);
 }
 
-static void take_room(backward *w, uint32_t *room)
+static void lay_out(backward *w, uint32_t *workspace)
 {
-	w->kt = room;
-	w->vt = w->kt + w->z.turned;
-	w->k = w->vt + w->z.turned;
+	w->kt = workspace;
+	w->vt = w->kt + w->z.transposed;
+	w->k = w->vt + w->z.transposed;
 	w->s = (float *)(w->k + w->z.rows);
 	w->dp = w->s + BLOCK * BLOCK;
 	w->p = (uint32_t *)(w->dp + BLOCK * BLOCK);
@@ -383,7 +383,7 @@ INLINE void row_grad(const backward *w, const row_state *r, int j, __m512 *p, __
 
 static void grad_rows(const backward *w, int64_t head, int64_t t, int64_t n)
 {
-	const __m512i turns = pairs_in_turn();
+	const __m512i interleave = interleave_rows();
 	for (int64_t i = 0; i < n; i += 2) {
 		row_state a, b;
 		bool both = i + 1 < n;
@@ -399,8 +399,9 @@ static void grad_rows(const backward *w, int64_t head, int64_t t, int64_t n)
 			__m512i p = (__m512i)_mm512_cvtne2ps_pbh(p1, p0);
 			__m512i d = (__m512i)_mm512_cvtne2ps_pbh(d1, d0);
 			int64_t at = i / 2 * BLOCK + 16 * j;
-			_mm512_storeu_si512(w->p + at, _mm512_permutexvar_epi16(turns, p));
-			_mm512_storeu_si512(w->ds_pairs + at, _mm512_permutexvar_epi16(turns, d));
+			_mm512_storeu_si512(w->p + at, _mm512_permutexvar_epi16(interleave, p));
+			_mm512_storeu_si512(
+				w->ds_pairs + at, _mm512_permutexvar_epi16(interleave, d));
 			uint32_t *ds = w->ds + i * PAIRS + 8 * j;
 			_mm256_storeu_si256((__m256i *)ds, _mm512_castsi512_si256(d));
 			_mm256_storeu_si256(
@@ -436,8 +437,8 @@ static void lay_keys(backward *w)
 	ds_attention_block k = head_of(&w->j->in[1], key, w->kv_head, d);
 	ds_attention_block v = head_of(&w->j->in[2], key, w->kv_head, d);
 	w->keys = min_i64(BLOCK, w->h.a->kv_seq - w->kb * BLOCK);
-	put_turned(w->kt, &k, w->keys, d);
-	put_turned(w->vt, &v, w->keys, d);
+	put_transposed(w->kt, &k, w->keys, d);
+	put_transposed(w->vt, &v, w->keys, d);
 	put_pairs(w->k, &k, w->keys, d);
 }
 
@@ -454,7 +455,7 @@ void ds_attend_grad_bf16(const ds_job *j, int64_t tile, unsigned worker)
 	w.z = sizes_of(d);
 	w.b = tile / w.h.a->kv_heads;
 	w.kv_head = tile % w.h.a->kv_heads;
-	take_room(&w, ds_job_worker(j, worker));
+	lay_out(&w, ds_job_worker(j, worker));
 	zero(head_of(&j->out[1], w.b * kv, w.kv_head, d), kv, d);
 	zero(head_of(&j->out[2], w.b * kv, w.kv_head, d), kv, d);
 	for (int64_t head = w.kv_head * group; head < (w.kv_head + 1) * group; head++) {

@@ -5,7 +5,7 @@
  * dv and dq, in one order. For a block of keys and a block of queries
  *   p = exp(scale q k^T - lse)   dv += p^T do   dp = do v^T
  *   ds = p (dp - sum(do o)) scale   dq += ds k   dk += ds^T q
- * Bound by these five products. Keys and values of a block are turned once for all its queries.
+ * Bound by these five products. Keys and values of a block are transposed once for all its queries.
  */
 #include "graph/cpu/attention_impl.h"
 
@@ -22,7 +22,7 @@ typedef struct {               /* a worker's scratch */
 	float *keep, *dropped; /* the same, with dropout: factors, and p times them */
 	float *kt, *vt;        /* [D, BLOCK] */
 	float *all;            /* [group, seq]: sum(do o) of every row */
-} room;
+} workspace;
 
 enum { SQUARE = BLOCK * BLOCK };
 
@@ -35,18 +35,18 @@ static size_t worker_bytes(const ds_job *j)
 	return (size_t)n * sizeof(float);
 }
 
-static room room_of(const ds_job *j, unsigned worker)
+static workspace workspace_of(const ds_job *j, unsigned worker)
 {
 	float *p = ds_job_worker(j, worker), *kt = p + 4 * SQUARE;
 	int64_t d = j->node->attr.attention.head_dim;
-	return (room){ p, p + SQUARE, p + 2 * SQUARE, p + 3 * SQUARE, kt, kt + BLOCK * d,
+	return (workspace){ p, p + SQUARE, p + 2 * SQUARE, p + 3 * SQUARE, kt, kt + BLOCK * d,
 		kt + 2 * BLOCK * d };
 }
 
 typedef struct {
 	const ds_job *j;
 	ds_heads h;
-	room r;
+	workspace r;
 	int64_t b, kv_head, kb, keys; /* the block of keys */
 } state;
 
@@ -93,7 +93,7 @@ static void block(const state *s, int64_t head, int64_t t, int64_t n)
 		probabilities(s, p.at + i * BLOCK, t + i, row_of(&j->in[4], row + i)[head]);
 	if (drops)
 		drop(s, row, head, n);
-	multiply(head_of(&j->out[2], kv, s->kv_head, d), turn(dropped), go, by_key, true);
+	multiply(head_of(&j->out[2], kv, s->kv_head, d), transpose(dropped), go, by_key, true);
 	multiply(dp, go, (ds_attention_block){ s->r.vt, BLOCK, 1 }, scores, false);
 	if (drops)
 		v->multiply(dp.at, dp.at, s->r.keep, n * BLOCK);
@@ -101,7 +101,7 @@ static void block(const state *s, int64_t head, int64_t t, int64_t n)
 		v->score_grad(dp.at + i * BLOCK, p.at + i * BLOCK, sum[i], s->h.a->scale, BLOCK);
 	multiply(head_of(&j->out[0], row, head, d), dp, head_of(&j->in[1], kv, s->kv_head, d),
 		(ds_extent){ n, d, s->keys }, true);
-	multiply(head_of(&j->out[1], kv, s->kv_head, d), turn(dp), q, by_key, true);
+	multiply(head_of(&j->out[1], kv, s->kv_head, d), transpose(dp), q, by_key, true);
 }
 
 /* Gradients begin at nothing; sums of do o by row. */
@@ -131,7 +131,7 @@ static void attention_grad(const ds_job *j, int64_t stage, int64_t tile, unsigne
 		return;
 	}
 	const ds_simd *v = ds_simd_now();
-	state s = { .j = j, .h = heads_of(j, 6, 0), .r = room_of(j, worker) };
+	state s = { .j = j, .h = heads_of(j, 6, 0), .r = workspace_of(j, worker) };
 	int64_t kv_heads = s.h.a->kv_heads, kv = s.h.a->kv_seq, seq = s.h.a->seq, d = s.h.d;
 	s.b = tile / kv_heads;
 	s.kv_head = tile % kv_heads;

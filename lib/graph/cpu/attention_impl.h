@@ -84,7 +84,7 @@ static inline ds_attention_block head_of(const ds_operand *a, int64_t row, int64
 	return (ds_attention_block){ row_of(a, row) + head * d, a->ld, 1 };
 }
 
-static inline ds_attention_block turn(ds_attention_block b)
+static inline ds_attention_block transpose(ds_attention_block b)
 {
 	return (ds_attention_block){ b.at, b.col, b.row };
 }

@@ -1,7 +1,7 @@
 /*
  * bf16_impl.h - what the kernels of VDPBF16PS share; for files that are compiled for it
  *
- * The instruction multiplies pairs: 32 bits of a factor are two neighbours along the common extent.
+ * The instruction multiplies pairs: 32 bits of an operand are two neighbours along k.
  */
 #ifndef DS_GRAPH_CPU_BF16_IMPL_H
 #define DS_GRAPH_CPU_BF16_IMPL_H
@@ -27,14 +27,14 @@ INLINE __mmask16 first(int64_t n)
 	return n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1);
 }
 
-/* The order that puts the numbers of two rows of 16 in turn. */
-INLINE __m512i pairs_in_turn(void)
+/* The permutation that interleaves two rows of 16. */
+INLINE __m512i interleave_rows(void)
 {
 	return _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
 		22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
 }
 
-/* 16 columns of the row at p and of the one at q, in turn. */
+/* 16 columns of the row at p interleaved with those of the one at q. */
 INLINE __m512i zip(bool wide, const char *p, const char *q, __mmask16 m, __mmask16 m2)
 {
 	__m512i rows;
@@ -44,11 +44,11 @@ INLINE __m512i zip(bool wide, const char *p, const char *q, __mmask16 m, __mmask
 	else
 		rows = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(m, p)),
 			_mm256_maskz_loadu_epi16(m2, q), 1);
-	return _mm512_permutexvar_epi16(pairs_in_turn(), rows);
+	return _mm512_permutexvar_epi16(interleave_rows(), rows);
 }
 
 /* Rows become columns. */
-INLINE void turn16(__m512i r[16])
+INLINE void transpose16(__m512i r[16])
 {
 	__m512i t[16];
 	UNROLL for (int i = 0; i < 16; i += 2)

@@ -60,7 +60,7 @@ static inline void tile_rows(const ds_job *j, int64_t tile, int64_t *from, int64
 /* C[m, n] = op(A) op(B) + beta C, row after row; on the calling thread alone. C is f32, and so are
  * the sums. */
 typedef struct {
-	ds_dtype type; /* of the factors as they are multiplied: DS_F32, DS_BF16, DS_F16 */
+	ds_dtype type; /* of the operands as they are multiplied: DS_F32, DS_BF16, DS_F16 */
 	ds_dtype a_type, b_type; /* as they lie: this or f32, which is rounded to it on the way */
 	bool a_trans, b_trans;
 	bool a_even; /* k is odd, but behind each row of A is one more finite number */
@@ -72,20 +72,20 @@ typedef struct {
 	float beta;
 	float *c;
 	int64_t ldc;
-	void *room; /* scratch of ds_cpu_gemm_room bytes, of this thread alone */
+	void *workspace; /* ds_cpu_gemm_bytes, of this thread alone */
 } ds_gemm;
 void ds_cpu_gemm(const ds_gemm *g);
-/* a, b, c and room of g may be NULL. */
-size_t ds_cpu_gemm_room(const ds_gemm *g);
+/* How large the workspace is; a, b, c and workspace of g may be NULL. */
+size_t ds_cpu_gemm_bytes(const ds_gemm *g);
 /* gemm_avx512bf16.c: the same for bf16, where ds_cpu_has_bf16 */
 void ds_cpu_gemm_bf16(const ds_gemm *g);
-size_t ds_cpu_gemm_bf16_room(const ds_gemm *g);
+size_t ds_cpu_gemm_bf16_bytes(const ds_gemm *g);
 /* gemm_amx.c: the same where ds_cpu_has_amx */
 void ds_cpu_gemm_amx(const ds_gemm *g);
-size_t ds_cpu_gemm_amx_room(const ds_gemm *g);
+size_t ds_cpu_gemm_amx_bytes(const ds_gemm *g);
 /* gemm_avx2.c: any type; beta is 0 or 1. Needs AVX2, FMA and F16C. */
 void ds_cpu_gemm_avx2(const ds_gemm *g);
-size_t ds_cpu_gemm_avx2_room(const ds_gemm *g);
+size_t ds_cpu_gemm_avx2_bytes(const ds_gemm *g);
 
 /* How [m, n] is cut, in `want` tiles or more where it is large enough: by the shape alone, so that
  * bits do not depend on threads. */

@@ -151,7 +151,8 @@ static size_t rope_bytes(const ds_job *j)
 	return (size_t)j->node->attr.rope.rot * sizeof(float);
 }
 
-static void turn_interleaved(float *y, const float *x, const float *c, const float *s, int64_t half)
+static void rotate_interleaved(
+	float *y, const float *x, const float *c, const float *s, int64_t half)
 {
 	for (int64_t k = 0; k < half; k++) {
 		float a = x[2 * k], b = x[2 * k + 1];
@@ -168,16 +169,16 @@ static void rope(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 	int64_t half = a->rot / 2, i, to;
 	float *c = ds_job_worker(j, worker), *s = c + half;
 	for (tile_rows(j, tile, &i, &to); i < to; i++) {
-		v->turns(c, s, pos[i], j->in[2].data, a->factor, half);
+		v->angles(c, s, pos[i], j->in[2].data, a->factor, half);
 		if (a->inverse)
 			v->scale(s, s, -1, half);
 		for (int64_t h = 0; h < j->out[0].cols; h += a->head_dim) {
 			const float *x = row_of(&j->in[0], i) + h;
 			float *y = row_of(&j->out[0], i) + h;
 			if (a->interleaved)
-				turn_interleaved(y, x, c, s, half);
+				rotate_interleaved(y, x, c, s, half);
 			else
-				v->turn((float *[]){ y, y + half },
+				v->rotate((float *[]){ y, y + half },
 					(const float *[]){ x, x + half }, c, s, half);
 			for (int64_t k = a->rot; k < a->head_dim; k++)
 				y[k] = x[k];

@@ -124,17 +124,17 @@ static ds_gemm grouped_product(const ds_job *j, const part *p)
 		.ldc = j->out[0].ld };
 }
 
-static size_t most_room(ds_gemm *g, size_t most)
+static size_t most_bytes(ds_gemm *g, size_t most)
 {
 	for (int add = 0; add < 2; add++) {
 		g->beta = (float)add;
-		size_t n = ds_cpu_gemm_room(g);
+		size_t n = ds_cpu_gemm_bytes(g);
 		most = n > most ? n : most;
 	}
 	return most;
 }
 
-static size_t grouped_room(const ds_job *j)
+static size_t grouped_bytes(const ds_job *j)
 {
 	int64_t m = min_i64(BLOCK, j->out[0].rows), wide = columns(j), cols = j->out[0].cols;
 	size_t most = 0;
@@ -142,7 +142,7 @@ static size_t grouped_room(const ds_job *j)
 		for (int64_t rows = m; rows > 0; rows /= 2) {
 			part p = { .m = rows, .n = min_i64(wide, cols - c) };
 			ds_gemm g = grouped_product(j, &p);
-			most = most_room(&g, most);
+			most = most_bytes(&g, most);
 		}
 	return most;
 }
@@ -171,16 +171,16 @@ static void grouped(const ds_job *j, int64_t stage, int64_t tile, unsigned worke
 	g.b = g.b_trans ? elem_of(&j->in[1], p.e * w_rows + p.c, 0)
 			: elem_of(&j->in[1], p.e * w_rows, p.c);
 	g.c = row_of(&j->out[0], p.i) + p.c;
-	g.room = ds_job_worker(j, worker);
+	g.workspace = ds_job_worker(j, worker);
 	g.beta = begin(j, &p) ? 1 : 0;
 	ds_cpu_gemm(&g);
 }
 
 const ds_kernel ds_cpu_grouped = {
-	.tiles = grouped_tiles, .worker_bytes = grouped_room, .tile = grouped
+	.tiles = grouped_tiles, .worker_bytes = grouped_bytes, .tile = grouped
 };
 const ds_kernel ds_cpu_grouped_dx = {
-	.tiles = grouped_tiles, .worker_bytes = grouped_room, .tile = grouped
+	.tiles = grouped_tiles, .worker_bytes = grouped_bytes, .tile = grouped
 };
 
 /* ---- grouped_dw ---- */
@@ -216,14 +216,14 @@ static ds_gemm dw_product(const ds_job *j, int64_t i, int64_t c, int64_t k)
 		.ldc = j->out[0].ld };
 }
 
-static size_t dw_room(const ds_job *j)
+static size_t dw_bytes(const ds_job *j)
 {
 	ds_tiling t = dw_tiling(j);
 	size_t most = 0;
 	for (int64_t i = 0; i < t.n_m; i++)
 		for (int64_t c = 0; c < t.n_n; c++) {
 			ds_gemm g = dw_product(j, i * t.tm, c * t.tn, j->in[0].rows);
-			most = most_room(&g, most);
+			most = most_bytes(&g, most);
 		}
 	return most;
 }
@@ -240,7 +240,7 @@ static void grouped_dw(const ds_job *j, int64_t stage, int64_t tile, unsigned wo
 	if (g.k > 0) {
 		g.a = elem_of(&j->in[1], from, i);
 		g.b = elem_of(&j->in[0], from, c);
-		g.room = ds_job_worker(j, worker);
+		g.workspace = ds_job_worker(j, worker);
 		ds_cpu_gemm(&g);
 		return;
 	}
@@ -249,7 +249,7 @@ static void grouped_dw(const ds_job *j, int64_t stage, int64_t tile, unsigned wo
 }
 
 const ds_kernel ds_cpu_grouped_dw = {
-	.tiles = dw_tiles, .worker_bytes = dw_room, .tile = grouped_dw
+	.tiles = dw_tiles, .worker_bytes = dw_bytes, .tile = grouped_dw
 };
 
 /* ---- grouped_db ---- */

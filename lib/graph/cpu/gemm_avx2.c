@@ -1,20 +1,20 @@
 /*
  * gemm_avx2.c - matrix products in f32 for CPUs without AVX-512, whatever type the operands lie in
  *
- * Bound by two FMAs a cycle. 6 x 16 sums stay in registers; each step along the common extent takes two
+ * Bound by two FMAs a cycle. 6 x 16 sums stay in registers; each step along k takes two
  * loads of B and six broadcasts of A for twelve FMAs. Rows of A are packed by six, KC numbers long: MC of
  * them stay in the second-level cache. Panels of 16 columns of B are packed NC columns at a time just before
  * they meet them all, each of which it does from the first-level cache. Packing transposes, widens 16-bit floats, and rounds f32 to the type
  * of the product, so bf16 costs what f32 does (Goto and van de Geijn, "Anatomy of High-Performance Matrix
  * Multiplication", ACM TOMS 2008).
  *
- * Sums go along the common extent in one order: the same bits whatever m, n and the cut into tiles.
+ * Sums go along k in one order: the same bits whatever m, n and the cut into tiles.
  */
 #include "graph/cpu/cpu_impl.h"
 
 enum { MR = 6, NR = 16, KC = 256, MC = 264, NC = 128 };
 
-size_t ds_cpu_gemm_avx2_room(const ds_gemm *g)
+size_t ds_cpu_gemm_avx2_bytes(const ds_gemm *g)
 {
 	int64_t rows = ceil_div(min_i64(g->m, MC), MR) * MR, k = min_i64(g->k, KC);
 	return (size_t)((rows + NC) * k) * sizeof(float) + 64;
@@ -31,7 +31,7 @@ size_t ds_cpu_gemm_avx2_room(const ds_gemm *g)
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-typedef struct { /* an operand: its element (k, i), k along the common extent */
+typedef struct { /* its element (k, i) */
 	const char *at;
 	int64_t ld;
 	bool along; /* neighbours in memory are neighbours along k */
@@ -255,10 +255,10 @@ static void cut(const float *a, const float *b, int64_t kc, float *c, int64_t ld
 }
 
 /* One block of A against all columns. */
-static void block(const ds_gemm *g, int64_t i0, int64_t m, int64_t k0, int64_t kc, float *room)
+static void block(const ds_gemm *g, int64_t i0, int64_t m, int64_t k0, int64_t kc, float *workspace)
 {
 	operand fa = operand_of(g, false), fb = operand_of(g, true);
-	float *b = room, *a = room + NC * kc;
+	float *b = workspace, *a = workspace + NC * kc;
 	bool add = k0 > 0 || g->beta != 0;
 	pack_a(&fa, &(range){ k0, kc, i0, m, a });
 	for (int64_t j = 0; j < g->n; j += NR) {
@@ -278,10 +278,10 @@ static void block(const ds_gemm *g, int64_t i0, int64_t m, int64_t k0, int64_t k
 
 void ds_cpu_gemm_avx2(const ds_gemm *g)
 {
-	float *room = (float *)(((uintptr_t)g->room + 63) & ~(uintptr_t)63);
+	float *workspace = (float *)(((uintptr_t)g->workspace + 63) & ~(uintptr_t)63);
 	for (int64_t i = 0; i < g->m; i += MC)
 		for (int64_t k = 0; k < g->k; k += KC)
-			block(g, i, min_i64(MC, g->m - i), k, min_i64(KC, g->k - k), room);
+			block(g, i, min_i64(MC, g->m - i), k, min_i64(KC, g->k - k), workspace);
 }
 
 #else

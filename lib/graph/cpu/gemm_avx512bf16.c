@@ -1,36 +1,36 @@
 /*
- * gemm_avx512bf16.c - products of bf16 factors by the CPU's own instruction, VDPBF16PS
+ * gemm_avx512bf16.c - bf16 matrix products by VDPBF16PS
  *
  * Bound by that instruction: two a cycle, 32 products each. 8 x 48 sums stay in registers over KC
- * numbers of the common extent; each pair of numbers takes 3 loads of B and 8 broadcasts of A for 24
- * of these instructions. B is packed by panels of 48 columns, pairs of rows side by side as the
- * instruction wants them, 192 columns at a time: they stay in the second-level cache for all rows of
- * A. A is read where it lies when its rows are bf16 along the common extent; else it is packed by 8
- * rows. Packing turns what lies the other way and rounds what is f32, so weights, gradients and their
- * transposes need no pass of their own. On the products of GPT-2 124M at 256 rows 0.7-0.9 of the
+ * elements of k; each pair of elements takes 3 loads of B and 8 broadcasts of A for 24 of these
+ * instructions. B is packed by panels of 48 columns, pairs of rows side by side as the instruction
+ * wants them, 192 columns at a time: they stay in the second-level cache for all rows of A. A is
+ * read in place when its rows are bf16 along k; else it is packed by 8 rows. Packing transposes
+ * where the operand needs it and rounds f32 to bf16, so weights, gradients and their transposes
+ * need no pass of their own. On the products of GPT-2 124M at 256 rows 0.7-0.9 of the
  * peak (540 Gflop/s, one core of Zen 5), weights f32 from memory.
  *
- * Sums go along the common extent in one order: the same bits whatever m, n and the cut into tiles.
+ * Sums go along k in one order: the same bits whatever m, n and the cut into tiles.
  */
 #include "graph/cpu/bf16_impl.h"
 #include "graph/cpu/cpu_impl.h"
 
 enum { NV = 3, NR = 16 * NV, KC = 512, MC = 512, NC = 192 };
 
-typedef struct { /* a factor: its element (k, i), k along the common extent */
+typedef struct { /* its element (k, i) */
 	const char *at;
 	int64_t ld;
 	bool wide, along; /* f32; neighbours in memory are neighbours along k */
-} factor;
+} operand;
 
-static factor factor_of(const ds_gemm *g, bool is_b)
+static operand operand_of(const ds_gemm *g, bool is_b)
 {
 	ds_dtype t = is_b ? g->b_type : g->a_type;
-	return (factor){ is_b ? g->b : g->a, is_b ? g->ldb : g->lda, t == DS_F32,
+	return (operand){ is_b ? g->b : g->a, is_b ? g->ldb : g->lda, t == DS_F32,
 		is_b ? g->b_trans : !g->a_trans };
 }
 
-INLINE const char *element(const factor *f, int64_t k, int64_t i)
+INLINE const char *element(const operand *f, int64_t k, int64_t i)
 {
 	return f->at + (size_t)((f->along ? i * f->ld + k : k * f->ld + i) * (f->wide ? 4 : 2));
 }
@@ -38,7 +38,7 @@ INLINE const char *element(const factor *f, int64_t k, int64_t i)
 /* ---- packing: 16 columns (or rows of A) and pairs of k, a pair in 32 bits ---- */
 
 /* 32 numbers along k of column i. */
-INLINE __m512i along(const factor *f, bool wide, int64_t k, int64_t i, int64_t left)
+INLINE __m512i along(const operand *f, bool wide, int64_t k, int64_t i, int64_t left)
 {
 	const char *p = element(f, k, i);
 	if (!wide)
@@ -68,7 +68,8 @@ INLINE void put(const range *r, bool is_b, int64_t c, int64_t p, __m512i v)
 
 enum { AHEAD = 8 }; /* rows asked for before they are needed */
 
-INLINE void pair_across(const factor *f, bool wide, bool is_b, const range *r, int64_t p, bool both)
+INLINE void pair_across(
+	const operand *f, bool wide, bool is_b, const range *r, int64_t p, bool both)
 {
 	int64_t size = wide ? 4 : 2, row = f->ld * size, pairs = (r->kc + 1) / 2, c = 0;
 	const char *at = element(f, r->k + 2 * p, r->i);
@@ -93,7 +94,7 @@ INLINE void pair_across(const factor *f, bool wide, bool is_b, const range *r, i
 
 /* Row after row, as they lie: one panel alone would touch three lines of each row, and rows of weights
  * lie so far apart that these meet in the same sets of the caches. */
-INLINE void pack_across(const factor *f, bool wide, bool is_b, const range *r)
+INLINE void pack_across(const operand *f, bool wide, bool is_b, const range *r)
 {
 	int64_t p = 0;
 	for (; 2 * p + 1 < r->kc; p++)
@@ -102,7 +103,7 @@ INLINE void pack_across(const factor *f, bool wide, bool is_b, const range *r)
 		pair_across(f, wide, is_b, r, p, false);
 }
 
-INLINE void pack_along(const factor *f, bool wide, bool is_b, const range *r)
+INLINE void pack_along(const operand *f, bool wide, bool is_b, const range *r)
 {
 	for (int64_t c = 0; c < r->n; c += 16)
 		for (int64_t k = 0; k < r->kc; k += 32) {
@@ -116,13 +117,13 @@ INLINE void pack_along(const factor *f, bool wide, bool is_b, const range *r)
 			UNROLL for (int i = 0; i < 16; i++) v[i] =
 				i < n ? along(f, wide, r->k + k, r->i + c + i, left)
 				      : _mm512_setzero_si512();
-			turn16(v);
+			transpose16(v);
 			for (int64_t p = 0; p < pairs; p++)
 				put(r, is_b, c, k / 2 + p, v[p]);
 		}
 }
 
-INLINE void pack(const factor *f, bool is_b, const range *r)
+INLINE void pack(const operand *f, bool is_b, const range *r)
 {
 	if (f->along && f->wide)
 		pack_along(f, true, is_b, r);
@@ -150,7 +151,7 @@ static void sum_any(const block *x)
 
 typedef struct {
 	const ds_gemm *g;
-	factor a, b;
+	operand a, b;
 	bool direct;      /* A is read where it lies, but for what is left of 8 rows */
 	uint32_t *panels; /* of B */
 	uint32_t *rows;   /* of A: panels one after the other, or the last one alone */
@@ -173,7 +174,7 @@ static int64_t words_of_panels(const ds_gemm *g)
 	return ceil_div(min_i64(g->n, NC), NR) * NR * ceil_div(min_i64(g->k, KC), 2);
 }
 
-size_t ds_cpu_gemm_bf16_room(const ds_gemm *g)
+size_t ds_cpu_gemm_bf16_bytes(const ds_gemm *g)
 {
 	return (size_t)(words_of_panels(g) + words_of_rows(g)) * sizeof(uint32_t);
 }
@@ -221,10 +222,10 @@ static void rows_times_columns(const part *x, int64_t j, int64_t n)
 void ds_cpu_gemm_bf16(const ds_gemm *g)
 {
 	part x = { .g = g,
-		.a = factor_of(g, false),
-		.b = factor_of(g, true),
+		.a = operand_of(g, false),
+		.b = operand_of(g, true),
 		.direct = is_direct(g),
-		.panels = g->room };
+		.panels = g->workspace };
 	x.rows = x.panels + words_of_panels(g);
 	for (x.i = 0; x.i < g->m; x.i += MC) {
 		x.m = min_i64(MC, g->m - x.i);

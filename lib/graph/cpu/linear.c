@@ -72,7 +72,7 @@ static ds_gemm product(const ds_job *j, const part *p)
 	return g;
 }
 
-static size_t room(const ds_job *j)
+static size_t workspace_bytes(const ds_job *j)
 {
 	size_t most = 0;
 	for (int64_t t = 0; t < tiles(j, 0); t++) {
@@ -80,7 +80,7 @@ static size_t room(const ds_job *j)
 		ds_gemm g = product(j, &p);
 		for (int add = 0; add < 2; add++) {
 			g.beta = (float)add;
-			size_t n = ds_cpu_gemm_room(&g);
+			size_t n = ds_cpu_gemm_bytes(&g);
 			most = n > most ? n : most;
 		}
 	}
@@ -105,7 +105,7 @@ static void linear(const ds_job *j, int64_t stage, int64_t tile, unsigned worker
 	g.a = elem_of(x, p.i, 0);
 	g.b = w_from(&j->in[1], j->node->attr.linear.in_out, p.j);
 	g.c = row_of(y, p.i) + p.j;
-	g.room = ds_job_worker(j, worker);
+	g.workspace = ds_job_worker(j, worker);
 	for (int64_t i = 0; g.beta != 0 && i < p.m; i++) /* under the product: it adds to this */
 		memcpy(g.c + i * y->ld, bias, (size_t)p.n * sizeof(float));
 	ds_cpu_gemm(&g);
@@ -121,7 +121,7 @@ static void linear_dx(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 	g.a = elem_of(&j->in[0], p.i, 0);
 	g.b = w_from(&j->in[1], !j->node->attr.linear.in_out, p.j);
 	g.c = row_of(dx, p.i) + p.j;
-	g.room = ds_job_worker(j, worker);
+	g.workspace = ds_job_worker(j, worker);
 	for (int64_t i = 0; before->data && before->data != dx->data && i < p.m; i++)
 		memcpy(g.c + i * dx->ld, row_of(before, p.i + i) + p.j,
 			(size_t)p.n * sizeof(float));
@@ -137,13 +137,17 @@ static void linear_dw(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 	g.a = elem_of(in_out ? x : dy, 0, p.i);
 	g.b = elem_of(in_out ? dy : x, 0, p.j);
 	g.c = row_of(&j->out[0], p.i) + p.j;
-	g.room = ds_job_worker(j, worker);
+	g.workspace = ds_job_worker(j, worker);
 	ds_cpu_gemm(&g);
 }
 
-const ds_kernel ds_cpu_linear = { .tiles = tiles, .worker_bytes = room, .tile = linear };
-const ds_kernel ds_cpu_linear_dx = { .tiles = tiles, .worker_bytes = room, .tile = linear_dx };
-const ds_kernel ds_cpu_linear_dw = { .tiles = tiles, .worker_bytes = room, .tile = linear_dw };
+const ds_kernel ds_cpu_linear = { .tiles = tiles, .worker_bytes = workspace_bytes, .tile = linear };
+const ds_kernel ds_cpu_linear_dx = {
+	.tiles = tiles, .worker_bytes = workspace_bytes, .tile = linear_dx
+};
+const ds_kernel ds_cpu_linear_dw = {
+	.tiles = tiles, .worker_bytes = workspace_bytes, .tile = linear_dw
+};
 
 /* ---- bias_grad: sums of columns; a tile has columns of its own and goes down all rows ---- */
 

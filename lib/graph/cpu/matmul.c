@@ -8,7 +8,7 @@
 static int64_t rows_of_one(const ds_job *j)
 {
 	const ds_matmul_attr *p = &j->node->attr.matmul;
-	return p->a_turned ? j->in[0].cols : p->a_rows;
+	return p->a_transposed ? j->in[0].cols : p->a_rows;
 }
 
 /* All matrices together give enough tiles sooner than one. */
@@ -35,29 +35,29 @@ static ds_gemm product(const ds_job *j, int64_t tile)
 	ds_gemm g = { .type = a->dtype,
 		.a_type = a->dtype,
 		.b_type = b->dtype,
-		.a_trans = p->a_turned,
-		.b_trans = p->b_turned,
+		.a_trans = p->a_transposed,
+		.b_trans = p->b_transposed,
 		.m = min_i64(t.tm, m - i),
 		.n = min_i64(t.tn, j->out[0].cols - k),
-		.k = p->a_turned ? p->a_rows : a->cols,
+		.k = p->a_transposed ? p->a_rows : a->cols,
 		.lda = a->ld,
 		.ldb = b->ld,
 		.ldc = j->out[0].ld };
 	if (!j->out[0].data) /* only sizes are wanted */
 		return g;
-	g.a = elem_of(a, at * p->a_rows + (p->a_turned ? 0 : i), p->a_turned ? i : 0);
-	g.b = elem_of(b, at * p->b_rows + (p->b_turned ? k : 0), p->b_turned ? 0 : k);
+	g.a = elem_of(a, at * p->a_rows + (p->a_transposed ? 0 : i), p->a_transposed ? i : 0);
+	g.b = elem_of(b, at * p->b_rows + (p->b_transposed ? k : 0), p->b_transposed ? 0 : k);
 	g.c = row_of(&j->out[0], at * m + i) + k;
 	return g;
 }
 
-static size_t room(const ds_job *j)
+static size_t workspace_bytes(const ds_job *j)
 {
 	ds_tiling t = tiling(j);
 	size_t most = 0;
 	for (int64_t i = 0; i < t.n_m * t.n_n; i++) {
 		ds_gemm g = product(j, i);
-		size_t n = ds_cpu_gemm_room(&g);
+		size_t n = ds_cpu_gemm_bytes(&g);
 		most = n > most ? n : most;
 	}
 	return most;
@@ -66,8 +66,8 @@ static size_t room(const ds_job *j)
 static void matmul(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
 	ds_gemm g = product(j, tile);
-	g.room = ds_job_worker(j, worker);
+	g.workspace = ds_job_worker(j, worker);
 	ds_cpu_gemm(&g);
 }
 
-const ds_kernel ds_cpu_matmul = { .tiles = tiles, .worker_bytes = room, .tile = matmul };
+const ds_kernel ds_cpu_matmul = { .tiles = tiles, .worker_bytes = workspace_bytes, .tile = matmul };

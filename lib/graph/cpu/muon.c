@@ -4,7 +4,7 @@
  * The matrix stays as it lies: of a wide one X X^T is taken and multiplied from the left, of a tall one
  * X^T X from the right. Stage 0 makes the momentum and the tiles' sums of squares, stage 1 divides by
  * the norm, three stages each make a Newton-Schulz step, the last one changes the weights. Products
- * round their factors to bf16 where attr.type says so, as published; everything else is f32.
+ * round their operands to bf16 where attr.type says so, as published; everything else is f32.
  */
 #include "graph/cpu/cpu_impl.h"
 
@@ -15,7 +15,7 @@ enum { ELEMS = 1 << 16, FIRST_PRODUCT = 2, PRODUCTS = 3, ENOUGH = 6 /* tiles of 
 
 typedef struct {      /* where things lie in the shared scratch */
 	double *sums; /* a tile of stage 0 */
-	float *x[2];  /* by turns this step's and the next */
+	float *x[2];  /* double-buffered: this iteration's and the next one's */
 	float *gram, *poly;
 	size_t bytes;
 } layout;
@@ -154,7 +154,7 @@ static size_t worker_bytes(const ds_job *j)
 			ds_gemm g = product(j, &l, 0, which, &p);
 			g.a = g.b = NULL;
 			g.c = NULL;
-			size_t n = ds_cpu_gemm_room(&g);
+			size_t n = ds_cpu_gemm_bytes(&g);
 			most = n > most ? n : most;
 		}
 	}
@@ -183,7 +183,7 @@ static void multiply(const ds_job *j, int64_t s, int which, int64_t tile, unsign
 	layout l = layout_of(j);
 	part p = part_of(j, which, tile);
 	ds_gemm g = product(j, &l, s, which, &p);
-	g.room = ds_job_worker(j, worker);
+	g.workspace = ds_job_worker(j, worker);
 	ds_cpu_gemm(&g);
 	int64_t at = p.i * g.ldc + p.j;
 	if (which == 1)

@@ -5,7 +5,7 @@
  * for one. dnnl_sgemm was as fast as a cached matmul primitive on the shapes of small and middle
  * models (130-175 Gflop/s a core for both on an AVX-512 CPU at M = 256) and takes any strides, so it
  * is all that is asked of it. bf16 goes to gemm_amx.c where the CPU has tiles, to gemm_avx512bf16.c where it has the instruction: as
- * fast as the library's primitives, which want both factors in bf16. Where the CPU has AVX2 alone,
+ * fast as the library's primitives, which want both operands in bf16. Where the CPU has AVX2 alone,
  * products of all types are gemm_avx2.c's.
  */
 #include "base/cpu.h"
@@ -48,7 +48,7 @@ static void widen(ds_dtype type, ds_dtype from_type, float *to, const void *from
 static void run_part(const ds_gemm *g, int64_t i, int64_t j, int64_t k)
 {
 	ds_gemm p = *g;
-	float *a = g->room, *b = a + PART_M * PART_K;
+	float *a = g->workspace, *b = a + PART_M * PART_K;
 	p.type = p.a_type = p.b_type = DS_F32;
 	p.m = min_i64(PART_M, g->m - i);
 	p.n = min_i64(PART_N, g->n - j);
@@ -90,16 +90,16 @@ static bool is_avx2(const ds_gemm *g)
 	return ds_cpu_level() == DS_CPU_AVX2 && (g->type != DS_F32 || g->m >= 96);
 }
 
-size_t ds_cpu_gemm_room(const ds_gemm *g)
+size_t ds_cpu_gemm_bytes(const ds_gemm *g)
 {
 	if (is_avx2(g))
-		return ds_cpu_gemm_avx2_room(g);
+		return ds_cpu_gemm_avx2_bytes(g);
 	if (g->type == DS_F32)
 		return 0;
 	if (has_tiles(g->type))
-		return ds_cpu_gemm_amx_room(g);
+		return ds_cpu_gemm_amx_bytes(g);
 	if (has_product(g->type))
-		return ds_cpu_gemm_bf16_room(g);
+		return ds_cpu_gemm_bf16_bytes(g);
 	return (PART_M + PART_N) * PART_K * sizeof(float);
 }
 

@@ -47,22 +47,22 @@ static int32_t best_of(const float *v, const uint8_t *taken, int32_t from, int32
 typedef struct {
 	float *s, *v, *worth;
 	uint8_t *taken, *open;
-} room;
+} workspace;
 
-static size_t room_bytes(const ds_job *j)
+static size_t workspace_bytes(const ds_job *j)
 {
 	return (size_t)j->node->attr.route.experts * (3 * sizeof(float) + 2);
 }
 
-static room room_of(const ds_job *j, unsigned worker)
+static workspace workspace_of(const ds_job *j, unsigned worker)
 {
 	int64_t n = j->node->attr.route.experts;
 	float *s = ds_job_worker(j, worker);
 	uint8_t *marks = (uint8_t *)(s + 3 * n);
-	return (room){ s, s + n, s + 2 * n, marks, marks + n };
+	return (workspace){ s, s + n, s + 2 * n, marks, marks + n };
 }
 
-static void close_groups(const ds_route_attr *a, room *r)
+static void close_groups(const ds_route_attr *a, workspace *r)
 {
 	int32_t size = a->experts / a->groups;
 	memset(r->open, 0, (size_t)a->groups);
@@ -81,7 +81,7 @@ static void close_groups(const ds_route_attr *a, room *r)
 		r->taken[e] = !r->open[e / size];
 }
 
-static void route_row(const ds_job *j, int64_t i, room *r)
+static void route_row(const ds_job *j, int64_t i, workspace *r)
 {
 	const ds_route_attr *a = &j->node->attr.route;
 	float *w = row_of(&j->out[0], i), sum = 0;
@@ -119,7 +119,7 @@ static void logit_rows(const ds_job *j, int64_t tile, int64_t rows, int64_t *fro
 
 static void route(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
-	room r = room_of(j, worker);
+	workspace r = workspace_of(j, worker);
 	int64_t i, to;
 	for (logit_rows(j, tile, j->out[0].rows, &i, &to); i < to; i++)
 		route_row(j, i, &r);
@@ -138,7 +138,7 @@ static void back(const ds_route_attr *a, const float *s, const float *d, float *
 static void route_grad(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
 	const ds_route_attr *a = &j->node->attr.route;
-	room r = room_of(j, worker);
+	workspace r = workspace_of(j, worker);
 	int64_t i, to;
 	for (logit_rows(j, tile, j->out[0].rows, &i, &to); i < to; i++) {
 		const float *dw = row_of(&j->in[0], i);
@@ -157,10 +157,10 @@ static void route_grad(const ds_job *j, int64_t stage, int64_t tile, unsigned wo
 }
 
 const ds_kernel ds_cpu_route = {
-	.tiles = logit_tiles, .worker_bytes = room_bytes, .tile = route, .any_type = true
+	.tiles = logit_tiles, .worker_bytes = workspace_bytes, .tile = route, .any_type = true
 };
 const ds_kernel ds_cpu_route_grad = {
-	.tiles = logit_tiles, .worker_bytes = room_bytes, .tile = route_grad
+	.tiles = logit_tiles, .worker_bytes = workspace_bytes, .tile = route_grad
 };
 
 /* ---- sorting, counting: one pass over small numbers, on one thread ---- */
@@ -245,7 +245,7 @@ static void route_stats_grad(const ds_job *j, int64_t stage, int64_t tile, unsig
 	const ds_simd *v = ds_simd_now();
 	const float *dp = j->in[0].data, *dz = j->in[1].data;
 	ds_route_attr soft = *a;
-	room r = room_of(j, worker);
+	workspace r = workspace_of(j, worker);
 	float rows = (float)j->out[0].rows;
 	int64_t i, to;
 	soft.sigmoid = false;
@@ -267,5 +267,5 @@ static void route_stats_grad(const ds_job *j, int64_t stage, int64_t tile, unsig
 
 const ds_kernel ds_cpu_route_stats = { .shared_bytes = stats_bytes, .tile = route_stats };
 const ds_kernel ds_cpu_route_stats_grad = {
-	.tiles = logit_tiles, .worker_bytes = room_bytes, .tile = route_stats_grad
+	.tiles = logit_tiles, .worker_bytes = workspace_bytes, .tile = route_stats_grad
 };

@@ -1,8 +1,8 @@
 /*
- * rows.c - rows moved by number: tables, caches, and their gradients; bound by memory
+ * rows.c - gather and scatter-add of rows: tables, caches, and their gradients; bound by memory
  *
- * A gradient adds rows up in the order of the numbers: every tile has its own range of the table and
- * looks through all numbers, which is cheap beside the rows themselves and needs no sorting.
+ * A gradient is a scatter-add in the order of the indices: every tile has its own range of the table and
+ * looks through all indices, which is cheap beside the rows themselves and needs no sorting.
  */
 #include "graph/cpu/cpu_impl.h"
 

@@ -75,12 +75,12 @@ typedef struct {
 	void (*halve)(ds_dtype type, uint16_t *to, const float *from, int64_t n);
 	void (*widen)(ds_dtype type, float *to, const uint16_t *from, int64_t n);
 	void (*multiply)(float *y, const float *a, const float *b, int64_t n);
-	/* sine and cosine of at * freq[i], each times by; the product is made in double */
-	void (*turns)(
+	/* RoPE: sine and cosine of at * freq[i], each times by; the product is made in double */
+	void (*angles)(
 		float *cosine, float *sine, double at, const float *freq, float by, int64_t n);
-	/* x' = x c - y s, y' = y c + x s */
-	void (*turn)(float *const out[2], const float *const in[2], const float *c, const float *s,
-		int64_t n);
+	/* RoPE: x' = x c - y s, y' = y c + x s */
+	void (*rotate)(float *const out[2], const float *const in[2], const float *c,
+		const float *s, int64_t n);
 } ds_simd;
 
 extern const ds_simd ds_simd_plain, ds_simd_avx2, ds_simd_avx512;

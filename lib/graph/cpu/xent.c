@@ -177,7 +177,7 @@ static ds_gemm dw_product(const ds_job *j, const shape *s, int64_t rows, int64_t
 
 static size_t larger(size_t a, ds_gemm g)
 {
-	size_t b = ds_cpu_gemm_room(&g);
+	size_t b = ds_cpu_gemm_bytes(&g);
 	return a > b ? a : b;
 }
 
@@ -222,7 +222,7 @@ static void logits(const ds_job *j, const shape *s, int64_t chunk, int64_t tile,
 	g.a = elem_of(s->x, chunk * s->chunk, 0);
 	g.b = elem_of(s->w, from, 0);
 	g.c = (float *)scratch;
-	g.room = scratch + tile_bytes(s);
+	g.workspace = scratch + tile_bytes(s);
 	g.beta = bias ? 1 : 0;
 	for (int64_t i = 0; bias && i < g.m; i++)
 		memcpy(g.c + i * g.ldc, bias, (size_t)g.n * sizeof(float));
@@ -284,7 +284,7 @@ static void softmax_row(const ds_job *j, const shape *s, int64_t chunk, int64_t 
 
 /* ---- stage 2 ---- */
 
-static void grad_x(const ds_job *j, const shape *s, int64_t chunk, int64_t tile, void *room)
+static void grad_x(const ds_job *j, const shape *s, int64_t chunk, int64_t tile, void *workspace)
 {
 	ds_tiling t = dx_tiling(j, s, chunk);
 	int64_t i = tile / t.n_n * t.tm, k = tile % t.n_n * t.tn;
@@ -292,7 +292,7 @@ static void grad_x(const ds_job *j, const shape *s, int64_t chunk, int64_t tile,
 	g.a = logits_from(j, s, i, 0);
 	g.b = elem_of(s->w, 0, k);
 	g.c = row_of(&j->out[2], chunk * s->chunk + i) + k;
-	g.room = room;
+	g.workspace = workspace;
 	ds_cpu_gemm(&g);
 }
 
@@ -313,7 +313,7 @@ static void grad_bias(const ds_job *j, const shape *s, int64_t chunk, int64_t ti
 	}
 }
 
-static void grad_w(const ds_job *j, const shape *s, int64_t chunk, int64_t tile, void *room)
+static void grad_w(const ds_job *j, const shape *s, int64_t chunk, int64_t tile, void *workspace)
 {
 	if (j->out[3].data) {
 		ds_gemm g = dw_product(j, s, rows_in(s, chunk), tile);
@@ -321,7 +321,7 @@ static void grad_w(const ds_job *j, const shape *s, int64_t chunk, int64_t tile,
 		g.b = elem_of(s->x, chunk * s->chunk, 0);
 		g.c = row_of(&j->out[3], tile * DW_TILE);
 		g.beta = chunk > 0 ? 1 : j->beta[3];
-		g.room = room;
+		g.workspace = workspace;
 		ds_cpu_gemm(&g);
 	}
 	if (j->out[4].data)
@@ -339,7 +339,7 @@ static void total(const ds_job *j, const shape *s)
 static void xent(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 {
 	shape s = shape_of(j);
-	char *scratch = ds_job_worker(j, worker), *room = scratch + tile_bytes(&s);
+	char *scratch = ds_job_worker(j, worker), *workspace = scratch + tile_bytes(&s);
 	int64_t chunk = stage / stages_a_chunk(&s), step = stage % stages_a_chunk(&s);
 	if (chunk == s.n_chunks) {
 		total(j, &s);
@@ -352,9 +352,9 @@ static void xent(const ds_job *j, int64_t stage, int64_t tile, unsigned worker)
 	} else {
 		ds_tiling t = dx_tiling(j, &s, chunk);
 		if (tile < t.n_m * t.n_n)
-			grad_x(j, &s, chunk, tile, room);
+			grad_x(j, &s, chunk, tile, workspace);
 		else
-			grad_w(j, &s, chunk, tile - t.n_m * t.n_n, room);
+			grad_w(j, &s, chunk, tile - t.n_m * t.n_n, workspace);
 	}
 }
 

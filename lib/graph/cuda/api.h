@@ -38,11 +38,11 @@ typedef struct
 	const void *bias;      /* of d's type; NULL: none */
 	void *d;
 	int64_t m, n, k, lda, ldb, ldc, ldd;
-	bool a_turned, b_turned;
+	bool a_transposed, b_transposed;
 	int64_t batch, a_stride, b_stride, d_stride; /* batch 0: one */
-	ds_dtype type, out;                          /* of the factors, of d; sums are f32 */
+	ds_dtype type, out;                          /* of the operands, of d; sums are f32 */
 	float alpha, beta;
-	void *room; /* DS_CUDA_GEMM_BYTES */
+	void *workspace; /* DS_CUDA_GEMM_BYTES */
 } ds_cuda_gemm;
 
 typedef enum {

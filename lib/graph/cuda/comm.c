@@ -32,16 +32,16 @@ static ds_rc failed(const ds_cuda_on *on, int rc, const ds_cuda_call *c, ds_err 
 }
 
 ds_rc ds_cuda_collective(const ds_cuda_on *on, ds_world *w, const ds_graph *g,
-	const ds_cuda_call *c, char *room, ds_err *e)
+	const ds_cuda_call *c, char *host, ds_err *e)
 {
 	ds_operand in[DS_MAX_IN] = { c->in[0] }, out[DS_MAX_OUT] = { c->out[0] };
 	int rc = 0;
-	memset(room, 0, ds_cuda_comm_bytes(c));
+	memset(host, 0, ds_cuda_comm_bytes(c));
 	if (in[0].data)
-		in[0].data = room;
+		in[0].data = host;
 	/* In place stays in place. */
 	if (out[0].data)
-		out[0].data = c->out[0].data == c->in[0].data ? room : room + host_bytes(&in[0]);
+		out[0].data = c->out[0].data == c->in[0].data ? host : host + host_bytes(&in[0]);
 	if (in[0].data)
 		rc = on->api->get(on->device, in[0].data, c->in[0].data, device_bytes(&in[0]));
 	if (rc)

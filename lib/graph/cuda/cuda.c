@@ -38,7 +38,7 @@ struct ds_program {
 	state *on;
 	ds_world *world;
 	work *works; /* [n_nodes] */
-	char *room;  /* on the host, for collectives */
+	char *host;  /* on the host, for collectives */
 	bool captures;
 };
 
@@ -188,7 +188,7 @@ static void release(ds_program *p)
 		for (int k = 0; k < 2; k++)
 			p->on->on.api->drop(p->works[i].part[k].graph);
 	ds_mem_free(p->works);
-	ds_mem_free(p->room);
+	ds_mem_free(p->host);
 	ds_mem_free(p);
 }
 
@@ -214,7 +214,7 @@ static ds_rc place(ds_program *p, const ds_program_args *a, int32_t i, ds_err *e
 static ds_rc prepare(ds_program **out, ds_device *d, const ds_program_args *a, ds_err *e)
 {
 	ds_program *p = DS_NEW(ds_program, 1);
-	uint64_t room = 0;
+	uint64_t host_bytes = 0;
 	ds_rc rc = DS_OK;
 	p->g = a->g;
 	p->on = d->state;
@@ -225,9 +225,9 @@ static ds_rc prepare(ds_program **out, ds_device *d, const ds_program_args *a, d
 		rc = place(p, a, i, e);
 		uint64_t bytes =
 			is_collective(&a->g->nodes[i]) ? ds_cuda_comm_bytes(&p->works[i].call) : 0;
-		room = bytes > room ? bytes : room;
+		host_bytes = bytes > host_bytes ? bytes : host_bytes;
 	}
-	p->room = room ? ds_mem_get(room) : NULL;
+	p->host = host_bytes ? ds_mem_get(host_bytes) : NULL;
 	if (rc == DS_OK)
 		*out = p;
 	else
@@ -295,7 +295,7 @@ static ds_rc run(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_er
 			continue;
 		}
 		end = i + 1;
-		DS_TRY(ds_cuda_collective(&s->on, p->world, p->g, &p->works[i].call, p->room, e));
+		DS_TRY(ds_cuda_collective(&s->on, p->world, p->g, &p->works[i].call, p->host, e));
 	}
 	return DS_OK;
 }

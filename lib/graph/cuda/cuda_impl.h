@@ -47,7 +47,7 @@ extern const ds_cuda_op ds_cuda_xent, ds_cuda_muon;
 
 uint64_t ds_cuda_comm_bytes(const ds_cuda_call *c); /* of host memory */
 DS_MUST ds_rc ds_cuda_collective(const ds_cuda_on *on, ds_world *w, const ds_graph *g,
-	const ds_cuda_call *c, char *room, ds_err *e);
+	const ds_cuda_call *c, char *host, ds_err *e);
 
 /* ---- load.c: the library ---- */
 

@@ -5,7 +5,7 @@
  */
 #include "graph/cuda/cuda_impl.h"
 
-static uint64_t room(const ds_cuda_call *c)
+static uint64_t gemm_bytes(const ds_cuda_call *c)
 {
 	return DS_CUDA_GEMM_BYTES;
 }
@@ -25,7 +25,7 @@ static ds_cuda_gemm product(const ds_cuda_call *c, const ds_operand *a, const ds
 		.type = a->dtype,
 		.out = d->dtype,
 		.alpha = 1,
-		.room = c->scratch };
+		.workspace = c->scratch };
 }
 
 static uint64_t linear_room(const ds_cuda_call *c)
@@ -36,7 +36,7 @@ static uint64_t linear_room(const ds_cuda_call *c)
 static int linear(const ds_cuda_on *on, const ds_cuda_call *c)
 {
 	ds_cuda_gemm g = product(c, &c->in[0], &c->in[1]);
-	g.b_turned = !c->node->attr.linear.in_out;
+	g.b_transposed = !c->node->attr.linear.in_out;
 	g.bias = c->in[2].data;
 	if (g.bias && g.out != DS_F32) {
 		ds_cuda_call round = { .node = c->node, .in = { c->in[2] }, .stream = c->stream };
@@ -53,7 +53,7 @@ static int linear(const ds_cuda_on *on, const ds_cuda_call *c)
 static int linear_dx(const ds_cuda_on *on, const ds_cuda_call *c)
 {
 	ds_cuda_gemm g = product(c, &c->in[0], &c->in[1]);
-	g.b_turned = c->node->attr.linear.in_out;
+	g.b_transposed = c->node->attr.linear.in_out;
 	if (c->in[2].data) {
 		g.c = c->in[2].data;
 		g.ldc = c->in[2].ld;
@@ -67,7 +67,7 @@ static int linear_dw(const ds_cuda_on *on, const ds_cuda_call *c)
 {
 	bool in_out = c->node->attr.linear.in_out;
 	ds_cuda_gemm g = product(c, &c->in[in_out ? 0 : 1], &c->in[in_out ? 1 : 0]);
-	g.a_turned = true;
+	g.a_transposed = true;
 	g.k = c->in[0].rows;
 	g.beta = c->beta[0];
 	return on->api->gemm(on->device, &g);
@@ -80,9 +80,9 @@ static int matmul(const ds_cuda_on *on, const ds_cuda_call *c)
 	ds_cuda_gemm g = product(c, a, b);
 	g.batch = a->rows / p->a_rows;
 	g.m = c->out[0].rows / (g.batch ? g.batch : 1);
-	g.k = p->a_turned ? p->a_rows : a->cols;
-	g.a_turned = p->a_turned;
-	g.b_turned = p->b_turned;
+	g.k = p->a_transposed ? p->a_rows : a->cols;
+	g.a_transposed = p->a_transposed;
+	g.b_transposed = p->b_transposed;
 	g.a_stride = p->a_rows * a->ld;
 	g.b_stride = p->b_rows * b->ld;
 	g.d_stride = g.m * c->out[0].ld;
@@ -90,6 +90,6 @@ static int matmul(const ds_cuda_on *on, const ds_cuda_call *c)
 }
 
 const ds_cuda_op ds_cuda_linear = { linear_room, linear };
-const ds_cuda_op ds_cuda_linear_dx = { room, linear_dx };
-const ds_cuda_op ds_cuda_linear_dw = { room, linear_dw };
-const ds_cuda_op ds_cuda_matmul = { room, matmul };
+const ds_cuda_op ds_cuda_linear_dx = { gemm_bytes, linear_dx };
+const ds_cuda_op ds_cuda_linear_dw = { gemm_bytes, linear_dw };
+const ds_cuda_op ds_cuda_matmul = { gemm_bytes, matmul };

@@ -2,7 +2,7 @@
  * muon.c - Muon's iteration by products (op/muon.c has the formulas)
  *
  * Scratch: cuBLASLt's; X and the sums of its squares, as muon_begin leaves them; the next X; X X^T and its polynomial;
- * where factors are bf16, those three rounded. Of a tall matrix X^T X is taken, which needs no copy on its side.
+ * where operands are bf16, those three rounded. Of a tall matrix X^T X is taken, which needs no copy on its side.
  */
 #include "graph/cuda/cuda_impl.h"
 
@@ -51,8 +51,8 @@ static uint64_t scratch(const ds_cuda_call *c)
 	return lay_out(NULL, c).bytes;
 }
 
-/* Where to take a factor from: rounded, after a launch, or as it is. */
-static int factor(const iteration *t, char *at, char *rounded, int64_t n, const char **out)
+/* Where to take an operand from: rounded, after a launch, or as it is. */
+static int operand(const iteration *t, char *at, char *rounded, int64_t n, const char **out)
 {
 	*out = rounded ? rounded : at;
 	if (!rounded)
@@ -68,19 +68,19 @@ static int step(iteration *t)
 {
 	const char *x, *gram, *poly;
 	int64_t n = t->low;
-	ds_cuda_gemm g = { .type = t->type, .out = DS_F32, .room = t->c->scratch };
-	DS_CUDA_TRY(factor(t, t->x, t->rounded_x, t->rows * t->cols, &x));
+	ds_cuda_gemm g = { .type = t->type, .out = DS_F32, .workspace = t->c->scratch };
+	DS_CUDA_TRY(operand(t, t->x, t->rounded_x, t->rows * t->cols, &x));
 	ds_cuda_gemm square = g;
 	square.a = square.b = x;
 	square.lda = square.ldb = t->cols;
 	square.d = t->gram;
 	square.m = square.n = square.ldd = n;
 	square.k = t->tall ? t->rows : t->cols;
-	square.a_turned = t->tall;
-	square.b_turned = !t->tall;
+	square.a_transposed = t->tall;
+	square.b_transposed = !t->tall;
 	square.alpha = 1;
 	DS_CUDA_TRY(t->on->api->gemm(t->on->device, &square));
-	DS_CUDA_TRY(factor(t, t->gram, t->rounded_gram, n * n, &gram));
+	DS_CUDA_TRY(operand(t, t->gram, t->rounded_gram, n * n, &gram));
 	ds_cuda_gemm p = g;
 	p.a = p.b = gram;
 	p.c = t->gram;
@@ -89,7 +89,7 @@ static int step(iteration *t)
 	p.alpha = (float)DS_MUON_C;
 	p.beta = (float)DS_MUON_B;
 	DS_CUDA_TRY(t->on->api->gemm(t->on->device, &p));
-	DS_CUDA_TRY(factor(t, t->poly, t->rounded_poly, n * n, &poly));
+	DS_CUDA_TRY(operand(t, t->poly, t->rounded_poly, n * n, &poly));
 	ds_cuda_gemm last = g;
 	last.a = t->tall ? x : poly;
 	last.b = t->tall ? poly : x;

@@ -2,7 +2,7 @@
  * xent.c - linear layer and cross-entropy, in chunks of rows
  *
  * For a chunk: logits by a product, their losses and gradients by a kernel, dx and dW by two products. dW is added up
- * over chunks in their order. Scratch: cuBLASLt's, the logits in f32, where the factors are of two bytes their
+ * over chunks in their order. Scratch: cuBLASLt's, the logits in f32, where the operands are 16-bit their
  * gradients in that type, and the rows' losses where the node does not keep them. A chunk takes as many rows as fit
  * in 256 MiB of logits.
  */
@@ -55,11 +55,11 @@ static int logits(const ds_cuda_on *on, const ds_cuda_call *c, const ds_operand 
 		.lda = x->ld,
 		.ldb = w->ld,
 		.ldd = z->ld,
-		.b_turned = true,
+		.b_transposed = true,
 		.type = x->dtype,
 		.out = DS_F32,
 		.alpha = 1,
-		.room = c->scratch };
+		.workspace = c->scratch };
 	return on->api->gemm(on->device, &g);
 }
 
@@ -74,7 +74,7 @@ static int gradients(
 		.type = dz->dtype,
 		.out = DS_F32,
 		.alpha = 1,
-		.room = c->scratch };
+		.workspace = c->scratch };
 	if (dx->data) {
 		ds_cuda_gemm p = g;
 		p.b = w->data;
@@ -88,7 +88,7 @@ static int gradients(
 	}
 	if (dw->data) {
 		ds_cuda_gemm p = g;
-		p.a_turned = true;
+		p.a_transposed = true;
 		p.b = from_row(x, from);
 		p.ldb = x->ld;
 		p.d = dw->data;

@@ -329,8 +329,8 @@ void ds_sa_cache_put(ds_sample *s)
 	ds_attention_in in = { .past = ds_sample_ids(s, batch, 0, 4) };
 	if (slots) {
 		/* No two sequences write the same rows: which comes last is open. */
-		int32_t turned[3] = { (int32_t)batch + 1, 1, 0 };
-		in.slots = ds_g_const(s->g, "slots", DS_I32, DS_DIMS(batch), turned);
+		int32_t reversed[3] = { (int32_t)batch + 1, 1, 0 };
+		in.slots = ds_g_const(s->g, "slots", DS_I32, DS_DIMS(batch), reversed);
 	}
 	ds_tid k = ds_g_cache_put(s->g, cache, x, in, (int32_t)seq, (int32_t)cap);
 	ds_attention_attr a = { .heads = 2,

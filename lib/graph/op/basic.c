@@ -1,5 +1,5 @@
 /*
- * basic.c - add, scale, cast, dropout, slices of columns, rows by number
+ * basic.c - add, scale, cast, dropout, slices of columns, gathered rows
  */
 #include "graph/op/op_impl.h"
 
@@ -211,7 +211,7 @@ void ds_sa_slice(ds_sample *s)
 	ds_sample_output(s, ds_g_scale(s->g, ds_g_slice(s->g, x, 0, 1), 3));
 }
 
-/* ---- rows: x's rows by number; the gradient adds up in the order of the numbers ---- */
+/* ---- rows: gather; the gradient is a scatter-add in the order of the indices ---- */
 
 ds_rc ds_sh_rows(const ds_graph *g, const ds_node *n, ds_shape out[DS_MAX_OUT], ds_err *e)
 {

@@ -1,5 +1,5 @@
 /*
- * embed.c - rows of a table by number; the gradient adds rows up in the order of the numbers
+ * embed.c - gather from a table; the gradient is a scatter-add in the order of the ids
  *
  * in: w[V, C], ids[rows]. An id outside the table is the caller's mistake and gives a row of zeros.
  */

@@ -7,7 +7,7 @@
  * expert_send: in: rows sorted by expert, the counts; out: those of all ranks for the own experts, by expert, then by
  * rank, then as they were: an expert sees them in the order in which one rank with all rows would have them. There is
  * room for every row of every rank, and what is not filled is 0. expert_return: the way back. The one's gradient is the
- * other. out[1] of both is room to put rows in order.
+ * other. out[1] of both is the workspace in which rows are put in order.
  *
  * References are those of a group of one.
  */

@@ -4,7 +4,7 @@
  * in: a, b of rank 2, matrices of attr.a_rows and attr.b_rows rows one below the other, or of rank 3. out: op(a) op(b),
  * of a's rank. The gradients are products of the same kind:
  *
- *	y = A B:  dA = dy B^T, dB = A^T dy, turned where a or b was.
+ *	y = A B:  dA = dy B^T, dB = A^T dy, transposed where a or b was.
  */
 #include "graph/op/op_impl.h"
 
@@ -17,10 +17,10 @@ static extents extents_of(const ds_graph *g, const ds_node *n)
 	const ds_matmul_attr *p = &n->attr.matmul;
 	int64_t a_cols = ds_t_cols(in_of(g, n, 0)), b_cols = ds_t_cols(in_of(g, n, 1));
 	return (extents){ .batch = ds_t_rows(in_of(g, n, 0)) / p->a_rows,
-		.m = p->a_turned ? a_cols : p->a_rows,
-		.k = p->a_turned ? p->a_rows : a_cols,
-		.n = p->b_turned ? p->b_rows : b_cols,
-		.k_of_b = p->b_turned ? b_cols : p->b_rows };
+		.m = p->a_transposed ? a_cols : p->a_rows,
+		.k = p->a_transposed ? p->a_rows : a_cols,
+		.n = p->b_transposed ? p->b_rows : b_cols,
+		.k_of_b = p->b_transposed ? b_cols : p->b_rows };
 }
 
 static bool is_batch(const ds_tensor *t, int32_t rows)
@@ -54,8 +54,8 @@ const char ds_sd_matmul[] = "ss>s";
 void ds_pr_matmul(const ds_node *n, ds_buf *out)
 {
 	const ds_matmul_attr *p = &n->attr.matmul;
-	ds_buf_fmt(out, " rows=%d%s/%d%s", p->a_rows, p->a_turned ? "^T" : "", p->b_rows,
-		p->b_turned ? "^T" : "");
+	ds_buf_fmt(out, " rows=%d%s/%d%s", p->a_rows, p->a_transposed ? "^T" : "", p->b_rows,
+		p->b_transposed ? "^T" : "");
 }
 
 static void give_product(ds_grad *c, ds_tid to, ds_tid a, ds_tid b, ds_matmul_attr p)
@@ -71,20 +71,20 @@ void ds_gr_matmul(ds_grad *c, const ds_node *n)
 	ds_tid a = n->in[0], b = n->in[1], dy = ds_grad_of(c, n->out[0]);
 	int32_t m = (int32_t)extents_of(ds_grad_graph(c), n).m;
 	if (ds_grad_needed(c, a)) {
-		if (p->a_turned)
-			give_product(
-				c, a, b, dy, (ds_matmul_attr){ p->b_rows, m, p->b_turned, true });
+		if (p->a_transposed)
+			give_product(c, a, b, dy,
+				(ds_matmul_attr){ p->b_rows, m, p->b_transposed, true });
 		else
-			give_product(
-				c, a, dy, b, (ds_matmul_attr){ m, p->b_rows, false, !p->b_turned });
+			give_product(c, a, dy, b,
+				(ds_matmul_attr){ m, p->b_rows, false, !p->b_transposed });
 	}
 	if (ds_grad_needed(c, b)) {
-		if (p->b_turned)
-			give_product(
-				c, b, dy, a, (ds_matmul_attr){ m, p->a_rows, true, p->a_turned });
+		if (p->b_transposed)
+			give_product(c, b, dy, a,
+				(ds_matmul_attr){ m, p->a_rows, true, p->a_transposed });
 		else
-			give_product(
-				c, b, a, dy, (ds_matmul_attr){ p->a_rows, m, !p->a_turned, false });
+			give_product(c, b, a, dy,
+				(ds_matmul_attr){ p->a_rows, m, !p->a_transposed, false });
 	}
 }
 
@@ -96,24 +96,25 @@ double ds_fl_matmul(const ds_graph *g, const ds_node *n)
 
 /* Element (i, j) of op(matrix `at` of t). */
 static double element(
-	const ds_ref_arg *t, int64_t at, int64_t rows, bool turned, int64_t i, int64_t j)
+	const ds_ref_arg *t, int64_t at, int64_t rows, bool transposed, int64_t i, int64_t j)
 {
-	return t->at[(at * rows + (turned ? j : i)) * t->cols + (turned ? i : j)];
+	return t->at[(at * rows + (transposed ? j : i)) * t->cols + (transposed ? i : j)];
 }
 
 void ds_ref_matmul(const ds_ref *r)
 {
 	const ds_matmul_attr *p = &r->node->attr.matmul;
 	const ds_ref_arg *a = &r->in[0], *b = &r->in[1];
-	int64_t m = p->a_turned ? a->cols : p->a_rows, k = p->a_turned ? p->a_rows : a->cols;
+	int64_t m = p->a_transposed ? a->cols : p->a_rows,
+		k = p->a_transposed ? p->a_rows : a->cols;
 	int64_t n = r->out[0].cols;
 	for (int64_t at = 0; at < a->rows / p->a_rows; at++)
 		for (int64_t i = 0; i < m; i++)
 			for (int64_t j = 0; j < n; j++) {
 				double sum = 0;
 				for (int64_t x = 0; x < k; x++)
-					sum += element(a, at, p->a_rows, p->a_turned, i, x) *
-					       element(b, at, p->b_rows, p->b_turned, x, j);
+					sum += element(a, at, p->a_rows, p->a_transposed, i, x) *
+					       element(b, at, p->b_rows, p->b_transposed, x, j);
 				r->out[0].at[(at * m + i) * n + j] = sum;
 			}
 }
@@ -122,11 +123,11 @@ void ds_sa_matmul(ds_sample *s)
 {
 	int64_t batch = ds_sample_int(s, 1, 4), m = ds_sample_int(s, 1, 40);
 	int64_t n = ds_sample_int(s, 1, 40), k = ds_sample_int(s, 1, 40);
-	ds_matmul_attr p = { .a_turned = ds_sample_int(s, 0, 1),
-		.b_turned = ds_sample_int(s, 0, 1) };
-	int64_t a_cols = p.a_turned ? m : k, b_cols = p.b_turned ? k : n;
-	p.a_rows = (int32_t)(p.a_turned ? k : m);
-	p.b_rows = (int32_t)(p.b_turned ? n : k);
+	ds_matmul_attr p = { .a_transposed = ds_sample_int(s, 0, 1),
+		.b_transposed = ds_sample_int(s, 0, 1) };
+	int64_t a_cols = p.a_transposed ? m : k, b_cols = p.b_transposed ? k : n;
+	p.a_rows = (int32_t)(p.a_transposed ? k : m);
+	p.b_rows = (int32_t)(p.b_transposed ? n : k);
 	ds_init init = { DS_INIT_NORMAL, 1 };
 	ds_tid a, b;
 	if (ds_sample_int(s, 0, 1)) {

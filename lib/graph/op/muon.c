@@ -88,8 +88,8 @@ void ds_ref_muon(const ds_ref *r)
 		memcpy(r->out[1].at, r->in[2].at, (size_t)count * sizeof(double));
 		return;
 	}
-	double *room = DS_NEW(double, (size_t)(2 * count + 2 * t.low * t.low));
-	t.x = room;
+	double *workspace = DS_NEW(double, (size_t)(2 * count + 2 * t.low * t.low));
+	t.x = workspace;
 	t.next = t.x + count;
 	t.gram = t.next + count;
 	t.poly = t.gram + t.low * t.low;
@@ -112,5 +112,5 @@ void ds_ref_muon(const ds_ref *r)
 				  rate * (a->decay * r->in[0].at[i] +
 						 DS_MUON_SIZE * sqrt((double)t.high) * t.x[AT(i)]);
 #undef AT
-	ds_mem_free(room);
+	ds_mem_free(workspace);
 }

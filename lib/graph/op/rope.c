@@ -1,8 +1,8 @@
 /*
  * rope.c - rotary positions (Su et al., 2021)
  *
- * in: x[rows, heads*D], pos[rows], freq[rot/2]. Pair i of every head turns by pos * freq[i]; the
- * gradient turns back. Columns of a head past rot stay as they are.
+ * in: x[rows, heads*D], pos[rows], freq[rot/2]. Pair i of every head is rotated by pos * freq[i]; the
+ * gradient rotates back. Columns of a head past rot stay as they are.
  */
 #include "graph/op/op_impl.h"
 

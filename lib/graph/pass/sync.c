@@ -11,7 +11,7 @@ ds_pass_fn ds_pass_sync;
 
 enum { BUCKET_ELEMS = 1 << 20, ALIGN_ELEMS = 16 };
 
-static int64_t room(const ds_tensor *t)
+static int64_t padded(const ds_tensor *t)
 {
 	return (ds_t_count(t) + ALIGN_ELEMS - 1) / ALIGN_ELEMS * ALIGN_ELEMS;
 }
@@ -27,7 +27,7 @@ static int64_t gather(const ds_graph *g, unsigned spread, ds_tid from, ds_tid en
 {
 	int64_t n = 0;
 	for (*to = from; *to < end && n < BUCKET_ELEMS; (*to)++)
-		n += goes_in(&g->tensors[*to], spread) ? room(&g->tensors[*to]) : 0;
+		n += goes_in(&g->tensors[*to], spread) ? padded(&g->tensors[*to]) : 0;
 	return n;
 }
 
@@ -41,7 +41,7 @@ static void make_parts(ds_graph *g, unsigned spread, ds_tid bucket, ds_tid from,
 		x->base = bucket;
 		x->offset = at;
 		x->flags |= DS_TENSOR_VIEW;
-		at += room(x);
+		at += padded(x);
 	}
 }
 
