@@ -14,14 +14,14 @@ int main(int argc, char **argv)
 	ds_tok *t;
 	ds_buf small = { 0 };
 	size_t n;
-	ds_packer *p = ds_packer_new(19);
+	ds_compressor *p = ds_compressor_new(19);
 	if (ds_tok_open(&t, argv[1], NULL, &e) != DS_OK || !ds_compact_fits(t)) {
 		fprintf(stderr, "%s\n", e.msg);
 		return 1;
 	}
 	ds_compact_write(t, &small);
-	unsigned char *out = ds_mem_get(ds_pack_bound(small.n));
-	if (ds_pack(p, small.at, small.n, out, ds_pack_bound(small.n), &n, &e) != DS_OK)
+	unsigned char *out = ds_mem_get(ds_compress_bound(small.n));
+	if (ds_compress(p, small.at, small.n, out, ds_compress_bound(small.n), &n, &e) != DS_OK)
 		return 1;
 	printf("/*\n * Made by scripts/builtin-tokenizer.sh: %u ids, from\n", ds_tok_size(t));
 	for (int i = 2; i < argc; i++)

@@ -153,15 +153,15 @@ static bool convert(ds_charset *c, ds_str *from, bool last)
 	return true;
 }
 
-bool ds_charset_step(ds_charset *c, ds_str *from, char **to, size_t *room, bool last)
+bool ds_charset_step(ds_charset *c, ds_str *from, char **to, size_t *avail, bool last)
 {
 	for (;;) {
-		size_t n = c->n - c->at < *room ? c->n - c->at : *room;
+		size_t n = c->n - c->at < *avail ? c->n - c->at : *avail;
 		if (n)
 			memcpy(*to, c->ready + c->at, n);
 		c->at += n;
 		*to += n;
-		*room -= n;
+		*avail -= n;
 		if (c->at < c->n)
 			return true;
 		if (!convert(c, from, last))

@@ -22,7 +22,7 @@ void ds_charset_close(ds_charset *c);
  * Moves *to on by what came of *from, which moves on too, until *room is used up or *from is; last: nothing comes
  * behind *from, so an unfinished character is marked. true: there is more to come without further bytes.
  */
-bool ds_charset_step(ds_charset *c, ds_str *from, char **to, size_t *room, bool last);
+bool ds_charset_step(ds_charset *c, ds_str *from, char **to, size_t *avail, bool last);
 /* The charset that a byte order mark names, and the mark's bytes; NULL where there is none. */
 const char *ds_charset_of_bom(ds_str head, size_t *bom_bytes);
 /* The byte that was marked; the DS_CHARSET_MARK_BYTES at p are a mark. */

@@ -11,9 +11,9 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-struct ds_packer {
-	ZSTD_CCtx *pack;
-	ZSTD_DCtx *unpack;
+struct ds_compressor {
+	ZSTD_CCtx *cctx;
+	ZSTD_DCtx *dctx;
 	int level;
 };
 
@@ -31,43 +31,43 @@ static ds_rc zstd_failed(size_t code, ds_rc rc, ds_err *e)
 	return ds_fail(e, memory ? DS_IO : rc, "zstd: %s", ZSTD_getErrorName(code));
 }
 
-ds_packer *ds_packer_new(int level)
+ds_compressor *ds_compressor_new(int level)
 {
-	ds_packer *p = DS_NEW(ds_packer, 1);
+	ds_compressor *p = DS_NEW(ds_compressor, 1);
 	p->level = level < 1 ? 3 : level;
 	return p;
 }
 
-void ds_packer_free(ds_packer *p)
+void ds_compressor_free(ds_compressor *p)
 {
 	if (!p)
 		return;
-	ZSTD_freeCCtx(p->pack);
-	ZSTD_freeDCtx(p->unpack);
+	ZSTD_freeCCtx(p->cctx);
+	ZSTD_freeDCtx(p->dctx);
 	ds_mem_free(p);
 }
 
-size_t ds_pack_bound(size_t n)
+size_t ds_compress_bound(size_t n)
 {
 	return ZSTD_compressBound(n);
 }
 
-ds_rc ds_pack(
-	ds_packer *p, const void *in, size_t n, void *out, size_t room, size_t *got, ds_err *e)
+ds_rc ds_compress(
+	ds_compressor *p, const void *in, size_t n, void *out, size_t avail, size_t *got, ds_err *e)
 {
-	if (!p->pack)
-		p->pack = ds_codec_have(ZSTD_createCCtx());
-	*got = ZSTD_compressCCtx(p->pack, out, room, in, n, p->level);
+	if (!p->cctx)
+		p->cctx = ds_codec_have(ZSTD_createCCtx());
+	*got = ZSTD_compressCCtx(p->cctx, out, avail, in, n, p->level);
 	if (ZSTD_isError(*got))
 		return zstd_failed(*got, DS_BAD, e);
 	return DS_OK;
 }
 
-ds_rc ds_unpack(ds_packer *p, const void *in, size_t in_n, void *out, size_t n, ds_err *e)
+ds_rc ds_decompress(ds_compressor *p, const void *in, size_t in_n, void *out, size_t n, ds_err *e)
 {
-	if (!p->unpack)
-		p->unpack = ds_codec_have(ZSTD_createDCtx());
-	size_t got = ZSTD_decompressDCtx(p->unpack, out, n, in, in_n);
+	if (!p->dctx)
+		p->dctx = ds_codec_have(ZSTD_createDCtx());
+	size_t got = ZSTD_decompressDCtx(p->dctx, out, n, in, in_n);
 	if (ZSTD_isError(got))
 		return zstd_failed(got, DS_SHORT, e);
 	if (got != n)
@@ -80,32 +80,31 @@ uint32_t ds_crc32(const void *p, size_t n)
 	return (uint32_t)crc32_z(0, p, n);
 }
 
-void ds_codec_move(ds_str *in, size_t taken, char **out, size_t *room, size_t given)
+void ds_codec_move(ds_str *in, size_t taken, char **out, size_t *avail, size_t given)
 {
 	in->at += taken;
 	in->n -= taken;
 	*out += given;
-	*room -= given;
+	*avail -= given;
 }
 
 /* Of the two one is NULL. */
 typedef struct {
-	ZSTD_CCtx *pack;
-	ZSTD_DCtx *unpack;
+	ZSTD_CCtx *cctx;
+	ZSTD_DCtx *dctx;
 } zstd_coder;
 
 static void *zstd_open(bool compress, int level)
 {
 	zstd_coder *c = DS_NEW(zstd_coder, 1);
 	if (compress) {
-		c->pack = ds_codec_have(ZSTD_createCCtx());
-		ZSTD_CCtx_setParameter(c->pack, ZSTD_c_compressionLevel, level < 1 ? 3 : level);
-		ZSTD_CCtx_setParameter(c->pack, ZSTD_c_checksumFlag, 1);
+		c->cctx = ds_codec_have(ZSTD_createCCtx());
+		ZSTD_CCtx_setParameter(c->cctx, ZSTD_c_compressionLevel, level < 1 ? 3 : level);
+		ZSTD_CCtx_setParameter(c->cctx, ZSTD_c_checksumFlag, 1);
 	} else {
-		c->unpack = ds_codec_have(ZSTD_createDCtx());
+		c->dctx = ds_codec_have(ZSTD_createDCtx());
 		/* 2 GiB, as zstd --long=31 writes; taken only by a frame that says that it needs it. */
-		ZSTD_DCtx_setParameter(
-			c->unpack, ZSTD_d_windowLogMax, sizeof(size_t) > 4 ? 31 : 27);
+		ZSTD_DCtx_setParameter(c->dctx, ZSTD_d_windowLogMax, sizeof(size_t) > 4 ? 31 : 27);
 	}
 	return c;
 }
@@ -113,42 +112,42 @@ static void *zstd_open(bool compress, int level)
 static void zstd_close(void *state)
 {
 	zstd_coder *c = state;
-	ZSTD_freeCCtx(c->pack);
-	ZSTD_freeDCtx(c->unpack);
+	ZSTD_freeCCtx(c->cctx);
+	ZSTD_freeDCtx(c->dctx);
 	ds_mem_free(c);
 }
 
 static void zstd_reset(void *state)
 {
 	zstd_coder *c = state;
-	if (c->pack)
-		ZSTD_CCtx_reset(c->pack, ZSTD_reset_session_only);
+	if (c->cctx)
+		ZSTD_CCtx_reset(c->cctx, ZSTD_reset_session_only);
 	else
-		ZSTD_DCtx_reset(c->unpack, ZSTD_reset_session_only);
+		ZSTD_DCtx_reset(c->dctx, ZSTD_reset_session_only);
 }
 
 static ds_rc zstd_step(
-	void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+	void *state, ds_str *in, char **out, size_t *avail, bool finish, bool *ended, ds_err *e)
 {
 	zstd_coder *c = state;
 	ZSTD_inBuffer from = { in->at, in->n, 0 };
-	ZSTD_outBuffer to = { *out, *room, 0 };
+	ZSTD_outBuffer to = { *out, *avail, 0 };
 	size_t rc;
-	/* With room for a whole frame it is unpacked at once, and of a damaged one nothing comes out. */
-	if (c->unpack && to.size >= ZSTD_BLOCKSIZE_MAX)
+	/* With room for a whole frame it is decompressed at once, and of a damaged one nothing comes out. */
+	if (c->dctx && to.size >= ZSTD_BLOCKSIZE_MAX)
 		to.size = ZSTD_BLOCKSIZE_MAX - 1;
-	if (c->pack) {
+	if (c->cctx) {
 		rc = ZSTD_compressStream2(
-			c->pack, &to, &from, finish ? ZSTD_e_end : ZSTD_e_continue);
+			c->cctx, &to, &from, finish ? ZSTD_e_end : ZSTD_e_continue);
 		*ended = finish && rc == 0;
 	} else {
-		rc = ZSTD_decompressStream(c->unpack, &to, &from);
+		rc = ZSTD_decompressStream(c->dctx, &to, &from);
 		*ended = rc == 0;
 	}
-	ds_codec_move(in, from.pos, out, room, to.pos);
+	ds_codec_move(in, from.pos, out, avail, to.pos);
 	if (!ZSTD_isError(rc))
 		return DS_OK;
-	return zstd_failed(rc, c->pack ? DS_BAD : DS_SHORT, e);
+	return zstd_failed(rc, c->cctx ? DS_BAD : DS_SHORT, e);
 }
 
 /* zlib's three: they differ in what is around the deflated bytes. */
@@ -204,18 +203,18 @@ static void zlib_reset(void *state)
 }
 
 static ds_rc zlib_step(
-	void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+	void *state, ds_str *in, char **out, size_t *avail, bool finish, bool *ended, ds_err *e)
 {
 	zlib_coder *c = state;
 	uInt in_n = in->n > UINT_MAX ? UINT_MAX : (uInt)in->n;
-	uInt out_n = *room > UINT_MAX ? UINT_MAX : (uInt)*room;
+	uInt out_n = *avail > UINT_MAX ? UINT_MAX : (uInt)*avail;
 	c->z.next_in = (Bytef *)in->at;
 	c->z.avail_in = in_n;
 	c->z.next_out = (Bytef *)*out;
 	c->z.avail_out = out_n;
 	int rc = c->compress ? deflate(&c->z, finish && in_n == in->n ? Z_FINISH : Z_NO_FLUSH)
 			     : inflate(&c->z, Z_NO_FLUSH);
-	ds_codec_move(in, in_n - c->z.avail_in, out, room, out_n - c->z.avail_out);
+	ds_codec_move(in, in_n - c->z.avail_in, out, avail, out_n - c->z.avail_out);
 	*ended = rc == Z_STREAM_END;
 	/* Z_BUF_ERROR: nothing could be done now, more input or room is needed */
 	if (rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR)
@@ -272,9 +271,9 @@ void ds_codec_reset(ds_codec *c)
 }
 
 ds_rc ds_codec_step(
-	ds_codec *c, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+	ds_codec *c, ds_str *in, char **out, size_t *avail, bool finish, bool *ended, ds_err *e)
 {
-	return c->coder->step(c->state, in, out, room, finish, ended, e);
+	return c->coder->step(c->state, in, out, avail, finish, ended, e);
 }
 
 const char *ds_wrap_name(ds_wrap wrap)

@@ -77,11 +77,11 @@ static ds_rc stream(ds_wrap wrap, ds_str in, char *out, size_t n, ds_err *e)
 	bool ended = false;
 	ds_rc rc = DS_OK;
 	while (rc == DS_OK && in.n) {
-		size_t before = in.n, room = n;
+		size_t before = in.n, avail = n;
 		if (ended)
 			ds_codec_reset(c);
 		rc = ds_codec_step(c, &in, &out, &n, false, &ended, e);
-		if (rc == DS_OK && !ended && in.n == before && n == room)
+		if (rc == DS_OK && !ended && in.n == before && n == avail)
 			break;
 	}
 	ds_codec_close(c);
@@ -89,8 +89,8 @@ static ds_rc stream(ds_wrap wrap, ds_str in, char *out, size_t n, ds_err *e)
 	return !ended || in.n || n ? wrong(ds_wrap_name(wrap), e) : DS_OK;
 }
 
-ds_rc ds_block_unpack(
-	ds_block_codec codec, ds_packer *zstd, ds_str in, void *out, size_t n, ds_err *e)
+ds_rc ds_block_decompress(
+	ds_block_codec codec, ds_compressor *zstd, ds_str in, void *out, size_t n, ds_err *e)
 {
 	switch (codec) {
 	case DS_BLOCK_SNAPPY:
@@ -106,7 +106,7 @@ ds_rc ds_block_unpack(
 	case DS_BLOCK_LZ4_FRAME:
 		return lz4_frame(in, out, n, e);
 	case DS_BLOCK_ZSTD:
-		return ds_unpack(zstd, in.at, in.n, out, n, e);
+		return ds_decompress(zstd, in.at, in.n, out, n, e);
 	default:
 		if (in.n != n)
 			return ds_fail(e, DS_SHORT, "%zu bytes, %zu were promised", in.n, n);

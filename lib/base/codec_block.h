@@ -1,5 +1,5 @@
 /*
- * codec_block.h - blocks of memory as columnar files pack them, whose size after unpacking is known
+ * codec_block.h - blocks as columnar files compress them, whose decompressed size is known
  */
 #ifndef DS_BASE_CODEC_BLOCK_H
 #define DS_BASE_CODEC_BLOCK_H
@@ -17,8 +17,8 @@ typedef enum {
 	DS_BLOCK_ZSTD,
 } ds_block_codec;
 
-/* Exactly n bytes must come out; anything else is DS_SHORT. zstd is the packer's own. */
-DS_MUST ds_rc ds_block_unpack(
-	ds_block_codec codec, ds_packer *zstd, ds_str in, void *out, size_t n, ds_err *e);
+/* Exactly n bytes must come out; anything else is DS_SHORT. zstd uses the compressor's own context. */
+DS_MUST ds_rc ds_block_decompress(
+	ds_block_codec codec, ds_compressor *zstd, ds_str in, void *out, size_t n, ds_err *e);
 
 #endif

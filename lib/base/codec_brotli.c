@@ -35,15 +35,15 @@ static void reset(void *state)
 }
 
 static ds_rc step(
-	void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+	void *state, ds_str *in, char **out, size_t *avail, bool finish, bool *ended, ds_err *e)
 {
 	coder *c = state;
-	size_t in_n = in->n, out_n = *room;
+	size_t in_n = in->n, out_n = *avail;
 	const uint8_t *from = (const uint8_t *)in->at;
 	uint8_t *to = (uint8_t *)*out;
 	BrotliDecoderResult rc =
 		BrotliDecoderDecompressStream(c->s, &in_n, &from, &out_n, &to, NULL);
-	ds_codec_move(in, in->n - in_n, out, room, *room - out_n);
+	ds_codec_move(in, in->n - in_n, out, avail, *avail - out_n);
 	*ended = rc == BROTLI_DECODER_RESULT_SUCCESS;
 	if (rc == BROTLI_DECODER_RESULT_ERROR)
 		return ds_fail(e, DS_SHORT, "brotli: damaged");

@@ -52,11 +52,11 @@ static void reset(void *state)
 }
 
 static ds_rc step(
-	void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+	void *state, ds_str *in, char **out, size_t *avail, bool finish, bool *ended, ds_err *e)
 {
 	coder *c = state;
 	unsigned in_n = in->n > UINT_MAX ? UINT_MAX : (unsigned)in->n;
-	unsigned out_n = *room > UINT_MAX ? UINT_MAX : (unsigned)*room;
+	unsigned out_n = *avail > UINT_MAX ? UINT_MAX : (unsigned)*avail;
 	c->s.next_in = (char *)(uintptr_t)in->at;
 	c->s.avail_in = in_n;
 	c->s.next_out = *out;
@@ -68,7 +68,7 @@ static ds_rc step(
 		rc = BZ2_bzCompress(&c->s, BZ_FINISH);
 	else /* the library calls it an error that there is nothing to do */
 		rc = in_n ? BZ2_bzCompress(&c->s, BZ_RUN) : BZ_OK;
-	ds_codec_move(in, in_n - c->s.avail_in, out, room, out_n - c->s.avail_out);
+	ds_codec_move(in, in_n - c->s.avail_in, out, avail, out_n - c->s.avail_out);
 	*ended = rc == BZ_STREAM_END;
 	if (rc == BZ_MEM_ERROR)
 		return ds_fail(e, DS_IO, "bzip2: no memory");

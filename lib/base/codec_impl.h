@@ -13,7 +13,7 @@ typedef struct {
 	void *(*open)(bool compress, int level);
 	void (*close)(void *state);
 	void (*reset)(void *state);
-	ds_rc (*step)(void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended,
+	ds_rc (*step)(void *state, ds_str *in, char **out, size_t *avail, bool finish, bool *ended,
 		ds_err *e);
 } ds_coder;
 
@@ -21,6 +21,6 @@ extern const ds_coder ds_coder_bzip2, ds_coder_xz, ds_coder_brotli;
 
 /* The libraries take memory by themselves; where they got none there is nothing to go on with. */
 void *ds_codec_have(void *p);
-void ds_codec_move(ds_str *in, size_t taken, char **out, size_t *room, size_t given);
+void ds_codec_move(ds_str *in, size_t taken, char **out, size_t *avail, size_t given);
 
 #endif

@@ -46,15 +46,15 @@ static void reset(void *state)
 }
 
 static ds_rc step(
-	void *state, ds_str *in, char **out, size_t *room, bool finish, bool *ended, ds_err *e)
+	void *state, ds_str *in, char **out, size_t *avail, bool finish, bool *ended, ds_err *e)
 {
 	coder *c = state;
 	c->s.next_in = (const uint8_t *)in->at;
 	c->s.avail_in = in->n;
 	c->s.next_out = (uint8_t *)*out;
-	c->s.avail_out = *room;
+	c->s.avail_out = *avail;
 	lzma_ret rc = lzma_code(&c->s, c->compress && finish ? LZMA_FINISH : LZMA_RUN);
-	ds_codec_move(in, in->n - c->s.avail_in, out, room, *room - c->s.avail_out);
+	ds_codec_move(in, in->n - c->s.avail_in, out, avail, *avail - c->s.avail_out);
 	*ended = rc == LZMA_STREAM_END;
 	/* LZMA_BUF_ERROR: nothing could be done now, more input or room is needed */
 	if (rc == LZMA_OK || rc == LZMA_STREAM_END || rc == LZMA_BUF_ERROR)

@@ -1,7 +1,7 @@
 /*
  * hash.h - XXH3, and a table from byte strings to numbers
  *
- * Hashes follow the xxHash specification (XXH3_64bits, XXH3_128bits, seed 0 unless said), so other
+ * Hashes follow the xxHash specification (XXH3_64bits, XXH3_128bits, seed 0 by default), so other
  * programs can check what ours wrote.
  */
 #ifndef DS_BASE_HASH_H

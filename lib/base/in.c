@@ -1,5 +1,5 @@
 /*
- * in.c - input: a descriptor or memory, unpacked where its magic says so
+ * in.c - input: a descriptor or memory, decompressed where its magic says so
  *
  * Two buffers: `raw` holds bytes of the file, `plain` what came out of them. Without compression
  * `raw` serves both, and requests of a buffer or more go to read(2) without a copy.
@@ -38,7 +38,7 @@ struct ds_in {
 	ds_charset *charset;
 	buffer text;    /* what came out of it */
 	bool in_member; /* between the first byte of a member and its end */
-	char *damage;   /* what is wrong behind all that was unpacked, or NULL */
+	char *damage;   /* what is wrong behind all that was decompressed, or NULL */
 	uint64_t offset, file_offset;
 	uint64_t start; /* where the descriptor stood */
 	int64_t size;
@@ -184,8 +184,8 @@ static ds_rc next_member(ds_in *in, ds_err *e)
 	return DS_OK;
 }
 
-/* Unpacks into *w until at least one byte came out or the input ended. */
-static ds_rc unpack_on(ds_in *in, char **w, size_t *room, ds_err *e)
+/* Decompresses into *w until at least one byte came out or the input ended. */
+static ds_rc decompress_on(ds_in *in, char **w, size_t *avail, ds_err *e)
 {
 	const char *out = *w;
 	while (*w == out && !in->ended) {
@@ -198,7 +198,7 @@ static ds_rc unpack_on(ds_in *in, char **w, size_t *room, ds_err *e)
 		ds_str from = { in->raw.bytes + in->raw.at, there(&in->raw) };
 		bool member_ended = false;
 		size_t before = from.n;
-		DS_TRY_AT(ds_codec_step(in->codec, &from, w, room, false, &member_ended, e), e,
+		DS_TRY_AT(ds_codec_step(in->codec, &from, w, avail, false, &member_ended, e), e,
 			"%s", in->name);
 		in->raw.at += before - from.n;
 		if (member_ended)
@@ -211,12 +211,12 @@ static ds_rc unpack_on(ds_in *in, char **w, size_t *room, ds_err *e)
 }
 
 /* The same; what came out before damage is given first, and the next call says what is wrong. */
-static ds_rc unpack_some(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
+static ds_rc decompress_some(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
 {
 	char *w = out;
 	if (in->damage)
 		return ds_fail(e, DS_SHORT, "%s", in->damage);
-	ds_rc rc = unpack_on(in, &w, &n, e);
+	ds_rc rc = decompress_on(in, &w, &n, e);
 	*got = (size_t)(w - out);
 	if (rc == DS_SHORT)
 		in->damage = ds_mem_text(e->msg);
@@ -228,7 +228,7 @@ static ds_rc pull_bytes(ds_in *in, char *out, size_t n, size_t *got, ds_err *e)
 {
 	*got = 0;
 	if (in->codec)
-		return unpack_some(in, out, n, got, e);
+		return decompress_some(in, out, n, got, e);
 	if (in->raw_ended)
 		return DS_OK;
 	return read_once(in, out, n, got, e);

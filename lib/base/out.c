@@ -35,7 +35,7 @@ struct ds_out {
 	char *buf;
 	size_t n;
 	ds_codec *codec;
-	char *packed; /* codec: its output buffer */
+	char *compressed; /* codec: its output buffer */
 	uint64_t offset;
 };
 
@@ -94,15 +94,15 @@ static ds_rc put(ds_out *o, const char *p, size_t n, ds_err *e)
 	return put_parts(o, &(struct iovec){ (void *)p, n }, 1, e);
 }
 
-static ds_rc put_packed(ds_out *o, ds_str s, bool finish, ds_err *e)
+static ds_rc put_compressed(ds_out *o, ds_str s, bool finish, ds_err *e)
 {
 	bool ended = false;
 	do {
-		char *w = o->packed;
-		size_t room = BUF_BYTES;
-		DS_TRY_AT(ds_codec_step(o->codec, &s, &w, &room, finish, &ended, e), e, "%s",
+		char *w = o->compressed;
+		size_t avail = BUF_BYTES;
+		DS_TRY_AT(ds_codec_step(o->codec, &s, &w, &avail, finish, &ended, e), e, "%s",
 			o->name);
-		DS_TRY(put(o, o->packed, (size_t)(w - o->packed), e));
+		DS_TRY(put(o, o->compressed, (size_t)(w - o->compressed), e));
 	} while (s.n > 0 || (finish && !ended));
 	return DS_OK;
 }
@@ -114,7 +114,7 @@ static ds_rc drain(ds_out *o, ds_err *e)
 	if (n == 0)
 		return DS_OK;
 	if (o->codec)
-		return put_packed(o, (ds_str){ o->buf, n }, false, e);
+		return put_compressed(o, (ds_str){ o->buf, n }, false, e);
 	return put(o, o->buf, n, e);
 }
 
@@ -250,7 +250,7 @@ ds_rc ds_out_wrap(ds_out *o, ds_wrap wrap, int level, ds_err *e)
 	if (o->offset)
 		return ds_fail(e, DS_BAD, "%s: compression begins with the first byte", o->name);
 	o->codec = ds_codec_open(wrap, true, level);
-	o->packed = ds_mem_get(BUF_BYTES);
+	o->compressed = ds_mem_get(BUF_BYTES);
 	return DS_OK;
 }
 
@@ -294,7 +294,7 @@ ds_rc ds_out_parts(ds_out *o, const ds_str *parts, size_t n, ds_err *e)
 		if (parts[i].n > BUF_BYTES - o->n)
 			DS_TRY(drain(o, e));
 		if (parts[i].n > BUF_BYTES)
-			DS_TRY(o->codec ? put_packed(o, parts[i], false, e)
+			DS_TRY(o->codec ? put_compressed(o, parts[i], false, e)
 					: put(o, parts[i].at, parts[i].n, e));
 		else if (parts[i].n)
 			gather(o, parts[i]);
@@ -312,7 +312,7 @@ static ds_rc settle(ds_out *o, ds_err *e)
 {
 	DS_TRY(drain(o, e));
 	if (o->codec)
-		DS_TRY(put_packed(o, (ds_str){ "", 0 }, true, e));
+		DS_TRY(put_compressed(o, (ds_str){ "", 0 }, true, e));
 	if (o->final_path) {
 		int rc;
 		while ((rc = fsync(o->fd)) != 0 && errno == EINTR)
@@ -364,7 +364,7 @@ void ds_out_close(ds_out *o)
 		close(o->fd);
 	ds_temp_release(o->temp, true);
 	ds_codec_close(o->codec);
-	ds_mem_free(o->packed);
+	ds_mem_free(o->compressed);
 	ds_mem_free(o->final_path);
 	ds_mem_free(o->buf);
 	ds_mem_free(o->name);

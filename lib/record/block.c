@@ -23,23 +23,23 @@ ds_block *ds_block_new(ds_arena *mem, uint32_t n_rows)
 	ds_block *b = ds_arena_zero(mem, sizeof(*b));
 	b->mem = mem;
 	b->n_rows = n_rows;
-	ds_block_room(b, 0);
+	ds_block_reserve(b, 0);
 	return b;
 }
 
-void ds_block_room(ds_block *b, uint32_t n)
+void ds_block_reserve(ds_block *b, uint32_t n)
 {
-	size_t room = 8;
-	while (room < n)
-		room *= 2;
-	b->cols = ds_arena_get(b->mem, room * sizeof(ds_col));
+	size_t cap = 8;
+	while (cap < n)
+		cap *= 2;
+	b->cols = ds_arena_get(b->mem, cap * sizeof(ds_col));
 	b->n_cols = 0;
 }
 
 ds_col *ds_block_add(ds_block *b, const ds_col *c)
 {
 	uint32_t n = b->n_cols;
-	/* Room is a power of two, eight at least (ds_block_room). */
+	/* The capacity is a power of two, eight at least (ds_block_reserve). */
 	if (n >= 8 && (n & (n - 1)) == 0) {
 		ds_col *more = ds_arena_get(b->mem, 2 * (size_t)n * sizeof(ds_col));
 		memcpy(more, b->cols, n * sizeof(ds_col));
@@ -93,14 +93,14 @@ ds_block *ds_block_lend(const ds_block *b, ds_arena *mem)
 {
 	ds_block *lent = ds_block_new(mem, b->n_rows);
 	ds_col *cols;
-	ds_block_room(lent, b->n_cols);
+	ds_block_reserve(lent, b->n_cols);
 	cols = lent->cols;
 	if (b->n_cols)
 		memcpy(cols, b->cols, b->n_cols * sizeof(*cols));
 	*lent = *b;
 	lent->cols = cols;
 	lent->mem = mem;
-	lent->packer = NULL;
+	lent->compressor = NULL;
 	return lent;
 }
 

@@ -3,7 +3,7 @@
  *
  * A block and all that hangs on it live in one arena (block->mem) until that is reset. Columns are
  * views: into the bytes that were read, or into the arena. A column that nobody asks for stays as it
- * was stored, packed or not, and is passed on with its hash untouched. One thread at a time per block.
+ * was stored, compressed or not, and is passed on with its hash untouched. One thread at a time per block.
  */
 #ifndef DS_RECORD_BLOCK_H
 #define DS_RECORD_BLOCK_H
@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-struct ds_packer;
+struct ds_compressor;
 
 typedef enum { /* the numbers are in the format */
 	DS_T_UTF8 = 1,
@@ -35,7 +35,7 @@ size_t ds_block_target(void);
 typedef struct {
 	const void *at;     /* stored bytes, padded to 64 */
 	uint64_t bytes;     /* of them, padding included */
-	uint64_t raw_bytes; /* after unpacking */
+	uint64_t raw_bytes; /* after decompression */
 	uint64_t hash;      /* XXH3-64 of the stored bytes */
 	uint8_t codec;      /* 0 none, 1 zstd */
 	uint8_t tail;       /* codec 1: bytes of padding at the end of the stored ones */
@@ -71,7 +71,8 @@ typedef struct ds_block {
 		row_of; /* where rows were dropped: each row's offset from first_record; else NULL */
 	uint64_t input_bytes; /* bytes of input it was made from, for progress */
 	uint64_t offset;      /* where its frame began in the input, for messages; DSR input only */
-	struct ds_packer *packer; /* lent by the worker for unpacking; NULL: one for each column */
+	struct ds_compressor
+		*compressor; /* lent by the worker to decompress; NULL: one for each column */
 } ds_block;
 
 ds_block *ds_block_new(ds_arena *mem, uint32_t n_rows); /* without columns */
@@ -184,7 +185,7 @@ void ds_colb_i64(ds_colb *c, int64_t v);
 void ds_colb_f64(ds_colb *c, double v);
 void ds_colb_list(ds_colb *c, const void *v, size_t n); /* u16s u32s f32s: n elements, copied */
 /* Room for n more elements to be written in place, then ds_colb_wrote: no copy. */
-void *ds_colb_room(ds_colb *c, size_t n);
+void *ds_colb_reserve(ds_colb *c, size_t n);
 void ds_colb_wrote(ds_colb *c, size_t n); /* ends the row */
 DS_MUST ds_rc ds_colb_put(ds_colb *c, ds_err *e);
 

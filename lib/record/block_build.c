@@ -21,11 +21,11 @@ struct ds_colb {
 	uint8_t *present, *nulls;
 	uint32_t *off;
 	char *data;
-	uint64_t n, room; /* elements */
+	uint64_t n, cap; /* elements */
 	bool too_large;
 };
 
-static uint64_t first_room(const ds_block *b, const ds_colb *c)
+static uint64_t first_cap(const ds_block *b, const ds_colb *c)
 {
 	if (!c->off)
 		return b->n_rows;
@@ -46,8 +46,8 @@ ds_colb *ds_colb_new_n(ds_block *b, ds_str name, ds_type type)
 		c->off = ds_arena_get(b->mem, ds_pad(4 * ((size_t)b->n_rows + 1)));
 		c->off[0] = 0;
 	}
-	c->room = first_room(b, c);
-	c->data = ds_arena_get(b->mem, ds_pad(c->room * c->size));
+	c->cap = first_cap(b, c);
+	c->data = ds_arena_get(b->mem, ds_pad(c->cap * c->size));
 	return c;
 }
 
@@ -58,7 +58,7 @@ ds_colb *ds_colb_new(ds_block *b, const char *name, ds_type type)
 
 static void grow(ds_colb *c, size_t n)
 {
-	uint64_t want = 2 * c->room;
+	uint64_t want = 2 * c->cap;
 	if (want * c->size > LARGE_BYTES) /* then what is outgrown is dear */
 		want = c->n + n + (c->n + n) / 4;
 	if (want < c->n + n)
@@ -66,16 +66,16 @@ static void grow(ds_colb *c, size_t n)
 	char *more = ds_arena_get(c->b->mem, ds_pad(want * c->size));
 	memcpy(more, c->data, c->n * c->size);
 	c->data = more;
-	c->room = want;
+	c->cap = want;
 }
 
-void *ds_colb_room(ds_colb *c, size_t n)
+void *ds_colb_reserve(ds_colb *c, size_t n)
 {
 	if (n > MAX_ELEMENTS - c->n) {
 		c->too_large = true;
 		return ds_arena_get(c->b->mem, n * c->size); /* to be written to and forgotten */
 	}
-	if (n > c->room - c->n)
+	if (n > c->cap - c->n)
 		grow(c, n);
 	return c->data + c->n * c->size;
 }
@@ -146,7 +146,7 @@ void ds_colb_wrote(ds_colb *c, size_t n)
 
 void ds_colb_list(ds_colb *c, const void *v, size_t n)
 {
-	void *to = ds_colb_room(c, n);
+	void *to = ds_colb_reserve(c, n);
 	if (n)
 		memcpy(to, v, n * c->size);
 	ds_colb_wrote(c, n);

@@ -9,7 +9,7 @@
 ds_col *ds_block_find_str(const ds_block *b, ds_str name);
 void ds_block_remove_str(ds_block *b, ds_str name);
 /* An empty array for n columns. */
-void ds_block_room(ds_block *b, uint32_t n);
+void ds_block_reserve(ds_block *b, uint32_t n);
 /* Adds a column behind the others; pointers to columns do not survive it. */
 ds_col *ds_block_add(ds_block *b, const ds_col *c);
 unsigned ds_col_presence(const ds_col *c);                       /* of a decoded column */

@@ -128,7 +128,7 @@ ds_rc ds_block_copy(
 	rows r = { keep ? keep : first_rows(mem, n), n };
 	ds_block *to = ds_block_new(mem, n);
 	*out = NULL;
-	ds_block_room(to, b->n_cols);
+	ds_block_reserve(to, b->n_cols);
 	for (uint32_t i = 0; i < b->n_cols && n; i++) {
 		DS_TRY(ds_col_decode(b, &b->cols[i], e));
 		ds_col c;
@@ -194,9 +194,9 @@ static void add_rows(ds_colb *to, const join *j, const ds_col *c, uint32_t n_row
 			ds_colb_null(to);
 		else if (c->type == DS_T_U16S && j->type == DS_T_U32S) {
 			const uint16_t *v = ds_col_u16s(c, i, &n);
-			uint32_t *room = ds_colb_room(to, n);
+			uint32_t *wide = ds_colb_reserve(to, n);
 			for (size_t k = 0; k < n; k++)
-				room[k] = v[k];
+				wide[k] = v[k];
 			ds_colb_wrote(to, n);
 		} else if (c->type != j->type)
 			ds_colb_bytes(to, ds_col_json(mem, c, i));
@@ -231,7 +231,7 @@ static void join_numbers(ds_block *out, ds_block *const *parts, size_t n)
 	out->first_record = parts[0]->first_record;
 	out->origin = parts[0]->origin;
 	out->origin_record = parts[0]->origin_record;
-	out->packer = parts[0]->packer;
+	out->compressor = parts[0]->compressor;
 	out->row_of = of;
 }
 

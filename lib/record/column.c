@@ -55,12 +55,12 @@ ds_rc ds_table_read(ds_block *b, const ds_frame_head *h, const uint8_t *table, c
 	if (names_at > h->body_bytes)
 		return ds_fail(
 			e, DS_SHORT, "the column table has no room for %u columns", h->n_cols);
-	uint64_t room = h->body_bytes - names_at;
-	ds_block_room(b, h->n_cols);
+	uint64_t names_bytes = h->body_bytes - names_at;
+	ds_block_reserve(b, h->n_cols);
 	for (uint32_t i = 0; i < h->n_cols; i++) {
 		ds_entry x;
 		ds_entry_get(table + (size_t)i * DS_ENTRY_BYTES, &x);
-		if (x.name_at != name_end || x.name_bytes > room - name_end)
+		if (x.name_at != name_end || x.name_bytes > names_bytes - name_end)
 			return ds_fail(
 				e, DS_SHORT, "column %u: the name lies outside the table", i);
 		ds_str name = { (const char *)table + names_at + name_end, x.name_bytes };
@@ -73,7 +73,7 @@ ds_rc ds_table_read(ds_block *b, const ds_frame_head *h, const uint8_t *table, c
 		/* A few bytes of zstd may stand for very many. */
 		if (x.raw_bytes > limit->column || x.raw_bytes > limit->all - raw)
 			return ds_fail(e, DS_BAD,
-				"column '%.*s' unpacks to %llu bytes, the limit for this "
+				"column '%.*s' decompresses to %llu bytes, the limit for this "
 				"--max-record is %llu",
 				DS_FMT(name), (unsigned long long)x.raw_bytes,
 				(unsigned long long)limit->column);
@@ -94,7 +94,7 @@ ds_rc ds_table_read(ds_block *b, const ds_frame_head *h, const uint8_t *table, c
 		return ds_fail(e, DS_SHORT, "%llu bytes belong to no column",
 			(unsigned long long)(h->data_bytes - at));
 	if (ds_pad(names_at + name_end) != h->body_bytes ||
-		!ds_zeros(table + names_at + name_end, room - name_end))
+		!ds_zeros(table + names_at + name_end, names_bytes - name_end))
 		return ds_fail(e, DS_SHORT, "the column table does not end as it should");
 	return DS_OK;
 }
@@ -117,12 +117,12 @@ ds_rc ds_block_check(ds_block *b, ds_err *e)
 	return DS_OK;
 }
 
-static ds_rc unpack(const ds_block *b, const ds_col *c, void *out, ds_err *e)
+static ds_rc decompress(const ds_block *b, const ds_col *c, void *out, ds_err *e)
 {
 	const ds_stored *s = &c->stored;
-	DS_AUTO(ds_packer) own = b->packer ? NULL : ds_packer_new(1);
-	ds_rc rc =
-		ds_unpack(own ? own : b->packer, s->at, s->bytes - s->tail, out, s->raw_bytes, e);
+	DS_AUTO(ds_compressor) own = b->compressor ? NULL : ds_compressor_new(1);
+	ds_rc rc = ds_decompress(
+		own ? own : b->compressor, s->at, s->bytes - s->tail, out, s->raw_bytes, e);
 	if (rc != DS_OK) {
 		ds_err why = *e;
 		return damaged(b, c, e, why.msg);
@@ -222,9 +222,9 @@ ds_rc ds_col_decode(ds_block *b, ds_col *c, ds_err *e)
 	const uint8_t *raw = c->stored.at;
 	if (c->stored.codec == DS_CODEC_ZSTD) {
 		/* The table was refused where this is over the limit. */
-		uint8_t *room = ds_arena_get(b->mem, c->stored.raw_bytes);
-		DS_TRY(unpack(b, c, room, e));
-		raw = room;
+		uint8_t *to = ds_arena_get(b->mem, c->stored.raw_bytes);
+		DS_TRY(decompress(b, c, to, e));
+		raw = to;
 	}
 	const char *wrong = cut(c, b->n_rows, raw);
 	if (wrong)

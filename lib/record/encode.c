@@ -16,7 +16,7 @@ static const uint8_t zeros[DS_UNIT];
 
 typedef struct {
 	ds_block *b;
-	ds_packer *packer;
+	ds_compressor *compressor;
 	ds_frame *out;
 } encoder;
 
@@ -79,12 +79,12 @@ static ds_str in_one_piece(encoder *x, const ds_col *c, size_t first)
 	return (ds_str){ p, all };
 }
 
-/* Replaces the parts since `first` by their packed form, unless that is no shorter. */
-static ds_rc pack(encoder *x, ds_str raw, size_t first, ds_entry *entry, ds_err *e)
+/* Replaces the parts since `first` by their compressed form, unless that is no shorter. */
+static ds_rc compress(encoder *x, ds_str raw, size_t first, ds_entry *entry, ds_err *e)
 {
-	size_t room = ds_pack_bound(raw.n), got;
-	char *p = ds_arena_get(x->b->mem, ds_pad(room));
-	DS_TRY(ds_pack(x->packer, raw.at, raw.n, p, room, &got, e));
+	size_t bound = ds_compress_bound(raw.n), got;
+	char *p = ds_arena_get(x->b->mem, ds_pad(bound));
+	DS_TRY(ds_compress(x->compressor, raw.at, raw.n, p, bound, &got, e));
 	uint64_t padded = ds_pad(got);
 	if (padded >= raw.n)
 		return DS_OK;
@@ -109,8 +109,8 @@ static ds_rc encode_stored(encoder *x, ds_col *c, ds_entry *entry, ds_err *e)
 	entry->raw_bytes = s->raw_bytes;
 	entry->hash = s->hash;
 	entry->bytes = s->bytes;
-	if (x->packer && s->codec == DS_CODEC_NONE && s->bytes) {
-		DS_TRY(pack(x, (ds_str){ s->at, s->bytes }, first, entry, e));
+	if (x->compressor && s->codec == DS_CODEC_NONE && s->bytes) {
+		DS_TRY(compress(x, (ds_str){ s->at, s->bytes }, first, entry, e));
 		entry->bytes = x->out->parts[first].n;
 		if (entry->codec != s->codec)
 			entry->hash = hash_parts(x, first);
@@ -125,8 +125,8 @@ static ds_rc encode_built(encoder *x, ds_col *c, ds_entry *entry, ds_err *e)
 	add_raw(x, c);
 	entry->presence = (uint8_t)ds_col_presence(c);
 	entry->raw_bytes = x->out->bytes - before;
-	if (x->packer && entry->raw_bytes)
-		DS_TRY(pack(x, in_one_piece(x, c, first), first, entry, e));
+	if (x->compressor && entry->raw_bytes)
+		DS_TRY(compress(x, in_one_piece(x, c, first), first, entry, e));
 	entry->bytes = x->out->bytes - before;
 	entry->hash = hash_parts(x, first);
 	return DS_OK;
@@ -134,7 +134,7 @@ static ds_rc encode_built(encoder *x, ds_col *c, ds_entry *entry, ds_err *e)
 
 static ds_rc encode_column(encoder *x, ds_col *c, ds_entry *entry, ds_err *e)
 {
-	if (c->stored.valid && c->stored.codec != DS_CODEC_NONE && !x->packer) {
+	if (c->stored.valid && c->stored.codec != DS_CODEC_NONE && !x->compressor) {
 		DS_TRY(ds_col_decode(x->b, c, e));
 		return encode_built(x, c, entry, e);
 	}
@@ -151,9 +151,9 @@ static uint64_t table_bytes(const ds_block *b)
 	return ds_pad(n);
 }
 
-ds_rc ds_block_encode(ds_frame *out, ds_block *b, ds_packer *p, ds_err *e)
+ds_rc ds_block_encode(ds_frame *out, ds_block *b, ds_compressor *p, ds_err *e)
 {
-	encoder x = { .b = b, .packer = p, .out = out };
+	encoder x = { .b = b, .compressor = p, .out = out };
 	if (b->n_rows > DS_MAX_ROWS)
 		return ds_fail(e, DS_BAD, "%u records in a block, the limit is %d", b->n_rows,
 			DS_MAX_ROWS);

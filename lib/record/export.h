@@ -37,12 +37,12 @@ typedef struct {
 	ds_arena *mem;
 } ds_text;
 ds_text ds_text_new(ds_arena *mem, size_t expected);
-void ds_text_room(ds_text *t, size_t more);
+void ds_text_reserve(ds_text *t, size_t more);
 void ds_text_add(ds_text *t, const void *p, size_t n);
 static inline void ds_text_byte(ds_text *t, char c)
 {
 	if (t->n == t->cap)
-		ds_text_room(t, 1);
+		ds_text_reserve(t, 1);
 	t->at[t->n++] = c;
 }
 void ds_text_i64(ds_text *t, int64_t v);

@@ -36,7 +36,7 @@ DS_AUTO_WITH(ds_field, ds_field_free)
 /* What the first path of a field ends at in a row, of any kind; null is a value, what is not there is none. */
 typedef struct {
 	const struct ds_json **at;
-	size_t n, room;
+	size_t n, cap;
 } ds_field_found;
 /* Views of the block, and in mem; lists of numbers have no value. DS_BAD: the column's JSON is broken. */
 DS_MUST ds_rc ds_field_values(const ds_field *f, ds_block *b, uint32_t row, ds_arena *mem,

@@ -34,8 +34,8 @@ typedef struct { /* texts that were found in one value */
 	ds_arena *mem;
 	const char *name; /* of the field, for messages */
 	ds_text_part *at;
-	size_t n, room; /* room: at first, how many are expected */
-	bool there;     /* the path led somewhere */
+	size_t n, cap; /* cap: at first, how many are expected */
+	bool there;    /* the path led somewhere */
 } ds_found;
 
 /* Adds the texts at the end of a path in a json value; DS_BAD where it ends at something else than text. */

@@ -103,7 +103,7 @@ static ds_rc add_value(ds_found *found, ds_texts *t, size_t i, uint32_t row, ds_
 ds_rc ds_texts_parts(ds_texts *t, uint32_t row, ds_text_part **parts, size_t *n, ds_err *e)
 {
 	const ds_field *f = t->field;
-	ds_found found = { .mem = t->b->mem, .name = f->name, .room = t->whole != NULL };
+	ds_found found = { .mem = t->b->mem, .name = f->name, .cap = t->whole != NULL };
 	ds_rc rc = DS_OK;
 	for (size_t i = 0; i < f->n && rc == DS_OK && t->n_cols; i++)
 		rc = add_value(&found, t, i, row, e);
@@ -175,7 +175,7 @@ static void put_spliced(ds_colb *to, ds_block *b, ds_str json, const ds_text_par
 		strings[i] = ds_json_quoted(b->mem, parts[i]->now);
 		bytes += strings[i].n;
 	}
-	char *w = ds_colb_room(to, bytes), *first = w;
+	char *w = ds_colb_reserve(to, bytes), *first = w;
 	for (size_t i = 0; i < n; i++) {
 		if (parts[i]->raw.at < from) /* the same text by another path */
 			continue;

@@ -6,13 +6,13 @@
 
 static void add(ds_field_found *out, ds_arena *mem, const ds_json *v)
 {
-	if (out->n == out->room) {
-		size_t room = out->room ? 2 * out->room : 4;
-		const ds_json **more = ds_arena_get(mem, room * sizeof(ds_json *));
+	if (out->n == out->cap) {
+		size_t cap = out->cap ? 2 * out->cap : 4;
+		const ds_json **more = ds_arena_get(mem, cap * sizeof(ds_json *));
 		if (out->n)
 			memcpy(more, out->at, out->n * sizeof(ds_json *));
 		out->at = more;
-		out->room = room;
+		out->cap = cap;
 	}
 	out->at[out->n++] = v;
 }

@@ -8,13 +8,13 @@
 
 void ds_found_add(ds_found *f, ds_text_part part)
 {
-	if (!f->at || f->n == f->room) {
-		size_t room = f->n ? 2 * f->room : f->room ? f->room : 4;
-		ds_text_part *more = ds_arena_get(f->mem, room * sizeof(*more));
+	if (!f->at || f->n == f->cap) {
+		size_t cap = f->n ? 2 * f->cap : f->cap ? f->cap : 4;
+		ds_text_part *more = ds_arena_get(f->mem, cap * sizeof(*more));
 		if (f->n)
 			memcpy(more, f->at, f->n * sizeof(*more));
 		f->at = more;
-		f->room = room;
+		f->cap = cap;
 	}
 	f->at[f->n++] = part;
 }

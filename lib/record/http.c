@@ -254,9 +254,9 @@ typedef struct {
 	uint64_t limit;
 	char *at;
 	size_t n, cap;
-} room;
+} output;
 
-static ds_rc make_room(room *r, ds_err *e)
+static ds_rc grow_output(output *r, ds_err *e)
 {
 	size_t cap = r->cap * 2;
 	if (r->limit && r->n > r->limit)
@@ -270,13 +270,13 @@ static ds_rc make_room(room *r, ds_err *e)
 }
 
 /* All members of one coding; *cut: it ends within one. */
-static ds_rc unpack(ds_codec *codec, ds_wrap wrap, ds_str in, room *r, bool *cut, ds_err *e)
+static ds_rc decompress(ds_codec *codec, ds_wrap wrap, ds_str in, output *r, bool *cut, ds_err *e)
 {
 	bool ended = false;
 	*cut = false;
 	do {
 		if (r->n == r->cap)
-			DS_TRY(make_room(r, e));
+			DS_TRY(grow_output(r, e));
 		char *w = r->at + r->n;
 		size_t space = r->cap - r->n, before = in.n;
 		ds_rc rc = ds_codec_step(codec, &in, &w, &space, false, &ended, e);
@@ -290,7 +290,7 @@ static ds_rc unpack(ds_codec *codec, ds_wrap wrap, ds_str in, room *r, bool *cut
 		*cut = idle && !ended;
 	} while (!ended && !*cut);
 	if (r->limit && r->n > r->limit)
-		return make_room(r, e); /* says so */
+		return grow_output(r, e); /* says so */
 	return DS_OK;
 }
 
@@ -309,16 +309,16 @@ static bool is_ascii(ds_str s)
 }
 
 /*
- * One coding. Plain bytes that are said to be packed stay: such fail, or, as deflate has no magic, seem
- * to end early. *nothing: not a byte could be unpacked.
+ * One coding. Plain bytes that are said to be compressed stay: such fail, or, as deflate has no magic, seem
+ * to end early. *nothing: not a byte could be decompressed.
  */
 static ds_rc try_one(ds_http *h, ds_http_coders *c, ds_wrap wrap, ds_arena *mem, uint64_t limit,
 	bool *nothing, ds_err *e)
 {
-	room r = { .mem = mem, .limit = limit, .cap = 4 * h->body.n + 1024 };
+	output r = { .mem = mem, .limit = limit, .cap = 4 * h->body.n + 1024 };
 	bool cut;
 	r.at = ds_arena_bytes(mem, r.cap);
-	ds_rc rc = unpack(coder_for(c, wrap), wrap, h->body, &r, &cut, e);
+	ds_rc rc = decompress(coder_for(c, wrap), wrap, h->body, &r, &cut, e);
 	*nothing = rc == DS_SHORT && !r.n;
 	if (ds_http_is_plain(h->body) &&
 		(rc == DS_SHORT || (rc == DS_OK && cut && is_ascii(h->body))))

@@ -1,7 +1,7 @@
 /*
  * http.h - HTTP responses as crawls keep them: what the header says, and the body before it was sent
  *
- * For importers. Servers and crawlers claim what is not so: a body that is said to be chunked or packed
+ * For importers. Servers and crawlers claim what is not so: a body that is said to be chunked or compressed
  * and is plain is taken as it is, one that ends early as far as it goes. Views live as the content does
  * or in the arena. One thread at a time per ds_http_coders.
  */
@@ -31,7 +31,7 @@ typedef struct {
 	ds_http_type type;
 	ds_str transfer, coding; /* what is to be undone, as the header says */
 	ds_str body;
-	bool cut; /* the body ends within its chunks or its packing */
+	bool cut; /* the body ends within its chunks or its coding */
 } ds_http;
 ds_http ds_http_open(ds_str content, ds_arena *mem);
 
@@ -46,7 +46,7 @@ DS_AUTO_WITH(ds_http_coders, ds_http_coders_free)
  */
 DS_MUST ds_rc ds_http_decode(
 	ds_http *h, ds_http_coders *c, ds_arena *mem, uint64_t limit, bool *unknown, ds_err *e);
-/* No NUL and at most one control byte of a hundred in the first KiB: what is packed has ten. */
+/* No NUL and at most one control byte of a hundred in the first KiB: what is compressed has ten. */
 bool ds_http_is_plain(ds_str s);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct ds_input { /* one file; lives as long as the source */
 	uint64_t n_records;  /* cut so far */
 	ds_buf carry;        /* read, and not yet in a chunk */
 	bool ended;          /* everything is in carry */
-	bool packed;         /* within gzip or the like */
+	bool compressed;     /* within gzip or the like */
 	const char *charset; /* what its text was decoded from, or NULL */
 	bool damaged;        /* behind the source's lock */
 	ds_rc broken;        /* the rest cannot be read; comes after what is whole */

@@ -61,23 +61,23 @@ static ds_rc short_of(const ds_input *in, ds_err *e, const char *what)
 /* As much of n bytes as there is; memory grows with what really comes. */
 static ds_rc read_some(ds_input *in, size_t n, piece *out, ds_err *e)
 {
-	size_t room = n < FIRST_PIECE ? n : FIRST_PIECE, got;
-	char *at = ds_mem_get(room + 64);
+	size_t cap = n < FIRST_PIECE ? n : FIRST_PIECE, got;
+	char *at = ds_mem_get(cap + 64);
 	*out = (piece){ { at, 0 }, at };
 	for (;;) {
-		ds_rc rc = ds_in_read(in->in, at + out->bytes.n, room - out->bytes.n, &got, e);
+		ds_rc rc = ds_in_read(in->in, at + out->bytes.n, cap - out->bytes.n, &got, e);
 		if (rc != DS_OK) {
 			ds_mem_free(at);
 			out->owned = NULL;
 			return rc;
 		}
 		out->bytes.n += got;
-		if (out->bytes.n < room || room == n)
+		if (out->bytes.n < cap || cap == n)
 			return DS_OK;
-		size_t more = n / 2 < room ? n : 2 * room;
-		at = out->owned = ds_mem_grow(at, room + 64, more + 64);
+		size_t more = n / 2 < cap ? n : 2 * cap;
+		at = out->owned = ds_mem_grow(at, cap + 64, more + 64);
 		out->bytes.at = at;
-		room = more;
+		cap = more;
 	}
 }
 

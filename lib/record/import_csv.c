@@ -155,7 +155,7 @@ static ds_str tsv_cell(const table *t, char **p, char *end)
 }
 
 /* The cells of a row: *n of them, of which room are kept. false: quotes are broken. */
-static bool read_row(const table *t, char **p, char *end, ds_str *cells, size_t room, size_t *n)
+static bool read_row(const table *t, char **p, char *end, ds_str *cells, size_t cap, size_t *n)
 {
 	char separator = t->tsv ? '\t' : ',';
 	for (*n = 0;; ++*p) {
@@ -164,7 +164,7 @@ static bool read_row(const table *t, char **p, char *end, ds_str *cells, size_t 
 			cell = tsv_cell(t, p, end);
 		else if (!csv_cell(p, end, &cell))
 			return false;
-		if (*n < room)
+		if (*n < cap)
 			cells[*n] = cell;
 		++*n;
 		if (*p == end || **p != separator)
@@ -184,9 +184,9 @@ static ds_rc take_names(ds_input *in, ds_chunk *ch, ds_err *e)
 	const char *lf = memchr(at, '\n', (size_t)(end - at));
 	t->crlf = t->tsv && lf && lf > at && lf[-1] == '\r';
 	if (!t->named) {
-		size_t room = ds_count_byte(ch->bytes, t->tsv ? '\t' : ',') + 1;
-		t->names = ds_arena_get(ch->mem, sizeof *t->names * room);
-		if (!read_row(t, &p, end, t->names, room, &t->n))
+		size_t cap = ds_count_byte(ch->bytes, t->tsv ? '\t' : ',') + 1;
+		t->names = ds_arena_get(ch->mem, sizeof *t->names * cap);
+		if (!read_row(t, &p, end, t->names, cap, &t->n))
 			return ds_fail(
 				e, DS_BAD, "%s:1: a quoted cell that does not end", in->name);
 		ds_str *names = ds_arena_get(mem, sizeof *names * t->n);

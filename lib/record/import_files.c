@@ -44,13 +44,13 @@ static ds_rc read_in(ds_chunk *ch, ds_in *in, ds_buf *into, bool *fits, ds_err *
 	ds_buf_reserve(into, size > 0 && size < (1 << 28) ? (size_t)size + 1 : PIECE);
 	do {
 		ds_buf_reserve(into, PIECE);
-		size_t room = into->cap - into->n;
-		DS_TRY(ds_in_read(in, into->at + into->n, room, &got, e));
+		size_t avail = into->cap - into->n;
+		DS_TRY(ds_in_read(in, into->at + into->n, avail, &got, e));
 		into->n += got;
 		*fits = into->n - start <= limit;
 		if (!*fits)
 			return read_rest(ch, in, limit, into->n - start, e);
-		if (got < room)
+		if (got < avail)
 			break;
 	} while (true);
 	return DS_OK;

@@ -60,8 +60,8 @@ static void close_file(ds_input *in)
 		next = g->next;
 		free_group(g, x->f.meta.n_leaves);
 	}
-	for (size_t i = 0; i < x->f.n_packers; i++)
-		ds_packer_free(x->f.packers[i]);
+	for (size_t i = 0; i < x->f.n_compressors; i++)
+		ds_compressor_free(x->f.compressors[i]);
 	pthread_mutex_destroy(&x->f.lock);
 	ds_arena_free(x->f.mem);
 	ds_whole_close(&x->whole);
@@ -109,7 +109,7 @@ static void choose_rows(file *x, group *g)
 		bytes += row_bytes(
 			x->f.meta.leaves[i], &g->meta.columns[i], d, (uint64_t)g->meta.n_rows);
 		looked_up += (double)d->longest;
-		g->bytes += (uint64_t)g->meta.columns[i].packed_bytes;
+		g->bytes += (uint64_t)g->meta.columns[i].compressed_bytes;
 	}
 	rows = (double)ds_block_target() / (bytes > 1e-3 ? bytes : 1e-3);
 	if (rows * looked_up > MOST_LOOKED_UP)

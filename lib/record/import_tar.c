@@ -53,7 +53,7 @@ static size_t last_record(void *state, ds_str bytes)
 {
 	cutter *x = state;
 	ds_tar_entry entry;
-	char key_room[sizeof entry.small];
+	char key_buffer[sizeof entry.small];
 	ds_str key = { NULL, 0 };
 	size_t end = 0, at = 0;
 	bool after_end = x->after_end, mark = false; /* mark: one stands before end */
@@ -82,8 +82,8 @@ static size_t last_record(void *state, ds_str bytes)
 			mark = false;
 		}
 		if (entry.name.at == entry.small) {
-			memcpy(key_room, now.at, now.n);
-			now.at = key_room;
+			memcpy(key_buffer, now.at, now.n);
+			now.at = key_buffer;
 		}
 		key = now;
 	}
@@ -196,7 +196,7 @@ static uint64_t count_keys(ds_input *in, ds_str rest, bool *broken)
 {
 	ds_tar_entry entry;
 	ds_str key = { NULL, 0 };
-	char room[sizeof entry.small];
+	char key_buffer[sizeof entry.small];
 	uint64_t n = 0;
 	for (; rest.n; rest = (ds_str){ rest.at + entry.total, rest.n - entry.total }) {
 		ds_tar_next(rest, &entry);
@@ -213,8 +213,8 @@ static uint64_t count_keys(ds_input *in, ds_str rest, bool *broken)
 			remember(in, now);
 		}
 		if (entry.name.at == entry.small) {
-			memcpy(room, now.at, now.n);
-			now.at = room;
+			memcpy(key_buffer, now.at, now.n);
+			now.at = key_buffer;
 		}
 		key = now;
 	}

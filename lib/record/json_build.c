@@ -78,7 +78,7 @@ static void finish_list(build *b, ds_type type, const void *data)
 	b->col->data = data;
 }
 
-static char *room_for(build *b, bool (*wanted)(const ds_json_cell *))
+static char *reserve_for(build *b, bool (*wanted)(const ds_json_cell *))
 {
 	size_t bytes = 0;
 	for (size_t i = 0; i < b->cells->n; i++)
@@ -94,7 +94,7 @@ static bool has_bytes(const ds_json_cell *cell)
 
 static void make_utf8(build *b)
 {
-	char *data = room_for(b, has_bytes), *w = data;
+	char *data = reserve_for(b, has_bytes), *w = data;
 	uint32_t row = 0;
 	for (size_t i = 0; i < b->cells->n; i++) {
 		const ds_json_cell *cell = &b->cells->at[i];
@@ -119,7 +119,7 @@ static bool try_base64(build *b)
 	uint32_t row = 0;
 	if (b->kinds & ~(1u << DS_JT_STR))
 		return false;
-	w = data = room_for(b, has_bytes);
+	w = data = reserve_for(b, has_bytes);
 	for (size_t i = 0; i < b->cells->n; i++) {
 		const ds_json_cell *cell = &b->cells->at[i];
 		row = fill_to(b, row, cell->row, (size_t)(w - data));
@@ -140,7 +140,7 @@ static bool has_line_end(ds_str s)
 
 static void make_json(build *b)
 {
-	char *data = room_for(b, has_bytes), *w = data;
+	char *data = reserve_for(b, has_bytes), *w = data;
 	uint32_t row = 0;
 	for (size_t i = 0; i < b->cells->n; i++) {
 		const ds_json_cell *cell = &b->cells->at[i];
@@ -356,7 +356,7 @@ static void make_more(ds_json_columns *c, ds_col *col)
 ds_rc ds_json_columns_finish(ds_json_columns *c, ds_block **out, uint64_t *lone, ds_err *e)
 {
 	ds_block *block = ds_block_new(c->mem, c->n_rows);
-	ds_block_room(block, c->n + 1);
+	ds_block_reserve(block, c->n + 1);
 	for (uint32_t i = 0; i < c->n; i++) {
 		if (!c->cols[i].cells.n)
 			continue; /* only a record that was refused had it */

@@ -91,7 +91,7 @@ bool ds_json_f64(ds_str number, double *out, bool *exact);
  * must be more at first); returns the bytes written, *took those read.
  */
 enum { DS_JSON_SLACK = 8 };
-size_t ds_json_put(char *out, size_t room, ds_str s, size_t *took);
+size_t ds_json_put(char *out, size_t avail, ds_str s, size_t *took);
 /* Copies s with what is not UTF-8 replaced by U+FFFD, one for each maximal part; out has 3 * s.n. */
 size_t ds_json_repair(char *out, ds_str s, uint64_t *replaced);
 /* The value without the blanks between its tokens; out has room for s.n. */

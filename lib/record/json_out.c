@@ -50,10 +50,10 @@ static size_t put_escape(char *w, uint8_t c)
 	return 6;
 }
 
-size_t ds_json_put(char *out, size_t room, ds_str s, size_t *took)
+size_t ds_json_put(char *out, size_t avail, ds_str s, size_t *took)
 {
 	const char *p = s.at, *end = s.at + s.n;
-	char *w = out, *limit = out + room - DS_JSON_SLACK;
+	char *w = out, *limit = out + avail - DS_JSON_SLACK;
 	while (p < end && w < limit) {
 		size_t n = (size_t)(end - p), fits = (size_t)(limit - w);
 		if (n > fits)

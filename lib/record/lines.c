@@ -138,13 +138,13 @@ typedef struct { /* a record that is being dropped */
 
 static ds_rc keep(dropped *d, ds_str s, size_t most, ds_err *e)
 {
-	size_t room = d->raw->n < most ? most - d->raw->n : 0;
-	if (room > s.n)
-		room = s.n;
-	ds_buf_add(d->raw, s.at, room);
-	if (room == s.n)
+	size_t taken = d->raw->n < most ? most - d->raw->n : 0;
+	if (taken > s.n)
+		taken = s.n;
+	ds_buf_add(d->raw, s.at, taken);
+	if (taken == s.n)
 		return DS_OK;
-	return ds_spill_add(d->ch, (ds_str){ s.at + room, s.n - room }, e);
+	return ds_spill_add(d->ch, (ds_str){ s.at + taken, s.n - taken }, e);
 }
 
 static ds_rc drop_piece(dropped *d, ds_str s, size_t most, ds_err *e)

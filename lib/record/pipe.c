@@ -96,7 +96,7 @@ static ds_rc parse(ds_pipe *p, ds_work *w, ds_err *e)
 {
 	ds_bad *bad = NULL;
 	DS_TRY(ds_chunk_parse(w->chunk, &w->block, &bad, e));
-	w->block->packer = w->packer;
+	w->block->compressor = w->compressor;
 	DS_TRY(ds_block_check(w->block, e));
 	w->n_records = w->block->n_rows;
 	w->bad = bad;
@@ -116,8 +116,8 @@ static ds_rc work(ds_pipe *p, ds_work *w, ds_err *e)
 static ds_rc encode(ds_pipe *p, ds_work *w, ds_err *e)
 {
 	for (outgoing *o = w->out.first; o && p->sink; o = o->next) {
-		o->b->packer = w->packer;
-		DS_TRY(ds_sink_encode(p->sink, o->b, w->packer, &o->part, e));
+		o->b->compressor = w->compressor;
+		DS_TRY(ds_sink_encode(p->sink, o->b, w->compressor, &o->part, e));
 	}
 	return DS_OK;
 }

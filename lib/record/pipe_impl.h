@@ -31,7 +31,7 @@ typedef struct {
 typedef struct {       /* small blocks that wait for others */
 	ds_arena *mem; /* NULL: none waits */
 	ds_block **parts;
-	size_t n, room;
+	size_t n, cap;
 	uint64_t raw_bytes, n_rows;
 	ds_block *shape; /* names and types of their columns */
 	uint64_t ticket; /* the last one that has rows here */
@@ -47,7 +47,7 @@ typedef struct ds_pipe ds_pipe;
 struct ds_work {
 	ds_pipe *pipe;
 	ds_arena *mem;
-	ds_packer *packer;
+	ds_compressor *compressor;
 	void *scratch;
 	uint64_t ticket;
 	ds_chunk *chunk;

@@ -73,9 +73,9 @@ static ds_rc wait_for_more(ds_pipe *p, ds_work *w, ds_block *b, uint64_t raw, ds
 	for (uint32_t i = 0; i < copy->n_cols; i++)
 		if (!has(q->shape, copy->cols[i].name))
 			ds_block_add(q->shape, &copy->cols[i]);
-	if (q->n == q->room) {
-		q->room = q->room ? 2 * q->room : 16;
-		ds_block **more = ds_arena_get(q->mem, q->room * sizeof(*more));
+	if (q->n == q->cap) {
+		q->cap = q->cap ? 2 * q->cap : 16;
+		ds_block **more = ds_arena_get(q->mem, q->cap * sizeof(*more));
 		if (q->n)
 			memcpy(more, q->parts, q->n * sizeof(*more));
 		q->parts = more;
@@ -107,8 +107,8 @@ ds_rc ds_join_pass(ds_pipe *p, ds_work *w, ds_err *e)
 	bool kept;
 	for (outgoing *o = w->emitted.first; o; o = o->next) {
 		ds_arena *own = o->own;
-		if (!o->b->packer)
-			o->b->packer = w->packer;
+		if (!o->b->compressor)
+			o->b->compressor = w->compressor;
 		DS_TRY(pass(p, w, o->b, own, &kept, e));
 		o->own = NULL;
 		if (!kept)

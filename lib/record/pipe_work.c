@@ -37,7 +37,7 @@ void ds_work_open(ds_work *w, ds_pipe *p)
 {
 	*w = (ds_work){ .pipe = p };
 	w->mem = ds_arena_new(FIRST_BYTES);
-	w->packer = ds_packer_new(p->o->out ? p->o->out->level : 0);
+	w->compressor = ds_compressor_new(p->o->out ? p->o->out->level : 0);
 	w->counts = DS_NEW(uint64_t, p->n_counters + 1);
 	w->read.at = DS_NEW(ds_field_count, p->n_reads);
 	forget(w);
@@ -58,7 +58,7 @@ void ds_work_close(ds_work *w)
 	ds_mem_free(w->counts);
 	ds_mem_free(w->read.at);
 	ds_field_names_free(&w->read.names);
-	ds_packer_free(w->packer);
+	ds_compressor_free(w->compressor);
 	ds_arena_free(w->mem);
 }
 

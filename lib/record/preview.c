@@ -34,15 +34,15 @@ static void close_view(void *state)
 	ds_mem_free(state);
 }
 
-/* How many bytes of s take at most `room` columns; wide characters count two. */
-static size_t bytes_for(ds_str s, size_t room)
+/* How many bytes of s take at most `most` columns; wide characters count two. */
+static size_t bytes_for(ds_str s, size_t most)
 {
 	size_t i = 0, used = 0;
 	while (i < s.n) {
 		uint8_t c = (uint8_t)s.at[i];
 		size_t n = c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
 		size_t wide = c < 0xE2 ? 1 : 2;
-		if (used + wide > room || i + n > s.n)
+		if (used + wide > most || i + n > s.n)
 			break;
 		used += wide;
 		i += n;
@@ -54,7 +54,7 @@ static void add_field(view *v, ds_text *t, const ds_json_field *f, uint32_t row)
 {
 	ds_text value = ds_text_new(t->mem, 256);
 	uint64_t unused = 0;
-	size_t room = v->width - NAME_WIDTH - 8;
+	size_t most = v->width - NAME_WIDTH - 8;
 	if (f->col->type == DS_T_BYTES && !ds_col_null(f->col, row)) {
 		char text[64];
 		int n = snprintf(text, sizeof text, "(%zu bytes)", ds_col_bytes(f->col, row).n);
@@ -62,7 +62,7 @@ static void add_field(view *v, ds_text *t, const ds_json_field *f, uint32_t row)
 	} else {
 		ds_text_json_value(&value, f, row, &unused);
 	}
-	size_t n = bytes_for((ds_str){ value.at, value.n }, room);
+	size_t n = bytes_for((ds_str){ value.at, value.n }, most);
 	ds_text_add(t, "  ", 2);
 	ds_text name = ds_text_new(t->mem, f->col->name.n);
 	ds_text_json_str(&name, f->col->name, &unused);

@@ -20,14 +20,14 @@ ds_rc ds_reader_add_opt(ds_reader *r, uint16_t kind, ds_str bytes, ds_err *e)
 	for (size_t i = 0; i < r->n_opts; i++)
 		if (r->opts[i].kind == kind && ds_str_eq(r->opts[i].bytes, bytes))
 			return DS_OK;
-	if (r->n_opts == r->opts_room) {
+	if (r->n_opts == r->opts_cap) {
 		/* The old list stays where it is: others may be looking at it. */
-		size_t room = r->opts_room ? 2 * r->opts_room : 8;
-		ds_opt *more = ds_arena_get(r->mem, room * sizeof(*more));
+		size_t cap = r->opts_cap ? 2 * r->opts_cap : 8;
+		ds_opt *more = ds_arena_get(r->mem, cap * sizeof(*more));
 		if (r->n_opts)
 			memcpy(more, r->opts, r->n_opts * sizeof(*more));
 		r->opts = more;
-		r->opts_room = room;
+		r->opts_cap = cap;
 	}
 	r->opts[r->n_opts++] = (ds_opt){ kind, ds_arena_str(r->mem, bytes) };
 	return DS_OK;

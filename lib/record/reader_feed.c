@@ -60,7 +60,7 @@ static ds_rc fill(ds_reader_feed *f, uint64_t n, uint64_t *there, ds_err *e)
 		ds_buf_reserve(&f->window, step);
 		ds_rc rc = ds_in_read(f->in, f->window.at + f->window.n, step, &got, e);
 		f->window.n += got;
-		/* Salvaging, what is packed around the stream ends it where it is damaged. */
+		/* Salvaging, the compression around the stream ends it where it is damaged. */
 		if (rc == DS_SHORT && f->salvage)
 			break;
 		DS_TRY(rc);
@@ -98,11 +98,11 @@ static ds_rc take_large(
 		k = 0;
 		rc = ds_in_read(f->in, b.at + b.n, step, &k, e);
 	}
-	uint8_t *room = ds_arena_get(mem, b.n);
+	uint8_t *to = ds_arena_get(mem, b.n);
 	if (b.n)
-		memcpy(room, b.at, b.n);
+		memcpy(to, b.at, b.n);
 	*got = b.n;
-	*out = room;
+	*out = to;
 	ds_buf_free(&b);
 	return rc;
 }
@@ -124,11 +124,11 @@ ds_rc ds_reader_feed_take(
 	} else if (n > 64 * (uint64_t)STEP_BYTES) {
 		DS_TRY(take_large(f, mem, n, out, got, e));
 	} else {
-		uint8_t *room = ds_arena_get(mem, n);
+		uint8_t *to = ds_arena_get(mem, n);
 		size_t k;
-		DS_TRY(ds_in_read(f->in, room, n, &k, e));
+		DS_TRY(ds_in_read(f->in, to, n, &k, e));
 		*got = k;
-		*out = room;
+		*out = to;
 	}
 	f->at += *got;
 	return DS_OK;

@@ -57,14 +57,14 @@ struct ds_reader {
 	ds_chain **done; /* chains of streams that ended, different ones */
 	size_t n_done;
 	ds_opt *opts;
-	size_t n_opts, opts_room;
+	size_t n_opts, opts_cap;
 	ds_reader_stats stats;
 	ds_index_entry *entries; /* ds_reader_index */
 	size_t n_entries;
 	bool indexed;
 };
 
-/* A frame's limit: what a record may take, unpacked to ids, and a block besides. */
+/* A frame's limit: what a record may take, widened to ids, and a block besides. */
 static inline uint64_t ds_reader_max_bytes(const ds_reader *r)
 {
 	uint64_t most = UINT64_MAX / 8;
@@ -73,8 +73,8 @@ static inline uint64_t ds_reader_max_bytes(const ds_reader *r)
 /* A column's: a record and a block besides. */
 static inline ds_limits ds_reader_limits(const ds_reader *r)
 {
-	uint64_t room = (uint64_t)64 << 20, most = UINT64_MAX / 8;
-	return (ds_limits){ (r->max_record < most ? r->max_record : most) + room,
+	uint64_t block = (uint64_t)64 << 20, most = UINT64_MAX / 8;
+	return (ds_limits){ (r->max_record < most ? r->max_record : most) + block,
 		ds_reader_max_bytes(r) };
 }
 ds_rc ds_reader_short(ds_reader *r, ds_err *e); /* "input ended early, at byte N" */

@@ -10,8 +10,8 @@ ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str ra
 {
 	ds_at(e, DS_BAD, "%s:%llu", name, (unsigned long long)record);
 	if (ch->input->how->on_error == DS_ON_STOP) {
-		/* Packed bytes may be damaged long before it is found: what came of them is lost. */
-		if (!ch->input->how->salvage || !ch->input->packed)
+		/* Compressed bytes may be damaged long before it is found: what came of them is lost. */
+		if (!ch->input->how->salvage || !ch->input->compressed)
 			return DS_BAD;
 		ds_source_damaged(ch->input, e->msg, raw.n);
 	}

@@ -24,7 +24,7 @@ static void add_digits(ds_text *t, uint64_t v, unsigned width)
 	do
 		digits[n++] = (char)('0' + v % 10);
 	while (v /= 10);
-	ds_text_room(t, width + 20);
+	ds_text_reserve(t, width + 20);
 	for (unsigned i = n; i < width; i++)
 		t->at[t->n++] = '0';
 	while (n)
@@ -297,7 +297,7 @@ void ds_json_raw_str(ds_text *t, ds_str s)
 	ds_text_byte(t, '"');
 	while (s.n) {
 		size_t took;
-		ds_text_room(t, s.n + 2 * DS_JSON_SLACK);
+		ds_text_reserve(t, s.n + 2 * DS_JSON_SLACK);
 		t->n += ds_json_put(t->at + t->n, t->cap - t->n, s, &took);
 		s = (ds_str){ s.at + took, s.n - took };
 	}
@@ -318,7 +318,7 @@ static void add_float(ds_text *t, double v, bool narrow)
 		add_c(t, "null");
 		return;
 	}
-	ds_text_room(t, 32);
+	ds_text_reserve(t, 32);
 	t->n += narrow ? ds_f32_print(t->at + t->n, (float)v) : ds_f64_print(t->at + t->n, v);
 }
 
@@ -352,7 +352,7 @@ void ds_scalar_json(ds_text *t, const ds_scalar *k, const ds_scalars *v, size_t 
 	case DS_SC_JSON:
 		s = v->s[at];
 		if (ds_scalar_is_json(s)) {
-			ds_text_room(t, s.n);
+			ds_text_reserve(t, s.n);
 			t->n += ds_json_compact(t->at + t->n, s);
 		} else {
 			ds_json_raw_str(t, s);
@@ -364,7 +364,7 @@ void ds_scalar_json(ds_text *t, const ds_scalar *k, const ds_scalars *v, size_t 
 	case DS_SC_BYTES:
 		s = v->s[at];
 		ds_text_byte(t, '"');
-		ds_text_room(t, s.n / 3 * 4 + 8);
+		ds_text_reserve(t, s.n / 3 * 4 + 8);
 		t->n += ds_base64_encode(t->at + t->n, s);
 		ds_text_byte(t, '"');
 		return;

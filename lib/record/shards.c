@@ -63,10 +63,10 @@ static const char *name_of(ds_shards *s, size_t number)
 static ds_rc open_next(ds_shards *s, ds_err *e)
 {
 	ds_shard_file *next = ds_arena_zero(s->mem, sizeof(*next));
-	if (s->n == s->room) {
-		size_t room = s->room ? 2 * s->room : 16;
-		s->at = ds_mem_grow(s->at, s->n * sizeof(*s->at), room * sizeof(*s->at));
-		s->room = room;
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? 2 * s->cap : 16;
+		s->at = ds_mem_grow(s->at, s->n * sizeof(*s->at), cap * sizeof(*s->at));
+		s->cap = cap;
 	}
 	next->how = *s->c;
 	next->how.path = name_of(s, s->n);

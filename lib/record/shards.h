@@ -21,7 +21,7 @@ typedef struct {
 	const ds_chain *head; /* that each begins with; must outlive it */
 	ds_arena *mem;
 	ds_shard_file **at;
-	size_t n, room;
+	size_t n, cap;
 	ds_opt *opts;
 	size_t n_opts;
 } ds_shards;

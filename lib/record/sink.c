@@ -66,7 +66,7 @@ void ds_sink_close(ds_sink *s)
 	ds_mem_free(s);
 }
 
-ds_rc ds_sink_encode(ds_sink *s, ds_block *b, struct ds_packer *p, ds_sink_part *out, ds_err *e)
+ds_rc ds_sink_encode(ds_sink *s, ds_block *b, struct ds_compressor *p, ds_sink_part *out, ds_err *e)
 {
 	*out = (ds_sink_part){ .n_rows = b->n_rows, .block = b, .field = s->field };
 	if (!s->exporter)

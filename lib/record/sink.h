@@ -41,9 +41,9 @@ DS_MUST ds_rc ds_sink_check(const ds_output_opts *c, ds_err *e);
 /* DSR to a terminal becomes a readable preview. chain: with this run's stage pushed. */
 DS_MUST ds_rc ds_sink_open(ds_sink **s, const ds_output_opts *c, const ds_chain *chain, ds_err *e);
 void ds_sink_close(ds_sink *s);
-struct ds_packer;
+struct ds_compressor;
 DS_MUST ds_rc ds_sink_encode(
-	ds_sink *s, ds_block *b, struct ds_packer *p, ds_sink_part *out, ds_err *e);
+	ds_sink *s, ds_block *b, struct ds_compressor *p, ds_sink_part *out, ds_err *e);
 DS_MUST ds_rc ds_sink_write(ds_sink *s, ds_sink_part *part, ds_err *e);
 DS_MUST ds_rc ds_sink_opt(ds_sink *s, ds_opt opt, ds_err *e); /* kept in dsr, dropped elsewhere */
 DS_MUST ds_rc ds_sink_finish(ds_sink *s, const ds_chain *final_chain, ds_err *e);

@@ -283,7 +283,7 @@ static ds_rc begin(ds_source *s, ds_input *in, ds_arena *mem, ds_chunk **out, ds
 	}
 	DS_TRY(rc);
 	in->importer = im;
-	in->packed = in->in && ds_in_wrap(in->in) != DS_RAW;
+	in->compressed = in->in && ds_in_wrap(in->in) != DS_RAW;
 	saw(s, im);
 	if (im->open)
 		DS_TRY(im->open(in, e));

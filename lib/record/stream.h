@@ -68,9 +68,9 @@ typedef struct ds_writer ds_writer;
 DS_MUST ds_rc ds_writer_open(ds_writer **w, ds_out *out, const ds_chain *chain, ds_err *e);
 void ds_writer_close(ds_writer *w); /* without finish: writes nothing more */
 /*
- * Encodes a block (any thread, own packer; NULL: no codec) into bytes in its arena; untouched columns are taken
- * as stored, after a look at their hash. Without a packer packed columns are unpacked; with one, columns that are
- * packed already stay as they are. The frame is good until the block's arena is reset.
+ * Encodes a block (any thread, own compressor; NULL: no codec) into bytes in its arena; untouched columns are taken
+ * as stored, after a look at their hash. Without a compressor, compressed columns are decompressed; with one,
+ * columns that are compressed already stay as they are. The frame is good until the block's arena is reset.
  */
 typedef struct {
 	ds_str head;   /* frame header and column table */
@@ -80,8 +80,8 @@ typedef struct {
 	uint32_t n_rows;
 	uint64_t raw_bytes;
 } ds_frame;
-struct ds_packer;
-DS_MUST ds_rc ds_block_encode(ds_frame *out, ds_block *b, struct ds_packer *p, ds_err *e);
+struct ds_compressor;
+DS_MUST ds_rc ds_block_encode(ds_frame *out, ds_block *b, struct ds_compressor *p, ds_err *e);
 DS_MUST ds_rc ds_writer_frame(ds_writer *w, ds_frame *f, ds_err *e); /* in order, one at a time */
 DS_MUST ds_rc ds_writer_opt(ds_writer *w, ds_opt opt, ds_err *e);
 /*

@@ -89,7 +89,7 @@ static inline uint64_t ds_pad(uint64_t n)
 	return (n + DS_UNIT - 1) & ~(uint64_t)(DS_UNIT - 1);
 }
 bool ds_zeros(const void *p, size_t n);
-typedef struct { /* bytes that columns may unpack to */
+typedef struct { /* bytes that columns may decompress to */
 	uint64_t column, all;
 } ds_limits;
 /*

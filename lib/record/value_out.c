@@ -12,7 +12,7 @@ ds_text ds_text_new(ds_arena *mem, size_t expected)
 	return t;
 }
 
-void ds_text_room(ds_text *t, size_t more)
+void ds_text_reserve(ds_text *t, size_t more)
 {
 	if (t->cap - t->n >= more)
 		return;
@@ -25,7 +25,7 @@ void ds_text_room(ds_text *t, size_t more)
 
 void ds_text_add(ds_text *t, const void *p, size_t n)
 {
-	ds_text_room(t, n);
+	ds_text_reserve(t, n);
 	if (n)
 		memcpy(t->at + t->n, p, n);
 	t->n += n;
@@ -38,7 +38,7 @@ void ds_text_i64(ds_text *t, int64_t v)
 	do
 		*--p = (char)('0' + u % 10);
 	while (u /= 10);
-	ds_text_room(t, 24);
+	ds_text_reserve(t, 24);
 	if (v < 0)
 		t->at[t->n++] = '-';
 	size_t n = (size_t)(digits + sizeof digits - p);
@@ -52,7 +52,7 @@ static void add_f64(ds_text *t, double v)
 		ds_text_add(t, "null", 4);
 		return;
 	}
-	ds_text_room(t, 32);
+	ds_text_reserve(t, 32);
 	t->n += ds_f64_print(t->at + t->n, v);
 }
 
@@ -62,7 +62,7 @@ static void add_f32(ds_text *t, float v)
 		ds_text_add(t, "null", 4);
 		return;
 	}
-	ds_text_room(t, 32);
+	ds_text_reserve(t, 32);
 	t->n += ds_f32_print(t->at + t->n, v);
 }
 
@@ -70,7 +70,7 @@ static void put(ds_text *t, ds_str s)
 {
 	while (s.n) {
 		size_t took;
-		ds_text_room(t, s.n + 2 * DS_JSON_SLACK);
+		ds_text_reserve(t, s.n + 2 * DS_JSON_SLACK);
 		t->n += ds_json_put(t->at + t->n, t->cap - t->n, s, &took);
 		s = (ds_str){ s.at + took, s.n - took };
 	}
@@ -140,7 +140,7 @@ static void add_list(ds_text *t, const ds_col *c, uint32_t row)
 
 static void add_base64(ds_text *t, ds_str s)
 {
-	ds_text_room(t, s.n / 3 * 4 + 8);
+	ds_text_reserve(t, s.n / 3 * 4 + 8);
 	t->n += ds_base64_encode(t->at + t->n, s);
 }
 
@@ -202,7 +202,7 @@ void ds_text_plain(ds_text *t, const ds_col *c, uint32_t row)
 	ds_str s = ds_col_bytes(c, row);
 	ds_json_scan scan = ds_json_scan_of(s);
 	bool escaped;
-	ds_text_room(t, s.n);
+	ds_text_reserve(t, s.n);
 	if (c->type == DS_T_JSON && s.n && s.at[0] == '"' && ds_json_string(&scan, &s, &escaped))
 		t->n += ds_json_unescape(t->at + t->n, s, NULL);
 	else

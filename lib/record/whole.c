@@ -1,5 +1,5 @@
 /*
- * whole.c - pipes and packed files go to a temporary file, a buffer at a time
+ * whole.c - pipes and compressed files go to a temporary file, a buffer at a time
  */
 #include "record/whole.h"
 

@@ -15,7 +15,7 @@ typedef struct {
 } ds_grow;
 
 /* Room for `more` bytes at g->at + g->n, to be counted into n by the caller. */
-static inline char *ds_grow_room(ds_grow *g, size_t more)
+static inline char *ds_grow_reserve(ds_grow *g, size_t more)
 {
 	if (!g->at || g->cap - g->n < more) {
 		size_t cap = g->cap + g->cap / 2 + more + 256;
@@ -31,13 +31,13 @@ static inline void ds_grow_add(ds_grow *g, const char *p, size_t n)
 {
 	if (n == 0)
 		return;
-	memcpy(ds_grow_room(g, n), p, n);
+	memcpy(ds_grow_reserve(g, n), p, n);
 	g->n += n;
 }
 static inline void ds_grow_byte(ds_grow *g, char c)
 {
 	if (g->n == g->cap)
-		ds_grow_room(g, 1);
+		ds_grow_reserve(g, 1);
 	g->at[g->n++] = c;
 }
 static inline ds_str ds_grow_view(const ds_grow *g)

@@ -97,7 +97,7 @@ static size_t piece(ds_str s)
 static void convert(ds_han *h, ds_grow *out, ds_str s)
 {
 	/* A phrase may grow, by two characters at most for each of its own. */
-	char *to = ds_grow_room(out, 4 * s.n + 64);
+	char *to = ds_grow_reserve(out, 4 * s.n + 64);
 	size_t n = (size_t)-1;
 	if (h->converter && !memchr(s.at, '\0', s.n))
 		n = h->convert(h->converter, s.at, s.n, to);
@@ -114,7 +114,7 @@ ds_str ds_han_convert(ds_han *h, ds_str text, ds_arena *mem)
 	if (!may_change(text))
 		return text;
 	ds_grow out = { .mem = mem };
-	ds_grow_room(&out, text.n + text.n / 8 + 64);
+	ds_grow_reserve(&out, text.n + text.n / 8 + 64);
 	for (ds_str s = text; s.n;) {
 		size_t n = ds_utf8_valid(s);
 		if (n == 0) {

@@ -27,12 +27,12 @@ ds_minhash *ds_minhash_new(unsigned n_perm, uint64_t seed)
 {
 	ds_minhash *m = DS_NEW(ds_minhash, 1);
 	m->n_perm = n_perm;
-	m->room = (n_perm + DS_PERM_STEP - 1) / DS_PERM_STEP * DS_PERM_STEP;
-	m->low = DS_NEW(uint32_t, m->room);
-	m->high = DS_NEW(uint32_t, m->room);
-	m->plus = DS_NEW(uint32_t, m->room);
+	m->n_padded = (n_perm + DS_PERM_STEP - 1) / DS_PERM_STEP * DS_PERM_STEP;
+	m->low = DS_NEW(uint32_t, m->n_padded);
+	m->high = DS_NEW(uint32_t, m->n_padded);
+	m->plus = DS_NEW(uint32_t, m->n_padded);
 	m->kernel = choose_kernel();
-	for (unsigned i = 0; i < m->room; i++) {
+	for (unsigned i = 0; i < m->n_padded; i++) {
 		uint32_t r[4];
 		ds_rng_block(ds_rng_of(seed, UINT64_C(0x6d696e68617368)), i, r);
 		m->low[i] = r[0] | 1; /* an odd a permutes */
@@ -52,14 +52,14 @@ void ds_minhash_free(ds_minhash *m)
 	ds_mem_free(m);
 }
 
-size_t ds_minhash_room(const ds_minhash *m)
+size_t ds_minhash_padded(const ds_minhash *m)
 {
-	return m->room;
+	return m->n_padded;
 }
 
 void ds_minhash_reset(const ds_minhash *m, uint32_t *sig)
 {
-	memset(sig, 0xff, m->room * sizeof *sig);
+	memset(sig, 0xff, m->n_padded * sizeof *sig);
 }
 
 void ds_minhash_add(const ds_minhash *m, const uint32_t *x, size_t n, uint32_t *sig)
@@ -69,7 +69,7 @@ void ds_minhash_add(const ds_minhash *m, const uint32_t *x, size_t n, uint32_t *
 
 void ds_minhash_scalar(const ds_minhash *m, const uint32_t *x, size_t n, uint32_t *sig)
 {
-	for (unsigned p = 0; p < m->room; p++) {
+	for (unsigned p = 0; p < m->n_padded; p++) {
 		uint64_t a = (uint64_t)m->high[p] << 32 | m->low[p];
 		uint32_t least = sig[p];
 		for (size_t i = 0; i < n; i++) {

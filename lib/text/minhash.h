@@ -21,7 +21,7 @@ typedef struct ds_minhash ds_minhash; /* the permutations; never changes, any th
 ds_minhash *ds_minhash_new(unsigned n_perm, uint64_t seed); /* 1 <= n_perm <= DS_PERM_MAX */
 void ds_minhash_free(ds_minhash *m);
 /* Values of a signature: n_perm rounded up to DS_PERM_STEP. Signatures are 64-byte aligned. */
-size_t ds_minhash_room(const ds_minhash *m);
+size_t ds_minhash_padded(const ds_minhash *m);
 void ds_minhash_reset(const ds_minhash *m, uint32_t *sig);
 void ds_minhash_add(const ds_minhash *m, const uint32_t *x, size_t n, uint32_t *sig);
 DS_AUTO_WITH(ds_minhash, ds_minhash_free)

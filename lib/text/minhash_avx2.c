@@ -34,7 +34,7 @@ static inline __m256i next(group g, __m256i x)
 
 void ds_minhash_avx2(const ds_minhash *m, const uint32_t *x, size_t n, uint32_t *sig)
 {
-	for (unsigned p = 0; p < m->room; p += 16) {
+	for (unsigned p = 0; p < m->n_padded; p += 16) {
 		group g = load(m, sig, p), k = load(m, sig, p + 8);
 		for (size_t i = 0; i < n; i++) {
 			__m256i v = _mm256_set1_epi32((int)x[i]);

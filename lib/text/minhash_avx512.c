@@ -34,7 +34,7 @@ static inline __m512i next(group g, __m512i x)
 
 void ds_minhash_avx512(const ds_minhash *m, const uint32_t *x, size_t n, uint32_t *sig)
 {
-	for (unsigned p = 0; p < m->room; p += 32) {
+	for (unsigned p = 0; p < m->n_padded; p += 32) {
 		group g = load(m, sig, p), k = load(m, sig, p + 16);
 		for (size_t i = 0; i < n; i++) {
 			__m512i v = _mm512_set1_epi32((int)x[i]);
@@ -79,7 +79,7 @@ IFMA static inline __m512i next_wide(wide g, __m512i x, __m512i x20)
 
 IFMA void ds_minhash_ifma(const ds_minhash *m, const uint32_t *x, size_t n, uint32_t *sig)
 {
-	for (unsigned p = 0; p < m->room; p += 32) {
+	for (unsigned p = 0; p < m->n_padded; p += 32) {
 		wide g = load_wide(m, sig, p), k = load_wide(m, sig, p + 16);
 		for (size_t i = 0; i < n; i++) {
 			__m512i v = _mm512_set1_epi64(x[i]), v20 = _mm512_slli_epi64(v, 20);

@@ -9,7 +9,8 @@
 typedef void ds_minhash_kernel(const ds_minhash *m, const uint32_t *x, size_t n, uint32_t *sig);
 
 struct ds_minhash {
-	unsigned n_perm, room; /* room: a multiple of DS_PERM_STEP; the rest is filled likewise */
+	unsigned n_perm,
+		n_padded; /* n_padded: a multiple of DS_PERM_STEP; the rest is filled likewise */
 	uint32_t *low, *high, *plus; /* halves of a, and b */
 	ds_minhash_kernel *kernel;
 };

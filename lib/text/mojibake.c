@@ -313,7 +313,7 @@ static bool fix(line *l, ds_arena *mem, unsigned depth)
 static void put(ds_grow *out, const line *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		uint8_t *p = (uint8_t *)ds_grow_room(out, 4);
+		uint8_t *p = (uint8_t *)ds_grow_reserve(out, 4);
 		out->n += ds_utf8_put(p, l->c[i]);
 	}
 }

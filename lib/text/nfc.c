@@ -75,7 +75,7 @@ ds_str ds_nfc(ds_str text, ds_arena *mem)
 		return text;
 	ds_grow out = { .mem = mem };
 	ds_buf composed = { 0 };
-	ds_grow_room(&out, text.n); /* hardly a text grows */
+	ds_grow_reserve(&out, text.n); /* hardly a text grows */
 	do {
 		ds_grow_add(&out, text.at + done, (size_t)(place.at - text.at) - done);
 		ds_buf_clear(&composed);

@@ -31,7 +31,7 @@ struct ds_ngram {
 	const uint8_t *op, *op_end; /* the operator that at comes to next, or NULL */
 	uint64_t sum, n_seen;
 	size_t n_units;
-	uint64_t units[DS_NGRAM_MAX + DS_NGRAM_ROOM]; /* the last n, then the new ones */
+	uint64_t units[DS_NGRAM_MAX + DS_NGRAM_BATCH]; /* the last n, then the new ones */
 };
 
 ds_ngram *ds_ngram_new(ds_unit unit, unsigned n)
@@ -379,7 +379,7 @@ static void scan_other(ds_ngram *g)
 
 static void scan_chars(ds_ngram *g)
 {
-	while (g->at < g->end && g->n_units < DS_NGRAM_ROOM) {
+	while (g->at < g->end && g->n_units < DS_NGRAM_BATCH) {
 		uint32_t c;
 		if (op[*g->at] && !(g->at > g->text && op[g->at[-1]]) &&
 			(g->op_end = op_end(g, g->at))) {
@@ -404,7 +404,7 @@ static void scan(ds_ngram *g)
 		scan_chars(g);
 		return;
 	}
-	while (g->at < g->end && g->n_units < DS_NGRAM_ROOM - 34) {
+	while (g->at < g->end && g->n_units < DS_NGRAM_BATCH - 34) {
 		if (g->op)
 			put_op(g);
 		else if (*g->at < 0x80)
@@ -445,12 +445,12 @@ static inline size_t roll(ds_ngram *g, void *out, bool wide)
 	return n;
 }
 
-size_t ds_ngram_next(ds_ngram *g, uint32_t out[DS_NGRAM_ROOM])
+size_t ds_ngram_next(ds_ngram *g, uint32_t out[DS_NGRAM_BATCH])
 {
 	return roll(g, out, false);
 }
 
-size_t ds_ngram_next64(ds_ngram *g, uint64_t out[DS_NGRAM_ROOM])
+size_t ds_ngram_next64(ds_ngram *g, uint64_t out[DS_NGRAM_BATCH])
 {
 	return roll(g, out, true);
 }

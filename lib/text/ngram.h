@@ -30,15 +30,15 @@ typedef enum {
 
 enum { DS_UNIT_RULES = 2 }; /* grows whenever texts have other units than before: kept in files */
 
-enum { DS_NGRAM_MAX = 64, DS_NGRAM_ROOM = 1024 };
+enum { DS_NGRAM_MAX = 64, DS_NGRAM_BATCH = 1024 };
 
 typedef struct ds_ngram ds_ngram;                 /* a reader of texts; one thread at a time */
 ds_ngram *ds_ngram_new(ds_unit unit, unsigned n); /* 1 <= n <= DS_NGRAM_MAX */
 void ds_ngram_free(ds_ngram *g);
 void ds_ngram_start(ds_ngram *g, ds_str text); /* text must live until it is read */
-/* Up to DS_NGRAM_ROOM further shingles, in order; 0: the text is at its end. */
-size_t ds_ngram_next(ds_ngram *g, uint32_t out[DS_NGRAM_ROOM]);
-size_t ds_ngram_next64(ds_ngram *g, uint64_t out[DS_NGRAM_ROOM]);
+/* Up to DS_NGRAM_BATCH further shingles, in order; 0: the text is at its end. */
+size_t ds_ngram_next(ds_ngram *g, uint32_t out[DS_NGRAM_BATCH]);
+size_t ds_ngram_next64(ds_ngram *g, uint64_t out[DS_NGRAM_BATCH]);
 uint64_t ds_ngram_units(const ds_ngram *g); /* of the text, so far */
 DS_AUTO_WITH(ds_ngram, ds_ngram_free)
 

@@ -13,7 +13,7 @@ typedef struct {
 	const char *at;
 	size_t n, i;
 	ds_text_span *out;
-	size_t n_out, room;
+	size_t n_out, cap;
 	ds_arena *mem;
 } scan;
 
@@ -55,13 +55,13 @@ static void put(scan *s, size_t from, size_t to, bool number)
 		last->number &= number;
 		return;
 	}
-	if (s->n_out == s->room) {
-		size_t room = s->room ? 2 * s->room : 16;
-		ds_text_span *more = ds_arena_get(s->mem, room * sizeof(*more));
+	if (s->n_out == s->cap) {
+		size_t cap = s->cap ? 2 * s->cap : 16;
+		ds_text_span *more = ds_arena_get(s->mem, cap * sizeof(*more));
 		if (s->n_out)
 			memcpy(more, s->out, s->n_out * sizeof(*more));
 		s->out = more;
-		s->room = room;
+		s->cap = cap;
 	}
 	s->out[s->n_out++] = (ds_text_span){ from, to, number };
 }

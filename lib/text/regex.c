@@ -72,11 +72,11 @@ static void add_needle(void *context, ds_str literal, bool any_case)
 
 static void find_needles(ds_regex *r, ds_str pattern, bool any_case)
 {
-	char *room = DS_NEW(char, 2 * pattern.n + 1);
+	char *literals = DS_NEW(char, 2 * pattern.n + 1);
 	r->needles = DS_NEW(ds_needle, NEEDLES_MAX);
-	if (!ds_regex_required(pattern, any_case, room, add_needle, r))
+	if (!ds_regex_required(pattern, any_case, literals, add_needle, r))
 		r->n_needles = 0;
-	ds_mem_free(room);
+	ds_mem_free(literals);
 }
 
 static ds_rc compile_as(ds_regex *r, ds_str pattern, uint32_t options, ds_err *e)
@@ -455,7 +455,7 @@ ds_rc ds_regex_subst(
 		if (!found)
 			break;
 		if (!(*n)++)
-			ds_grow_room(&grow, text.n + 64);
+			ds_grow_reserve(&grow, text.n + 64);
 		/* \K and look-behind may set the start before where the last match ended. */
 		size_t start = at[0] < done ? done : at[0], end = at[1] < start ? start : at[1];
 		ds_grow_add(&grow, text.at + done, start - done);

@@ -61,8 +61,7 @@ typedef struct {
 typedef struct ds_seen ds_seen;
 ds_seen *ds_seen_new(const ds_seen_plan *p);
 void ds_seen_free(ds_seen *s);
-void ds_seen_jobs(
-	ds_seen *s, unsigned threads); /* that look up bands in ds_seen_add; 1 unless said */
+void ds_seen_jobs(ds_seen *s, unsigned threads); /* that look up bands in ds_seen_add; default 1 */
 /* DS_BAD: too many texts. */
 DS_MUST ds_rc ds_seen_add(ds_seen *s, ds_seen_item *items, size_t n, ds_err *e);
 void ds_seen_take(ds_seen *s, void *sketches); /* memory of ds_mem_get that items point into */

@@ -1,7 +1,7 @@
 /*
  * seen_file.c - the memory of texts as a file
  *
- * All numbers are little-endian u64 unless said.
+ * Numbers are little-endian u64 except where noted.
  *	magic "dsdedup index\n\0\0", version 2
  *	plan: exact near verify unit ngram perm bands rows seed scope simhash distance bits, threshold as the bits of an f64
  *	texts n, buckets that are full

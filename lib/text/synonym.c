@@ -26,7 +26,7 @@ struct ds_synonyms {
 	uint32_t *members;
 	group *groups;
 	link *links;
-	size_t room_words, n_members, room_members, n_groups, room_groups, n_links, room_links;
+	size_t cap_words, n_members, cap_members, n_groups, cap_groups, n_links, cap_links;
 };
 
 ds_synonyms *ds_synonyms_new(void)
@@ -48,13 +48,13 @@ void ds_synonyms_free(ds_synonyms *s)
 	ds_mem_free(s);
 }
 
-static void *room_for_one(void *p, size_t n, size_t *room, size_t size)
+static void *grow_by_one(void *p, size_t n, size_t *cap, size_t size)
 {
-	if (n < *room)
+	if (n < *cap)
 		return p;
-	size_t more = *room ? 2 * *room : 1024;
+	size_t more = *cap ? 2 * *cap : 1024;
 	p = ds_mem_grow(p, n * size, more * size);
-	*room = more;
+	*cap = more;
 	return p;
 }
 
@@ -65,7 +65,7 @@ static uint32_t number_of(ds_synonyms *s, ds_str name)
 	if (is_new) {
 		size_t n = ds_map_count(s->names) - 1;
 		*v = n + 1;
-		s->words = room_for_one(s->words, n, &s->room_words, sizeof(*s->words));
+		s->words = grow_by_one(s->words, n, &s->cap_words, sizeof(*s->words));
 		s->words[n] = (word){ 0, 0 };
 	}
 	return (uint32_t)(*v - 1);
@@ -73,21 +73,21 @@ static uint32_t number_of(ds_synonyms *s, ds_str name)
 
 static void add_member(ds_synonyms *s, uint32_t w)
 {
-	s->members = room_for_one(s->members, s->n_members, &s->room_members, sizeof(*s->members));
+	s->members = grow_by_one(s->members, s->n_members, &s->cap_members, sizeof(*s->members));
 	s->members[s->n_members++] = w;
 	s->groups[s->n_groups - 1].n++;
 }
 
 static void begin_group(ds_synonyms *s, bool cilin)
 {
-	s->groups = room_for_one(s->groups, s->n_groups, &s->room_groups, sizeof(*s->groups));
+	s->groups = grow_by_one(s->groups, s->n_groups, &s->cap_groups, sizeof(*s->groups));
 	s->groups[s->n_groups++] = (group){ s->n_members, 0, cilin };
 }
 
 /* The last group becomes one that the word draws from. */
 static void add_link(ds_synonyms *s, uint32_t w)
 {
-	s->links = room_for_one(s->links, s->n_links, &s->room_links, sizeof(*s->links));
+	s->links = grow_by_one(s->links, s->n_links, &s->cap_links, sizeof(*s->links));
 	s->links[s->n_links++] = (link){ (uint32_t)s->n_groups - 1, 0 };
 	if (s->words[w].last)
 		s->links[s->words[w].last - 1].next = (uint32_t)s->n_links;

@@ -3,7 +3,7 @@
  *
  * ICU is behind this door and no type of it leaves. Where a function gives text back, it is the view
  * that came in (the same pointer) when nothing had to change, else bytes in the arena. Invalid bytes
- * are passed along as they are, unless said otherwise. Any thread may call.
+ * are passed along as they are, except where noted. Any thread may call.
  */
 #ifndef DS_TEXT_UNICODE_H
 #define DS_TEXT_UNICODE_H
@@ -59,7 +59,7 @@ unsigned ds_char_age(uint32_t c);
 bool ds_char_is_letter(uint32_t c); /* Unicode's L categories */
 bool ds_char_is_number(uint32_t c); /* the N categories */
 bool ds_char_is_icon(uint32_t c);   /* So: other symbols, emoji among them */
-bool ds_char_is_emoji(uint32_t c);  /* shown as a picture unless said otherwise */
+bool ds_char_is_emoji(uint32_t c);  /* shown as a picture by default */
 bool ds_char_is_punct(uint32_t c);  /* the P categories */
 
 /* Lower case of the root locale, final sigma included. */

@@ -26,9 +26,9 @@ static bool normalize(ds_buf *out, ds_str text, UChar *wide)
 {
 	UErrorCode status = U_ZERO_ERROR;
 	const UNormalizer2 *nfc = unorm2_getNFCInstance(&status);
-	int32_t room = (int32_t)text.n, n = 0, m = 0;
-	UChar *normal = wide + room + 1;
-	u_strFromUTF8(wide, room + 1, &n, text.at, room, &status);
+	int32_t most = (int32_t)text.n, n = 0, m = 0;
+	UChar *normal = wide + most + 1;
+	u_strFromUTF8(wide, most + 1, &n, text.at, most, &status);
 	if (U_SUCCESS(status))
 		m = unorm2_normalize(nfc, wide, n, normal, 3 * n + 1, &status);
 	ds_buf_reserve(out, 3 * (size_t)m + 1);
@@ -61,13 +61,13 @@ bool ds_icu_nfkc(ds_buf *out, ds_str text)
 {
 	UErrorCode status = U_ZERO_ERROR;
 	const UNormalizer2 *nfkc = unorm2_getNFKCInstance(&status);
-	int32_t room = (int32_t)text.n + 1, n = 0, m;
-	UChar *wide = ds_mem_get((1 + KC_GROWS) * (size_t)room * sizeof(*wide));
-	UChar *normal = wide + room;
-	u_strFromUTF8(wide, room, &n, text.at, (int32_t)text.n, &status);
+	int32_t most = (int32_t)text.n + 1, n = 0, m;
+	UChar *wide = ds_mem_get((1 + KC_GROWS) * (size_t)most * sizeof(*wide));
+	UChar *normal = wide + most;
+	u_strFromUTF8(wide, most, &n, text.at, (int32_t)text.n, &status);
 	bool same = U_FAILURE(status) || unorm2_isNormalized(nfkc, wide, n, &status);
 	if (!same) {
-		m = unorm2_normalize(nfkc, wide, n, normal, KC_GROWS * room, &status);
+		m = unorm2_normalize(nfkc, wide, n, normal, KC_GROWS * most, &status);
 		ds_buf_reserve(out, 3 * (size_t)m + 1);
 		u_strToUTF8(out->at + out->n, 3 * m + 1, &n, normal, m, &status);
 		same = U_FAILURE(status);
@@ -104,7 +104,7 @@ void ds_icu_han_free(ds_icu_han *h)
 	ds_mem_free(h);
 }
 
-size_t ds_icu_han_convert(ds_icu_han *h, ds_str s, char *out, size_t room)
+size_t ds_icu_han_convert(ds_icu_han *h, ds_str s, char *out, size_t most)
 {
 	UErrorCode status = U_ZERO_ERROR;
 	int32_t cap = 2 * (int32_t)s.n + 16, n = 0, m = 0;
@@ -112,7 +112,7 @@ size_t ds_icu_han_convert(ds_icu_han *h, ds_str s, char *out, size_t room)
 	u_strFromUTF8(wide, cap, &n, s.at, (int32_t)s.n, &status);
 	int32_t limit = n;
 	utrans_transUChars(h->t, wide, &n, cap, 0, &limit, &status);
-	u_strToUTF8(out, (int32_t)room, &m, wide, n, &status);
+	u_strToUTF8(out, (int32_t)most, &m, wide, n, &status);
 	ds_mem_free(wide);
 	return U_FAILURE(status) ? SIZE_MAX : (size_t)m;
 }
@@ -121,13 +121,13 @@ ds_str ds_nfd(ds_str text, ds_arena *mem)
 {
 	UErrorCode status = U_ZERO_ERROR;
 	const UNormalizer2 *nfd = unorm2_getNFDInstance(&status);
-	int32_t room = (int32_t)text.n + 1, n = 0, m;
+	int32_t most = (int32_t)text.n + 1, n = 0, m;
 	if (text.n > INT32_MAX / 16)
 		return text;
 	/* At most four characters come of one in UTF-16 (UAX 15, section 9), three bytes for each. */
-	UChar *wide = ds_arena_get(mem, 5 * (size_t)room * sizeof(*wide)), *apart = wide + room;
-	u_strFromUTF8(wide, room, &n, text.at, (int32_t)text.n, &status);
-	m = U_SUCCESS(status) ? unorm2_normalize(nfd, wide, n, apart, 4 * room, &status) : 0;
+	UChar *wide = ds_arena_get(mem, 5 * (size_t)most * sizeof(*wide)), *apart = wide + most;
+	u_strFromUTF8(wide, most, &n, text.at, (int32_t)text.n, &status);
+	m = U_SUCCESS(status) ? unorm2_normalize(nfd, wide, n, apart, 4 * most, &status) : 0;
 	char *out = ds_arena_bytes(mem, 3 * (size_t)m + 1);
 	u_strToUTF8(out, 3 * m + 1, &n, apart, m, &status);
 	return U_SUCCESS(status) ? (ds_str){ out, (size_t)n } : text;
@@ -151,9 +151,9 @@ static const UNormalizer2 *form_of(ds_form form, UErrorCode *status)
 static void add_form(ds_grow *out, ds_str s, const UNormalizer2 *form)
 {
 	UErrorCode status = U_ZERO_ERROR;
-	int32_t room = (int32_t)s.n + 1, n = 0, m = 0, cap = 2 * room + 64, k = 0;
-	UChar *wide = ds_mem_get(sizeof(*wide) * (size_t)room), *to = NULL;
-	u_strFromUTF8(wide, room, &n, s.at, (int32_t)s.n, &status);
+	int32_t most = (int32_t)s.n + 1, n = 0, m = 0, cap = 2 * most + 64, k = 0;
+	UChar *wide = ds_mem_get(sizeof(*wide) * (size_t)most), *to = NULL;
+	u_strFromUTF8(wide, most, &n, s.at, (int32_t)s.n, &status);
 	do {
 		status = status == U_BUFFER_OVERFLOW_ERROR ? U_ZERO_ERROR : status;
 		ds_mem_free(to);
@@ -161,7 +161,7 @@ static void add_form(ds_grow *out, ds_str s, const UNormalizer2 *form)
 		m = U_SUCCESS(status) ? unorm2_normalize(form, wide, n, to, cap, &status) : 0;
 		cap = m + 1;
 	} while (status == U_BUFFER_OVERFLOW_ERROR);
-	char *at = ds_grow_room(out, 3 * (size_t)m + 1);
+	char *at = ds_grow_reserve(out, 3 * (size_t)m + 1);
 	u_strToUTF8(at, 3 * m + 1, &k, to, m, &status);
 	if (U_SUCCESS(status))
 		out->n += (size_t)k;
@@ -199,10 +199,10 @@ ds_str ds_normal_form(ds_str text, ds_form form, ds_arena *mem)
 static size_t add_graphemes(ds_str s, size_t base, uint32_t *ends, ds_arena *mem)
 {
 	UErrorCode status = U_ZERO_ERROR;
-	int32_t room = (int32_t)s.n + 1, n = 0, from = 0, to;
+	int32_t most = (int32_t)s.n + 1, n = 0, from = 0, to;
 	size_t k = 0, at = 0;
-	UChar *wide = ds_arena_get(mem, sizeof(*wide) * (size_t)room);
-	u_strFromUTF8(wide, room, &n, s.at, (int32_t)s.n, &status);
+	UChar *wide = ds_arena_get(mem, sizeof(*wide) * (size_t)most);
+	u_strFromUTF8(wide, most, &n, s.at, (int32_t)s.n, &status);
 	UBreakIterator *it = ubrk_open(UBRK_CHARACTER, "", wide, n, &status);
 	while (U_SUCCESS(status) && (to = ubrk_next(it)) != UBRK_DONE) {
 		for (; from < to; from++) /* the second half of a pair has been counted */
@@ -327,22 +327,22 @@ size_t ds_han_cut(ds_han_cutter *c, ds_str run, uint32_t *ends)
 	return found;
 }
 
-typedef int32_t case_fn(const UCaseMap *map, char *to, int32_t room, const char *from, int32_t n,
+typedef int32_t case_fn(const UCaseMap *map, char *to, int32_t most, const char *from, int32_t n,
 	UErrorCode *status);
 
 /* One stretch of valid UTF-8, at most STRETCH bytes. */
 static void map_case(ds_grow *out, const UCaseMap *map, case_fn *fn, ds_str s)
 {
-	size_t room = s.n + s.n / 2 + 16;
+	size_t most = s.n + s.n / 2 + 16;
 	for (;;) {
 		UErrorCode status = U_ZERO_ERROR;
-		int32_t n = fn(
-			map, ds_grow_room(out, room), (int32_t)room, s.at, (int32_t)s.n, &status);
+		int32_t n = fn(map, ds_grow_reserve(out, most), (int32_t)most, s.at, (int32_t)s.n,
+			&status);
 		if (status != U_BUFFER_OVERFLOW_ERROR) {
 			out->n += (size_t)n;
 			return;
 		}
-		room = (size_t)n + 1;
+		most = (size_t)n + 1;
 	}
 }
 
@@ -365,7 +365,7 @@ static ds_str change_case(ds_str s, ds_arena *mem, case_fn *fn, uint32_t options
 	UErrorCode status = U_ZERO_ERROR;
 	UCaseMap *map = ucasemap_open("", options, &status);
 	ds_grow out = { .mem = mem };
-	ds_grow_room(&out, s.n + s.n / 8);
+	ds_grow_reserve(&out, s.n + s.n / 8);
 	while (s.n && U_SUCCESS(status)) {
 		size_t valid = ds_utf8_valid(s);
 		if (valid == 0) {
@@ -418,10 +418,10 @@ ds_rc ds_charset_decode(ds_str *out, ds_str bytes, const char *charset, ds_arena
 	UChar pivot[4096], *in = pivot, *end = pivot;
 	ds_grow text = { .mem = mem };
 	const char *p = bytes.at;
-	ds_grow_room(&text, bytes.n + bytes.n / 2);
+	ds_grow_reserve(&text, bytes.n + bytes.n / 2);
 	bool reset = true;
 	while (U_SUCCESS(status)) {
-		char *start = ds_grow_room(&text, 4096), *w = start;
+		char *start = ds_grow_reserve(&text, 4096), *w = start;
 		ucnv_convertEx(to, from, &w, text.at + text.cap, &p, bytes.at + bytes.n, pivot, &in,
 			&end, pivot + 4096, reset, true, &status);
 		reset = false;
@@ -512,8 +512,8 @@ ds_piece *ds_cutter_run(ds_cutter *c, ds_str text, ds_arena *mem, size_t *n)
 	/* What @ is differs between versions of ICU. */
 	if (c->words && ds_utf8_ascii(text) == text.n && !memchr(text.at, '@', text.n))
 		return ds_words_ascii(text, mem, n);
-	size_t room = text.n / 3 + 16;
-	ds_piece *out = ds_arena_get(mem, room * sizeof(*out));
+	size_t most = text.n / 3 + 16;
+	ds_piece *out = ds_arena_get(mem, most * sizeof(*out));
 	*n = 0;
 	if (!text.n)
 		return out;
@@ -525,11 +525,11 @@ ds_piece *ds_cutter_run(ds_cutter *c, ds_str text, ds_arena *mem, size_t *n)
 	}
 	int32_t from = ubrk_first(c->at), to;
 	while ((to = ubrk_next(c->at)) != UBRK_DONE) {
-		if (*n == room) {
-			ds_piece *more = ds_arena_get(mem, 2 * room * sizeof(*more));
-			memcpy(more, out, room * sizeof(*more));
+		if (*n == most) {
+			ds_piece *more = ds_arena_get(mem, 2 * most * sizeof(*more));
+			memcpy(more, out, most * sizeof(*more));
 			out = more;
-			room *= 2;
+			most *= 2;
 		}
 		out[(*n)++] = (ds_piece){ { text.at + from, (size_t)(to - from) },
 			kind_of(ubrk_getRuleStatus(c->at)) };

@@ -17,7 +17,7 @@ typedef struct ds_icu_han ds_icu_han;
 ds_icu_han *ds_icu_han_new(bool simplify);
 void ds_icu_han_free(ds_icu_han *h);
 /* The bytes written to out, which has room for that many; SIZE_MAX: it does not do. */
-size_t ds_icu_han_convert(ds_icu_han *h, ds_str s, char *out, size_t room);
+size_t ds_icu_han_convert(ds_icu_han *h, ds_str s, char *out, size_t most);
 /* The words of a text that is all ASCII, as ICU cuts them. */
 ds_piece *ds_words_ascii(ds_str text, ds_arena *mem, size_t *n);
 

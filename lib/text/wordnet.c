@@ -303,11 +303,11 @@ static int by_lemma(const void *a, const void *b)
 
 static void turn_round(ds_irregulars *exc, ds_str text)
 {
-	size_t room = 0;
+	size_t cap = 0;
 	for (size_t i = 0; i < text.n; i++)
-		room += text.at[i] == ' ';
-	exc->at = DS_NEW(ds_irregular, room + 1);
-	while (text.at && room) {
+		cap += text.at[i] == ' ';
+	exc->at = DS_NEW(ds_irregular, cap + 1);
+	while (text.at && cap) {
 		ds_str line = ds_str_cut(text, '\n', &text), form = next_word(&line);
 		for (ds_str lemma; form.n && (lemma = next_word(&line)).n;)
 			exc->at[exc->n++] = (ds_irregular){ lemma, form };

@@ -16,7 +16,7 @@ typedef enum {
 	DS_FORM_MOST,
 } ds_word_form;
 
-typedef struct { /* a line of POS.exc, turned round */
+typedef struct { /* a line of POS.exc, the lemma first */
 	ds_str lemma, form;
 } ds_irregular;
 

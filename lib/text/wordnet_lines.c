@@ -51,14 +51,14 @@ static void enter(ds_lines *l, unsigned file)
 
 void ds_lines_build(ds_lines *l)
 {
-	size_t lines = 0, room = 16;
+	size_t lines = 0, cap = 16;
 	for (unsigned f = 0; f < DS_LINES_FILES; f++)
 		for (size_t at = 0; at < l->text[f].n; lines++)
 			at = end_of(l->text[f], at) + 1;
-	while (room < 2 * lines)
-		room *= 2;
-	l->slots = DS_NEW(ds_line_slot, room);
-	l->mask = room - 1;
+	while (cap < 2 * lines)
+		cap *= 2;
+	l->slots = DS_NEW(ds_line_slot, cap);
+	l->mask = cap - 1;
 	for (unsigned f = 0; f < DS_LINES_FILES; f++)
 		enter(l, f);
 }

@@ -78,11 +78,11 @@ static void streams(unsigned long n, tally *t)
 {
 	making m;
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
-	DS_AUTO(ds_packer) packer = ds_packer_new(1);
+	DS_AUTO(ds_compressor) compressor = ds_compressor_new(1);
 	making_begin(&m);
 	for (int i = 0; i < 6; i++) {
 		ds_block *b = random_block(mem, &rng, 1 + (uint32_t)draw(&rng, 40), 12);
-		making_add(&m, b, i % 2 ? packer : NULL);
+		making_add(&m, b, i % 2 ? compressor : NULL);
 	}
 	making_end(&m);
 	uint8_t *copy = NULL;

@@ -15,7 +15,7 @@ static const char *const charsets[] = { "UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF
 	"GBK", "Shift_JIS", "EUC-JP", "ISO-2022-JP", "Big5", "EUC-KR", "windows-1251",
 	"windows-1252", "KOI8-R", "ISO-8859-15", "UTF-7", "HZ-GB-2312", "SCSU" };
 
-static void decode(ds_buf *out, const char *charset, ds_str from, size_t in, size_t room)
+static void decode(ds_buf *out, const char *charset, ds_str from, size_t in, size_t avail)
 {
 	DS_AUTO(ds_charset) c = NULL;
 	ds_err e;
@@ -25,12 +25,12 @@ static void decode(ds_buf *out, const char *charset, ds_str from, size_t in, siz
 		last = !piece.n;
 		from = (ds_str){ from.at + piece.n, from.n - piece.n };
 		for (bool more = true; more;) {
-			ds_buf_reserve(out, room);
+			ds_buf_reserve(out, avail);
 			char *w = out->at + out->n;
-			size_t left = room;
+			size_t left = avail;
 			more = ds_charset_step(c, &piece, &w, &left, last);
 			assert(more || !piece.n);
-			out->n += room - left;
+			out->n += avail - left;
 		}
 	}
 }

@@ -31,15 +31,15 @@ static void as_stream(ds_wrap wrap, const uint8_t *data, size_t n)
 	bool ended = false;
 	ds_err e;
 	ds_str in = { (const char *)data, n };
-	for (size_t all = 0, room, left; !ended && all < MOST; all += sizeof out - room) {
+	for (size_t all = 0, avail, left; !ended && all < MOST; all += sizeof out - avail) {
 		w = out;
-		room = sizeof out;
+		avail = sizeof out;
 		left = in.n;
-		if (ds_codec_step(c, &in, &w, &room, false, &ended, &e) != DS_OK)
+		if (ds_codec_step(c, &in, &w, &avail, false, &ended, &e) != DS_OK)
 			break;
-		if (in.n > left || room > sizeof out)
+		if (in.n > left || avail > sizeof out)
 			abort();
-		if (in.n == left && room == sizeof out)
+		if (in.n == left && avail == sizeof out)
 			break;
 	}
 	ds_codec_close(c);

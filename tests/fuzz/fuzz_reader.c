@@ -43,7 +43,7 @@ static void use(ds_block *b, ds_arena *mem)
 		abort();
 }
 
-static void write_again(ds_block *b, ds_packer *p)
+static void write_again(ds_block *b, ds_compressor *p)
 {
 	making m;
 	uint64_t digest = block_digest(b);
@@ -80,7 +80,7 @@ static void read_all(const uint8_t *data, size_t n, unsigned how)
 	ds_reader *r;
 	ds_block *b;
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
-	DS_AUTO(ds_packer) p = ds_packer_new(1);
+	DS_AUTO(ds_compressor) p = ds_compressor_new(1);
 	if (ds_reader_open(&r, ds_in_from_mem(data, n, "a.dsr"), &e) != DS_OK)
 		abort();
 	ds_reader_salvage(r, how & SALVAGE);
@@ -108,16 +108,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	unsigned how = *data++;
 	n--;
 	size_t skip = how & UNALIGNED ? 8 : 0;
-	void *room;
-	if (posix_memalign(&room, 64, n + 64) != 0)
+	void *buffer;
+	if (posix_memalign(&buffer, 64, n + 64) != 0)
 		abort();
-	uint8_t *bytes = (uint8_t *)room + skip;
+	uint8_t *bytes = (uint8_t *)buffer + skip;
 	if (n)
 		memcpy(bytes, data, n);
 	if (how & REPAIR)
 		repair(bytes, n);
 	read_all(bytes, n, how);
 	read_index(bytes, n);
-	free(room);
+	free(buffer);
 	return 0;
 }

@@ -21,7 +21,7 @@ typedef struct { /* a record to be written */
 
 typedef struct { /* in the block's arena */
 	variant *at;
-	size_t n, room;
+	size_t n, cap;
 } variants;
 
 void variants_add(variants *v, ds_arena *mem, variant one);

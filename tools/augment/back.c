@@ -69,19 +69,19 @@ void back_start(back *x, ds_arena *mem)
 	x->n_sources = x->n_pieces = x->n_lines = 0;
 }
 
-static void *room_for_one(void *p, size_t n, size_t *room, size_t size)
+static void *grow_by_one(void *p, size_t n, size_t *cap, size_t size)
 {
-	if (n < *room)
+	if (n < *cap)
 		return p;
-	size_t more = *room ? 2 * *room : 1024;
+	size_t more = *cap ? 2 * *cap : 1024;
 	p = ds_mem_grow(p, n * size, more * size);
-	*room = more;
+	*cap = more;
 	return p;
 }
 
 static piece *add_piece(back *x, ds_str text)
 {
-	x->pieces = room_for_one(x->pieces, x->n_pieces, &x->room_pieces, sizeof(*x->pieces));
+	x->pieces = grow_by_one(x->pieces, x->n_pieces, &x->room_pieces, sizeof(*x->pieces));
 	x->pieces[x->n_pieces] = (piece){ .text = text, .line = -1 };
 	return &x->pieces[x->n_pieces++];
 }
@@ -166,7 +166,7 @@ static void add_line(back *x, piece *p)
 	p->n_keep = kept;
 	ds_grow_add(&line, p->text.at + at, p->text.n - at);
 	add_stop(&line, &p->stopped);
-	x->lines = room_for_one(x->lines, x->n_lines, &x->room_lines, sizeof(*x->lines));
+	x->lines = grow_by_one(x->lines, x->n_lines, &x->room_lines, sizeof(*x->lines));
 	x->lines[x->n_lines] = ds_grow_view(&line);
 	p->line = (int64_t)x->n_lines++;
 }
@@ -214,7 +214,7 @@ static void add_paragraph(back *x, ds_str s)
 
 size_t back_add(back *x, ds_str text)
 {
-	x->sources = room_for_one(x->sources, x->n_sources, &x->room_sources, sizeof(*x->sources));
+	x->sources = grow_by_one(x->sources, x->n_sources, &x->room_sources, sizeof(*x->sources));
 	x->sources[x->n_sources] = (source){ text, x->n_pieces, 0 };
 	size_t from = 0, i = 0;
 	if (ds_utf8_valid(text) != text.n)

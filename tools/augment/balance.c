@@ -25,30 +25,30 @@ typedef struct {
 struct balance {
 	ds_map *labels; /* how many records each has */
 	block_at *blocks;
-	size_t n_blocks, room_blocks;
+	size_t n_blocks, cap_blocks;
 	standing *all; /* of each block those whose labels it has, by label */
-	size_t n_all, room_all;
+	size_t n_all, cap_all;
 	uint64_t target;
 	uint32_t most;
 };
 
 static void add_block(balance *b, uint64_t first)
 {
-	if (b->n_blocks == b->room_blocks) {
-		size_t room = b->room_blocks ? 2 * b->room_blocks : 64;
+	if (b->n_blocks == b->cap_blocks) {
+		size_t cap = b->cap_blocks ? 2 * b->cap_blocks : 64;
 		b->blocks = ds_mem_grow(
-			b->blocks, b->n_blocks * sizeof(*b->blocks), room * sizeof(*b->blocks));
-		b->room_blocks = room;
+			b->blocks, b->n_blocks * sizeof(*b->blocks), cap * sizeof(*b->blocks));
+		b->cap_blocks = cap;
 	}
 	b->blocks[b->n_blocks++] = (block_at){ first, b->n_all };
 }
 
 static void add_standing(balance *b, standing s)
 {
-	if (b->n_all == b->room_all) {
-		size_t room = b->room_all ? 2 * b->room_all : 256;
-		b->all = ds_mem_grow(b->all, b->n_all * sizeof(*b->all), room * sizeof(*b->all));
-		b->room_all = room;
+	if (b->n_all == b->cap_all) {
+		size_t cap = b->cap_all ? 2 * b->cap_all : 256;
+		b->all = ds_mem_grow(b->all, b->n_all * sizeof(*b->all), cap * sizeof(*b->all));
+		b->cap_all = cap;
 	}
 	b->all[b->n_all++] = s;
 }

@@ -26,7 +26,7 @@ struct eda {
 	choices *choices;
 	ds_arena *kept, *tried; /* of a stretch; of one try of it */
 	ds_h128 *made;          /* hashes of the copies of this text, its own first */
-	size_t n_made, room_made;
+	size_t n_made, cap_made;
 	words words; /* of a stretch: of the text, where that is all of it */
 	bool long_text;
 	ds_str source;
@@ -75,10 +75,10 @@ static bool is_new_text(eda *x, ds_str text)
 	for (size_t i = 0; i < x->n_made; i++)
 		if (x->made[i].lo == h.lo && x->made[i].hi == h.hi)
 			return false;
-	if (x->n_made == x->room_made) {
-		size_t room = 2 * x->room_made + 16;
-		x->made = ds_mem_grow(x->made, x->n_made * sizeof(h), room * sizeof(h));
-		x->room_made = room;
+	if (x->n_made == x->cap_made) {
+		size_t cap = 2 * x->cap_made + 16;
+		x->made = ds_mem_grow(x->made, x->n_made * sizeof(h), cap * sizeof(h));
+		x->cap_made = cap;
 	}
 	x->made[x->n_made++] = h;
 	return true;
@@ -343,7 +343,7 @@ static ds_rc try_once(eda *x, uint64_t attempt, ds_arena *mem, ds_str *text, ds_
 	x->out = (ds_grow){ .mem = mem };
 	memset(x->done, 0, sizeof(x->done));
 	/* What is not written to is not taken; grown, it would be there twice. */
-	ds_grow_room(&x->out, x->long_text ? 2 * x->source.n : x->source.n);
+	ds_grow_reserve(&x->out, x->long_text ? 2 * x->source.n : x->source.n);
 	if (!x->long_text)
 		DS_TRY(change_stretch(x, e));
 	for (ds_str rest = x->source; x->long_text && rest.n;) {

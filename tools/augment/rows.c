@@ -10,13 +10,13 @@ const char *const augment_counters[] = { "copies", "left out", "too far", "too n
 
 void variants_add(variants *v, ds_arena *mem, variant one)
 {
-	if (v->n == v->room) {
-		size_t room = v->room ? 2 * v->room : 256;
-		variant *more = ds_arena_get(mem, room * sizeof(*more));
+	if (v->n == v->cap) {
+		size_t cap = v->cap ? 2 * v->cap : 256;
+		variant *more = ds_arena_get(mem, cap * sizeof(*more));
 		if (v->n)
 			memcpy(more, v->at, v->n * sizeof(*more));
 		v->at = more;
-		v->room = room;
+		v->cap = cap;
 	}
 	v->at[v->n++] = one;
 }

@@ -34,7 +34,7 @@ DS_MUST ds_rc quality_parse(quality *q, const char *value, ds_err *e);
 typedef struct {
 	uint32_t *keys; /* half of a hash, of which the other half is the place; 0: free */
 	uint32_t *counts;
-	size_t cap, room, counts_room;
+	size_t cap, had, counts_had;
 } quality_table;
 
 /* Where pieces of the text are, one after another. */

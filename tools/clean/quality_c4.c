@@ -139,7 +139,7 @@ bool quality_c4(quality_run *x)
 		if (q->on[Q_sentences] && (x->r->tag || (double)n < q->limit[0][Q_sentences]))
 			n += sentences(x, line);
 		if (!kept.at)
-			ds_grow_room(&kept, x->r->text.n + 1);
+			ds_grow_reserve(&kept, x->r->text.n + 1);
 		ds_grow_add(&kept, line.at, line.n);
 		ds_grow_byte(&kept, '\n');
 	}

@@ -30,11 +30,11 @@ static size_t table_size(size_t n)
 static void table_start(quality_table *t, size_t n, bool counts)
 {
 	size_t cap = table_size(n);
-	if (cap > t->room || (counts && cap > t->counts_room) ||
-		(t->room > 4 * table_size(TABLE_LOOSE) && cap < t->room / 4)) {
+	if (cap > t->had || (counts && cap > t->counts_had) ||
+		(t->had > 4 * table_size(TABLE_LOOSE) && cap < t->had / 4)) {
 		quality_table_free(t);
-		t->room = cap;
-		t->counts_room = counts ? cap : 0;
+		t->had = cap;
+		t->counts_had = counts ? cap : 0;
 		t->keys = ds_mem_get(cap * sizeof(*t->keys));
 		t->counts = counts ? ds_mem_get(cap * sizeof(*t->counts)) : NULL;
 	}

@@ -17,7 +17,7 @@ typedef struct { /* { .text = text, .out.mem = arena } */
 static inline void rewrite_put(rewrite *w, size_t at, size_t n, ds_str by)
 {
 	if (!w->changed)
-		ds_grow_room(&w->out, w->text.n);
+		ds_grow_reserve(&w->out, w->text.n);
 	w->changed = true;
 	ds_grow_add(&w->out, w->text.at + w->done, at - w->done);
 	ds_grow_add(&w->out, by.at, by.n);

@@ -122,7 +122,7 @@ static ds_rc record(void *thread, rule_record *r, ds_err *e)
 	ds_grow out = { .mem = r->mem };
 	mover moved = { .lines = &r->shaped };
 	uint32_t line = 0;
-	ds_grow_room(&out, s.n);
+	ds_grow_reserve(&out, s.n);
 	for (; i < s.n; i = next(&f, done)) {
 		ds_grow_add(&out, s.at + done, i - done);
 		if (r->shaped.n)

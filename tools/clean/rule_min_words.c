@@ -46,7 +46,7 @@ static void thread_free(void *p)
 static ds_rc record(void *p, rule_record *r, ds_err *e)
 {
 	thread *t = p;
-	uint32_t some[DS_NGRAM_ROOM];
+	uint32_t some[DS_NGRAM_BATCH];
 	ds_ngram_start(t->units, r->text);
 	while ((r->tag || ds_ngram_units(t->units) < t->s->least) &&
 		ds_ngram_next(t->units, some) > 0) {

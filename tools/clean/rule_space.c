@@ -241,7 +241,7 @@ static ds_str squeezed(const state *st, rule_record *r, size_t first)
 	z.plain = st->all || (!z.pre.n && !has_marks(&st->quick, s));
 	while (first && s.at[first - 1] != '\n')
 		first--;
-	ds_grow_room(&z.out, s.n);
+	ds_grow_reserve(&z.out, s.n);
 	ds_grow_add(&z.out, s.at, first);
 	for (size_t i = first; i && s.at[i - 1] == '\n'; i--)
 		z.lines++;
@@ -256,7 +256,7 @@ static ds_str trim_lines(ds_str s, ds_arena *mem)
 {
 	const uint8_t *p = (const uint8_t *)s.at, *end = p + s.n;
 	ds_grow out = { .mem = mem };
-	ds_grow_room(&out, s.n);
+	ds_grow_reserve(&out, s.n);
 	while (p < end) {
 		const uint8_t *stop = memchr(p, '\n', (size_t)(end - p)), *last;
 		const uint8_t *next = stop ? stop + 1 : end;

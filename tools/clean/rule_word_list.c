@@ -29,7 +29,7 @@ typedef struct {
 
 static void add_ids(ds_ngram *reader, ds_str text, ds_buf *ids)
 {
-	uint64_t some[DS_NGRAM_ROOM];
+	uint64_t some[DS_NGRAM_BATCH];
 	ds_buf_clear(ids);
 	ds_ngram_start(reader, text);
 	for (size_t n; (n = ds_ngram_next64(reader, some));)

@@ -80,7 +80,7 @@ void against_reader_free(against_reader *r)
 
 static void add_text(against *a, ds_ngram *units, ds_str text)
 {
-	uint64_t x[DS_NGRAM_ROOM];
+	uint64_t x[DS_NGRAM_BATCH];
 	size_t n;
 	if (a->overlap) {
 		overlap_add(a->overlap, units, text);
@@ -212,7 +212,7 @@ bool against_hits(against_reader *r, ds_str text)
 	ds_ngram *units = r->units;
 	if (a->overlap)
 		return overlap_hits(a->overlap, r->overlap, units, text);
-	uint64_t x[DS_NGRAM_ROOM];
+	uint64_t x[DS_NGRAM_BATCH];
 	size_t n;
 	if (!a->slot)
 		return false;

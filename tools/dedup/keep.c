@@ -13,8 +13,8 @@
 
 struct keeper {
 	const char *which;
-	ds_buf values;  /* double, by number */
-	uint32_t *best; /* by number of a cluster's first */
+	ds_buf values;  /* double, by record number */
+	uint32_t *best; /* by record number of a cluster's first */
 	uint64_t n, at; /* texts learned, and met again */
 };
 

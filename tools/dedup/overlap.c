@@ -55,7 +55,7 @@ void overlap_free(overlap *o)
 
 static void runs_of(ds_buf *out, ds_ngram *units, ds_str text)
 {
-	uint64_t x[DS_NGRAM_ROOM];
+	uint64_t x[DS_NGRAM_BATCH];
 	size_t n;
 	ds_buf_clear(out);
 	ds_ngram_start(units, text);

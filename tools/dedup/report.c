@@ -23,7 +23,7 @@ typedef struct {
 
 struct report {
 	report_of of;
-	ds_buf found; /* uint32_t, by number of a cluster's first */
+	ds_buf found; /* uint32_t, by record number of a cluster's first */
 	uint64_t at, bytes, repeats, repeated_bytes;
 	uint64_t n_clusters, n_clustered;
 	candidate c[CANDIDATES];
@@ -47,12 +47,12 @@ void report_free(report *r)
 }
 
 /* The beginning of a text on one line, without what a terminal would obey. */
-static void excerpt_of(char *out, size_t room, ds_str text)
+static void excerpt_of(char *out, size_t size, ds_str text)
 {
 	const uint8_t *p = (const uint8_t *)text.at, *end = p + text.n;
 	uint8_t *w = (uint8_t *)out;
 	bool space = false;
-	for (unsigned shown = 0; p < end && shown < EXCERPT && w + 5 < (uint8_t *)out + room;) {
+	for (unsigned shown = 0; p < end && shown < EXCERPT && w + 5 < (uint8_t *)out + size;) {
 		uint32_t c = '?';
 		unsigned n = ds_utf8_get(p, end, &c);
 		p += n ? n : 1;

@@ -34,7 +34,7 @@ signer *signer_new(const plan *p, const ds_minhash *perm, const against *evil)
 	if (p->seen.near) {
 		s->shingles = ds_ngram_new(p->seen.unit, p->seen.ngram);
 		s->sketch = ds_sketch_new(p->seen.verify ? 0 : DS_SKETCH_MOST);
-		s->sig = DS_NEW(uint32_t, ds_minhash_room(perm));
+		s->sig = DS_NEW(uint32_t, ds_minhash_padded(perm));
 	}
 	if (evil)
 		s->evil = against_reader_new(evil);
@@ -99,7 +99,7 @@ static uint64_t short_shingle(signer *s, ds_str text, ds_arena *mem)
 
 static void sign_minhash(signer *s, ds_seen_item *it, uint64_t *keys, ds_str text, ds_arena *mem)
 {
-	uint32_t x[DS_NGRAM_ROOM];
+	uint32_t x[DS_NGRAM_BATCH];
 	size_t n;
 	uint64_t whole;
 	bool any = false;
@@ -138,7 +138,7 @@ static void add_simhash(signer *s, ds_simhash all[DS_SIMHASH_WORDS], uint64_t *x
 
 static void sign_simhash(signer *s, ds_seen_item *it, uint64_t *keys, ds_str text, ds_arena *mem)
 {
-	uint64_t x[DS_NGRAM_ROOM], fingerprint[DS_SIMHASH_WORDS];
+	uint64_t x[DS_NGRAM_BATCH], fingerprint[DS_SIMHASH_WORDS];
 	unsigned words = s->plan->seen.bits / 64;
 	size_t n;
 	ds_simhash all[DS_SIMHASH_WORDS] = { 0 };

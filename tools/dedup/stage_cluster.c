@@ -18,7 +18,7 @@ typedef struct {
 	signs *s;
 	pairs *pairs;
 	const ds_col **key, **sketch; /* a block each */
-	uint32_t *dup;                /* by number */
+	uint32_t *dup;                /* by record number */
 	uint8_t *why;
 	_Atomic uint32_t *parent; /* NULL: no clusters are wanted */
 	uint32_t *size;           /* by a cluster's first; NULL: not wanted */

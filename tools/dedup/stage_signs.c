@@ -1,5 +1,5 @@
 /*
- * stage_signs.c - the signatures of a folder, looked up by number
+ * stage_signs.c - the signatures of a folder, looked up by record number
  */
 #include "stage.h"
 

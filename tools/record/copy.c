@@ -20,7 +20,7 @@ ds_rc copy_open(copy_run **out, const ds_common *c, const char *const *paths, si
 		r->outs[i].how.path = paths[i];
 		DS_TRY(ds_sink_check(&r->outs[i].how, e));
 		DS_TRY(ds_shards_check(&r->outs[i].how, e));
-		r->outs[i].packer = ds_packer_new(c->out.level);
+		r->outs[i].compressor = ds_compressor_new(c->out.level);
 		r->outs[i].mem = ds_arena_new(1 << 20);
 	}
 	DS_TRY(ds_source_open(&r->source, &c->in, e));
@@ -41,7 +41,7 @@ void copy_close(copy_run *r)
 			ds_shards_free(o->shards);
 		else
 			ds_sink_close(o->sink);
-		ds_packer_free(o->packer);
+		ds_compressor_free(o->compressor);
 		ds_arena_free(o->mem);
 		ds_mem_free(o->parts);
 	}
@@ -110,7 +110,7 @@ ds_rc copy_block(copy_run *r, copy_out *o, ds_block *b, ds_err *e)
 	ds_sink_part part;
 	if (b->n_rows == 0)
 		return DS_OK;
-	DS_TRY(ds_sink_encode(o->sink, b, o->packer, &part, e));
+	DS_TRY(ds_sink_encode(o->sink, b, o->compressor, &part, e));
 	uint64_t bytes = part.frame.raw_bytes ? part.frame.raw_bytes : part.text.n;
 	o->records += b->n_rows;
 	o->bytes += bytes;

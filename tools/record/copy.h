@@ -15,7 +15,7 @@ typedef struct copy_out {
 	ds_output_opts how; /* the run's, with this output's name */
 	ds_sink *sink;      /* of one file, or the first of the shards, which own it then */
 	ds_shards *shards;  /* NULL: one file */
-	ds_packer *packer;
+	ds_compressor *compressor;
 	ds_arena *mem; /* of the parts that wait to make a block */
 	ds_block **parts;
 	size_t n_parts, cap_parts;

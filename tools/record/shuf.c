@@ -30,7 +30,7 @@ typedef struct { /* blocks in memory, until there are enough of them */
 	ds_block **blocks;
 	size_t n, cap;
 	uint64_t bytes;
-} pile;
+} partition;
 
 typedef struct {
 	int fd;
@@ -41,7 +41,7 @@ typedef struct {
 
 typedef struct {
 	copy_run *run;
-	uint64_t seed, pile_bytes;
+	uint64_t seed, partition_bytes;
 	ds_arena *mem; /* of one piece that is written to a file */
 } shuffle;
 
@@ -79,7 +79,7 @@ static ds_rc block_bytes(ds_block *b, uint64_t *bytes, ds_err *e)
 }
 
 /* Takes blocks until there are limit bytes of them; *ended: there are no more. */
-static ds_rc fill_pile(pile *p, feed *f, uint64_t limit, bool *ended, ds_err *e)
+static ds_rc fill_partition(partition *p, feed *f, uint64_t limit, bool *ended, ds_err *e)
 {
 	ds_arena_reset(p->mem);
 	p->n = 0;
@@ -116,8 +116,9 @@ static int by_key(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* The pile as one block, and its rows in the order of their keys. */
-static ds_rc sort_pile(const shuffle *s, pile *p, ds_block **all, place **places, ds_err *e)
+/* The partition as one block, and its rows in the order of their keys. */
+static ds_rc sort_partition(
+	const shuffle *s, partition *p, ds_block **all, place **places, ds_err *e)
 {
 	const ds_col *numbers;
 	DS_TRY(ds_block_join(all, p->mem, p->blocks, p->n, e));
@@ -139,13 +140,13 @@ static uint32_t *rows_of(ds_arena *mem, const place *places, size_t n)
 	return rows;
 }
 
-static ds_rc emit_pile(shuffle *s, pile *p, ds_err *e)
+static ds_rc emit_partition(shuffle *s, partition *p, ds_err *e)
 {
 	ds_block *all;
 	place *places;
 	if (p->n == 0)
 		return DS_OK;
-	DS_TRY(sort_pile(s, p, &all, &places, e));
+	DS_TRY(sort_partition(s, p, &all, &places, e));
 	ds_block_remove(all, number_field);
 	return copy_rows(s->run, &s->run->outs[0], all, rows_of(p->mem, places, all->n_rows),
 		all->n_rows, e);
@@ -179,14 +180,14 @@ static unsigned file_of(uint64_t key, unsigned depth)
 	return (unsigned)(key << (FILE_BITS * depth) >> (64 - FILE_BITS));
 }
 
-static ds_rc spill_pile(shuffle *s, pile *p, spill *files, unsigned depth, ds_err *e)
+static ds_rc spill_partition(shuffle *s, partition *p, spill *files, unsigned depth, ds_err *e)
 {
 	ds_block *all;
 	place *places;
 	uint32_t from = 0;
 	if (p->n == 0)
 		return DS_OK;
-	DS_TRY(sort_pile(s, p, &all, &places, e));
+	DS_TRY(sort_partition(s, p, &all, &places, e));
 	for (uint32_t i = 1; i <= all->n_rows; i++) {
 		unsigned file = file_of(places[from].key, depth);
 		if (i < all->n_rows && file_of(places[i].key, depth) == file)
@@ -230,21 +231,21 @@ static ds_rc shuffle_spill(shuffle *s, spill *f, unsigned depth, ds_err *e)
 	DS_TRY(ds_in_from_fd(&in, f->fd, "temporary file", e));
 	DS_TRY(ds_reader_open(&from.reader, in, e));
 	/* Dealing out once more helps only where there are records to deal. */
-	bool whole =
-		f->bytes <= s->pile_bytes + s->pile_bytes / 2 || f->rows == 1 || depth >= MAX_DEPTH;
-	ds_rc rc = shuffle_feed(s, &from, whole ? UINT64_MAX : s->pile_bytes, depth, e);
+	bool whole = f->bytes <= s->partition_bytes + s->partition_bytes / 2 || f->rows == 1 ||
+		     depth >= MAX_DEPTH;
+	ds_rc rc = shuffle_feed(s, &from, whole ? UINT64_MAX : s->partition_bytes, depth, e);
 	ds_reader_close(from.reader);
 	return rc;
 }
 
-static ds_rc deal_out(shuffle *s, feed *f, pile *p, spill *files, unsigned depth, ds_err *e)
+static ds_rc deal_out(shuffle *s, feed *f, partition *p, spill *files, unsigned depth, ds_err *e)
 {
 	bool ended = false;
 	while (!ended) {
-		DS_TRY(spill_pile(s, p, files, depth, e));
-		DS_TRY(fill_pile(p, f, s->pile_bytes, &ended, e));
+		DS_TRY(spill_partition(s, p, files, depth, e));
+		DS_TRY(fill_partition(p, f, s->partition_bytes, &ended, e));
 	}
-	DS_TRY(spill_pile(s, p, files, depth, e));
+	DS_TRY(spill_partition(s, p, files, depth, e));
 	ds_arena_reset(p->mem);
 	for (int i = 0; i < FILES; i++)
 		if (files[i].writer)
@@ -252,13 +253,14 @@ static ds_rc deal_out(shuffle *s, feed *f, pile *p, spill *files, unsigned depth
 	return DS_OK;
 }
 
-static ds_rc shuffle_pile(shuffle *s, feed *f, pile *p, uint64_t limit, unsigned depth, ds_err *e)
+static ds_rc shuffle_partition(
+	shuffle *s, feed *f, partition *p, uint64_t limit, unsigned depth, ds_err *e)
 {
 	bool ended;
 	spill files[FILES] = { { 0 } };
-	DS_TRY(fill_pile(p, f, limit, &ended, e));
+	DS_TRY(fill_partition(p, f, limit, &ended, e));
 	if (ended)
-		return emit_pile(s, p, e);
+		return emit_partition(s, p, e);
 	for (int i = 0; i < FILES; i++)
 		files[i].fd = -1;
 	ds_rc rc = deal_out(s, f, p, files, depth, e);
@@ -271,8 +273,8 @@ static ds_rc shuffle_pile(shuffle *s, feed *f, pile *p, uint64_t limit, unsigned
 
 static ds_rc shuffle_feed(shuffle *s, feed *f, uint64_t limit, unsigned depth, ds_err *e)
 {
-	pile p = { .mem = ds_arena_new(1 << 20) };
-	ds_rc rc = shuffle_pile(s, f, &p, limit, depth, e);
+	partition p = { .mem = ds_arena_new(1 << 20) };
+	ds_rc rc = shuffle_partition(s, f, &p, limit, depth, e);
 	ds_mem_free(p.blocks);
 	ds_arena_free(p.mem);
 	return rc;
@@ -280,7 +282,7 @@ static ds_rc shuffle_feed(shuffle *s, feed *f, uint64_t limit, unsigned depth, d
 
 static ds_rc shuffle_all(shuffle *s, ds_err *e)
 {
-	DS_TRY(shuffle_feed(s, &(feed){ s->run, NULL }, s->pile_bytes, 0, e));
+	DS_TRY(shuffle_feed(s, &(feed){ s->run, NULL }, s->partition_bytes, 0, e));
 	return copy_finish(s->run, NULL, e);
 }
 
@@ -288,8 +290,8 @@ ds_rc run_shuf(const ds_common *c, ds_err *e)
 {
 	DS_AUTO(copy_run) r = NULL;
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 20);
-	/* In memory at once: the pile, the same joined, and what is being written. */
-	shuffle s = { .seed = c->seed, .pile_bytes = opt.memory.bytes / 3, .mem = mem };
+	/* In memory at once: the partition, the same joined, and what is being written. */
+	shuffle s = { .seed = c->seed, .partition_bytes = opt.memory.bytes / 3, .mem = mem };
 	if (opt.memory.bytes < 1 << 20 || opt.memory.bytes > (uint64_t)6 << 30)
 		return ds_fail(e, DS_USAGE, "'--memory': between 1M and 6G");
 	DS_TRY(copy_open(&r, c, (const char *[]){ c->out.path }, 1, e));

@@ -168,14 +168,14 @@ static void put_ids(encoder *x, ds_colb *out, const uint32_t *ids, size_t n)
 {
 	size_t k = 0, all = n + (x->before != DS_TOK_NONE) + (x->after != DS_TOK_NONE);
 	if (x->wide) {
-		uint32_t *to = ds_colb_room(out, all);
+		uint32_t *to = ds_colb_reserve(out, all);
 		if (x->before != DS_TOK_NONE)
 			to[k++] = x->before;
 		memcpy(to + k, ids, n * sizeof(*ids));
 		if (x->after != DS_TOK_NONE)
 			to[all - 1] = x->after;
 	} else {
-		uint16_t *to = ds_colb_room(out, all);
+		uint16_t *to = ds_colb_reserve(out, all);
 		if (x->before != DS_TOK_NONE)
 			to[k++] = (uint16_t)x->before;
 		for (size_t i = 0; i < n; i++)
@@ -261,7 +261,7 @@ static ds_rc offsets_row(
 	DS_TRY(ds_tok_join(x->tok, &plain, 1, &o, mem, &all, e));
 	size_t before = x->before != DS_TOK_NONE, after = x->after != DS_TOK_NONE;
 	size_t n = 2 * (all.n + before + after);
-	uint32_t *to = ds_colb_room(offsets, n);
+	uint32_t *to = ds_colb_reserve(offsets, n);
 	memset(to, 0, n * sizeof(*to));
 	if (plain.n)
 		memcpy(to + 2 * (before + all.at[0]), at, 2 * plain.n * sizeof(*to));
@@ -305,7 +305,7 @@ static ds_rc chat_row(encoder *x, ds_work *w, ds_block *b, const ds_talk *f, uin
 	if (rc == DS_OK && has) {
 		size_t before = x->before != DS_TOK_NONE, after = x->after != DS_TOK_NONE;
 		put_ids(x, out, t.ids, t.n);
-		char *m = ds_colb_room(mask, t.n + before + after);
+		char *m = ds_colb_reserve(mask, t.n + before + after);
 		memset(m, 0, before);
 		memcpy(m + before, t.mask, t.n);
 		memset(m + before + t.n, 1, after);

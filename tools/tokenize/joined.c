@@ -68,7 +68,7 @@ static void put_id(void *to, bool wide, size_t at, uint32_t id)
 
 static void put_tokens(const joined *j, ds_colb *col, const ds_tok_joined *x, size_t all)
 {
-	void *to = ds_colb_room(col, all);
+	void *to = ds_colb_reserve(col, all);
 	size_t k = 0;
 	if (j->before != DS_TOK_NONE)
 		put_id(to, j->wide, k++, j->before);
@@ -84,7 +84,7 @@ static void put_tokens(const joined *j, ds_colb *col, const ds_tok_joined *x, si
 /* Of padding it is 0, of the ids around it that of the nearest text. */
 static void put_types(const joined *j, ds_colb *col, const ds_tok_joined *x, size_t all)
 {
-	char *to = ds_colb_room(col, all);
+	char *to = ds_colb_reserve(col, all);
 	size_t before = j->before != DS_TOK_NONE;
 	memset(to, 0, all);
 	memcpy(to + before, x->types, x->n);
@@ -102,7 +102,7 @@ static void put_row(joined *j, columns *c, const ds_tok_joined *x)
 		put_types(j, c->types, x, all);
 	if (j->row) {
 		ds_colb_list(c->docs, &(uint16_t){ 0 }, 1);
-		char *m = n < all ? ds_colb_room(c->mask, all) : NULL;
+		char *m = n < all ? ds_colb_reserve(c->mask, all) : NULL;
 		if (m) {
 			memset(m, 1, n);
 			memset(m + n, 0, all - n);

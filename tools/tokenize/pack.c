@@ -109,11 +109,11 @@ static void add_concat(pack *p, const uint32_t *ids, size_t n)
 	while (n) {
 		if (!p->open)
 			new_row(p);
-		uint32_t r = (uint32_t)p->n_rows - 1, room = p->size - p->rows[r].n;
-		uint32_t k = n < room ? (uint32_t)n : room;
+		uint32_t r = (uint32_t)p->n_rows - 1, left = p->size - p->rows[r].n;
+		uint32_t k = n < left ? (uint32_t)n : left;
 		put(p, r, ids, k, begins);
 		begins = false;
-		p->open = k < room;
+		p->open = k < left;
 		ids += k;
 		n -= k;
 	}
@@ -164,20 +164,20 @@ static uint32_t best(const buckets *b, uint32_t need)
 	}
 }
 
-static uint32_t bucket_pop(pack *p, buckets *b, uint32_t room)
+static uint32_t bucket_pop(pack *p, buckets *b, uint32_t left)
 {
-	uint32_t r = b->head[room];
-	b->head[room] = p->rows[r].next;
-	if (b->head[room] == NO_ROW)
-		b->any[room >> 6] &= ~(1ULL << (room & 63));
+	uint32_t r = b->head[left];
+	b->head[left] = p->rows[r].next;
+	if (b->head[left] == NO_ROW)
+		b->any[left >> 6] &= ~(1ULL << (left & 63));
 	return r;
 }
 
-static void bucket_push(pack *p, buckets *b, uint32_t room, uint32_t r)
+static void bucket_push(pack *p, buckets *b, uint32_t left, uint32_t r)
 {
-	p->rows[r].next = b->head[room];
-	b->head[room] = r;
-	b->any[room >> 6] |= 1ULL << (room & 63);
+	p->rows[r].next = b->head[left];
+	b->head[left] = r;
+	b->any[left >> 6] |= 1ULL << (left & 63);
 }
 
 static void pack_window(pack *p)
@@ -188,8 +188,8 @@ static void pack_window(pack *p)
 	qsort(p->parts, p->n_parts, sizeof(part), by_length);
 	for (size_t i = 0; i < p->n_parts; i++) {
 		const part *x = &p->parts[i];
-		uint32_t room = best(&b, x->n);
-		uint32_t r = room == NO_ROW ? new_row(p) : bucket_pop(p, &b, room);
+		uint32_t left = best(&b, x->n);
+		uint32_t r = left == NO_ROW ? new_row(p) : bucket_pop(p, &b, left);
 		bool first = p->rows[r].n == 0;
 		/* A part that goes on is marked, too, unless it opens its row: it must not see the one before. */
 		put(p, r, p->window + x->at, x->n, !x->goes_on || !first);
@@ -237,11 +237,11 @@ static void put_ids(
 	ds_colb *c, const uint32_t *ids, uint32_t n, uint32_t size, uint32_t pad, bool wide)
 {
 	if (wide) {
-		uint32_t *to = ds_colb_room(c, size);
+		uint32_t *to = ds_colb_reserve(c, size);
 		for (uint32_t i = 0; i < size; i++)
 			to[i] = i < n ? ids[i] & ~PACK_CONTEXT : pad;
 	} else {
-		uint16_t *to = ds_colb_room(c, size);
+		uint16_t *to = ds_colb_reserve(c, size);
 		for (uint32_t i = 0; i < size; i++)
 			to[i] = (uint16_t)(i < n ? ids[i] : pad);
 	}
@@ -253,7 +253,7 @@ static void put_starts(pack *p, ds_colb *c, uint32_t r, bool wide)
 	size_t n = 0;
 	while (p->first_start + n < p->n_starts && p->starts[p->first_start + n].row == r)
 		n++;
-	void *to = ds_colb_room(c, n);
+	void *to = ds_colb_reserve(c, n);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t at = p->starts[p->first_start + i].at;
 		if (wide)
@@ -321,7 +321,7 @@ ds_rc pack_take(pack *p, ds_arena *mem, ds_block **out, ds_err *e)
 		put_starts(p, docs, (uint32_t)p->first, wide_docs);
 		p->total_tokens += r->n;
 		if (mask && masked(p, r)) {
-			char *m = ds_colb_room(mask, p->size);
+			char *m = ds_colb_reserve(mask, p->size);
 			for (uint32_t k = 0; k < p->size; k++)
 				m[k] = k < r->n && !(p->ids[r->at + k] & PACK_CONTEXT);
 			ds_colb_wrote(mask, p->size);

@@ -38,7 +38,7 @@ ds_rc ds_ar_batch_open(ds_ar_batch **out, const ds_ar_field *fields, ds_flat fla
 	if (b->codec > ZSTD)
 		return ds_fail(e, DS_BAD, "compression %d is not known", b->codec);
 	b->left = (uint64_t)b->n_rows;
-	b->unpacked = ds_arena_zero(mem, (b->buffers.n + 1) * sizeof *b->unpacked);
+	b->plain = ds_arena_zero(mem, (b->buffers.n + 1) * sizeof *b->plain);
 	b->own = ds_arena_zero(mem, (b->buffers.n + 1) * sizeof *b->own);
 	return DS_OK;
 }
@@ -78,15 +78,15 @@ const ds_ar_dictionary *ds_ar_batch_dictionary(const ds_ar_batch *b, int64_t id)
 	return NULL;
 }
 
-static ds_rc unpack(ds_ar_batch *b, size_t i, ds_str in, ds_packer *packer, ds_err *e)
+static ds_rc decompress(ds_ar_batch *b, size_t i, ds_str in, ds_compressor *compressor, ds_err *e)
 {
 	int64_t size;
 	if (in.n < 8)
-		return damaged(e, "a packed buffer");
+		return damaged(e, "a compressed buffer");
 	memcpy(&size, in.at, 8);
 	in = (ds_str){ in.at + 8, in.n - 8 };
-	if (size == -1) { /* is not packed after all */
-		b->unpacked[i] = in;
+	if (size == -1) { /* is not compressed after all */
+		b->plain[i] = in;
 		return DS_OK;
 	}
 	uint64_t live = __atomic_load_n(b->live, __ATOMIC_RELAXED);
@@ -98,12 +98,12 @@ static ds_rc unpack(ds_ar_batch *b, size_t i, ds_str in, ds_packer *packer, ds_e
 	__atomic_add_fetch(b->live, (uint64_t)size, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&b->counted, (uint64_t)size, __ATOMIC_RELAXED);
 	b->own[i] = ds_mem_get((size_t)size + 64);
-	b->unpacked[i] = (ds_str){ b->own[i], (size_t)size };
-	return ds_block_unpack(b->codec == LZ4_FRAME ? DS_BLOCK_LZ4_FRAME : DS_BLOCK_ZSTD, packer,
-		in, b->own[i], (size_t)size, e);
+	b->plain[i] = (ds_str){ b->own[i], (size_t)size };
+	return ds_block_decompress(b->codec == LZ4_FRAME ? DS_BLOCK_LZ4_FRAME : DS_BLOCK_ZSTD,
+		compressor, in, b->own[i], (size_t)size, e);
 }
 
-static ds_rc take_buffer(ds_ar_batch *b, size_t i, ds_packer *packer, ds_err *e)
+static ds_rc take_buffer(ds_ar_batch *b, size_t i, ds_compressor *compressor, ds_err *e)
 {
 	ds_flat flat = b->flat; /* its own failure: several threads are here */
 	ds_flat_vector v = { &flat, b->buffers.at, b->buffers.n };
@@ -112,8 +112,8 @@ static ds_rc take_buffer(ds_ar_batch *b, size_t i, ds_packer *packer, ds_err *e)
 		return damaged(e, "a buffer lies outside its batch");
 	ds_str in = { b->body.at + at, (size_t)n };
 	if (b->codec >= 0 && n)
-		return unpack(b, i, in, packer, e);
-	b->unpacked[i] = in;
+		return decompress(b, i, in, compressor, e);
+	b->plain[i] = in;
 	return DS_OK;
 }
 
@@ -127,7 +127,7 @@ static bool next_buffer(maker *m, ds_str *out)
 {
 	if (m->buffer >= m->b->buffers.n)
 		return false;
-	*out = m->b->unpacked[m->buffer++];
+	*out = m->b->plain[m->buffer++];
 	return true;
 }
 
@@ -188,7 +188,7 @@ static ds_rc make_views(maker *m, ds_ar_array *a)
 			    : -1;
 	if (n < 0 || (uint64_t)n > m->b->buffers.n - m->buffer)
 		return damaged(m->e, "buffers of views");
-	a->more = &m->b->unpacked[m->buffer];
+	a->more = &m->b->plain[m->buffer];
 	a->n_more = (size_t)n;
 	m->buffer += (size_t)n;
 	return DS_OK;
@@ -281,12 +281,12 @@ static ds_rc make_arrays(ds_ar_batch *b, ds_err *e)
 /* Takes buffers that nobody has taken yet. Behind the lock, which is left meanwhile. */
 static void take_buffers(ds_ar_batch *b)
 {
-	ds_packer *packer = ds_packer_new(1);
+	ds_compressor *compressor = ds_compressor_new(1);
 	while (b->claimed < b->buffers.n && b->rc == DS_OK) {
 		ds_err e;
 		size_t i = b->claimed++;
 		pthread_mutex_unlock(&b->lock);
-		ds_rc rc = take_buffer(b, i, packer, &e);
+		ds_rc rc = take_buffer(b, i, compressor, &e);
 		pthread_mutex_lock(&b->lock);
 		b->done++;
 		if (rc != DS_OK && b->rc == DS_OK) {
@@ -294,7 +294,7 @@ static void take_buffers(ds_ar_batch *b)
 			b->err = e;
 		}
 	}
-	ds_packer_free(packer);
+	ds_compressor_free(compressor);
 }
 
 ds_rc ds_ar_batch_ready(ds_ar_batch *b, ds_err *e)

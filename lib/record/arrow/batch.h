@@ -1,7 +1,7 @@
 /*
  * batch.h - a record batch or dictionary: its buffers and the arrays they make
  *
- * Buffers are unpacked by all threads that need the batch together, then the arrays are made and read by
+ * Buffers are decompressed by all threads that need the batch together, then the arrays are made and read by
  * all. Lengths are checked when an array is made; offsets and indices when they are used.
  */
 #ifndef DS_RECORD_ARROW_BATCH_H
@@ -42,8 +42,8 @@ typedef struct ds_ar_batch {
 	int codec; /* -1: none */
 	ds_str body;
 	void *owned[2]; /* message and body, ds_mem_free; NULL: mapped */
-	ds_str *unpacked;
-	void **own; /* what unpacked lies in */
+	ds_str *plain;
+	void **own; /* memory of decompressed buffers */
 	uint64_t counted, *live, limit;
 	const ds_ar_field *fields;
 	ds_ar_array *arrays;             /* one a field, once ready */

@@ -31,12 +31,12 @@ static ds_rc add_buffer(ds_ar_body *b, ds_str raw, ds_err *e)
 {
 	static const char zeros[8];
 	int64_t at[2] = { (int64_t)b->body.n, 0 };
-	if (b->packer && raw.n) {
+	if (b->compressor && raw.n) {
 		int64_t size = (int64_t)raw.n, as_is = -1;
-		size_t room = ds_pack_bound(raw.n), got;
-		ds_buf_reserve(&b->body, room + 8);
-		DS_TRY(ds_pack(
-			b->packer, raw.at, raw.n, b->body.at + b->body.n + 8, room, &got, e));
+		size_t bound = ds_compress_bound(raw.n), got;
+		ds_buf_reserve(&b->body, bound + 8);
+		DS_TRY(ds_compress(
+			b->compressor, raw.at, raw.n, b->body.at + b->body.n + 8, bound, &got, e));
 		if (got >= raw.n) {
 			ds_buf_add(&b->body, &as_is, 8);
 			ds_buf_add_str(&b->body, raw);

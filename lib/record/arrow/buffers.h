@@ -9,8 +9,8 @@
 
 typedef struct {
 	ds_buf body;
-	ds_buf nodes, buffers; /* pairs of int64_t */
-	ds_packer *packer;     /* NULL: as they are */
+	ds_buf nodes, buffers;     /* pairs of int64_t */
+	ds_compressor *compressor; /* NULL: as they are */
 } ds_ar_body;
 
 /* All columns of what the shredder holds. */

@@ -28,7 +28,7 @@ struct ds_ar_writer {
 	ds_arena *mem;
 	ds_pq_shredder s;
 	ds_pq_held held;
-	ds_packer *packer; /* NULL: buffers as they are */
+	ds_compressor *compressor; /* NULL: buffers as they are */
 	bool as_file, begun;
 	uint64_t start; /* of the file in out */
 	ds_buf blocks;  /* BLOCK_BYTES each, for the footer */
@@ -42,7 +42,7 @@ ds_ar_writer *ds_ar_writer_new(ds_out *out, bool as_file, int level)
 	w->mem = ds_arena_new(64 << 10);
 	w->s.mem = w->mem;
 	w->as_file = as_file;
-	w->packer = level ? ds_packer_new(level) : NULL;
+	w->compressor = level ? ds_compressor_new(level) : NULL;
 	ds_pq_held_open(&w->held);
 	return w;
 }
@@ -51,7 +51,7 @@ void ds_ar_writer_free(ds_ar_writer *w)
 {
 	if (!w)
 		return;
-	ds_packer_free(w->packer);
+	ds_compressor_free(w->compressor);
 	ds_pq_shredder_free(&w->s);
 	ds_pq_held_close(&w->held);
 	ds_buf_free(&w->blocks);
@@ -174,11 +174,11 @@ static ds_rc begin(ds_ar_writer *w, ds_err *e)
 static ds_rc write_body(ds_ar_writer *w, const ds_ar_body *body, ds_err *e)
 {
 	ds_flatb b = { 0 };
-	uint32_t packed = 0;
-	if (w->packer) {
+	uint32_t compression = 0;
+	if (w->compressor) {
 		ds_flatb_begin(&b);
 		ds_flatb_int(&b, 0, 1, 1); /* zstd */
-		packed = ds_flatb_end(&b);
+		compression = ds_flatb_end(&b);
 	}
 	uint32_t buffers = ds_flatb_bytes(&b, ds_buf_view(&body->buffers), PAIR_BYTES);
 	uint32_t nodes = ds_flatb_bytes(&b, ds_buf_view(&body->nodes), PAIR_BYTES);
@@ -186,8 +186,8 @@ static ds_rc write_body(ds_ar_writer *w, const ds_ar_body *body, ds_err *e)
 	ds_flatb_int(&b, 0, 8, w->s.rows);
 	ds_flatb_ref(&b, 1, nodes);
 	ds_flatb_ref(&b, 2, buffers);
-	if (packed)
-		ds_flatb_ref(&b, 3, packed);
+	if (compression)
+		ds_flatb_ref(&b, 3, compression);
 	uint32_t batch = ds_flatb_end(&b);
 	ds_rc rc = write_message(w, &b, batch, H_BATCH, ds_buf_view(&body->body), e);
 	ds_flatb_free(&b);
@@ -196,7 +196,7 @@ static ds_rc write_body(ds_ar_writer *w, const ds_ar_body *body, ds_err *e)
 
 static ds_rc write_batch(ds_ar_writer *w, ds_err *e)
 {
-	ds_ar_body body = { .packer = w->packer };
+	ds_ar_body body = { .compressor = w->compressor };
 	if (!w->begun)
 		DS_TRY(begin(w, e));
 	if (!w->s.rows)

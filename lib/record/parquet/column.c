@@ -37,31 +37,31 @@ struct ds_pq_chunk {
 	pthread_cond_t loaded;
 };
 
-ds_packer *ds_pq_take_packer(ds_pq_file *f)
+ds_compressor *ds_pq_take_compressor(ds_pq_file *f)
 {
-	ds_packer *p = NULL;
+	ds_compressor *p = NULL;
 	pthread_mutex_lock(&f->lock);
-	if (f->n_packers)
-		p = f->packers[--f->n_packers];
+	if (f->n_compressors)
+		p = f->compressors[--f->n_compressors];
 	pthread_mutex_unlock(&f->lock);
-	return p ? p : ds_packer_new(1);
+	return p ? p : ds_compressor_new(1);
 }
 
-void ds_pq_give_packer(ds_pq_file *f, ds_packer *p)
+void ds_pq_give_compressor(ds_pq_file *f, ds_compressor *p)
 {
 	pthread_mutex_lock(&f->lock);
-	if (f->n_packers < sizeof f->packers / sizeof f->packers[0]) {
-		f->packers[f->n_packers++] = p;
+	if (f->n_compressors < sizeof f->compressors / sizeof f->compressors[0]) {
+		f->compressors[f->n_compressors++] = p;
 		p = NULL;
 	}
 	pthread_mutex_unlock(&f->lock);
-	ds_packer_free(p);
+	ds_compressor_free(p);
 }
 
 static ds_pq_loader loader_of(ds_pq_chunk *c)
 {
 	return (ds_pq_loader){ &c->file->meta, c->leaf, c->column.codec, &c->file->budget,
-		ds_pq_take_packer(c->file) };
+		ds_pq_take_compressor(c->file) };
 }
 
 static ds_rc at_page(const ds_pq_chunk *c, const ds_pq_head *h, ds_rc rc, ds_err *e)
@@ -74,7 +74,7 @@ static ds_rc read_dictionary(ds_pq_chunk *c, const ds_pq_head *h, ds_err *e)
 {
 	ds_pq_loader l = loader_of(c);
 	ds_rc rc = ds_pq_load_dictionary(&c->dictionary, h, &l, e);
-	ds_pq_give_packer(c->file, l.packer);
+	ds_pq_give_compressor(c->file, l.compressor);
 	return rc == DS_OK ? rc : at_page(c, h, rc, e);
 }
 
@@ -157,7 +157,7 @@ static ds_rc add_page(ds_pq_chunk *c, ds_err *e)
 		c->rows_found += p->n_rows;
 	}
 	c->n_entries += p->p.n;
-	c->next_at = h.at + (uint64_t)h.packed_bytes;
+	c->next_at = h.at + (uint64_t)h.compressed_bytes;
 	if (c->last)
 		c->last->next = p;
 	else
@@ -196,7 +196,7 @@ static ds_rc load(ds_pq_chunk *c, page *p, ds_err *e)
 		ds_pq_unload(&p->p, &c->file->budget);
 		rc = at_page(c, &p->p.head, rc, e);
 	}
-	ds_pq_give_packer(c->file, l.packer);
+	ds_pq_give_compressor(c->file, l.compressor);
 	pthread_mutex_lock(&c->lock);
 	p->state = rc == DS_OK ? READY : FRESH;
 	if (rc == DS_OK && !p->counted)

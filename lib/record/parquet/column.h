@@ -17,8 +17,8 @@ typedef struct { /* one file, all threads */
 	ds_pq_budget budget;
 	uint64_t most_entries; /* of a stretch */
 	pthread_mutex_t lock;
-	ds_packer *packers[64]; /* lent out one at a time */
-	size_t n_packers;
+	ds_compressor *compressors[64]; /* lent out one at a time */
+	size_t n_compressors;
 } ds_pq_file;
 
 typedef struct ds_pq_chunk ds_pq_chunk;
@@ -42,7 +42,7 @@ DS_MUST ds_rc ds_pq_chunk_read(
 	ds_pq_chunk *c, uint64_t from, uint64_t to, ds_arena *mem, ds_pq_stretch *out, ds_err *e);
 void ds_pq_stretch_done(ds_pq_chunk *c, ds_pq_stretch *s);
 
-ds_packer *ds_pq_take_packer(ds_pq_file *f);
-void ds_pq_give_packer(ds_pq_file *f, ds_packer *p);
+ds_compressor *ds_pq_take_compressor(ds_pq_file *f);
+void ds_pq_give_compressor(ds_pq_file *f, ds_compressor *p);
 
 #endif

@@ -108,7 +108,7 @@ static void read_column_meta(ds_thrift *t, unsigned of, ds_pq_column *c, int64_t
 			c->raw_bytes = ds_thrift_int(t, ty);
 			break;
 		case 7:
-			c->packed_bytes = ds_thrift_int(t, ty);
+			c->compressed_bytes = ds_thrift_int(t, ty);
 			break;
 		case 9:
 			c->first_page = ds_thrift_int(t, ty);
@@ -153,7 +153,7 @@ static const char *read_column(
 	/* A column without a value need not lie anywhere. */
 	if (c->n_values && (c->first_page < MAGIC || (uint64_t)c->first_page > m->data_end))
 		return "lies outside the file";
-	if (c->packed_bytes < 0 || c->raw_bytes < 0)
+	if (c->compressed_bytes < 0 || c->raw_bytes < 0)
 		return "has a size below zero";
 	return NULL;
 }

@@ -51,7 +51,7 @@ typedef struct {
 } ds_pq_meta;
 
 typedef struct {
-	int64_t codec, n_values, first_page, dictionary_page, packed_bytes, raw_bytes;
+	int64_t codec, n_values, first_page, dictionary_page, compressed_bytes, raw_bytes;
 } ds_pq_column;
 
 typedef struct {

@@ -42,7 +42,7 @@ static void read_data_head_v2(ds_thrift *t, unsigned of, ds_pq_head *h)
 		if (id >= 1 && id <= 6)
 			*number[id] = ds_thrift_int(t, type);
 		else if (id == 7)
-			h->unpacked = !ds_thrift_bool(t, type);
+			h->plain = !ds_thrift_bool(t, type);
 		else
 			ds_thrift_skip(t, type);
 	}
@@ -61,7 +61,7 @@ static void read_fields(ds_thrift *t, ds_pq_head *h)
 			h->raw_bytes = ds_thrift_int(t, type);
 			break;
 		case 3:
-			h->packed_bytes = ds_thrift_int(t, type);
+			h->compressed_bytes = ds_thrift_int(t, type);
 			break;
 		case 4:
 			h->crc = (uint32_t)ds_thrift_int(t, type);
@@ -92,14 +92,14 @@ ds_rc ds_pq_read_head(ds_pq_head *h, const ds_pq_meta *m, uint64_t at, uint64_t 
 	if (!ds_thrift_ok(&t) || h->type < 0)
 		return ds_fail(e, DS_SHORT, "damaged: the header of the page at byte %llu",
 			(unsigned long long)at);
-	if (h->raw_bytes < 0 || h->packed_bytes < 0 || (uint64_t)h->packed_bytes > left ||
+	if (h->raw_bytes < 0 || h->compressed_bytes < 0 || (uint64_t)h->compressed_bytes > left ||
 		h->n < 0 || h->n > INT32_MAX || h->def_bytes < 0 || h->rep_bytes < 0 ||
 		h->n_rows < 0 || h->def_bytes > INT32_MAX || h->rep_bytes > INT32_MAX ||
 		h->raw_bytes > INT32_MAX)
 		return ds_fail(e, DS_SHORT, "damaged: the sizes of the page at byte %llu",
 			(unsigned long long)at);
 	h->at = m->data_end - left;
-	*next = h->at + (uint64_t)h->packed_bytes;
+	*next = h->at + (uint64_t)h->compressed_bytes;
 	return DS_OK;
 }
 
@@ -110,8 +110,8 @@ static ds_block_codec codec_of(int64_t codec)
 	return codec > 0 && codec < (int64_t)sizeof as ? as[codec] : DS_BLOCK_RAW;
 }
 
-/* n bytes out of packed ones, or the bytes themselves where nothing is packed. */
-static ds_rc unpack(const ds_pq_loader *l, ds_str in, size_t n, void **own, ds_str *out,
+/* n bytes decompressed, or the bytes themselves where nothing is compressed. */
+static ds_rc decompress(const ds_pq_loader *l, ds_str in, size_t n, void **own, ds_str *out,
 	uint64_t *counted, ds_err *e)
 {
 	ds_block_codec codec = codec_of(l->codec);
@@ -124,7 +124,7 @@ static ds_rc unpack(const ds_pq_loader *l, ds_str in, size_t n, void **own, ds_s
 	DS_TRY(ds_pq_count(l->budget, n, counted, e));
 	*own = ds_mem_get(n + 64);
 	*out = (ds_str){ *own, n };
-	return n ? ds_block_unpack(codec, l->packer, in, *own, n, e) : DS_OK;
+	return n ? ds_block_decompress(codec, l->compressor, in, *own, n, e) : DS_OK;
 }
 
 static ds_rc check_crc(const ds_pq_head *h, ds_str bytes, ds_err *e)
@@ -164,7 +164,7 @@ static bool read_levels(
 static ds_rc load_v1(ds_pq_page *p, const ds_pq_loader *l, ds_str in, ds_str *values, ds_err *e)
 {
 	const ds_pq_node *leaf = l->leaf;
-	DS_TRY(unpack(l, in, (size_t)p->head.raw_bytes, &p->raw, values, &p->counted, e));
+	DS_TRY(decompress(l, in, (size_t)p->head.raw_bytes, &p->raw, values, &p->counted, e));
 	if (!read_levels(&p->rep, values, leaf->max_rep, p->head.rep_encoding, p->n, 0) ||
 		!read_levels(
 			&p->def, values, leaf->max_def, p->head.def_encoding, p->n, leaf->max_def))
@@ -187,14 +187,14 @@ static ds_rc load_v2(ds_pq_page *p, const ds_pq_loader *l, ds_str in, ds_str *va
 					  leaf->max_def)))
 		return ds_fail(e, DS_SHORT, "damaged: levels");
 	*values = rest;
-	if (p->head.unpacked)
+	if (p->head.plain)
 		return DS_OK;
-	return unpack(l, rest, (size_t)n, &p->raw, values, &p->counted, e);
+	return decompress(l, rest, (size_t)n, &p->raw, values, &p->counted, e);
 }
 
 ds_rc ds_pq_load(ds_pq_page *p, const ds_pq_loader *l, ds_err *e)
 {
-	ds_str in = { l->meta->bytes.at + p->head.at, (size_t)p->head.packed_bytes }, values;
+	ds_str in = { l->meta->bytes.at + p->head.at, (size_t)p->head.compressed_bytes }, values;
 	DS_TRY(check_crc(&p->head, in, e));
 	DS_TRY(p->head.type == DS_PQ_DATA_V2 ? load_v2(p, l, in, &values, e)
 					     : load_v1(p, l, in, &values, e));
@@ -240,7 +240,7 @@ static ds_rc fill_dictionary(
 ds_rc ds_pq_load_dictionary(
 	ds_pq_dictionary *d, const ds_pq_head *h, const ds_pq_loader *l, ds_err *e)
 {
-	ds_str in = { l->meta->bytes.at + h->at, (size_t)h->packed_bytes }, raw;
+	ds_str in = { l->meta->bytes.at + h->at, (size_t)h->compressed_bytes }, raw;
 	ds_pq_values v = { 0 };
 	uint64_t counted = 0;
 	*d = (ds_pq_dictionary){ 0 };
@@ -248,7 +248,7 @@ ds_rc ds_pq_load_dictionary(
 		return ds_fail(e, DS_BAD, "encoding %lld of a dictionary is not known",
 			(long long)h->encoding);
 	DS_TRY(check_crc(h, in, e));
-	ds_rc rc = unpack(l, in, (size_t)h->raw_bytes, &d->own, &raw, &counted, e);
+	ds_rc rc = decompress(l, in, (size_t)h->raw_bytes, &d->own, &raw, &counted, e);
 	if (rc == DS_OK)
 		rc = ds_pq_read_values(&v, l, PLAIN, raw, (uint32_t)h->n, &counted, e);
 	if (rc == DS_OK)

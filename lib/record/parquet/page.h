@@ -18,10 +18,10 @@ typedef struct { /* memory of a file's loaded pages, counted by all threads */
 } ds_pq_budget;
 
 typedef struct { /* a PageHeader */
-	int64_t type, raw_bytes, packed_bytes, n, encoding, def_encoding, rep_encoding;
+	int64_t type, raw_bytes, compressed_bytes, n, encoding, def_encoding, rep_encoding;
 	int64_t n_rows, def_bytes, rep_bytes; /* v2 */
 	uint32_t crc;
-	bool has_crc, unpacked; /* unpacked: v2 that is not compressed, whatever the codec */
+	bool has_crc, plain;    /* plain: v2 that is not compressed, whatever the codec */
 	uint64_t header_at, at; /* in the file; at: of what follows the header */
 } ds_pq_head;
 
@@ -73,7 +73,7 @@ typedef struct { /* what loading needs to know */
 	const ds_pq_node *leaf;
 	int64_t codec;
 	ds_pq_budget *budget;
-	ds_packer *packer;
+	ds_compressor *compressor;
 } ds_pq_loader;
 
 DS_MUST ds_rc ds_pq_load(ds_pq_page *p, const ds_pq_loader *l, ds_err *e);

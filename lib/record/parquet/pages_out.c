@@ -308,8 +308,9 @@ static void write_head(const ds_pq_chunk_out *c, ds_pq_page_out *p)
 	ds_thrift_put_int(
 		b, &last, 1, DS_THRIFT_I32, p->dictionary ? DS_PQ_DICTIONARY : DS_PQ_DATA);
 	ds_thrift_put_int(b, &last, 2, DS_THRIFT_I32, (int64_t)p->n_raw);
-	ds_thrift_put_int(b, &last, 3, DS_THRIFT_I32, (int64_t)p->n_packed);
-	ds_thrift_put_int(b, &last, 4, DS_THRIFT_I32, (int32_t)ds_crc32(p->packed, p->n_packed));
+	ds_thrift_put_int(b, &last, 3, DS_THRIFT_I32, (int64_t)p->n_compressed);
+	ds_thrift_put_int(
+		b, &last, 4, DS_THRIFT_I32, (int32_t)ds_crc32(p->compressed, p->n_compressed));
 	ds_thrift_put_field(b, &last, p->dictionary ? 7 : 5, DS_THRIFT_STRUCT);
 	ds_thrift_put_int(b, &inner, 1, DS_THRIFT_I32, (int64_t)n);
 	ds_thrift_put_int(
@@ -322,18 +323,19 @@ static void write_head(const ds_pq_chunk_out *c, ds_pq_page_out *p)
 	ds_thrift_put_end(b);
 }
 
-static ds_rc pack(ds_pq_page_out *p, ds_str raw, ds_packer *packer, ds_err *e)
+static ds_rc compress(ds_pq_page_out *p, ds_str raw, ds_compressor *compressor, ds_err *e)
 {
 	if (raw.n > INT32_MAX)
 		return ds_fail(
 			e, DS_BAD, "a value of %zu bytes is too large for a Parquet page", raw.n);
-	size_t room = ds_pack_bound(raw.n);
-	p->packed = ds_mem_get(room);
+	size_t bound = ds_compress_bound(raw.n);
+	p->compressed = ds_mem_get(bound);
 	p->n_raw = raw.n;
-	return ds_pack(packer, raw.at, raw.n, p->packed, room, &p->n_packed, e);
+	return ds_compress(compressor, raw.at, raw.n, p->compressed, bound, &p->n_compressed, e);
 }
 
-ds_rc ds_pq_make_page(const ds_pq_chunk_out *c, ds_pq_page_out *p, ds_packer *packer, ds_err *e)
+ds_rc ds_pq_make_page(
+	const ds_pq_chunk_out *c, ds_pq_page_out *p, ds_compressor *compressor, ds_err *e)
 {
 	const ds_pq_sink_leaf *l = c->leaf;
 	ds_buf raw = { 0 };
@@ -344,8 +346,8 @@ ds_rc ds_pq_make_page(const ds_pq_chunk_out *c, ds_pq_page_out *p, ds_packer *pa
 		add_levels(&raw, def, p->n_entries, l->max_def);
 		add_values(&raw, c, p);
 	}
-	ds_rc rc =
-		pack(p, p->dictionary ? ds_buf_view(&c->dictionary) : ds_buf_view(&raw), packer, e);
+	ds_rc rc = compress(
+		p, p->dictionary ? ds_buf_view(&c->dictionary) : ds_buf_view(&raw), compressor, e);
 	ds_buf_free(&raw);
 	if (rc == DS_OK)
 		write_head(c, p);
@@ -355,7 +357,7 @@ ds_rc ds_pq_make_page(const ds_pq_chunk_out *c, ds_pq_page_out *p, ds_packer *pa
 void ds_pq_chunk_out_free(ds_pq_chunk_out *c)
 {
 	for (size_t i = 0; i < c->n_pages; i++) {
-		ds_mem_free(c->pages[i].packed);
+		ds_mem_free(c->pages[i].compressed);
 		ds_buf_free(&c->pages[i].head);
 	}
 	ds_mem_free(c->pages);

@@ -11,8 +11,8 @@ typedef struct {
 	size_t entry, n_entries, value, n_values, data, n_data; /* what of the leaf is in it */
 	bool dictionary;
 	ds_buf head;
-	void *packed; /* ds_mem_free */
-	size_t n_packed, n_raw;
+	void *compressed; /* ds_mem_free */
+	size_t n_compressed, n_raw;
 } ds_pq_page_out;
 
 typedef struct {
@@ -28,7 +28,7 @@ typedef struct {
 
 void ds_pq_plan_pages(ds_pq_chunk_out *c);
 DS_MUST ds_rc ds_pq_make_page(
-	const ds_pq_chunk_out *c, ds_pq_page_out *p, ds_packer *packer, ds_err *e);
+	const ds_pq_chunk_out *c, ds_pq_page_out *p, ds_compressor *compressor, ds_err *e);
 void ds_pq_chunk_out_free(ds_pq_chunk_out *c);
 /* n entries without a value: pages of a field that came later. */
 void ds_pq_plan_nulls(ds_pq_chunk_out *c, size_t n);

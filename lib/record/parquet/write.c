@@ -23,7 +23,7 @@ struct ds_pq_writer {
 	ds_pq_held held;
 	bool begun;
 	ds_pool *pool;
-	ds_packer **packers; /* one a worker */
+	ds_compressor **compressors; /* one a worker */
 	ds_pq_group_out *groups;
 	size_t n_groups, cap_groups;
 };
@@ -50,9 +50,9 @@ ds_pq_writer *ds_pq_writer_new(ds_out *out, unsigned threads, int level)
 	ds_pq_held_open(&w->held);
 	w->s.mem = w->mem;
 	w->pool = ds_pool_new(threads);
-	w->packers = DS_NEW(ds_packer *, threads);
+	w->compressors = DS_NEW(ds_compressor *, threads);
 	for (unsigned i = 0; i < threads; i++)
-		w->packers[i] = ds_packer_new(level);
+		w->compressors[i] = ds_compressor_new(level);
 	return w;
 }
 
@@ -61,8 +61,8 @@ void ds_pq_writer_free(ds_pq_writer *w)
 	if (!w)
 		return;
 	for (unsigned i = 0; i < ds_pool_threads(w->pool); i++)
-		ds_packer_free(w->packers[i]);
-	ds_mem_free(w->packers);
+		ds_compressor_free(w->compressors[i]);
+	ds_mem_free(w->compressors);
 	ds_pool_free(w->pool);
 	ds_pq_shredder_free(&w->s);
 	for (size_t i = 0; i < w->n_groups; i++)
@@ -88,7 +88,8 @@ static void make(void *context, size_t task, unsigned worker)
 {
 	batch *b = context;
 	ds_err e;
-	ds_rc rc = ds_pq_make_page(b->pages[task].c, b->pages[task].p, b->w->packers[worker], &e);
+	ds_rc rc =
+		ds_pq_make_page(b->pages[task].c, b->pages[task].p, b->w->compressors[worker], &e);
 	if (rc == DS_OK)
 		return;
 	pthread_mutex_lock(&b->lock);
@@ -130,13 +131,13 @@ static ds_rc write_chunk(ds_pq_writer *w, const ds_pq_chunk_out *c, ds_pq_chunk_
 	memcpy(m->most, c->most, 8);
 	for (size_t i = 0; i < c->n_pages; i++) {
 		const ds_pq_page_out *p = &c->pages[i];
-		ds_str parts[] = { ds_buf_view(&p->head), { p->packed, p->n_packed } };
+		ds_str parts[] = { ds_buf_view(&p->head), { p->compressed, p->n_compressed } };
 		if (!p->dictionary && !m->n_values)
 			m->first_data = (int64_t)ds_out_offset(w->out);
 		m->n_values += p->dictionary ? 0 : (int64_t)p->n_entries;
 		m->n_nulls += p->dictionary ? 0 : (int64_t)(p->n_entries - p->n_values);
 		m->raw_bytes += (int64_t)(p->head.n + p->n_raw);
-		m->packed_bytes += (int64_t)(p->head.n + p->n_packed);
+		m->compressed_bytes += (int64_t)(p->head.n + p->n_compressed);
 		DS_TRY(ds_out_write(w->out, parts[0].at, parts[0].n, e));
 		DS_TRY(ds_out_write(w->out, parts[1].at, parts[1].n, e));
 	}

@@ -121,7 +121,7 @@ static void put_column(ds_buf *b, const ds_pq_sink_leaf *l, const ds_pq_chunk_me
 	ds_thrift_put_int(b, &inner, 4, DS_THRIFT_I32, ZSTD);
 	ds_thrift_put_int(b, &inner, 5, DS_THRIFT_I64, m->n_values);
 	ds_thrift_put_int(b, &inner, 6, DS_THRIFT_I64, m->raw_bytes);
-	ds_thrift_put_int(b, &inner, 7, DS_THRIFT_I64, m->packed_bytes);
+	ds_thrift_put_int(b, &inner, 7, DS_THRIFT_I64, m->compressed_bytes);
 	ds_thrift_put_int(b, &inner, 9, DS_THRIFT_I64, m->first_data);
 	if (m->has_dictionary)
 		ds_thrift_put_int(b, &inner, 11, DS_THRIFT_I64, m->first_byte);
@@ -133,18 +133,18 @@ static void put_column(ds_buf *b, const ds_pq_sink_leaf *l, const ds_pq_chunk_me
 static void put_group(ds_buf *b, const ds_pq_shredder *s, const ds_pq_group_out *g)
 {
 	int last = 0;
-	int64_t raw = 0, packed = 0;
+	int64_t raw = 0, compressed = 0;
 	ds_thrift_put_list(b, &last, 1, DS_THRIFT_STRUCT, s->n_leaves);
 	for (size_t i = 0; i < s->n_leaves; i++) {
 		put_column(b, s->leaves[i], &g->chunks[i]);
 		raw += g->chunks[i].raw_bytes;
-		packed += g->chunks[i].packed_bytes;
+		compressed += g->chunks[i].compressed_bytes;
 	}
 	ds_thrift_put_int(b, &last, 2, DS_THRIFT_I64, raw);
 	ds_thrift_put_int(b, &last, 3, DS_THRIFT_I64, (int64_t)g->n_rows);
 	if (s->n_leaves)
 		ds_thrift_put_int(b, &last, 5, DS_THRIFT_I64, g->chunks[0].first_byte);
-	ds_thrift_put_int(b, &last, 6, DS_THRIFT_I64, packed);
+	ds_thrift_put_int(b, &last, 6, DS_THRIFT_I64, compressed);
 	ds_thrift_put_end(b);
 }
 

@@ -7,7 +7,7 @@
 #include "record/parquet/shred.h"
 
 typedef struct {
-	int64_t n_values, n_nulls, raw_bytes, packed_bytes, first_byte, first_data;
+	int64_t n_values, n_nulls, raw_bytes, compressed_bytes, first_byte, first_data;
 	bool has_dictionary, has_range;
 	char least[8], most[8];
 } ds_pq_chunk_meta;

@@ -240,7 +240,7 @@ static void read_page(reader *r, ds_str document)
 	ds_html h;
 	ds_html_where where = { 0 };
 	ds_html_token t;
-	ds_grow_room(&r->w.out, document.n / 8 + 64);
+	ds_grow_reserve(&r->w.out, document.n / 8 + 64);
 	ds_html_init(&h, document);
 	while (ds_html_next(&h, &t) != DS_HTML_END) {
 		if (t.kind == DS_HTML_OPEN || t.kind == DS_HTML_CLOSE) {

@@ -114,7 +114,7 @@ static void begin_inlines(ds_md *w)
 
 static void insert(ds_md *w, size_t at, char c, size_t n)
 {
-	char *end = ds_grow_room(&w->out, n);
+	char *end = ds_grow_reserve(&w->out, n);
 	size_t moved = w->out.n - at;
 	memmove(end - moved + n, end - moved, moved);
 	memset(end - moved, c, n);

@@ -108,7 +108,7 @@ static ds_str decode(ds_str s, bool in_attribute, ds_arena *mem, size_t *n)
 		if (!used)
 			continue;
 		if (!(*n)++)
-			ds_grow_room(&out, s.n + 16);
+			ds_grow_reserve(&out, s.n + 16);
 		ds_grow_add(&out, s.at + done, at - done);
 		ds_grow_add(&out, text, n_text);
 		done = i;

@@ -9,7 +9,7 @@ ds_str ds_html_strip(ds_str document, ds_html_lines *pre, ds_arena *mem)
 	ds_html_where where = { 0 };
 	ds_html_token t;
 	ds_html_writer w = { .out = { .mem = mem } };
-	ds_grow_room(&w.out, document.n / 4 + 64);
+	ds_grow_reserve(&w.out, document.n / 4 + 64);
 	ds_html_init(&h, document);
 	while (ds_html_next(&h, &t) != DS_HTML_END) {
 		if (t.kind == DS_HTML_OPEN || t.kind == DS_HTML_CLOSE) {

@@ -15,7 +15,7 @@ static bool *row_has(ds_html_writer *w)
 static void settle(ds_html_writer *w)
 {
 	ds_grow *g = &w->out;
-	ds_grow_room(g, 4);
+	ds_grow_reserve(g, 4);
 	if (w->breaks && g->n) {
 		unsigned have =
 			g->at[g->n - 1] == '\n' ? g->n > 1 && g->at[g->n - 2] == '\n' ? 2 : 1 : 0;
@@ -27,7 +27,7 @@ static void settle(ds_html_writer *w)
 		w->blank = false;
 	for (; w->tabs; w->tabs--)
 		ds_grow_byte(g, '\t');
-	ds_grow_room(g, 1);
+	ds_grow_reserve(g, 1);
 	if (w->blank && g->n && g->at[g->n - 1] != '\n')
 		g->at[g->n++] = ' ';
 	w->breaks = w->row_breaks = 0;
@@ -105,7 +105,7 @@ static void collapse(ds_html_writer *w, const ds_html_token *t)
 		if (owes(w))
 			settle(w);
 		/* What goes out is never more than what is left, but for what is owed. */
-		char *to = ds_grow_room(&w->out, (size_t)(end - p) + 16), *at = to;
+		char *to = ds_grow_reserve(&w->out, (size_t)(end - p) + 16), *at = to;
 		do {
 			*at++ = *p++;
 			/* A single blank inside a line is the rule: no need to owe it. */

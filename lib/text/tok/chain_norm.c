@@ -133,7 +133,7 @@ static ds_str filter(const chain_step *st, ds_str s, ds_arena *mem, bool *moved)
 {
 	ds_grow out = { .mem = mem };
 	unsigned len;
-	ds_grow_room(&out, s.n);
+	ds_grow_reserve(&out, s.n);
 	for (size_t at = 0; at < s.n; at += len) {
 		uint32_t c = ds_utf8_at((const uint8_t *)s.at + at, s.n - at, &len);
 		if (goes(st->kind, c)) {
@@ -164,7 +164,7 @@ static ds_str precompiled(const struct tok_sp *map, ds_str s, ds_arena *mem, boo
 	size_t n = ds_graphemes(s, ends, mem), from = 0;
 	ds_str to;
 	unsigned len;
-	ds_grow_room(&out, s.n + 16);
+	ds_grow_reserve(&out, s.n + 16);
 	for (size_t i = 0; i < n; from = ends[i++]) {
 		ds_str g = { s.at + from, ends[i] - from };
 		if (g.n < 6 && ds_sp_shortest_key(map, g, &to)) {

@@ -159,7 +159,7 @@ static void metaspace(const chain_step *st, chain_piece in, pieces *out)
 	ds_grow g = { .mem = out->mem };
 	ds_str r = st->text, s = in.text;
 	bool has = s.at[0] == ' ' || ds_str_starts(s, r);
-	ds_grow_room(&g, s.n + s.n / 2 + r.n);
+	ds_grow_reserve(&g, s.n + s.n / 2 + r.n);
 	if (!has && (st->when == PREPEND_ALWAYS || (st->when == PREPEND_FIRST && in.first)))
 		ds_grow_add(&g, r.at, r.n);
 	for (size_t i = 0; i < s.n; i++)

@@ -134,7 +134,7 @@ void ds_tok_scratch_free(ds_tok_scratch *s)
 	ds_mem_free(s);
 }
 
-static uint32_t *room(ds_tok_scratch *s, size_t n, size_t more)
+static uint32_t *reserve(ds_tok_scratch *s, size_t n, size_t more)
 {
 	if (n + more > s->cap) {
 		size_t cap = s->cap;
@@ -218,7 +218,7 @@ static inline __attribute__((always_inline)) slot *find_slot(
 	slot *at = &s->slots[(size_t)(hash >> s->shift) * 2];
 	uint64_t a = (at[0].key[0] ^ key[0]) | (at[0].key[1] ^ key[1]);
 	uint64_t b = (at[1].key[0] ^ key[0]) | (at[1].key[1] ^ key[1]);
-	/* Which of the two is no branch: that would often be foretold wrongly. */
+	/* Selected without a branch, which would often be mispredicted. */
 	return __builtin_expect((a != 0) & (b != 0), 0) ? NULL : at + (a != 0);
 }
 
@@ -522,7 +522,7 @@ static size_t encode_plain(const ds_tok *t, ds_tok_scratch *s, ds_str text, size
 	x.uncut = t->cuts && !t->pattern->starts;
 	s->from_part = false;
 	while ((k = ds_scan_next(&s->scan, s->ends)) > 0) {
-		uint32_t *out = room(s, n_out, s->ends[k - 1] - from + 16), *w = out;
+		uint32_t *out = reserve(s, n_out, s->ends[k - 1] - from + 16), *w = out;
 		x.by_parts = t->whole && (s->scan.any_cut || s->from_part);
 		for (size_t at = 0; at < k; at += TURN) {
 			size_t n = k - at < TURN ? k - at : TURN;
@@ -538,7 +538,7 @@ static size_t encode_plain(const ds_tok *t, ds_tok_scratch *s, ds_str text, size
 
 static size_t put_id(ds_tok_scratch *s, size_t n_out, uint32_t id)
 {
-	*room(s, n_out, 1) = id;
+	*reserve(s, n_out, 1) = id;
 	return n_out + 1;
 }
 
@@ -546,7 +546,7 @@ static size_t put_id(ds_tok_scratch *s, size_t n_out, uint32_t id)
 static size_t encode_sentence(const ds_tok *t, ds_tok_scratch *s, ds_str text, size_t n_out)
 {
 	text = ds_sp_normalize(t, s->sp, text);
-	uint32_t *out = room(s, n_out, text.n + 16);
+	uint32_t *out = reserve(s, n_out, text.n + 16);
 	size_t n;
 	if (text.n == 0)
 		return n_out;
@@ -568,7 +568,7 @@ static size_t encode_chain(
 	s->rc = ds_chain_pieces(t, s->chain, text, first, s->mem, &pieces, &n, &s->err);
 	for (size_t i = 0; i < n && s->rc == DS_OK; i++) {
 		ds_str p = pieces[i].text;
-		uint32_t *out = room(s, n_out, p.n + 16);
+		uint32_t *out = reserve(s, n_out, p.n + 16);
 		n_out += encode_long(t, s, (const uint8_t *)p.at, p.n, false, out);
 	}
 	return n_out;
@@ -626,7 +626,7 @@ static size_t encode_added(const ds_tok *t, ds_tok_scratch *s, ds_str text, bool
 static size_t put_all(ds_tok_scratch *s, size_t n_out, const uint32_t *ids, size_t n)
 {
 	if (n)
-		memcpy(room(s, n_out, n), ids, n * sizeof(*ids));
+		memcpy(reserve(s, n_out, n), ids, n * sizeof(*ids));
 	return n_out + n;
 }
 

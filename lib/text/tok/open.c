@@ -268,10 +268,10 @@ ds_rc ds_tok_open(ds_tok **out, const char *path, const ds_tok_options *o, ds_er
 
 ds_rc ds_tok_builtin(ds_tok **t, ds_err *e)
 {
-	DS_AUTO(ds_packer) p = ds_packer_new(PACK_LEVEL);
+	DS_AUTO(ds_compressor) p = ds_compressor_new(PACK_LEVEL);
 	DS_AUTO(ds_arena) mem = ds_arena_new(ds_builtin_raw + 64);
 	char *raw = ds_arena_get(mem, ds_builtin_raw);
-	DS_TRY(ds_unpack(p, ds_builtin_packed, ds_builtin_bytes, raw, ds_builtin_raw, e));
+	DS_TRY(ds_decompress(p, ds_builtin_packed, ds_builtin_bytes, raw, ds_builtin_raw, e));
 	DS_TRY(make(t, "built-in", TOK_FILE_COMPACT, (ds_str){ raw, ds_builtin_raw }, NULL, e));
 	(*t)->packed = (ds_str){ (const char *)ds_builtin_packed, ds_builtin_bytes };
 	return DS_OK;
@@ -285,7 +285,7 @@ static void add_number(ds_buf *out, uint64_t v, unsigned bytes)
 
 ds_rc ds_tok_pack(const ds_tok *t, ds_buf *out, ds_err *e)
 {
-	DS_AUTO(ds_packer) p = ds_packer_new(PACK_LEVEL);
+	DS_AUTO(ds_compressor) p = ds_compressor_new(PACK_LEVEL);
 	const char *pattern = t->pattern_name ? t->pattern_name : "";
 	size_t got;
 	add_number(out, 1, 4);
@@ -303,8 +303,8 @@ ds_rc ds_tok_pack(const ds_tok *t, ds_buf *out, ds_err *e)
 		ds_buf_add_str(out, t->packed);
 		return DS_OK;
 	}
-	ds_buf_reserve(out, ds_pack_bound(t->file.n));
-	DS_TRY(ds_pack(p, t->file.at, t->file.n, out->at + out->n, out->cap - out->n, &got, e));
+	ds_buf_reserve(out, ds_compress_bound(t->file.n));
+	DS_TRY(ds_compress(p, t->file.at, t->file.n, out->at + out->n, out->cap - out->n, &got, e));
 	out->n += got;
 	return DS_OK;
 }
@@ -323,11 +323,11 @@ ds_rc ds_tok_unpack(ds_tok **out, ds_str bytes, ds_err *e)
 		return ds_fail(
 			e, DS_BAD, "the stream's tokenizer is not one that this version reads");
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
-	DS_AUTO(ds_packer) p = ds_packer_new(PACK_LEVEL);
+	DS_AUTO(ds_compressor) p = ds_compressor_new(PACK_LEVEL);
 	ds_str packed = ds_cur_bytes(&c, ds_cur_left(&c));
 	void *file;
 	DS_TRY(ds_arena_try(mem, n, MAX_FILE, &file, e));
-	DS_TRY_AT(ds_unpack(p, packed.at, packed.n, file, n, e), e, "the stream's tokenizer");
+	DS_TRY_AT(ds_decompress(p, packed.at, packed.n, file, n, e), e, "the stream's tokenizer");
 	ds_tok_options o = { .pattern = pattern.n ? ds_arena_str(mem, pattern).at : NULL,
 		.nfc = nfc == 1 };
 	DS_TRY_AT(make(out, "the stream's", (tok_format)format, (ds_str){ file, n }, &o, e), e,

@@ -6,11 +6,11 @@
  */
 #include "text/tok/tok_impl.h"
 
-/* How many ids of each text stay when both together may have `room`. */
-static ds_rc cut_lengths(size_t n[2], size_t room, ds_tok_cut cut, ds_err *e)
+/* How many ids of each text stay when both together may have `most`. */
+static ds_rc cut_lengths(size_t n[2], size_t most, ds_tok_cut cut, ds_err *e)
 {
 	static const char *const names[] = { "both texts", "the first text", "the second text" };
-	size_t over = n[0] + n[1] > room ? n[0] + n[1] - room : 0;
+	size_t over = n[0] + n[1] > most ? n[0] + n[1] - most : 0;
 	if (!over)
 		return DS_OK;
 	if (cut != DS_TOK_CUT_LONGEST) {
@@ -23,10 +23,10 @@ static ds_rc cut_lengths(size_t n[2], size_t room, ds_tok_cut cut, ds_err *e)
 	}
 	bool swap = n[0] > n[1];
 	size_t less = n[swap], more;
-	more = less > room || room - less < less ? less : room - less;
-	if (less + more > room) {
-		less = room / 2;
-		more = room - less;
+	more = less > most || most - less < less ? less : most - less;
+	if (less + more > most) {
+		less = most / 2;
+		more = most - less;
 	}
 	n[swap] = less;
 	n[!swap] = more;

@@ -355,7 +355,7 @@ static void *grown(void *p, size_t old, size_t *cap, size_t need, size_t size)
 	return p;
 }
 
-static void room_for_ids(ds_tok *t, size_t n)
+static void reserve_ids(ds_tok *t, size_t n)
 {
 	size_t cap = t->cap_ids;
 	if (n <= cap)
@@ -366,7 +366,7 @@ static void room_for_ids(ds_tok *t, size_t n)
 	t->cap_ids = (uint32_t)cap;
 }
 
-static void room_for_pairs(ds_tok *t, size_t n)
+static void reserve_pairs(ds_tok *t, size_t n)
 {
 	size_t cap = t->cap_pairs;
 	if (n <= cap)
@@ -377,8 +377,8 @@ static void room_for_pairs(ds_tok *t, size_t n)
 
 void ds_tok_reserve(ds_tok *t, size_t n_ids, size_t n_pairs)
 {
-	room_for_ids(t, n_ids);
-	room_for_pairs(t, n_pairs);
+	reserve_ids(t, n_ids);
+	reserve_pairs(t, n_pairs);
 }
 
 ds_rc ds_tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e)
@@ -386,7 +386,7 @@ ds_rc ds_tok_put(ds_tok *t, uint32_t id, ds_str bytes, unsigned flags, ds_err *e
 	if (id >= DS_TOK_MAX_IDS)
 		return ds_fail(e, DS_BAD, "id %u, the limit is %d", id, DS_TOK_MAX_IDS - 1);
 	if (id >= t->n_ids) {
-		room_for_ids(t, id + (size_t)1);
+		reserve_ids(t, id + (size_t)1);
 		t->n_ids = id + 1;
 	}
 	if (t->flags[id])
@@ -412,7 +412,7 @@ void ds_tok_put_added(ds_tok *t, const tok_added *a)
 
 void ds_tok_put_merge(ds_tok *t, uint32_t left, uint32_t right, uint32_t id)
 {
-	room_for_pairs(t, t->n_pairs + 1);
+	reserve_pairs(t, t->n_pairs + 1);
 	t->pairs[t->n_pairs][0] = left;
 	t->pairs[t->n_pairs][1] = right;
 	t->pair_id[t->n_pairs++] = id;
