@@ -166,6 +166,7 @@ $(BUILD)/test/mutate: $(BUILD)/obj/tests/faults/mutate.o $(lib)
 # Parsers that a program has for itself.
 $(foreach t,labelmap rules textrules,$(BUILD)/test/fuzz_$(t) $(BUILD)/fuzz/fuzz_$(t)): $(filter-out %/main.o,$(obj_clean))
 $(BUILD)/test/fuzz_where $(BUILD)/fuzz/fuzz_where: $(BUILD)/obj/tools/record/where.o $(BUILD)/obj/tools/record/where_parse.o
+$(BUILD)/test/fuzz_frames $(BUILD)/fuzz/fuzz_frames: $(BUILD)/obj/tools/dedup/frames.o
 $(BUILD)/test/fuzz_state $(BUILD)/fuzz/fuzz_state: $(filter-out %/main.o,$(obj_eval))
 $(foreach t,request infer,$(BUILD)/test/fuzz_$(t) $(BUILD)/fuzz/fuzz_$(t)): $(filter-out %/main.o,$(obj_serve))
 $(foreach t,request infer,$(BUILD)/obj/tests/fuzz/fuzz_$(t).o): ISA = -I$(gen)

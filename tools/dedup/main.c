@@ -217,6 +217,15 @@ static const ds_arg filter_args[] = { MARK,
 		"copies by the size of a cluster: fineweb2 or SIZE:COPIES,..."),
 	{ 0 } };
 
+static const ds_arg exchange_args[] = {
+	DS_ARG_F(0, "shard", &opt.shard, "N", "which shard the folder is of, from 0",
+		DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "parts", &opt.parts, "N", "partitions, 1 unless said", DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "part", &opt.part, "N", "read only what goes to this partition or shard",
+		DS_ARG_UNRECORDED),
+	{ 0 },
+};
+
 static const ds_cmd cmds[] = {
 	{ "sign", "[OPTION...] FILE... -o DIR", "staged run, 1: signatures, a file for each input",
 		sign_args,
@@ -228,6 +237,9 @@ static const ds_cmd cmds[] = {
 		DS_TAKES_NO_STDIN | DS_TAKES_JOBS, run_cluster },
 	{ "filter", "[OPTION...] DIR [FILE...] -o OUT", "4: the records that stay", filter_args,
 		DS_TAKES_INPUT | DS_TAKES_OUTPUT | DS_TAKES_JOBS, run_filter },
+	{ "exchange", "STEP [OPTION...] [DIR] [FILE...]",
+		"2 and 3 over many machines: a step of a shard or partition", exchange_args,
+		DS_TAKES_PATH | DS_TAKES_NO_STDIN, run_exchange },
 	{ 0 },
 };
 

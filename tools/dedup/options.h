@@ -18,6 +18,8 @@ typedef struct {
 	int ngram, perm, bands, distance;
 	const char *rehydrate;
 	bool verify, mark, tag, sizes, keep_labels;
+	int64_t shard, part; /* of exchange; -1: not said */
+	uint64_t parts;
 	ds_size memory, limit; /* of a stage; of a whole run, 0: none */
 } options;
 extern options opt;
@@ -34,5 +36,6 @@ ds_rc run_sign(const ds_common *c, ds_err *e);
 ds_rc run_band(const ds_common *c, ds_err *e);
 ds_rc run_cluster(const ds_common *c, ds_err *e);
 ds_rc run_filter(const ds_common *c, ds_err *e);
+ds_rc run_exchange(const ds_common *c, ds_err *e); /* the same, by an engine: exchange.h */
 
 #endif

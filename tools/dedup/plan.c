@@ -22,6 +22,9 @@ options opt = { .method = "exact,minhash",
 	.bands = UNSAID,
 	.distance = 3,
 	.bits = "64",
+	.shard = -1,
+	.part = -1,
+	.parts = 1,
 	.memory = { (uint64_t)1 << 30 } };
 
 /*

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 static const char magic[8] = "dsstage1";
+const char *const stage_why[] = { "", "exact", "near", "against" };
 
 stage_head stage_head_of(unsigned stage, uint64_t part, const ds_seen_plan *p, const char *keep)
 {

@@ -16,6 +16,7 @@
 
 enum { STAGE_SIGN, STAGE_BAND, STAGE_CLUSTER };
 enum { STAYS, IS_SAME, IS_NEAR, IS_AGAINST };           /* what becomes of a record */
+extern const char *const stage_why[];                   /* as a word in column why */
 enum { STAGE_BANDS_MOST = 1000, STAGE_ROWS = 1 << 16 }; /* a column each; rows of a block */
 
 typedef struct { /* the optional block; little-endian as it is */
@@ -73,6 +74,8 @@ DS_AUTO_WITH(signs, signs_close)
 size_t signs_find(const signs *s, uint64_t number, uint32_t *row);
 DS_MUST ds_rc signs_id(const signs *s, uint64_t number, ds_arena *mem, ds_seen_id *id, ds_err *e);
 const char *signs_band_name(unsigned band, char name[32]); /* of a column */
+/* Of a folder's bands and exact keys, NULL-ended, for signs_open; they live as mem does. */
+DS_MUST ds_rc signs_band_columns(const char *dir, ds_arena *mem, const char ***out, ds_err *e);
 unsigned signs_bands(const signs *s); /* files of bands: with the one of exact keys, if asked for */
 
 /* Writes a stream of a stage: blocks in order, then finish. */

@@ -181,8 +181,7 @@ static void one_band(void *context, size_t task, unsigned worker)
 	r->rc[task] = make_band(r, (unsigned)task, &view, &r->err[task]);
 }
 
-/* The columns that are wanted, as names that last as long as mem. */
-static ds_rc band_columns(const char *dir, ds_arena *mem, const char ***out, ds_err *e)
+ds_rc signs_band_columns(const char *dir, ds_arena *mem, const char ***out, ds_err *e)
 {
 	static const char *const none[] = { NULL };
 	DS_AUTO(signs) s = NULL;
@@ -203,7 +202,7 @@ ds_rc run_band(const ds_common *c, ds_err *e)
 	DS_AUTO(signs) s = NULL;
 	const char *dir, **columns;
 	DS_TRY(stage_dir(c, &dir, e));
-	DS_TRY(band_columns(dir, mem, &columns, e));
+	DS_TRY(signs_band_columns(dir, mem, &columns, e));
 	DS_TRY(signs_open(&s, dir, columns, e));
 	unsigned n = signs_bands(s);
 	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)c->jobs);

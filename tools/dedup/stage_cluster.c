@@ -176,7 +176,6 @@ static ds_rc put_sizes(cluster_run *r, ds_block *b, uint64_t first, uint32_t n, 
 
 static ds_rc put_verdicts(cluster_run *r, stage_out *o, uint64_t first, uint32_t n, ds_err *e)
 {
-	static const char *const words[] = { "", "exact", "near", "against" };
 	ds_block *b = ds_block_new(o->mem, n);
 	ds_colb *dup = ds_colb_new(b, "dup_of", DS_T_I64), *why = ds_colb_new(b, "why", DS_T_UTF8);
 	for (uint64_t i = first; i < first + n; i++) {
@@ -187,7 +186,7 @@ static ds_rc put_verdicts(cluster_run *r, stage_out *o, uint64_t first, uint32_t
 		if (r->why[i] == STAYS)
 			ds_colb_absent(why);
 		else
-			ds_colb_bytes(why, ds_str_of(words[r->why[i]]));
+			ds_colb_bytes(why, ds_str_of(stage_why[r->why[i]]));
 	}
 	DS_TRY(ds_colb_put(dup, e));
 	DS_TRY(ds_colb_put(why, e));

@@ -28,7 +28,9 @@ static ds_rc check_rows(const verdicts *v, ds_err *e)
 		const ds_col *dup = ds_block_find(f->blocks[i], "dup_of"),
 			     *why = ds_block_find(f->blocks[i], "why"),
 			     *size = ds_block_find(f->blocks[i], "size"),
-			     *cluster = ds_block_find(f->blocks[i], "cluster");
+			     *cluster = ds_block_find(f->blocks[i], "cluster"),
+			     *far = ds_block_find(f->blocks[i], "dup_far");
+		whole &= !far || far->type == DS_T_I64;
 		whole &= !size || size->type == DS_T_I64;
 		whole &= !cluster || cluster->type == DS_T_I64;
 		whole &= i + 1 == f->n_blocks || f->blocks[i]->n_rows == STAGE_ROWS;
@@ -43,8 +45,8 @@ static ds_rc check_rows(const verdicts *v, ds_err *e)
 static ds_rc verdicts_open(verdicts *v, const char *dir, ds_err *e)
 {
 	static const char *const of_signs[] = { "hash", "id", "record", NULL },
-				 *const of_clusters[] = { "dup_of", "why", "size", "cluster",
-					 NULL };
+				 *const of_clusters[] = { "dup_of", "dup_far", "why", "size",
+					 "cluster", NULL };
 	DS_TRY(signs_open(&v->s, dir, of_signs, e));
 	DS_TRY(stage_open(&v->file, dir, "cluster.dsr", STAGE_CLUSTER, of_clusters, e));
 	return check_rows(v, e);
@@ -72,6 +74,7 @@ ds_rc verdicts_decide(verdicts *v, ds_arena *mem, ds_block *b, signed_block *s, 
 			return ds_fail(e, DS_BAD, "%s: more records than were signed", b->origin);
 		const ds_col *why = column(v, number, "why", &row),
 			     *dup = column(v, number, "dup_of", &row),
+			     *far = column(v, number, "dup_far", &row),
 			     *size = column(v, number, "size", &row);
 		r->contaminated = why && ds_str_is(ds_col_bytes(why, row), "against");
 		if (!r->contaminated && !is_signed(v, number, s, r))
@@ -79,9 +82,10 @@ ds_rc verdicts_decide(verdicts *v, ds_arena *mem, ds_block *b, signed_block *s, 
 				b->origin, (unsigned long long)ds_block_record(b, i));
 		if (size)
 			r->cluster = (uint32_t)ds_col_i64(size, row);
-		if (!dup || !r->n)
+		if ((!dup && !far) || !r->n)
 			continue;
-		int64_t of = ds_col_i64(dup, row);
+		/* A record of another shard has no number here; its own says that there is one. */
+		int64_t of = dup ? ds_col_i64(dup, row) : (int64_t)number;
 		if (of < 0 || (uint64_t)of >= v->s->n)
 			return ds_fail(e, DS_BAD, "%s: a number that no record has", v->file.path);
 		s->items[r->first].dup_of = (uint32_t)of;
@@ -160,6 +164,14 @@ static void stats(void *state, ds_buf *out)
 		report_stats(r->applier.report, out);
 }
 
+static bool is_far(const verdicts *v)
+{
+	for (size_t i = 0; i < v->file.n_blocks; i++)
+		if (ds_block_find(v->file.blocks[i], "dup_far"))
+			return true;
+	return false;
+}
+
 static ds_rc read_rule(filter_run *r, ds_err *e)
 {
 	DS_TRY(rehydrate_read(&r->rule, opt.rehydrate, e));
@@ -170,6 +182,18 @@ static ds_rc read_rule(filter_run *r, ds_err *e)
 			"%s: has no sizes for --rehydrate, run `dsdedup cluster --sizes` again",
 			r->verdicts.file.path);
 	return DS_OK;
+}
+
+/* What one run of all would record: the options that sign had, and those of this stage; their first words are names. */
+static ds_str one_run(const filter_run *r, const ds_common *c)
+{
+	const ds_chain *chain = r->verdicts.s->files[0].chain;
+	ds_str signed_with = { "", 0 }, here = { "", 0 };
+	if (chain->n)
+		ds_str_cut(chain->stages[chain->n - 1].args, ' ', &signed_with);
+	ds_str_cut(c->recorded, ' ', &here);
+	return ds_arena_fmt(r->verdicts.s->mem, "%.*s%s%.*s", (int)signed_with.n, signed_with.at,
+		signed_with.n && here.n ? " " : "", (int)here.n, here.at);
 }
 
 static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
@@ -183,6 +207,10 @@ static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
 	r->plan = (plan){ .mark = opt.mark,
 		.named = opt.mark || opt.clusters,
 		.add_id = opt.mark || opt.clusters };
+	if (opt.mark && is_far(&r->verdicts))
+		return ds_fail(e, DS_USAGE,
+			"%s: what dsdedup exchange made names no records for --mark",
+			r->verdicts.file.path);
 	r->applier = (applier){ .plan = &r->plan, .verdicts = &r->verdicts };
 	if (wants_report(c) && r->verdicts.file.head.sizes)
 		r->applier.report = report_new((report_of){ first_of, &r->verdicts, true }, 0);
@@ -200,6 +228,8 @@ static ds_rc filter(filter_run *r, const ds_common *c, ds_err *e)
 		.stats = stats,
 	};
 	ds_common inputs = *c;
+	if (c->who.command) /* else the options are already those of the whole */
+		inputs.recorded = one_run(r, c);
 	inputs.in.files = c->in.n_files > 1 ? c->in.files + 1 : &first;
 	inputs.in.n_files = c->in.n_files > 1 ? c->in.n_files - 1 : 1;
 	DS_TRY(ds_run_stage(&inputs, &stage, e));
