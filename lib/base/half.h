@@ -1,5 +1,5 @@
 /*
- * half.h - numbers of two bytes: bf16 and IEEE half
+ * half.h - 16-bit floats: bf16 and IEEE half
  */
 #ifndef DS_BASE_HALF_H
 #define DS_BASE_HALF_H

@@ -1,7 +1,8 @@
 /*
- * layout.h - how a job's ranks share a graph: copies of the data (dp), stages of layers (pp), cuts of matrices (tp)
+ * layout.h - how a job's ranks share a graph: data (dp), pipeline (pp) and tensor parallelism (tp)
  *
- * Rank = (copy * pp + stage) * tp + cut: neighbours talk most. All zeros is one rank.
+ * Rank = (copy * pp + stage) * tp + cut, where a copy is a data-parallel replica and a cut a tensor-parallel shard:
+ * neighbours exchange most. All zeros is one rank.
  */
 #ifndef DS_GRAPH_LAYOUT_H
 #define DS_GRAPH_LAYOUT_H
@@ -11,8 +12,8 @@
 typedef struct {
 	int dp, pp, tp, rank;
 	int ep; /* so many neighbouring copies share out the experts (a divisor of dp); each has its own rows */
-	bool zero; /* each copy keeps and makes its part of the optimizer's state (ZeRO-1) */
-	bool apart; /* copies do not add up their gradients: they are averaged now and then (sync_every) */
+	bool zero;  /* each copy keeps and makes its part of the optimizer's state (ZeRO-1) */
+	bool apart; /* no all-reduce of gradients: copies are averaged every sync_every steps */
 } ds_layout;
 
 static inline ds_layout ds_layout_whole(ds_layout l)

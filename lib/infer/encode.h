@@ -1,5 +1,5 @@
 /*
- * encode.h - what an encoder's head says of sequences: a label's scores, each token's, or what a mask hides
+ * encode.h - what an encoder's head says of sequences: a label's scores, each token's, or what masked positions hold
  *
  * The head is the model's own: a class for the sequence, a class for every token, or the vocabulary at some positions.
  */

@@ -1,5 +1,5 @@
 /*
- * mlm.h - masked language modelling: which tokens of a row are hidden, and as what
+ * mlm.h - masked language modelling: which tokens of a row are masked, and by what
  *
  * As BERT did it: round(probability * tokens) of a row are predicted; 80 % of them become the mask,
  * 10 % a random id, 10 % stay. With whole words, all tokens of a word are chosen together. What is
@@ -20,7 +20,7 @@ typedef struct {
 	const uint8_t *kind; /* by id; ds_mlm_kinds */
 } ds_mlm;
 
-/* Looks at every token once: special ones are never hidden, others may go on with a word. */
+/* Looks at every token once: special ones are never masked, others may go on with a word. */
 void ds_mlm_kinds(ds_mlm *m, const ds_tok *t, ds_arena *mem);
 int64_t ds_mlm_most(const ds_mlm *m, int64_t seq); /* tokens chosen in a row, at most */
 /*

@@ -43,7 +43,7 @@ bool ds_seen_alike(
 		return few_differ(p, a, b);
 	uint32_t less = n_a < n_b ? n_a : n_b, more = n_a < n_b ? n_b : n_a;
 	size_t k = p->verify ? 0 : DS_SKETCH_MOST;
-	/* Whole sets of too different sizes cannot be alike. */
+	/* Whole sets of too different sizes cannot reach the threshold. */
 	if ((!k || more < k) && (double)less / more < p->threshold)
 		return false;
 	return ds_sketch_jaccard(a, n_a, b, n_b, k) >= p->threshold;

@@ -1,5 +1,5 @@
 /*
- * seen_plan.c - what decides whether texts are alike, as numbers for files
+ * seen_plan.c - the parameters that decide whether texts are near-duplicates, as files keep them
  */
 #include "text/seen.h"
 

@@ -7,7 +7,7 @@
 
 struct ds_feed {
 	const ds_train_plan *plan;
-	const ds_mlm *mlm;   /* NULL: nothing is hidden */
+	const ds_mlm *mlm;   /* NULL: nothing is masked */
 	ds_arena *all, *mem; /* mem: for the row at hand */
 	/* a step's rows, all of this copy's: [rows * seq] */
 	int32_t *ids, *positions, *first, *last, *types;

@@ -1,7 +1,7 @@
 /*
  * feed.h - rows of data into steps, and a step's rows into the graph
  *
- * Causal modelling takes a row's targets as they are. Masked modelling hides tokens and has a fixed number of targets a
+ * Causal modelling takes a row's targets as they are. Masked modelling replaces tokens and has a fixed number of targets a
  * row, so the output layer is computed for those alone. A feed keeps the rows of one step, where ranks share it those of one copy.
  */
 #ifndef DS_TRAIN_FEED_H

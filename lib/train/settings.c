@@ -117,7 +117,7 @@ const ds_key ds_setting_keys[] = {
 	{ "mix", { "data_weights" }, DS_KEY_TEXT, AT(mix), 0, 0, NULL, "weights of the files, w,w: rows come in these shares, each file repeated as needed" },
 	{ "grow", { 0 }, DS_KEY_BOOL, AT(grow), 0, 0, NULL, "a directory's model gets num_hidden_layers by copying its layers" },
 	{ "num_gpus", { "procs" }, DS_KEY_I64, AT(procs), 0, DS_MAX_RANKS, NULL, "processes that train together; 0: as many as parallel_strategy names" },
-	{ "parallel_strategy", { 0 }, DS_KEY_TEXT, AT(strategy), 0, 0, NULL, "dp, tp=2,pp=2,dp=2, ep=2, 3d, auto: copies of the data, cuts of matrices, stages of layers, experts" },
+	{ "parallel_strategy", { 0 }, DS_KEY_TEXT, AT(strategy), 0, 0, NULL, "dp, tp=2,pp=2,dp=2, ep=2, 3d, auto: data, tensor, pipeline, expert parallelism" },
 	{ "sync_every", { 0 }, DS_KEY_I64, AT(sync_every), 1, 1 << 20, NULL, "1: copies add up gradients; N: they average weights every N steps" },
 	{ "zero", { "zero_stage" }, DS_KEY_I64, AT(zero), 0, 1, NULL, "1: each copy keeps its part of the optimizer's state (adamw)" },
 	{ "comm_timeout", { 0 }, DS_KEY_F64, AT(comm_timeout), 0, 1e9, NULL, "seconds a rank waits for another, default 600; 0: for ever" },

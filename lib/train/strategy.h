@@ -1,5 +1,5 @@
 /*
- * strategy.h - from words to a layout: which ranks have copies of the data, stages of layers, cuts of matrices
+ * strategy.h - from words to a layout: how ranks share data, layers and matrices
  */
 #ifndef DS_TRAIN_STRATEGY_H
 #define DS_TRAIN_STRATEGY_H

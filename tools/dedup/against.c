@@ -2,7 +2,7 @@
  * against.c - the 13-grams of an evaluation set, by 64-bit hashes; or, with a share, its texts (overlap.c)
  *
  * Open addressing in a table at most half full, read by all threads. A text's hashes are looked up in
- * parts, the slots of a part fetched before the first of them is looked at.
+ * parts, the slots of a part prefetched before the first of them is looked at.
  */
 #include "options.h"
 

@@ -19,7 +19,7 @@ typedef struct { /* what the user asked for, checked */
 	scope scope;
 	double share; /* with --against: of a text there; 0: a run of AGAINST_UNITS */
 	bool mark;
-	bool tag;    /* signatures and how alike they are stay in the record; marks too */
+	bool tag;    /* signatures and similarities stay in the record; marks too */
 	bool named;  /* ids are needed */
 	bool add_id; /* and given to records that have none */
 } plan;

@@ -60,7 +60,7 @@ static void stats(void *state, ds_buf *out)
 		report_stats(d->report, out);
 }
 
-/* Reads all to learn what is alike; then texts need not be signed again. */
+/* Reads all to find the near-duplicates; then texts need not be signed again. */
 static ds_rc read_first(dedup *d, const ds_common *c, ds_err *e)
 {
 	const char *const reads[] = { keep_field(opt.keep), NULL };
@@ -155,7 +155,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	return opt.limit.bytes ? run_limited(c, e) : run_streaming(c, UINT64_MAX, &over, e);
 }
 
-/* What decides who is alike. */
+/* What decides which records are near-duplicates. */
 #define ALIKE \
 	DS_ARG(0, "preset", &opt.preset, PRESETS, \
 		"shingles, bands and threshold as others have published them"), \

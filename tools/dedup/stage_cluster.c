@@ -1,5 +1,5 @@
 /*
- * stage_cluster.c - dsdedup cluster: which records are alike, and what becomes of each
+ * stage_cluster.c - dsdedup cluster: which records are near-duplicates, and what becomes of each
  *
  * Buckets give pairs (a record, one of the first 64 of its bucket), which are gathered by the record, as
  * many records at a time as memory allows; each part of them is sorted and confirmed by a thread of its

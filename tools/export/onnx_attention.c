@@ -1,7 +1,7 @@
 /*
  * onnx_attention.c - attention and rotary positions, by opset 23's operators or out of elementary ones
  *
- * [batch, seq, heads * D] -> [batch, heads, seq, D]; scores, a mask of zeros and very negative numbers, softmax.
+ * [batch, seq, heads * D] -> [batch, heads, seq, D]; scores, an additive mask (0 or a very negative number), softmax.
  * Grouped heads: each key head is gathered as often as queries share it. With a cache, keys and values follow those of
  * past_key_values and both together are given as present.
  */

@@ -44,7 +44,7 @@ static const ds_arg decode_args[] = {
 static const ds_arg train_args[] = {
 	DS_ARG(0, "model", &opt.model, "bpe|wordpiece",
 		"default bpe over bytes, wordpiece with a --pattern of bert's"),
-	DS_ARG('V', "vocab", &opt.vocab, "N", "ids in all, default 32768"),
+	DS_ARG('V', "vocab", &opt.vocab, "N", "vocabulary size, default 32768"),
 	DS_ARG(0, "min-frequency", &opt.min_frequency, "N", "merge no pair that occurs less often"),
 	DS_ARG(0, "limit-alphabet", &opt.limit_alphabet, "N",
 		"wordpiece: so many characters, the most frequent ones"),

@@ -66,7 +66,8 @@ static int64_t columns(const ds_job *j)
 	int64_t n = j->out[0].cols, parts = ceil_div(n, COLUMNS);
 	while (parts * n_experts(j) < 8 && n / parts > 128)
 		parts++;
-	return ceil_div(ceil_div(n, parts), 48) * 48; /* whole panels of two bytes, and vectors */
+	return ceil_div(ceil_div(n, parts), 48) *
+	       48; /* whole panels of 16-bit floats, and vectors */
 }
 
 static int64_t grouped_tiles(const ds_job *j, int64_t stage)

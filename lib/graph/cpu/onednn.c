@@ -25,7 +25,7 @@ static void on_one_thread(void)
 	is_single = true;
 }
 
-/* ---- two bytes a number without instructions for it: by blocks, in f32 ---- */
+/* ---- 16-bit floats without instructions for them: by blocks, in f32 ---- */
 
 enum { PART_M = 256, PART_N = 512, PART_K = 512 };
 
@@ -128,7 +128,7 @@ void ds_cpu_gemm(const ds_gemm *g)
 		ds_mem_out(0);
 }
 
-/* f32: 256 x 512, tiles of 128 rows lose about 5 %. Two bytes: a tile packs its columns of B for
+/* f32: 256 x 512, tiles of 128 rows lose about 5 %. 16 bits: a tile packs its columns of B for
  * itself, so it has all rows that there are, up to 512; 96 columns are two panels. */
 ds_tiling ds_cpu_tiling(int64_t m, int64_t n, int64_t want, ds_dtype type)
 {

@@ -161,7 +161,7 @@ static const ds_cuda_op *find_attention(const ds_node *n)
 }
 
 /*
- * Operands that kernels take in two bytes: bit i an input, bit DS_MAX_IN + i an output. The sum of residuals, its
+ * Operands that kernels take as 16-bit floats: bit i an input, bit DS_MAX_IN + i an output. The sum of residuals, its
  * gradient, statistics and losses are not among them.
  */
 #define IN(i) (1u << (i))
@@ -204,7 +204,7 @@ bool ds_cuda_takes_halves(const ds_graph *g, const ds_node *n, int i)
 	return halves[n->op] >> i & 1;
 }
 
-/* f32, with what the op has beside: ids, operands in two bytes, sums in f64. */
+/* f32, with what the op has beside: ids, 16-bit operands, sums in f64. */
 static bool takes(const ds_graph *g, const ds_node *n)
 {
 	bool product = ds_op_of(n->op)->traits & DS_OP_PRODUCT;

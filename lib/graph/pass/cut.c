@@ -1,12 +1,12 @@
 /*
- * cut.c - matrices are cut among ranks (tensor parallel)
+ * cut.c - tensor parallelism: matrices are sharded among ranks
  *
  * Walks the graph, forward and backward, and takes for every node one of the rules of ops.def that its inputs allow.
  * What a tensor is left as is its state: whole, cut along rows or columns, or everywhere a part of a sum. A sum is
  * completed by an all-reduce in front of the first node that needs it whole. Weights that one node reads are free: a
- * linear layer is cut along what it gives where all that reads it, through ops that go column by column or head by
- * head, ends in layers that take columns; those are cut along what they take. So two collectives a block are left, one
- * each way, as Shoeybi et al. (2019) have them, and nothing else is ever gathered.
+ * linear layer is cut along its outputs (column parallel) where all that reads it, through ops that work by columns or
+ * heads, ends in layers that can be cut along their inputs (row parallel). So two collectives a block are left, one each
+ * way, as Shoeybi et al. (2019) have them, and nothing else is ever gathered.
  *
  * A part of a sum that is optional (a bias, a gradient so far) is given by the first rank and left out by the others.
  * Columns that slices share out are cut within each slice. A gradient of a whole weight that ranks made parts of is

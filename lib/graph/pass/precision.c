@@ -3,7 +3,7 @@
  *
  * Every activation that is an operand of a linear layer, its gradients or the last layer is rounded by a
  * cast before the first product that takes it, once: forward and backward share what is rounded, so
- * that of an activation which only products read backward keeps two bytes. Attention stays one op,
+ * that of an activation which only products read backward stays 16-bit. Attention stays one op,
  * whose kernel may round what it multiplies to bf16. Weights stay f32: where the backend says so
  * (ds_traits), a product rounds them while it packs them, which costs less than reading and writing a copy; else they
  * are cast too. Where a backend's kernels take activations in the products' type (ds_traits), what only such kernels

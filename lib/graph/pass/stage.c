@@ -1,5 +1,5 @@
 /*
- * stage.c - layers are shared out among stages (pipeline parallel)
+ * stage.c - pipeline parallelism: layers are shared out among stages
  *
  * A rank keeps the nodes of its stage. What is made in one stage and read in another is sent at the end of the phase
  * that makes it and received at the beginning of that phase there, in the order in which it is made; so what two ranks

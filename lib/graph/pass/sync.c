@@ -1,9 +1,9 @@
 /*
- * sync.c - copies of the data add up their gradients
+ * sync.c - gradients are all-reduced among data-parallel replicas
  *
- * Gradients become parts of buckets, tensors of some MiB in the order in which backward makes them, and a bucket is
- * added up over the copies at once: after the last micro-batch, in front of the optimizer, so that its norm and its
- * step see the same on all. The loss's factor inv counts the targets of all copies: the sum is the step's gradient.
+ * Gradients become parts of buckets, tensors of some MiB in the order in which backward makes them. A bucket is
+ * all-reduced at once: after the last micro-batch, before the optimizer, so that all replicas clip and step by the same
+ * gradient. The loss's factor inv counts the targets of all replicas: the sum is the step's gradient.
  */
 #include "graph/op.h"
 
