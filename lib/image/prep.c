@@ -3,7 +3,7 @@
  */
 #include "image/prep_impl.h"
 
-#include "record/json.h"
+#include "json/json.h"
 
 #include <math.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include "infer/predict.h"
 
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "text/utf8.h"
 
 #include <math.h>

@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "graph/graph.h"
 #include "model/safetensors.h"
-#include "record/json.h"
+#include "json/json.h"
 
 typedef struct {
 	int64_t r;

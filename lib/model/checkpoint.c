@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "model/gather.h"
 #include "model/stack.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "record/json.h"
+#include "json/json.h"
 
 typedef enum {
 	DS_KEY_I64,    /* int64_t; words of `choices` stand for -1, -2 … */

@@ -8,7 +8,7 @@
 #include "model/rows_impl.h"
 
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <math.h>
 #include <stdlib.h>

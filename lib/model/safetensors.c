@@ -11,7 +11,7 @@
 #include "base/half.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "text/unicode.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 #include "model/side.h"
 
 #include "base/io.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <sys/stat.h>
 

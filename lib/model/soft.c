@@ -7,7 +7,7 @@
 #include "model/soft.h"
 
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 
 void ds_soft_print(const ds_soft *s, const ds_config *c, const char *base_model, ds_buf *out)
 {

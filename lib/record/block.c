@@ -4,7 +4,7 @@
 #include "record/block.h"
 
 #include "record/block_impl.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "record/stream_impl.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  */
 #include "record/chain.h"
 
-#include "record/json.h"
+#include "json/json.h"
 
 ds_chain *ds_chain_new(ds_arena *mem)
 {

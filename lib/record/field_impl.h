@@ -5,7 +5,7 @@
 #define DS_RECORD_FIELD_IMPL_H
 
 #include "record/field.h"
-#include "record/json_impl.h"
+#include "json/scan.h"
 
 typedef struct {
 	enum { DS_STEP_KEY, DS_STEP_EACH, DS_STEP_INDEX } kind;

@@ -2,7 +2,7 @@
  * field_value.c - what a path ends at, whatever kind of value it is
  */
 #include "record/field_impl.h"
-#include "record/json.h"
+#include "json/json.h"
 
 static void add(ds_field_found *out, ds_arena *mem, const ds_json *v)
 {

@@ -11,7 +11,7 @@
 #define DS_RECORD_IMPORT_H
 
 #include "base/io.h"
-#include "record/json_impl.h"
+#include "json/scan.h"
 #include "record/source.h"
 
 typedef struct ds_importer ds_importer;

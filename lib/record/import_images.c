@@ -9,7 +9,7 @@
 #include "record/json_columns.h"
 
 #include "base/hash.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <sys/stat.h>
 

@@ -13,7 +13,7 @@
 #include "base/progress.h"
 #include "record/block_impl.h"
 #include "record/export.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "record/keyset.h"
 #include "record/tar.h"
 

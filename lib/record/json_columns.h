@@ -9,7 +9,7 @@
 #define DS_RECORD_JSON_COLUMNS_H
 
 #include "record/block.h"
-#include "record/json_impl.h"
+#include "json/scan.h"
 
 /*
  * Keys beyond the columns that a block may have share one json column of this name: an object each,
@@ -29,10 +29,5 @@ void ds_json_columns_reset(ds_json_columns *c); /* no rows, no columns */
 uint32_t ds_json_columns_rows(const ds_json_columns *c);
 /* lone: surrogates that had no other half are added to it. */
 DS_MUST ds_rc ds_json_columns_finish(ds_json_columns *c, ds_block **out, uint64_t *lone, ds_err *e);
-
-/* The bytes behind canonical base64 (RFC 4648, padded), or SIZE_MAX; out has room for 3 * s.n / 4 + 3. */
-size_t ds_base64_decode(char *out, ds_str s);
-/* 4 * ((s.n + 2) / 3) bytes. */
-size_t ds_base64_encode(char *out, ds_str s);
 
 #endif

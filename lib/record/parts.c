@@ -7,7 +7,7 @@
 #include "record/parts.h"
 
 #include "record/import.h"
-#include "record/json.h"
+#include "json/json.h"
 
 typedef struct {
 	ds_str *text; /* at NULL: the row has none, or passes */

@@ -6,7 +6,7 @@
 #include "base/io.h"
 #include "record/export.h"
 #include "record/import.h"
-#include "record/json.h"
+#include "json/json.h"
 
 typedef struct {
 	const char *name;

@@ -3,8 +3,9 @@
  */
 #include "record/scalar.h"
 
+#include "base/base64.h"
+#include "json/scan.h"
 #include "record/json_columns.h"
-#include "record/json_impl.h"
 
 #include <stdio.h>
 

@@ -8,7 +8,7 @@
 #define DS_RECORD_SHAPE_H
 
 #include "record/block.h"
-#include "record/json.h"
+#include "json/json.h"
 
 typedef enum {
 	DS_SHAPE_OPEN, /* nothing but nulls */

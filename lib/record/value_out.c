@@ -2,8 +2,10 @@
  * value_out.c - values as JSON and as plain text, into an arena
  */
 #include "record/export.h"
+
+#include "base/base64.h"
+#include "json/scan.h"
 #include "record/json_columns.h"
-#include "record/json_impl.h"
 
 ds_text ds_text_new(ds_arena *mem, size_t expected)
 {

@@ -6,7 +6,7 @@
 #include "fuzz.h"
 
 #include "record/field.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* fuzz_json_tree.c - any bytes as a JSON document, and what is printed is read back the same */
 #include "fuzz.h"
 
-#include "record/json.h"
+#include "json/json.h"
 
 #include <stdlib.h>
 

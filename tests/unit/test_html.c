@@ -11,7 +11,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "text/html/html.h"
 
 static ds_arena *mem;

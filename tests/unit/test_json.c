@@ -1,6 +1,6 @@
 /* test_json.c - JSON in and out: values, errors, escapes, exact numbers */
-#include "record/json.h"
-#include "record/json_impl.h"
+#include "json/json.h"
+#include "json/scan.h"
 
 #include "base/cpu.h"
 #include "base/rng.h"

@@ -5,7 +5,7 @@
 
 #include "base/args.h"
 #include "base/outs.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "record/run.h"
 
 #include <sys/stat.h>

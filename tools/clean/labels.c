@@ -3,7 +3,7 @@
  */
 #include "labels.h"
 
-#include "record/json.h"
+#include "json/json.h"
 
 static rule_value number(double v, ds_str text)
 {

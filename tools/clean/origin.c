@@ -4,7 +4,7 @@
 #include "origin.h"
 
 #include "history.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "record/source.h"
 
 #include <strings.h>

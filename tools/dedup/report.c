@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "dedup.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "text/utf8.h"
 
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include "tally.h"
 
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <math.h>
 

@@ -10,7 +10,7 @@
 #include "value.h"
 
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "record/source.h"
 
 #include <math.h>

@@ -15,7 +15,7 @@
 #include "value.h"
 
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <math.h>
 

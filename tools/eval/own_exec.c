@@ -12,7 +12,7 @@
 #include "base/temp.h"
 #include "record/command.h"
 #include "record/export.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <math.h>
 #include <unistd.h>

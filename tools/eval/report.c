@@ -3,7 +3,7 @@
  */
 #include "report.h"
 
-#include "record/json.h"
+#include "json/json.h"
 
 static void full(ds_buf *o, double v)
 {

@@ -6,7 +6,7 @@
 #include "value.h"
 
 #include "record/field.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <math.h>
 

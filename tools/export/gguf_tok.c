@@ -8,7 +8,7 @@
 #include "gguf_tok.h"
 
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <stdio.h>
 

@@ -8,7 +8,7 @@
 #define DS_EXPORT_PROVENANCE_H
 
 #include "base/arena.h"
-#include "record/json.h"
+#include "json/json.h"
 
 typedef struct {
 	const ds_json *chain;  /* an array of chains, each with its stages; NULL: not known */

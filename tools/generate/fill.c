@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "record/field.h"
-#include "record/json.h"
+#include "json/json.h"
 
 typedef struct {
 	ds_str literal;  /* before the field */

@@ -6,7 +6,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/outs.h"
-#include "record/json.h"
+#include "json/json.h"
 
 ds_rc copy_open(copy_run **out, const ds_common *c, const char *const *paths, size_t n, ds_err *e)
 {

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "record/chain.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
 #include "stat.h"
 
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <stdio.h>
 

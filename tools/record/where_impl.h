@@ -6,7 +6,7 @@
 
 #include "where.h"
 
-#include "record/json.h"
+#include "json/json.h"
 #include "text/regex.h"
 
 enum { WHERE_TESTS = 256, WHERE_DEPTH = 100 };

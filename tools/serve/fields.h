@@ -4,7 +4,7 @@
 #ifndef SERVE_FIELDS_H
 #define SERVE_FIELDS_H
 
-#include "record/json.h"
+#include "json/json.h"
 #include "refuse.h"
 
 typedef enum {

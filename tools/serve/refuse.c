@@ -3,7 +3,7 @@
  */
 #include "refuse.h"
 
-#include "record/json.h"
+#include "json/json.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -10,7 +10,7 @@
 #include "http.h"
 #include "keys.h"
 #include "metrics.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "refuse.h"
 #include "sched.h"
 #include "text/chat/chat.h"

@@ -8,7 +8,7 @@
 #define SERVE_TENSORS_H
 
 #include "inference.pb-c.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "refuse.h"
 
 typedef Inference__ModelInferRequest infer_request;

@@ -2,9 +2,9 @@
  * vectors.c - /v1/embeddings and /classify: what a model says of whole texts
  */
 #include "answers.h"
+#include "base/base64.h"
 #include "base/mem.h"
 #include "clock.h"
-#include "record/json_columns.h"
 #include "reply.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
  * count.c - dstok count: how many tokens a text has, in all and by language
  */
 #include "base/mem.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "text/lang.h"
 #include "tokenize.h"
 

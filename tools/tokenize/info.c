@@ -1,7 +1,7 @@
 /*
  * info.c - dstok info: what a tokenizer is
  */
-#include "record/json.h"
+#include "json/json.h"
 #include "text/tok/category.h"
 #include "report.h"
 #include "tokenize.h"

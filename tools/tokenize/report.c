@@ -4,7 +4,7 @@
 #include "report.h"
 
 #include "base/io.h"
-#include "record/json.h"
+#include "json/json.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #ifndef DS_TEXT_CHAT_CHAT_H
 #define DS_TEXT_CHAT_CHAT_H
 
-#include "record/json.h"
+#include "json/json.h"
 #include "text/tok/tok.h"
 
 typedef struct ds_chat_layout ds_chat_layout;

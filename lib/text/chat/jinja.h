@@ -8,7 +8,7 @@
 #ifndef DS_TEXT_CHAT_JINJA_H
 #define DS_TEXT_CHAT_JINJA_H
 
-#include "record/json.h"
+#include "json/json.h"
 
 typedef struct ds_jinja ds_jinja; /* a parsed template; lives in the arena */
 

@@ -8,7 +8,7 @@
 #ifndef DS_TEXT_TOK_CHAIN_H
 #define DS_TEXT_TOK_CHAIN_H
 
-#include "record/json.h"
+#include "json/json.h"
 #include "text/regex.h"
 #include "text/tok/tok_impl.h"
 #include "text/unicode.h"

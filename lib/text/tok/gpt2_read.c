@@ -3,7 +3,7 @@
  *
  * So everything after that (streams, errors by path, writing) is the same as for a tokenizer.json.
  */
-#include "record/json.h"
+#include "json/json.h"
 #include "text/tok/tok_impl.h"
 
 /* A merge a line; the first line may be a comment, "#version: 0.2". */

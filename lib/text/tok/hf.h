@@ -4,7 +4,7 @@
 #ifndef DS_TEXT_TOK_HF_H
 #define DS_TEXT_TOK_HF_H
 
-#include "record/json.h"
+#include "json/json.h"
 #include "text/tok/tok_impl.h"
 
 /* ds_hf_read.c: model.vocab as an object, and model.merges. */

@@ -6,7 +6,7 @@
 #include "text/tok/chain.h"
 #include "text/tok/sentencepiece.h"
 
-#include "record/json_columns.h"
+#include "base/base64.h"
 
 #include <stdio.h>
 

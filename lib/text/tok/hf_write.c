@@ -1,7 +1,7 @@
 /*
  * ds_hf_write.c - a tokenizer as tokenizer.json, in the order and spelling that tokenizers writes
  */
-#include "record/json.h"
+#include "json/json.h"
 #include "text/tok/hf.h"
 
 static const char *truth(bool v)

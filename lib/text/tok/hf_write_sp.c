@@ -9,7 +9,7 @@
 #include "text/tok/hf.h"
 #include "text/tok/sentencepiece.h"
 
-#include "record/json_columns.h"
+#include "base/base64.h"
 
 #include <stdio.h>
 

@@ -9,7 +9,7 @@
 #include "base/codec.h"
 #include "base/cur.h"
 #include "base/io.h"
-#include "record/json.h"
+#include "json/json.h"
 #include "text/tok/chain.h"
 
 #include <stdlib.h>

@@ -4,9 +4,9 @@
  * The text is copied once; strings are unescaped in that copy, where they get a NUL in the place of
  * their closing quote. Records go another way, see import_jsonl.c.
  */
-#include "record/json.h"
+#include "json/json.h"
 
-#include "record/json_impl.h"
+#include "json/scan.h"
 
 /* Over this an index pays; far over it its 4 bytes a byte are too many. */
 enum { INDEX_FROM = 64 << 10, INDEX_UP_TO = 256 << 20, SLAB = 128 };

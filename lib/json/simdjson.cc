@@ -1,12 +1,12 @@
 /*
- * json_simd.cc - the door to simdjson: where the tokens are, and whether bytes are UTF-8
+ * simdjson.cc - the door to simdjson: where the tokens are, and whether bytes are UTF-8
  *
  * Only its first stage is used. It finds the tokens of a whole chunk of lines at several GB/s; what
  * the records need of them (columns, not a tree) is walked in C. The index is there as well when
  * stage 1 ends with UTF8_ERROR, because it checks UTF-8 last.
  */
 extern "C" {
-#include "record/json_impl.h"
+#include "json/scan.h"
 }
 
 #include <memory>

@@ -1,12 +1,12 @@
 /*
- * json_number.c - what a JSON number is worth, and whether a double holds it
+ * number.c - what a JSON number is worth, and whether a double holds it
  *
  * A number keeps its value, not its spelling: 1.50 may come back as 1.5, but 1 never as 1.0, and a
  * decimal that a double would round is not made one. Fifteen digits always fit (IEEE 754 binary64),
  * and with a small power of ten one multiplication gives the nearest double (Clinger 1990); all
  * others are printed again and compared.
  */
-#include "record/json_impl.h"
+#include "json/scan.h"
 
 bool ds_json_i64(ds_str digits, int64_t *out)
 {

@@ -1,10 +1,10 @@
 /*
- * json_out.c - strings on their way out: escaped, and made valid UTF-8 where they are not
+ * out.c - strings on their way out: escaped, and made valid UTF-8 where they are not
  *
  * Most bytes need nothing, so runs are copied while they are looked at, 32 or 64 bytes a step, and
  * only quotes, backslashes and controls stop a run.
  */
-#include "record/json_impl.h"
+#include "json/scan.h"
 
 #include "base/cpu.h"
 

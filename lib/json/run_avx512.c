@@ -1,5 +1,5 @@
-/* json_run_avx512.c - ds_json_run, 64 bytes a step, the rest under a mask; the same bytes */
-#include "record/json_impl.h"
+/* run_avx512.c - ds_json_run, 64 bytes a step, the rest under a mask; the same bytes */
+#include "json/scan.h"
 
 #include <immintrin.h>
 

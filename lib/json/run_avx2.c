@@ -1,5 +1,5 @@
-/* json_run_avx2.c - ds_json_run, 32 bytes a step; the same bytes */
-#include "record/json_impl.h"
+/* run_avx2.c - ds_json_run, 32 bytes a step; the same bytes */
+#include "json/scan.h"
 
 #include <immintrin.h>
 

@@ -1,12 +1,12 @@
 /*
- * json_impl.h - tokens of JSON text, for json.c and the JSON importers
+ * scan.h - tokens of JSON text, for json.c and the JSON importers
  *
  * A scan walks the tokens of one value or line. It has two ways that see the same tokens: over an
  * index that simdjson made of a whole chunk, or byte by byte, for text that is small, huge or broken.
  * Nothing here owns the text; it must outlive the scan.
  */
-#ifndef DS_RECORD_JSON_IMPL_H
-#define DS_RECORD_JSON_IMPL_H
+#ifndef DS_JSON_SCAN_H
+#define DS_JSON_SCAN_H
 
 #include "base/arena.h"
 #include "base/err.h"

@@ -1,11 +1,11 @@
 /*
- * json_scan.c - the walk over the tokens of JSON text
+ * scan.c - the walk over the tokens of JSON text
  *
  * Everything that JSON forbids is found here, once: what passed ds_json_skip may be copied and
  * unescaped without another look. RFC 8259, with two liberties that the records need: bytes in
  * strings need not be UTF-8, and escapes may name a lone surrogate.
  */
-#include "record/json_impl.h"
+#include "json/scan.h"
 
 #include "base/hash.h"
 

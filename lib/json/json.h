@@ -1,12 +1,12 @@
 /*
- * json.h - JSON in and out for configs, tokenizers and records (simdjson behind json_simd.cc)
+ * json.h - JSON in and out for configs, tokenizers and records (simdjson behind simdjson.cc)
  *
  * A parsed document is a tree in an arena. Strings are decoded views (a lone surrogate is its three
  * bytes). Numbers know whether they are whole. Duplicate keys are an error named by the key. Depth is
  * at most 512.
  */
-#ifndef DS_RECORD_JSON_H
-#define DS_RECORD_JSON_H
+#ifndef DS_JSON_JSON_H
+#define DS_JSON_JSON_H
 
 #include "base/arena.h"
 #include "base/err.h"
