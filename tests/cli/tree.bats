@@ -8,7 +8,30 @@ setup() {
 	export BUILD=${BUILD:-build}
 }
 
-@test "layers include downwards, and each foreign library has one door" { scripts/layers; }
+@test "layers use what the table of edges gives them, foreign libraries have one door, names are unique" { scripts/layers; }
+
+# layers_say TEXT FILE LINE: with that line added to that file, scripts/layers fails and says so
+layers_say() {
+	local root=$BATS_TEST_TMPDIR/tree
+	rm -rf "$root"
+	mkdir -p "$root"
+	cp -r lib tools kernels scripts "$root"
+	echo "$3" >>"$root/$2"
+	run env -C "$root" BUILD=none scripts/layers
+	[ "$status" -eq 1 ] && [[ $output == *"$1"* ]]
+}
+@test "an edge between layers that is not in the table is named" {
+	layers_say "text -> record is no edge: lib/text/utf8.c:" lib/text/utf8.c '#include "record/block.h"'
+}
+@test "a foreign header beside its door is named" {
+	layers_say "zlib.h enters by lib/base/codec.c" lib/text/utf8.c '#include <zlib.h>'
+}
+@test "a type that is defined twice is named" {
+	layers_say "type ds_block is defined twice" lib/text/utf8.c 'typedef struct ds_block ds_block;'
+}
+@test "a tool that includes another is named" {
+	layers_say "a tool includes no other tool" tools/clean/main.c '#include "dedup/dedup.h"'
+}
 @test "files and functions are short" { scripts/lint sizes; }
 @test "malloc lives in lib/base" { scripts/lint memory; }
 @test "no blank ends a line" { scripts/lint text; }
