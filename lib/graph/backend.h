@@ -48,6 +48,9 @@ struct ds_backend {
 	uint64_t (*scratch)(
 		const ds_backend *b, const ds_graph *g, int32_t from, int32_t to, unsigned threads);
 
+	/* Bytes of prepacked weights, beside the weights; NULL: none. */
+	uint64_t (*prepacked)(const ds_backend *b, const ds_graph *g);
+
 	/* A device: DS_IO where there is none, or it is busy. NULL: nothing to open or close. */
 	ds_rc (*open)(ds_device *d, ds_err *e);
 	void (*close)(ds_device *d);

@@ -40,5 +40,6 @@ ds_rc ds_graph_compile(ds_graph *g, const ds_compile *c, ds_err *e)
 			g->n_tensors - 1);
 	}
 	g->train = c->train;
+	g->fixed = c->fixed && !c->train;
 	return DS_OK;
 }

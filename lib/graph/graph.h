@@ -266,6 +266,7 @@ struct ds_graph { /* read it freely, change it through the functions below */
 	const char *origin;
 	uint32_t n_streams; /* dropouts so far */
 	bool train;         /* compiled for training */
+	bool fixed;         /* compiled for weights that do not change from the first run on */
 	ds_layout layout;   /* that it was compiled for */
 	ds_tid loss;        /* f32, one number; 0: none */
 	ds_seed seeds[DS_MAX_SEEDS];
@@ -454,6 +455,7 @@ typedef struct
 
 typedef struct {
 	bool train;
+	bool fixed; /* weights do not change from the first run on: a backend may keep them in another form beside */
 	const ds_traits *traits; /* NULL: nothing in particular */
 	ds_dtype product;        /* in which matrix products take their operands: f32, bf16, f16 */
 	ds_recompute recompute;

@@ -196,7 +196,8 @@ void ds_plan_make(ds_plan *p, const ds_graph *g, const ds_backend *b, unsigned t
 	}
 	p->scratch_bytes = scratch(g, b, threads);
 	p->n_waves = g->n_nodes ? g->nodes[g->n_nodes - 1].wave + 1 : 0;
-	p->total_bytes = p->scratch_bytes;
+	p->prepacked_bytes = b->prepacked ? b->prepacked(b, g) : 0;
+	p->total_bytes = p->scratch_bytes + p->prepacked_bytes;
 	for (int c = 0; c < DS_N_CLASSES; c++)
 		p->total_bytes += p->bytes[c];
 }

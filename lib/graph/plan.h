@@ -14,6 +14,8 @@
 typedef struct {
 	uint64_t bytes[DS_N_CLASSES]; /* an arena each */
 	uint64_t scratch_bytes;       /* the kernels' working memory, all threads */
+	uint64_t
+		prepacked_bytes; /* fixed weights in the kernels' own form, shared as the weights are */
 	uint64_t total_bytes;
 	uint64_t *offsets;  /* [n_tensors], bytes within the tensor's class; views: their own */
 	int32_t *from, *to; /* [n_tensors], waves of the tensor's memory; from > to: unused */

@@ -27,6 +27,7 @@ ds_rc ds_embedder_open(ds_embedder **out, const ds_model *m, ds_device *device,
 		.seq = how->seq,
 		.build.only_hidden = true,
 		.compile.product = how->product,
+		.compile.fixed = true,
 		.exec.share = how->share,
 		.weights = how->share ? NULL : m };
 	DS_TRY(ds_engine_open(&d->n, device, &o, e));

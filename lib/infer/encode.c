@@ -32,6 +32,7 @@ ds_rc ds_encoder_open(ds_encoder **out, const ds_model *m, ds_device *device,
 		.seq = how->seq,
 		.build.n_logits = d->picks * how->batch,
 		.compile.product = how->product,
+		.compile.fixed = true,
 		.exec.share = how->share,
 		.weights = how->share ? NULL : m };
 	DS_TRY(ds_engine_open(&d->n, device, &o, e));

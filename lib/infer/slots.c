@@ -31,7 +31,8 @@ typedef struct {
 	ds_slot_ask ask;
 	size_t n_cached; /* its tokens whose keys are in the cache */
 	size_t n_reused; /* those of them that were there when it came */
-	uint32_t *kept; /* the tokens of prompts whose keys are in the cache, computed as prompts */
+	uint32_t *
+		prepacked; /* the tokens of prompts whose keys are in the cache, computed as prompts */
 	size_t n_kept;
 	size_t n_out;
 	uint32_t last;  /* the token that is to be computed next */
@@ -81,6 +82,8 @@ static ds_engine_opts engine_of(const ds_model *m, const ds_slots_opts *o, int64
 		.batch = rows,
 		.seq = 1,
 		.compile.product = o->product,
+		/* In halves they are read faster than as floats; three halves for a float are not. */
+		.compile.fixed = o->product != DS_F32,
 		.build = { .kv_seq = front_of(m) + o->context,
 			.n_slots = o->slots,
 			.n_logits = rows < o->slots ? rows : o->slots } };
@@ -104,6 +107,7 @@ static ds_engine_opts soft_of(const ds_model *m, const ds_slots_opts *o)
 	return s;
 }
 
+/* All have the same weights and caches, and the same forms of these. */
 static ds_rc add_bytes(const ds_backend *b, unsigned threads, const ds_engine_opts *o, bool first,
 	uint64_t *bytes, ds_err *e)
 {
@@ -113,7 +117,7 @@ static ds_rc add_bytes(const ds_backend *b, unsigned threads, const ds_engine_op
 	ds_plan_make(&p, n->g, b, threads);
 	*bytes += p.total_bytes;
 	if (!first)
-		*bytes -= p.bytes[DS_CLASS_PARAM] + p.bytes[DS_CLASS_STATE];
+		*bytes -= p.bytes[DS_CLASS_PARAM] + p.bytes[DS_CLASS_STATE] + p.prepacked_bytes;
 	ds_plan_release(&p);
 	return DS_OK;
 }
@@ -238,8 +242,8 @@ ds_rc ds_slots_open(
 	d->slots = ds_arena_zero(d->mem, (size_t)d->o.slots * sizeof(*d->slots));
 	d->events = ds_arena_get(d->mem, (size_t)d->o.slots * sizeof(*d->events));
 	for (int64_t i = 0; i < d->o.slots; i++)
-		d->slots[i].kept =
-			ds_arena_get(d->mem, (size_t)d->o.context * sizeof(*d->slots[i].kept));
+		d->slots[i].prepacked =
+			ds_arena_get(d->mem, (size_t)d->o.context * sizeof(*d->slots[i].prepacked));
 	int64_t most = d->o.chunk > d->o.slots ? d->o.chunk : d->o.slots;
 	d->rows = ds_arena_get(d->mem, (size_t)most * sizeof(*d->rows));
 	DS_TRY(check_limit(d, m, device, e));
@@ -286,7 +290,7 @@ static ds_rc check_ask(const ds_slots *d, const ds_slot_ask *ask, ds_err *e)
 static size_t in_common(const slot *s, const ds_slot_ask *ask)
 {
 	size_t n = 0;
-	while (n < s->n_kept && n + 1 < ask->n_prompt && s->kept[n] == ask->prompt[n])
+	while (n < s->n_kept && n + 1 < ask->n_prompt && s->prepacked[n] == ask->prompt[n])
 		n++;
 	return ask->seen ? 0 : n;
 }
@@ -321,7 +325,7 @@ ds_rc ds_slots_admit(ds_slots *d, const ds_slot_ask *ask, int64_t *at, ds_err *e
 	*s = (slot){ .state = FILLS,
 		.ask = *ask,
 		.order = d->n_admitted++,
-		.kept = s->kept,
+		.prepacked = s->prepacked,
 		.n_cached = shared,
 		.n_reused = shared,
 		.n_kept = shared };
@@ -404,7 +408,7 @@ static void put_row(ds_slots *d, ds_engine *n, int64_t row)
 	int64_t position = d->front + (int64_t)s->n_cached;
 	uint32_t id = s->state == RUNS ? s->last : s->ask.prompt[s->n_cached];
 	if (s->state == FILLS)
-		s->kept[s->n_kept++] = id;
+		s->prepacked[s->n_kept++] = id;
 	s->n_cached++;
 	input(n, n->b.ids)[row] = (int32_t)id;
 	input(n, n->b.past)[row] = (int32_t)position;

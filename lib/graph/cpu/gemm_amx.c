@@ -10,7 +10,7 @@
  *
  * Sums go along k in one order: the same bits whatever m, n and the cut into tiles.
  */
-#include "graph/cpu/bf16_impl.h"
+#include "graph/cpu/amx_impl.h"
 #include "graph/cpu/cpu_impl.h"
 
 enum { T = 16, TK = 32, TILE = T * T, KC = 1024, MC = 256, NC = 256 }; /* TILE: words of a tile */
@@ -133,6 +133,7 @@ typedef struct {
 static void sum_tiles(const quad *x, float *c, int64_t ldc)
 {
 	const char *a0 = x->a[0].at, *a1 = x->a[1].at, *b0 = x->b[0].at, *b1 = x->b[1].at;
+	tiles_see_memory();
 	_tile_zero(0);
 	_tile_zero(1);
 	_tile_zero(2);
@@ -217,20 +218,6 @@ static void times_columns(const part *x, int64_t j, int64_t n)
 		}
 }
 
-static void configure(void)
-{
-	struct {
-		uint8_t palette, start, none[14];
-		uint16_t bytes[16];
-		uint8_t rows[16];
-	} c = { .palette = 1 };
-	for (int i = 0; i < 8; i++) {
-		c.bytes[i] = 64;
-		c.rows[i] = T;
-	}
-	_tile_loadconfig(&c);
-}
-
 void ds_cpu_gemm_amx(const ds_gemm *g)
 {
 	part x = { .g = g,
@@ -239,7 +226,7 @@ void ds_cpu_gemm_amx(const ds_gemm *g)
 		.rows = (uint32_t *)(((uintptr_t)g->workspace + 63) / 64 * 64),
 		.lines = lies_as_lines(g) };
 	x.columns = x.rows + words_of_a(g);
-	configure();
+	configure_tiles();
 	for (int64_t j = 0; j < g->n; j += NC)
 		for (x.k = 0; x.k < g->k; x.k += KC) {
 			int64_t n = min_i64(NC, g->n - j);

@@ -5,7 +5,7 @@
  * few tiles does not leave threads idle while a neighbour has some. What a tile computes and in which
  * order a kernel sums depends on shapes alone.
  */
-#include "graph/cpu/kernel_impl.h"
+#include "graph/cpu/prepack.h"
 
 #include "base/mem.h"
 #include "graph/op.h"
@@ -16,6 +16,7 @@ typedef struct {
 	const ds_kernel *kernel; /* NULL: nothing to do */
 	ds_job job;
 	int64_t stages;
+	ds_prepacked *prepacked; /* NULL: it takes weights as they lie */
 } work;
 
 struct ds_program {
@@ -23,6 +24,8 @@ struct ds_program {
 	ds_pool *pool;
 	ds_world *world;
 	work *works; /* [n_nodes] */
+	ds_prepack_cache *cache;
+	bool made_prepacked;
 	ds_run run;
 };
 
@@ -54,6 +57,9 @@ static const ds_kernel *make_job(
 	if (ds_op_of(n->op)->traits & (DS_OP_VIEW | DS_OP_COMM))
 		return NULL;
 	const ds_kernel *k = ((const ds_host *)b)->find(g, n);
+	if (k && k->fixed && g->fixed && g->tensors[n->in[1]].memory == DS_CLASS_PARAM &&
+		k->fixed->form(j))
+		return k->fixed;
 	return k ? k : &reference;
 }
 
@@ -95,7 +101,44 @@ uint64_t ds_host_scratch(
 	return w.shared + w.worker * threads;
 }
 
+/* Weights that two nodes share are packed once. */
+static bool is_first(const ds_backend *b, const ds_graph *g, int32_t at, const ds_job *j)
+{
+	for (int32_t i = 0; i < at; i++) {
+		ds_job other;
+		if (g->nodes[i].in[1] != j->node->in[1])
+			continue;
+		const ds_kernel *k = make_job(&other, b, g, &g->nodes[i]);
+		if (k && k->form && k->form(&other) == k->form(j))
+			return false;
+	}
+	return true;
+}
+
+uint64_t ds_host_prepacked(const ds_backend *b, const ds_graph *g)
+{
+	uint64_t n = 0;
+	for (int32_t i = 0; i < g->n_nodes && g->fixed; i++) {
+		ds_job j;
+		const ds_kernel *k = make_job(&j, b, g, &g->nodes[i]);
+		if (k && k->form && is_first(b, g, i, &j))
+			n += k->prepacked_bytes(&j);
+	}
+	return n;
+}
+
 /* ---- memory ---- */
+
+ds_rc ds_host_open(ds_device *d, ds_err *e)
+{
+	d->state = ds_prepack_cache_new();
+	return DS_OK;
+}
+
+void ds_host_close(ds_device *d)
+{
+	ds_prepack_cache_free(d->state);
+}
 
 ds_rc ds_host_alloc(ds_device *d, uint64_t bytes, ds_addr *at, ds_err *e)
 {
@@ -151,6 +194,10 @@ static void place_wave(
 		for (int k = 0; k < DS_MAX_OUT; k++)
 			j->out[k].data = (void *)a->at[j->node->out[k]];
 	}
+	for (int32_t i = from; i < to; i++)
+		if (p->works[i].kernel && p->works[i].kernel->form)
+			p->works[i].prepacked =
+				ds_prepacked_get(p->cache, p->works[i].kernel, &p->works[i].job);
 	assert(all.shared + all.worker * ds_pool_threads(p->pool) <= a->plan->scratch_bytes);
 	for (int32_t i = from; i < to; i++) {
 		p->works[i].job.worker = (char *)a->scratch + all.shared;
@@ -164,6 +211,7 @@ ds_rc ds_host_prepare(ds_program **out, ds_device *d, const ds_program_args *a, 
 	p->g = a->g;
 	p->pool = d->pool;
 	p->world = d->world;
+	p->cache = d->state;
 	p->works = DS_NEW(work, (size_t)a->g->n_nodes + 1);
 	for (int32_t i = 0, end; i < a->g->n_nodes; i = end) {
 		end = ds_wave_end(a->g, i, a->g->n_nodes);
@@ -175,6 +223,9 @@ ds_rc ds_host_prepare(ds_program **out, ds_device *d, const ds_program_args *a, 
 
 void ds_host_release(ds_program *p)
 {
+	for (int32_t i = 0; i < p->g->n_nodes; i++)
+		if (p->works[i].prepacked)
+			ds_prepacked_drop(p->cache, p->works[i].prepacked);
 	ds_mem_free(p->works);
 	ds_mem_free(p);
 }
@@ -224,9 +275,23 @@ static void run_wave(ds_program *p, int32_t from, int32_t to)
 	}
 }
 
+/* Weights are loaded after a program is made: they are packed when it first runs. */
+static void make_prepacked(ds_program *p)
+{
+	for (int32_t i = 0; i < p->g->n_nodes; i++) {
+		work *w = &p->works[i];
+		if (w->prepacked)
+			w->job.prepacked = ds_prepacked_make(
+				p->cache, w->prepacked, w->kernel, &w->job, p->pool);
+	}
+	p->made_prepacked = true;
+}
+
 ds_rc ds_host_run(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_err *e)
 {
 	p->run = *r;
+	if (!p->made_prepacked)
+		make_prepacked(p);
 	for (int32_t i = from, end; i < to; i = end) {
 		const ds_job *first = &p->works[i].job;
 		end = ds_wave_end(p->g, i, i + WAVE_PART < to ? i + WAVE_PART : to);

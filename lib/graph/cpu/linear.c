@@ -141,7 +141,10 @@ static void linear_dw(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 	ds_cpu_gemm(&g);
 }
 
-const ds_kernel ds_cpu_linear = { .tiles = tiles, .worker_bytes = workspace_bytes, .tile = linear };
+const ds_kernel ds_cpu_linear = { .tiles = tiles,
+	.worker_bytes = workspace_bytes,
+	.tile = linear,
+	.fixed = &ds_cpu_linear_prepacked };
 const ds_kernel ds_cpu_linear_dx = {
 	.tiles = tiles, .worker_bytes = workspace_bytes, .tile = linear_dx
 };
