@@ -218,6 +218,9 @@ check-fast: test-programs ## cases and unit tests alone, in seconds
 check-failed: test-programs ## once more what failed last
 	@test -s $(BUILD)/failed && $(run_tests) $$(cat $(BUILD)/failed)
 
+check-pipelines: all ## every pipeline with --demo, minutes each
+	@BUILD=$(BUILD) scripts/run-tests 1 $(BUILD)/failed-pipelines $(wildcard tests/pipelines/*.bats)
+
 check-peers: all $(BUILD)/test/test_graph_ops ## against the reference programs, where they are installed
 	@rc=0; for t in $(wildcard tests/peers/*$(T)*.sh); do echo "$$t"; PATH="$$PWD/$(BUILD)/bin:$$PATH" $$t || rc=1; done; exit $$rc
 
@@ -283,5 +286,5 @@ clean: ## remove everything that was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: all cuda cuda-tests bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-peers bench golden stress \
+.PHONY: all cuda cuda-tests bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-pipelines check-peers bench golden stress \
 	asan tsan torture fuzz fuzz-run lint man completions install clean help

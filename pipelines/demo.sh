@@ -130,8 +130,8 @@ ${bold}Go on${plain}
   dsrec log $work/train.tok.dsr            # where every record went
   dsrec stat $work/text.dsr
   dstrain --model $work/run --out more --epochs 1 YOUR.dsr
-  pipelines/pretrain.sh my-model my-pages/*.html
-  pipelines/finetune.sh $work/run my-tuned my-texts.jsonl
+  pipelines/personal.sh MY_FOLDER --out my-model
+  pipelines/personal.sh MY_FOLDER --model $work/run --out my-tuned
 This took $((SECONDS - started)) seconds.
 END
 awk -v a="$ppl" -v b="$unigram" 'BEGIN { exit !(a < b / 2) }' || {

@@ -28,6 +28,57 @@ package_chats() {
 		printf "{\"messages\":[{\"role\":\"user\",\"content\":\"%s\"},{\"role\":\"assistant\",\"content\":\"%s\"}]}\n", ask, say }'
 }
 
+# package_sections: texts and labels, of sections with enough packages
+package_sections() {
+	packages | awk -F '\t' '{ sub(".*/", "", $2); name[NR] = $1; section[NR] = $2; text[NR] = $3; n[$2]++ }
+		END { print "text\tlabel"; for (i = 1; i <= NR; i++) if (n[section[i]] >= 30) print text[i] " (" name[i] ")\t" section[i] }'
+}
+# demo_model DIR: a small model of the book, in half a minute
+demo_model() {
+	need_book
+	"$home/pretrain.sh" --demo --out "$1.run" >"$1.log"
+	mv "$1.run/model" "$1"
+}
+
+book_text() { # plain text of every fourth page
+	need_book
+	find "$book/en-US" -maxdepth 1 -name '*.html' | sort | awk 'NR % 4 == 0' | xargs -d '\n' dsclean -q --to text --
+}
+book_sentences() {
+	book_text | grep -oE '[A-Z][a-z ,;]{40,150}\.' | awk '!seen[$0]++ && n++ < 60'
+}
+glosses() { # WordNet's definitions of nouns, a line each
+	local nouns=/usr/share/wordnet/data.noun
+	[ -r "$nouns" ] || die 4 "$nouns is not there: install the package wordnet-base"
+	awk '!/^  / { word = $5; gsub("_", " ", word); sub(/.* \| /, ""); sub(/; ".*/, ""); print word ": " $0 }' "$nouns"
+}
+# demo_pictures DIR: pictures with captions in metadata.jsonl
+demo_pictures() {
+	local from=${DS_TEST_DATA:-/nowhere}/images/emoji
+	rm -rf "$1.part"
+	mkdir -p "$1.part"
+	if [ -d "$from/img" ]; then
+		cp "$from"/img/* "$1.part/"
+		sed 's/"image": "img\//"file_name": "/; s/"caption"/"text"/' "$from/captions.jsonl" >"$1.part/metadata.jsonl"
+	else
+		draw "$1.part"
+	fi
+	mv "$1.part" "$1"
+}
+# draw DIR: shapes in colours, of all sizes and in all places
+draw() {
+	awk -v dir="$1" 'function shape(k, x, y, r) { return k == 0 ? x * x + y * y < r * r : k == 1 ? (x < 0 ? -x : x) < r * 0.8 && (y < 0 ? -y : y) < r * 0.8 : y > -r && y < r * 0.6 && (x < 0 ? -x : x) < (y + r) * 0.6 }
+		BEGIN { srand(7); split("red 220 40 40,green 40 170 60,blue 50 70 220,yellow 230 210 50,black 20 20 20,white 250 250 250,orange 240 140 30,purple 140 60 170", c, ",")
+		split("circle square triangle", names, " "); split("small large", sizes, " ")
+		for (i = 1; i <= 480; i++) {
+			k = i % 3; a = 1 + int(i / 3) % 8; b = 1 + (a + 1 + int(rand() * 6)) % 8; big = int(rand() * 2); r = big ? 9 : 5
+			split(c[a], f, " "); split(c[b], g, " "); cx = 10 + int(rand() * 12); cy = 10 + int(rand() * 12)
+			file = dir "/" i ".ppm"; printf "P3 32 32 255\n" >file
+			for (y = 0; y < 32; y++) for (x = 0; x < 32; x++) if (shape(k, x - cx, y - cy, r)) print f[2], f[3], f[4] >file; else print g[2], g[3], g[4] >file
+			close(file)
+			printf "{\"file_name\":\"%d.ppm\",\"text\":\"a %s %s %s on %s\"}\n", i, sizes[big + 1], f[1], names[k + 1], g[1] >(dir "/metadata.jsonl") } }'
+}
+
 # demo_folder DIR: as a person's is: names with blanks and in Chinese, an archive, a table, pictures, a file cut short
 demo_folder() {
 	need_book

@@ -203,53 +203,6 @@ documents() {
 	rm -f work/pages.dsr
 }
 
-# ---- chats ----------------------------------------------------------------------------------------------------------
-
-# gather_chats RULES…: a stream of train and held-out conversations for each way to write them down
-gather_chats() {
-	local kind n fields f field
-	boxes_of chatgpt | while read -r n _; do
-		[ -e "work/box/$n.messages" ] || put "work/box/$n.messages" python3 "$home/chatgpt.py" < <(dsrec cat -q --to jsonl "work/box/$n.dsr")
-	done
-	for kind in messages conversations instruction prompt question; do
-		[ ! -e "work/chats-$kind-held.dsr" ] || continue
-		fields=$(chat_fields "$kind")
-		[ -n "$fields" ] || continue
-		field=()
-		for f in $fields; do field+=(--field "$f"); done
-		chat_boxes "$kind" | dsclean --utf8 fix --nfc --control "$@" "${field[@]}" --on-error skip |
-			dsdedup --method exact "${field[@]}" -z -o "work/chats-$kind.dsr"
-		# shellcheck disable=SC2086 # a list of fields
-		hold_out "work/chats-$kind" 0.1 $fields
-	done
-	touch work/chats.done
-}
-chat_fields() { # KIND: all fields that boxes of this kind have for it
-	{ boxes_of "$1" && { [ "$1" != messages ] || boxes_of chatgpt | sed 's/$/ messages[].content/'; }; } |
-		cut -d ' ' -f 2- | tr ' ' '\n' | sed '/^$/d' | sort -u
-}
-chat_boxes() { # KIND
-	local n
-	while read -r n _; do cat "work/box/$n.dsr"; done < <(boxes_of "$1")
-	[ "$1" != messages ] || while read -r n _; do dsrec import -q --from jsonl "work/box/$n.messages"; done < <(boxes_of chatgpt)
-}
-chat_parts() { # train or held: the files that have records
-	local f
-	for f in work/chats-*-"$1".dsr; do
-		{ [ ! -e "$f" ] || none_in "$f"; } || printf '%s ' "$f"
-	done
-}
-chat_texts() { # what is said in them, a text a line or more
-	local kind f fields field
-	for kind in messages conversations instruction prompt question; do
-		fields=$(chat_fields "$kind")
-		{ [ -n "$fields" ] && [ -e "work/chats-$kind-train.dsr" ]; } || continue
-		field=()
-		for f in $fields; do field+=(--field "$f"); done
-		dsrec cat -q --to text "${field[@]}" "work/chats-$kind-train.dsr"
-	done
-}
-
 # ---- what was left out ----------------------------------------------------------------------------------------------
 
 # note_left_out: left-out.tsv in the output, a line a file: its name and why

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034 # variables of those that read it
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of those that read it
 # lib.sh - what the pipelines share; each begins with: . "$(dirname "$0")/lib.sh"
 #
 # A pipeline is a list of stages. `stage RESULT WHAT COMMAND…` runs COMMAND where RESULT is not there yet, so the
@@ -22,7 +22,7 @@ bold='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 
 usage() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"; }
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 head_line() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 show() { printf '  $ %s\n' "$*"; }
 warn() { printf '%s: warning: %s\n' "$me" "$*" >&2; }
@@ -32,10 +32,55 @@ die() { # CODE MESSAGE
 	exit "$1"
 }
 wrong() { die 2 "$1; $me --help says what there is"; }
-option() { # --NAME VALUE…: the variable NAME is VALUE
-	[ $# -ge 2 ] || wrong "$1 wants a value"
-	local name=${1#--}
-	printf -v "${name//-/_}" '%s' "$2"
+# parse 'OPTIONS' 'FLAGS' ARGS…: --some-name VALUE is the variable some_name, a flag is 1, the rest is files=();
+# settings is what runs in one --out are told apart by
+parse() {
+	local names=" out $1 " flags=" demo dry_run $2 " name
+	shift 2
+	files=() settings=$me demo='' dry_run='' out=''
+	while [ $# -gt 0 ]; do
+		case $1 in --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;; esac
+		name=${1#--}
+		name=${name//-/_}
+		case $1 in
+		-h | --help) usage && exit ;;
+		--) files+=("${@:2}") && set -- "$1" ;;
+		-?*)
+			if [[ $names == *" $name "* ]]; then
+				[ $# -ge 2 ] || wrong "$1 wants a value"
+				printf -v "$name" '%s' "$2"
+				case $name in out | port) ;; *) settings+=$'\n'"$name $2" ;; esac
+				shift
+			elif [[ $flags == *" $name "* ]]; then
+				printf -v "$name" 1
+				case $name in serve | dry_run) ;; *) settings+=$'\n'"$name" ;; esac
+			else
+				wrong "'$1' is no option"
+			fi
+			;;
+		*) files+=("$1") ;;
+		esac
+		shift
+	done
+	[ -n "$out" ] || wrong "--out DIR is missing"
+	[ ${#files[@]} != 0 ] || [ -n "$demo" ] || wrong "${wanted:-files are} missing"
+	[ ${#files[@]} = 0 ] || [ -z "$demo" ] || wrong "--demo makes its own data"
+	for name in epochs minutes; do
+		[ -z "${!name-}" ] || whole "--$name" "${!name}"
+	done
+	need_dstools
+	local i
+	for i in "${!files[@]}"; do
+		[ -r "${files[i]}" ] || die 4 "${files[i]}: not there, or may not be read"
+		files[i]=$(realpath -- "${files[i]}")
+		settings+=$'\n'${files[i]}
+	done
+}
+# a_model NAME: the variable NAME, where it is not empty, is a model directory's whole path
+a_model() {
+	[ -n "${!1}" ] || return 0
+	is_model "${!1}" || die 2 "${!1}: no model directory: config.json and tokenizer.json are not in it"
+	printf -v "$1" '%s' "$(realpath -- "${!1}")"
 }
 whole() { # NAME VALUE: an option that is a number from 1
 	[[ $2 =~ ^[0-9]{1,9}$ ]] && [ "$2" -gt 0 ] || wrong "$1 wants a whole number from 1, not '$2'"
@@ -47,7 +92,7 @@ need() {
 }
 need_dstools() {
 	local p
-	for p in dsrec dsclean dsdedup dstok dstrain dseval dsgen dsplan; do
+	for p in dsrec dsclean dsdedup dsaug dstok dstrain dseval dsgen dsplan; do
 		need "$p" "'make all' builds it, or DS_BIN=FOLDER says where it is"
 	done
 }
@@ -61,6 +106,7 @@ span() { # seconds
 		else if (s < 172800) printf "%.1f h", s / 3600; else printf "%.1f days", s / 86400 }'
 }
 calc() { awk "BEGIN { printf \"%.0f\", $1 }"; }
+least() { calc "$1 < $2 ? $1 : $2"; }
 json_number() { # KEY FILE: its last value there
 	sed -n "\$s/.*\"$1\": *\\([-0-9.e+]*\\).*/\\1/p" "$2"
 }
@@ -79,11 +125,15 @@ ended() {
 	exit $rc
 }
 
-# begin OUT SETTINGS: makes OUT and goes there; SETTINGS is text by which runs in one OUT are told apart
+# begin: makes --out and goes there; with --dry-run, a folder that is removed at the end
 begin() {
-	local settings="$me"$'\n'"$2"
-	mkdir -p "$1/work" || die 4 "$1: cannot be made"
-	cd "$1" || die 4 "$1: cannot be entered"
+	asked=$out
+	if [ -n "$dry_run" ]; then
+		scratch=$(mktemp -d)
+		out=$scratch
+	fi
+	mkdir -p "$out/work" || die 4 "$out: cannot be made"
+	cd "$out" || die 4 "$out: cannot be entered"
 	out=$PWD
 	if [ -e work/settings ]; then
 		[ "$(cat work/settings)" = "$settings" ] || die 2 "$out was begun with other settings (work/settings there has them): the same ones go on, or take another --out"
@@ -125,6 +175,18 @@ stage() {
 	doing=
 }
 
+# plan PREPARE TRAIN BYTES LINE…: what will be done, in seconds and bytes; ends a dry run, and one without room
+plan() {
+	head_line "What this will do"
+	printf '  %s\n' "${@:4}"
+	say "  time      about $(span "$1") to prepare, at most $(span "$2") to train" "  disk      about $(human "$3") in $asked"
+	[ -z "$dry_run" ] || exit 0
+	room "$3"
+}
+input_bytes() { # of files and folders, packed ones as large as they will be
+	find -L "${files[@]}" -type f -printf '%s\t%f\n' | awk '{ n += $1 * ($0 ~ /\.(gz|zst|bz2|xz|zip|parquet)$/ ? 4 : 1) } END { printf "%.0f", n }'
+}
+
 # room BYTES: enough on the disk of the current folder, with a tenth more
 room() {
 	local free
@@ -145,10 +207,10 @@ none_in() { # FILE: true where there is no record
 # hold_out IN SHARE FIELD…: IN.dsr into work/IN-train.dsr and work/IN-held.dsr by a hash of the content, so that equal
 # records are never on two sides. Few records may leave one side empty: then a twentieth, the last ones, are put aside.
 hold_out() {
-	local in=$1 share=$2 field=() f
+	local in=$1 share=$2 paths=() f
 	shift 2
-	for f; do field+=(--field "$f"); done
-	dsrec split -q --by "$(awk -v s="$share" 'BEGIN { printf "%g,%g", 1 - s, s }')" "${field[@]}" "$in.dsr" \
+	for f; do paths+=(--field "$f"); done
+	dsrec split -q --by "$(awk -v s="$share" 'BEGIN { printf "%g,%g", 1 - s, s }')" "${paths[@]}" "$in.dsr" \
 		-o "$in-train.dsr,$in-held.dsr"
 }
 
@@ -162,6 +224,53 @@ cut_small() {
 	else
 		ln -f -- "$1" "$2"
 	fi
+}
+
+# learn_tokenizer FILE…: into work/tokenizer; names that layouts of conversations and filling in have are tokens of
+# their own
+learn_tokenizer() {
+	local s special=()
+	for s in '<|pad|>' '<|bos|>' '<|eos|>' '<|im_start|>' '<|im_end|>' '<|fim_prefix|>' '<|fim_middle|>' '<|fim_suffix|>'; do
+		special+=(--special "$s")
+	done
+	mkdir -p work/tokenizer
+	dstok train -q -V "$vocab" "${special[@]}" "$@" -o work/tokenizer/tokenizer.json
+}
+encode() { # PART OPTIONS…: work/text-PART.dsr as rows of $seq tokens
+	if [ "$1" = train ]; then dsrec shuf -q "work/text-$1.dsr"; else dsrec cat -q "work/text-$1.dsr"; fi |
+		dstok -q -t "$tok" --seq "$seq" "${@:2}" -o "work/text-$1.tok.dsr"
+}
+# text_tokens OPTIONS…: the stages from work/text.dsr to rows; $tok, or a new tokenizer where there is none
+text_tokens() {
+	[ -e work/text-held.dsr ] || stage work/text-held.dsr "put one in twenty aside for the test" hold_out work/text 0.05
+	if [ -z "${tok-}" ]; then
+		stage work/tokenizer/tokenizer.json "learn a tokenizer of $vocab pieces" learn_tokenizer work/text-train.dsr
+		tok=work/tokenizer
+	fi
+	stage work/text-held.tok.dsr "encode what is put aside" encode held
+	stage work/text-train.tok.dsr "encode the rest" encode train "$@"
+	held=''
+	none_in work/text-held.tok.dsr || held=work/text-held.tok.dsr
+}
+row_steps() { # FILE: steps of all epochs over its rows
+	calc "$(records "$1") * $seq * $epochs / $batch + 0.5"
+}
+# train_text SECONDS ARGS…: work/docs-model of work/text-train.tok.dsr, measured before and after; $model is what it
+# began from, if anything
+train_text() {
+	local seconds=$1
+	shift
+	set -- --seq "$seq" --batch-tokens "$batch" --scheduler cosine --precision bf16 "$@"
+	[ -e work/docs.done ] || stage work/docs.steps "see how fast this machine trains" \
+		measured work/docs "$seconds" "$(row_steps work/text-train.tok.dsr)" "$@" work/text-train.tok.dsr
+	if [ -n "$held" ] && [ -n "$model" ]; then
+		stage work/docs.before "measure the model on what is put aside" perplexity "$model" "$held" work/docs.before
+	elif [ -n "$held" ]; then
+		stage work/docs.before "measure what counting words alone would do" unigram work/text-train.tok.dsr "$held" work/docs.before
+	fi
+	stage work/docs.done "train; Ctrl-C saves, the same command goes on" train work/docs "$@" work/text-train.tok.dsr
+	stage work/docs-model "put the model together" as_model work/docs work/docs-model
+	[ -z "$held" ] || stage work/docs.after "measure it on what is put aside" perplexity work/docs-model "$held" work/docs.after
 }
 
 # ---- models ---------------------------------------------------------------------------------------------------------
@@ -188,7 +297,15 @@ size_for() {
 	[ "$vocab" -le "$5" ] || vocab=$5
 	[ "$vocab" -ge 600 ] || vocab=600
 	seq=$6 batch=$7 lr=$8
-	shape="num_hidden_layers=$1,hidden_size=$2,intermediate_size=$3,num_attention_heads=$4,num_key_value_heads=$4,tie_word_embeddings=true"
+	new=(--model llama --set "num_hidden_layers=$1,hidden_size=$2,intermediate_size=$3,num_attention_heads=$4,num_key_value_heads=$4,tie_word_embeddings=true,max_position_embeddings=$((2 * $6)),weight_decay=0.1" --lr "$lr")
+	hidden=$2
+}
+
+# row_of DIR: rows of at most 512 tokens for a model directory, and eight of them a step
+row_of() {
+	seq=$(sed -n 's/.*"\(max_position_embeddings\|n_positions\)": *\([0-9]*\).*/\2/p' "$1/config.json" | head -n 1)
+	[ "${seq:-513}" -le 512 ] || seq=512
+	batch=$((8 * seq))
 }
 
 # rate_of CONFIG_OR_NAME --set …: tokens a second that this machine is expected to train
@@ -201,10 +318,10 @@ measured() {
 	local name=$1 seconds=$2 most=$3 tps batch
 	shift 3
 	rm -rf "$name.try"
-	dstrain "$@" --max-steps 10 --save-every 0 --set log_every=1 -q --out "$name.try"
+	dstrain "$@" --max-steps 6 --save-every 0 --set log_every=1 -q --out "$name.try"
 	# The first steps warm caches up.
 	read -r tps batch <<<"$(sed -n 's/.*"step": \([0-9]*\),.*"tokens": \([0-9]*\), "tokens_per_second": \([0-9.e+]*\).*/\1 \2 \3/p' "$name.try/log.jsonl" |
-		awk '$1 > 3 { s += 1 / $3; n++ } { t = $2 / $1 } END { printf "%.0f %.0f", n / s, t }')"
+		awk '$1 > 2 { s += 1 / $3; n++ } { t = $2 / $1 } END { printf "%.0f %.0f", n / s, t }')"
 	rm -rf "$name.try"
 	steps=$(awk -v s="$seconds" -v r="$tps" -v b="$batch" -v m="$most" \
 		'BEGIN { n = int(s * r / b); if (n > m) n = m; printf "%d", n < 20 ? (m < 20 ? m : 20) : n }')
@@ -260,8 +377,34 @@ written() {
 	dsgen -m "$1" --max-tokens 40 --temperature 0.7 --top-p 0.95 --seed 7 -q --from text --to jsonl "$2" -o "$3"
 }
 
-# serve MODEL PORT: what to type, or the server itself where PORT is given
-serve_hint() {
-	show "dsserve -m ${1@Q} --http 8080"
-	show "curl 127.0.0.1:8080/v1/${2:-completions} -d '${3:-{\"prompt\":\"The\",\"max_tokens\":40\}}'"
+# compared: a table of LABEL BEFORE AFTER (files with a number) …
+compared() {
+	head_line "${1}"
+	shift
+	printf '  %-24s %10s %10s\n' '' before after
+	while [ $# -gt 0 ]; do
+		printf '  %-24s %10s %10s\n' "$1" "$(figure "$2")" "$(figure "$3")"
+		shift 3
+	done
+}
+commonest_share() { # FILE: of records with the commonest label
+	dsrec export -q --field label --to text "$1" | sort | uniq -c | awk '{ n += $1; if ($1 > most) most = $1 } END { printf "%.0f %%", 100 * most / n }'
+}
+unigram_note() {
+	[ -n "$model" ] || [ -z "$held" ] || say "  before: a model that only counts how often each word occurs; a language model must stay below it"
+}
+sampled() { # MODEL: how it goes on from beginnings of texts put aside
+	[ -n "$held" ] || return 0
+	stage work/prompts.txt "take beginnings of texts put aside" prompts work/text-held.dsr work/prompts.txt
+	[ -s work/prompts.txt ] || return 0
+	stage work/written.jsonl "let the model go on from them" written "$1" work/prompts.txt work/written.jsonl
+	head_line "It goes on from the beginnings of texts put aside"
+	dsrec view work/written.jsonl
+}
+# next_steps MODEL SHOWN…: commands for what comes next, and how long this took
+next_steps() {
+	head_line "The model is in $1; what to do next"
+	local s
+	for s in "${@:2}"; do show "$s"; done
+	say "  This took $(span $((SECONDS - started)))."
 }

@@ -1,36 +1,64 @@
 #!/usr/bin/env bash
-# pretrain.sh - raw files to a model trained from nothing
+# pretrain.sh - raw files to a language model trained from nothing
 #
-# Usage: pretrain.sh OUT_DIR FILE…     (html, text, jsonl, csv, folders: what dsclean reads)
+# Usage: pretrain.sh FILE… --out DIR [options]        (FILE: html, text, jsonl, csv, parquet, folders of them)
+#        pretrain.sh --demo --out DIR
 #
-# VOCAB=16000 SEQ=512 MODEL=gpt2 SET=n_layer=6,n_embd=384,n_head=6 STEPS= EPOCHS=1 in the environment
-# change the size. A step whose result is in OUT_DIR is not done again, and training goes on where it
-# stopped, so after an interruption run the same command.
-set -euo pipefail
+#   --model NAME    gpt2, llama, qwen3 or another preset of dstrain (a small Llama, by the amount of text)
+#   --set K=V,…     sizes and anything else that dstrain knows: 'n_layer=6,n_embd=384,n_head=6'
+#   --vocab N       pieces of the tokenizer (by the amount of text, at most 16000)
+#   --seq N         tokens of a row (256 or 512)
+#   --epochs N      times over the text at most (10)
+#   --minutes N     minutes of training at most (60)
+#   --clean WORDS   options of dsclean, and --dedup WORDS of dsdedup, each in one word
+#   --dry-run       say what it would do, and how long it would take, and end
+#   --demo          on the Debian Administrator's Handbook
+#
+# Run again, the same command goes on where it was. DIR/model is the result, in Hugging Face's layout.
 
-[ $# -ge 2 ] || {
-	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
-	exit 2
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+. "$home/demo_data.sh"
+
+model='' set='' vocab='' seq='' epochs=10 minutes=60 clean='' dedup=''
+parse 'model set vocab seq epochs minutes clean dedup' '' "$@"
+begin
+seconds=$((minutes * 60))
+if [ -n "$demo" ]; then
+	stage work/pages "take the pages of a book" book_pages work/pages en-US 3
+	files=("$PWD/work/pages") seconds=60
+fi
+bytes=$(input_bytes)
+asked_vocab=$vocab asked_seq=$seq
+size_for "$bytes"
+vocab=${asked_vocab:-$vocab} seq=${asked_seq:-$seq} named=$model model=''
+[ -z "$named" ] || new=(--model "$named")
+[ -z "$set" ] || new+=(--set "$set")
+tps=$(rate_of "${named:-llama}" ${set:+--set "$set"} --set "seq=$seq,batch_tokens=$batch,vocab_size=$vocab") || tps=1000
+plan "$(calc "5 + $bytes / 3000000")" "$(least "$bytes / 4 * $epochs / $tps" "$seconds")" \
+	"$(calc "$bytes * 6 + 300000000")" \
+	"read      $(human "$bytes") of ${files[0]##*/}$([ ${#files[@]} = 1 ] || echo " and $((${#files[@]} - 1)) more")" \
+	"clean     markup to text, broken characters; near-duplicates go" \
+	"train     a tokenizer of $vocab pieces, then ${named:-a small Llama of hidden size $hidden}, $epochs times over the text at most"
+
+read -ra more_clean <<<"$clean"
+read -ra more_dedup <<<"$dedup"
+cleaned() {
+	dsclean -q --default "${more_clean[@]}" "${files[@]}" | dsdedup -q "${more_dedup[@]}" -z -o work/documents.dsr
 }
-out=$1
-shift
-PATH=${DS_BIN:-$(cd "$(dirname "$0")/.." && pwd)/build/bin}:$PATH
-mkdir -p "$out"
-have() { [ -e "$out/$1" ]; }
-length=(--epochs "${EPOCHS:-1}")
-[ -z "${STEPS-}" ] || length=(--max-steps "$STEPS")
+stage work/documents.dsr "read, clean, drop what repeats" cleaned
+stage work/text.dsr "cut few documents into paragraphs" cut_small work/documents.dsr work/text.dsr
+text_tokens --pack concat
+train_text "$seconds" "${new[@]}"
+stage model "put the model into its place" as_model work/docs-model model
 
-have text.dsr || dsclean "$@" | dsdedup -z -o "$out/text.dsr"
-have held.dsr || dsrec split --by 0.98,0.02 "$out/text.dsr" -o "$out/train.dsr,$out/held.dsr"
-have tokenizer.json || dstok train -V "${VOCAB:-16000}" "$out/train.dsr" -o "$out/tokenizer.json"
-have train.tok.dsr || dsrec shuf "$out/train.dsr" |
-	dstok -t "$out/tokenizer.json" --seq "${SEQ:-512}" -o "$out/train.tok.dsr"
-have held.tok.dsr || dstok -t "$out/tokenizer.json" --seq "${SEQ:-512}" "$out/held.dsr" -o "$out/held.tok.dsr"
-# Few files may leave nothing aside; then there is nothing to measure on.
-held=()
-[ -z "$(dsrec head -n 1 "$out/held.tok.dsr" --to jsonl -q)" ] || held=(--eval-data "$out/held.tok.dsr")
-dstrain --model "${MODEL:-gpt2}" --set "${SET:-n_layer=6,n_embd=384,n_head=6}" --seq "${SEQ:-512}" \
-	--scheduler cosine "${held[@]}" "${length[@]}" \
-	--out "$out/run" --resume "$out/train.tok.dsr"
-[ ${#held[@]} = 0 ] || dseval ppl -m "$out/run" "$out/held.tok.dsr"
-dsrec log "$out/train.tok.dsr"
+head_line "What became of the data"
+dsrec log work/text-train.tok.dsr
+compared "Perplexity on what was put aside: lower is better" ${held:+documents work/docs.before work/docs.after}
+unigram_note
+sampled model
+next_steps "$out/model" \
+	"dstrain --plot ${out@Q}/work/docs                       # how the loss fell" \
+	"dsgen -m ${out@Q}/model --to text                      # a prompt a line" \
+	"$home/finetune-lora.sh CHATS.jsonl --model ${out@Q}/model --out TUNED" \
+	"dsserve -m ${out@Q}/model --http 8080"
