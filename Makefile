@@ -221,6 +221,9 @@ check-failed: test-programs ## once more what failed last
 check-pipelines: all ## every pipeline with --demo, minutes each
 	@BUILD=$(BUILD) scripts/run-tests 1 $(BUILD)/failed-pipelines $(wildcard tests/pipelines/*.bats)
 
+check-scale: test-programs ## pipelines/spark and pipelines/slurm on clusters of this machine, some minutes
+	@$(run_tests) $(foreach t,$(wildcard tests/scale/*.bats),$(if $(findstring $(T),$(t)),$(t)))
+
 check-peers: all $(BUILD)/test/test_graph_ops ## against the reference programs, where they are installed
 	@rc=0; for t in $(wildcard tests/peers/*$(T)*.sh); do echo "$$t"; PATH="$$PWD/$(BUILD)/bin:$$PATH" $$t || rc=1; done; exit $$rc
 
@@ -286,5 +289,5 @@ clean: ## remove everything that was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-.PHONY: all cuda cuda-tests bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-pipelines check-peers bench golden stress \
+.PHONY: all cuda cuda-tests bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-pipelines check-peers check-scale bench golden stress \
 	asan tsan torture fuzz fuzz-run lint man completions install clean help
