@@ -148,6 +148,7 @@ $(BUILD)/test/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/r
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(lib)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $(filter %.o,$^) $(lib) $(LIBS) -o $@
+examples := $(patsubst docs/examples/%.c,$(BUILD)/example/%,$(wildcard docs/examples/*.c))
 # Programs that benches and scripts run; built with the tests, so that they stay whole.
 benches  := $(patsubst %.c,$(BUILD)/bench/%,$(notdir $(wildcard bench/*.c scripts/*.c)))
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(lib)
@@ -186,6 +187,7 @@ $(BUILD)/completions/%: $(BUILD)/bin/% scripts/completions
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 include tests/sim/sim.mk
+include scripts/package.mk
 
 deps: ## install what is missing, with apt-get
 	@scripts/deps
@@ -196,7 +198,7 @@ demo: deps ## raw pages to a trained model, on real text
 
 run_tests = BUILD=$(BUILD) scripts/run-tests $(JOBS) $(BUILD)/failed
 
-test-programs: $(bins) $(units) $(replays) $(faults) $(benches) # what the tests run, and what else uses the library
+test-programs: $(bins) $(units) $(replays) $(faults) $(benches) $(examples) # what the tests run, and what else uses the library
 
 # For tests: what was built before, else portable code alone, which the simulator takes.
 cuda-tests:
@@ -282,12 +284,14 @@ install: all man completions ## into DESTDIR and PREFIX
 	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/bash/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions)
 	$(if $(bins),install -m 644 $(progs:%=$(BUILD)/completions/zsh/_%) $(DESTDIR)$(PREFIX)/share/zsh/site-functions)
 	install -D -m 644 docs/dsserve.service $(DESTDIR)$(PREFIX)/lib/systemd/system/dsserve.service
+	install -d $(DESTDIR)$(PREFIX)/share/dstools/pipelines
+	install -m 755 pipelines/*.sh pipelines/*.py $(DESTDIR)$(PREFIX)/share/dstools/pipelines
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile scripts/package.mk | expand -t 16
 
 .PHONY: all cuda cuda-tests bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-pipelines check-peers check-scale bench golden stress \
 	asan tsan torture fuzz fuzz-run lint man completions install clean help

@@ -37,7 +37,7 @@ bytes=$(input_bytes)
 size_for "$bytes"
 epochs=${epochs:-$([ -n "$model" ] && echo 3 || echo 10)}
 how=("${new[@]}")
-[ -z "$model" ] || { row_of "$model" && how=(--model "$model"); }
+[ -z "$model" ] || { row_of "$model" && whole_tuning "$model"; }
 plan "$(calc "5 + $bytes / 5000000")" "$seconds" "$(calc "$bytes * 6 + 300000000")" \
 	"read      $(human "$bytes") of source files" \
 	"clean     generated and minified files go, licence comments and near-duplicates too" \

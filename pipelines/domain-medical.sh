@@ -66,8 +66,8 @@ stage work/text.dsr "read, keep the field, mask persons, drop what repeats" of_t
 ! none_in work/text.dsr || die 1 "nothing in it speaks of the field: --terms FILE names its words"
 tok=$model
 text_tokens --pack concat
-how=(--model "$model" --tune "$tune")
-[ "$tune" = full ] || how+=(--target-modules all-linear)
+how=(--model "$model" --tune lora --target-modules all-linear)
+[ "$tune" = lora ] || whole_tuning "$model"
 more=()
 if [ -n "$general" ]; then
 	general_text() { dsclean -q --default "$general" | dsdedup -q -z -o work/general.dsr; }

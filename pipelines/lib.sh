@@ -301,6 +301,12 @@ size_for() {
 	hidden=$2
 }
 
+# whole_tuning DIR: how all weights of a model directory are trained: small ones bear, and need, larger steps
+whole_tuning() {
+	how=(--model "$1")
+	[ "$(weights_bytes "$1")" -gt 100000000 ] || how+=(--lr 3e-4)
+}
+
 # row_of DIR: rows of at most 512 tokens for a model directory, and eight of them a step
 row_of() {
 	seq=$(sed -n 's/.*"\(max_position_embeddings\|n_positions\)": *\([0-9]*\).*/\2/p' "$1/config.json" | head -n 1)

@@ -112,7 +112,7 @@ if [ -n "$have_documents" ]; then
 	case ${model:+$tune} in
 	'') how=("${new[@]}") ;;
 	lora) how=(--model "$model" --tune lora --target-modules all-linear) ;;
-	full) how=(--model "$model") ;;
+	full) whole_tuning "$model" ;;
 	esac
 	# Chats take a fifth of the time.
 	chat_seconds=$(calc "$seconds / 5")

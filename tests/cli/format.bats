@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# docs/dsr.py, which knows the format from docs/format.md alone, against what dsrec writes
+# python/dsr.py, which knows the format from docs/format.md alone, against what dsrec writes
 
 load common
 setup() {
@@ -15,7 +15,7 @@ setup() {
 same() {
 	local f
 	for f; do
-		"$PYTHON" "$ROOT/docs/dsr.py" "$f" >theirs
+		"$PYTHON" "$ROOT/python/dsr.py" "$f" >theirs
 		dsrec cat -q --to jsonl "$f" >ours
 		"$PYTHON" - <<-'END' || return 1
 			import json
@@ -59,7 +59,7 @@ mixed() {
 @test "an independent reader refuses a stream with any bit changed" {
 	mixed 3 >in.jsonl
 	dsrec import -q -z in.jsonl -o a.dsr
-	"$PYTHON" - "$ROOT/docs" <<-'END'
+	"$PYTHON" - "$ROOT/python" <<-'END'
 		import io, sys
 		sys.path.insert(0, sys.argv[1])
 		import dsr
@@ -85,7 +85,7 @@ mixed() {
 @test "an empty stream has no records, here and there" {
 	: >in.jsonl
 	dsrec import -q --from jsonl in.jsonl -o a.dsr
-	[ "$("$PYTHON" "$ROOT/docs/dsr.py" a.dsr | wc -l)" -eq 0 ]
+	[ "$("$PYTHON" "$ROOT/python/dsr.py" a.dsr | wc -l)" -eq 0 ]
 }
 
 @test "a stream of every version that was ever released is still read" {
@@ -95,4 +95,47 @@ mixed() {
 		dsrec cat -q --to jsonl "$f" | cmp - "${f%.dsr}.jsonl"
 		same "$f"
 	done
+}
+
+@test "the Python reader does without xxhash, gives arrays, and finds a changed bit" {
+	mixed 300 | dsrec import -q -o a.dsr
+	"$PYTHON" - "$ROOT/python" <<-'END'
+		import sys
+		sys.path.insert(0, sys.argv[1])
+		import dsr
+		fast = list(map(repr, dsr.records("a.dsr")))
+		dsr.xxhash = None
+		assert list(map(repr, dsr.records("a.dsr"))) == fast and len(fast) == 300
+		b = bytearray(open("a.dsr", "rb").read())
+		b[len(b) // 2] ^= 4
+		open("b.dsr", "wb").write(b)
+		try:
+		    list(dsr.records("b.dsr"))
+		    raise SystemExit("a changed bit was not found")
+		except dsr.Damaged:
+		    pass
+		open("c.dsr", "wb").write(open("a.dsr", "rb").read()[:-200])
+		try:
+		    list(dsr.records("c.dsr"))
+		    raise SystemExit("a cut stream was taken for whole")
+		except dsr.Damaged:
+		    pass
+	END
+	dstok -q --seq 16 a.dsr -o tok.dsr
+	dsrec cat -q --to jsonl tok.dsr >tok.jsonl
+	"$PYTHON" - "$ROOT/python" <<-'END'
+		import sys, json
+		sys.path.insert(0, sys.argv[1])
+		import dsr
+		rows = [row for a in dsr.arrays("tok.dsr", "tokens", "absent") for row in a["tokens"].tolist()]
+		assert rows == [json.loads(l)["tokens"] for l in open("tok.jsonl")] and len(rows) > 1
+		ids = [i for a in dsr.arrays("a.dsr", "id") for i in a["id"].tolist()]
+		assert ids == list(range(300))
+	END
+}
+
+@test "the Python package has the version of the programs" {
+	v=$(dsrec --version | awk '{ print $NF }')
+	grep -qx "version = \"$v\"" "$ROOT/python/pyproject.toml"
+	grep -qx "__version__ = \"$v\"" "$ROOT/python/dsr.py"
 }
