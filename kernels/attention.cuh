@@ -34,14 +34,20 @@ struct Attention {
 		lo = lo < 0 ? 0 : lo;
 		hi = hi > a.kv_seq ? a.kv_seq : hi;
 	}
+	/* The number of key j's dropout (ds_dropout_first): heads count in the whole, of which these may be a part. */
+	__device__ __forceinline__ uint64_t number(int64_t row, int head, int j) const
+	{
+		uint64_t wide = ((uint64_t)a.kv_seq + 3) / 4 * 4;
+		uint64_t heads = (uint64_t)(a.all_heads ? a.all_heads : a.heads);
+		uint64_t of = (uint64_t)(run->row0 + row) * heads + (uint64_t)(a.first_head + head);
+		return of * wide + (uint64_t)j;
+	}
 	/* What the probability of key j is multiplied by. */
 	__device__ __forceinline__ float kept(int64_t row, int head, int j) const
 	{
 		if (drops.limit == 0)
 			return 1;
-		uint64_t wide = ((uint64_t)a.kv_seq + 3) / 4 * 4;
-		uint64_t at = ((uint64_t)(run->row0 + row) * (uint64_t)a.heads + (uint64_t)head) * wide;
-		return drops.factor(run, at + (uint64_t)j);
+		return drops.factor(run, number(row, head, j));
 	}
 };
 

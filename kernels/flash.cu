@@ -121,9 +121,7 @@ static __device__ __forceinline__ void keep_two(
 	one = two = 1;
 	if (p.drops.limit == 0)
 		return;
-	uint64_t wide = ((uint64_t)p.a.kv_seq + 3) / 4 * 4;
-	uint64_t at = ((uint64_t)(p.run->row0 + row) * (uint64_t)p.a.heads + (uint64_t)head) * wide;
-	Four f = p.drops.four(p.run, at + (uint64_t)j);
+	Four f = p.drops.four(p.run, p.number(row, head, j));
 	one = f.at((uint32_t)j & 3) < p.drops.limit ? 0 : p.drops.keep;
 	two = f.at(((uint32_t)j & 3) + 1) < p.drops.limit ? 0 : p.drops.keep;
 }

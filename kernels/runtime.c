@@ -36,6 +36,8 @@ struct ds_cuda_graph {
 static const char *text(int rc)
 {
 	static _Thread_local char line[DS_CUDA_TEXT];
+	if (rc >= DSK_NCCL_ERROR)
+		return dsk_comm_text(rc);
 	if (rc < DSK_BLAS_ERROR)
 		snprintf(line, sizeof(line), "%s", cudaGetErrorString((cudaError_t)rc));
 	else
@@ -162,6 +164,14 @@ static int take(ds_cuda_device *d, void *to, const void *from, size_t n)
 	return 0;
 }
 
+static int copy_rows(ds_cuda_device *d, void *to, size_t to_pitch, const void *from,
+	size_t from_pitch, size_t width, size_t rows)
+{
+	TRY(cudaSetDevice(d->number));
+	return (int)cudaMemcpy2DAsync(
+		to, to_pitch, from, from_pitch, width, rows, cudaMemcpyDeviceToDevice, d->stream);
+}
+
 static int wait(ds_cuda_device *d)
 {
 	TRY(cudaSetDevice(d->number));
@@ -216,7 +226,7 @@ ds_cuda_api_get_fn ds_cuda_api_get;
 
 const ds_cuda_api *ds_cuda_api_get(void)
 {
-	static const ds_cuda_api api = {
+	static ds_cuda_api api = {
 		.api = DS_CUDA_API,
 		.n_kernels = DS_CUDA_N_KERNELS,
 		.text = text,
@@ -228,6 +238,7 @@ const ds_cuda_api *ds_cuda_api_get(void)
 		.put = put,
 		.get = take,
 		.zero = zero,
+		.copy_rows = copy_rows,
 		.sync = wait,
 		.stream = stream,
 		.gemm = dsk_gemm,
@@ -237,5 +248,6 @@ const ds_cuda_api *ds_cuda_api_get(void)
 		.drop = drop,
 		.kernels = kernels,
 	};
+	api.comm = dsk_comm;
 	return &api;
 }

@@ -121,23 +121,38 @@ void ds_world_say(ds_world *w, const char *op, const char *of)
 
 /* ---- waiting ---- */
 
-/* Who waits for whom at which op. */
-static ds_rc timed_out(ds_world *w, int rank, ds_err *e)
+int ds_world_failed(const ds_world *w, const char **why)
 {
-	char text[1024], what[DS_SAYING_BYTES];
+	return w->link->failed(w->link, why);
+}
+
+double ds_world_patience(const ds_world *w)
+{
+	return w->limit;
+}
+
+void ds_world_doing(const ds_world *w, char *text, size_t size)
+{
+	char what[DS_SAYING_BYTES];
 	size_t n = 0;
 	text[0] = 0;
-	for (int i = 0; i < w->link->n && n < sizeof(text) - 200; i++) {
+	for (int i = 0; i < w->link->n && n + DS_SAYING_BYTES + 64 < size; i++) {
 		int waits;
 		double since;
 		if (!w->link->saying(w->link, i, what, &waits, &since))
 			continue;
 		n += (size_t)snprintf(
-			text + n, sizeof(text) - n, "; rank %d: %s for %.0f s", i, what, since);
+			text + n, size - n, "; rank %d: %s for %.0f s", i, what, since);
 		if (waits >= 0)
-			n += (size_t)snprintf(
-				text + n, sizeof(text) - n, ", waits for rank %d", waits);
+			n += (size_t)snprintf(text + n, size - n, ", waits for rank %d", waits);
 	}
+}
+
+/* Who waits for whom at which op. */
+static ds_rc timed_out(ds_world *w, int rank, ds_err *e)
+{
+	char text[1024];
+	ds_world_doing(w, text, sizeof(text));
 	return ds_fail(
 		e, DS_IO, "waited %.0f s for rank %d at %s%s", w->limit, rank, w->doing, text);
 }

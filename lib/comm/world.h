@@ -48,6 +48,12 @@ void ds_world_trace(ds_world *w, ds_trace *t);
 /* Seconds that a wait may take; 0: for ever. */
 void ds_world_limit(ds_world *w, double seconds);
 
+/* What a thread beside the rank's may ask: the first rank that failed, with its words, -1: none; the limit; what the
+ * ranks do, where that is known, as "; rank 0: …". */
+int ds_world_failed(const ds_world *w, const char **why);
+double ds_world_patience(const ds_world *w);
+void ds_world_doing(const ds_world *w, char *text, size_t n);
+
 /* ---- between two; sizes agree; send may return before anything is received ---- */
 DS_MUST ds_rc ds_world_send(ds_world *w, int to, const void *at, size_t n, ds_err *e);
 DS_MUST ds_rc ds_world_recv(ds_world *w, int from, void *at, size_t n, ds_err *e);

@@ -40,12 +40,39 @@ train() { dstrain $small "$@" text.txt; }
 	near cpu-bf16 cuda-bf16 1e-2
 	train --device cuda --precision fp32 --max-steps 3 --gradient-accumulation-steps 2 --out parts
 	near cpu-fp32 parts 1e-4
-	train --device cuda --precision fp32 --max-steps 3 --procs 2 --out ranks
-	near cpu-fp32 ranks 1e-4
 	grep -q 'The' <<<"$(printf 'The\n' | dsgen --device cuda -m cpu-fp32 --max-tokens 2 --temperature 0 --to text -q)"
 	head -n 5 text.txt >held.txt
 	for d in cpu cuda; do dseval ppl --device $d --seq 32 -m cpu-fp32 held.txt | awk '{ print $2 }'; done |
 		awk 'NR == 1 { a = $1 } NR == 2 { d = a - $1; if (d < 0) d = -d; ok = d < 1e-5 * a } END { exit !ok }'
+}
+
+@test "ranks exchange by NCCL, and what they do follows the CPU in every layout" {
+	need_sim
+	[ -e "$home/sim/libnccl.so.2" ] || skip "no nccl.h where the simulator was built"
+	train --device cpu --max-steps 2 --out cpu
+	train --device cuda --max-steps 2 --procs 2 --parallel-strategy tp=2 --out tp
+	train --device cuda --max-steps 2 --procs 2 --parallel-strategy pp=2 --gradient-accumulation-steps 4 --out pp
+	train --device cuda --max-steps 2 --procs 4 --parallel-strategy tp=2,dp=2 --zero 1 --out four
+	DS_CUDA_COMM=host train --device cuda --max-steps 2 --procs 2 --parallel-strategy tp=2 --out host
+	for d in tp pp four host; do near cpu $d 1e-6; done
+	cmp tp/model.safetensors host/model.safetensors
+}
+
+@test "a rank whose device waits for another for too long ends the job, with the collective's name" {
+	need_sim
+	[ -e "$home/sim/libnccl.so.2" ] || skip "no nccl.h where the simulator was built"
+	dstrain $small --device cuda --max-steps 100000 --procs 2 --comm-timeout 4 --out r text.txt 2>err &
+	pid=$!
+	for _ in $(seq 6000); do
+		[ "$(cat r/log.jsonl 2>/dev/null | wc -l)" -ge 2 ] && break
+		sleep 0.01
+	done
+	kill -STOP "$(pgrep -P $pid | tail -n 1)"
+	rc=0
+	wait $pid || rc=$?
+	cat err
+	[ "$rc" -eq 4 ]
+	grep -qE "rank 0: (cuda: all_reduce of '.*' did not end within 4 s|waited 4 s for rank 1)" err
 }
 
 @test "captured steps, and what backward makes again, change no bit" {

@@ -11,6 +11,9 @@ setup_file() {
 		"$nvcc" -std=c++17 -O3 -cudart shared -gencode arch=compute_80,code=compute_80 \
 			"$BATS_TEST_DIRNAME/../sim/controls/$p.cu" -o "$BATS_FILE_TMPDIR/$p"
 	done
+	home=$(cd "$(dirname "$nvcc")/.." && pwd)
+	[ ! -e "${BUILD:-build}/sim/libnccl.so.2" ] || g++ -O1 -I"$home/include" "$BATS_TEST_DIRNAME/../sim/controls/ranks.cc" \
+		"${BUILD:-build}"/sim/{libnccl.so.2,libcudart.so.13} -o "$BATS_FILE_TMPDIR/ranks"
 }
 
 setup() {
@@ -123,4 +126,30 @@ shows() {
 	shows bank_conflicts "bank conflicts, 32.00x"
 	shows wide_stride "sectors 8.00x"
 	shows ok_no_bank_conflicts "(1.00x)"
+}
+
+# ranks NAME N TEXT: what N processes print; their status in $status
+ranks() {
+	DS_SIM_DEVICES=$2 run "$ROOT/tests/sim/run" "$BATS_FILE_TMPDIR/ranks" "$1" "$2"
+	[[ $output == *"$3"* ]] || { echo "$1 [$status]: $output"; return 1; }
+}
+
+@test "processes exchange by NCCL's calls, and calls that do not fit are noticed" {
+	[ -x "$BATS_FILE_TMPDIR/ranks" ] || skip "no nccl.h"
+	local name
+	for name in ok_collectives ok_all_to_all ok_both_ways; do
+		ranks $name 2 ""
+		[ "$status" -eq 0 ] || { echo "$name: $output"; return 1; }
+	done
+	ranks ok_collectives 4 ""
+	[ "$status" -eq 0 ]
+	for name in counts_differ calls_differ; do
+		ranks $name 2 "is at nccl"
+		[ "$status" -ne 0 ]
+	done
+	ranks past_the_end 2 "800 bytes at an address 0 into an allocation of 400 bytes"
+	ranks one_device 2 "two ranks have device 0"
+	ranks sends_face_to_face 2 ""
+	[ "$status" -ne 0 ]
+	ranks sum_not_awaited 2 "rank 0 has 1000"
 }

@@ -131,6 +131,14 @@ SIM_EXPORT int sim_enqueue(void *stream, void (*run)(void *), void *arg, void (*
 	return remember(enqueue((cudaStream_t)stream, [run, held] { run(held.get()); }));
 }
 
+SIM_EXPORT int sim_enqueue_poll(void *stream, int (*poll)(void *), void *arg, void (*drop)(void *))
+{
+	std::lock_guard<std::recursive_mutex> guard(lock);
+	std::shared_ptr<void> held(arg, drop);
+	return remember(
+		enqueue_poll((cudaStream_t)stream, [poll, held] { return poll(held.get()) != 0; }));
+}
+
 SIM_EXPORT void *sim_host_address(const void *p, size_t bytes, const char *who)
 {
 	std::lock_guard<std::recursive_mutex> guard(lock);

@@ -42,7 +42,9 @@ size_t memory_total(), memory_free();
 
 /* stream.cc */
 using Work = std::function<void()>;
+using Poll = std::function<bool()>; /* called again and again until it is true */
 cudaError_t enqueue(cudaStream_t s, Work w);
+cudaError_t enqueue_poll(cudaStream_t s, Poll p);
 bool is_capturing(cudaStream_t s);
 cudaError_t refuse_while_capturing();
 void finish(cudaStream_t s); /* all that is in it */
@@ -76,6 +78,8 @@ Watcher *new_statistics(); /* statistics.cc */
 
 /* For the stand-ins of cuBLAS and NCCL, which are libraries of their own. */
 SIM_EXPORT int sim_enqueue(void *stream, void (*run)(void *), void *arg, void (*drop)(void *));
+/* What waits for other processes: poll is called until it gives 1. */
+SIM_EXPORT int sim_enqueue_poll(void *stream, int (*poll)(void *), void *arg, void (*drop)(void *));
 SIM_EXPORT void *sim_host_address(
 	const void *p, size_t bytes, const char *who); /* NULL: reported */
 SIM_EXPORT void sim_fault(const char *what);

@@ -15,7 +15,8 @@ SIM_FLAGS  := -std=gnu++20 -O3 -g1 -fPIC -fvisibility=hidden -ffp-contract=off -
 sim_exec := $(wildcard tests/sim/exec_*.cc)
 sim_core := $(filter-out $(sim_exec) tests/sim/blas% tests/sim/gemm% tests/sim/nccl%,$(wildcard tests/sim/*.cc))
 sim_rt   := $(sim_core:%.cc=$(BUILD)/obj/%.sim.o) $(foreach i,$(sim_isas),$(sim_exec:%.cc=$(BUILD)/obj/%.$(i).o))
-sim_libs := $(addprefix $(sim_dir)/,libcudart.so.13 libcublasLt.so.13 libcublas.so.13)
+sim_nccl := $(if $(wildcard $(SIM_HOME)/include/nccl.h /usr/include/nccl.h),libnccl.so.2)
+sim_libs := $(addprefix $(sim_dir)/,libcudart.so.13 libcublasLt.so.13 libcublas.so.13 $(sim_nccl))
 
 define sim_isa
 $(BUILD)/obj/tests/sim/exec_%.$(1).o: tests/sim/exec_%.cc
@@ -37,6 +38,8 @@ $(sim_dir)/libcublasLt.so.13: $(BUILD)/obj/tests/sim/blas_lt.sim.o $(BUILD)/obj/
 	$(call sim_link,libcublasLt.so.13) -ldnnl
 $(sim_dir)/libcublas.so.13: $(BUILD)/obj/tests/sim/blas.sim.o $(BUILD)/obj/tests/sim/gemm.sim.o $(sim_dir)/libcudart.so.13
 	$(call sim_link,libcublas.so.13) -ldnnl
+$(sim_dir)/libnccl.so.2: $(BUILD)/obj/tests/sim/nccl.sim.o $(sim_dir)/libcudart.so.13
+	$(call sim_link,libnccl.so.2) -lrt
 
 sim: $(if $(wildcard $(SIM_HOME)/include/cuda_runtime_api.h),$(sim_libs)) ## the CUDA simulator, where CUDA's headers are
 	@$(if $^,true,echo "sim: no CUDA headers (CUDA_HOME): the simulator is not built")

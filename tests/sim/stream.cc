@@ -4,16 +4,21 @@
  * Work runs when something forces it (a synchronization, an event that another stream waits for, the
  * default stream), and not before: a program that forgot to wait reads what was there before.
  * DS_SIM_STREAMS=eager runs it at once. A graph is replayed in the order that is farthest from how it
- * was captured and still obeys its dependencies, for the same reason.
+ * was captured and still obeys its dependencies, for the same reason. While work waits for another
+ * process, other streams go on, as they would on a device; and so does everything once the program has
+ * asked nothing for a while, since that other process may wait for it.
  */
 #include "runtime.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <deque>
 #include <memory>
 #include <set>
+#include <thread>
+#include <unistd.h>
 
 using namespace sim;
 
@@ -34,10 +39,17 @@ struct Capture {
 
 } // namespace
 
+struct Item {
+	Work work;
+	Poll poll;                    /* instead of work: true when it is done */
+	CUstream_st *after = nullptr; /* instead of both: an event of that stream */
+	uint64_t at = 0;
+};
+
 struct CUstream_st {
-	std::deque<Work> queue;
+	std::deque<Item> queue;
 	uint64_t queued = 0, done = 0;
-	bool nonblocking = false;
+	bool nonblocking = false, busy = false; /* busy: its first item is being run */
 	std::shared_ptr<Capture> capture;
 	std::vector<size_t> tail; /* of the capture: what the next node comes after */
 };
@@ -62,6 +74,8 @@ struct CUgraphExec_st {
 namespace
 {
 
+enum { NAP_US = 100, IDLE_US = 5000 };
+
 CUstream_st null_stream;
 std::vector<CUstream_st *> streams;
 
@@ -76,19 +90,114 @@ bool is_eager()
 	return way && !strcmp(way, "eager");
 }
 
+bool exists(CUstream_st *s)
+{
+	return s == &null_stream || std::find(streams.begin(), streams.end(), s) != streams.end();
+}
+
+bool has_passed(const Item &i)
+{
+	return !exists(i.after) || i.after->done >= i.at;
+}
+
+void finish_first(CUstream_st *s)
+{
+	s->queue.pop_front();
+	s->done++;
+	s->busy = false;
+}
+
+/* Runs the first item of a stream that is not busy, unless that would wait; true: something was done. */
+bool advance(CUstream_st *s)
+{
+	Item &i = s->queue.front();
+	if (i.after && !has_passed(i) && !has_fault())
+		return false;
+	s->busy = true;
+	bool is_done = true;
+	try {
+		if (i.poll)
+			is_done = has_fault() || i.poll();
+		else if (i.work && !has_fault())
+			i.work();
+	} catch (const Error &e) {
+		report_fault(e.what(), cudaErrorIllegalAddress);
+	}
+	s->busy = false;
+	if (is_done)
+		finish_first(s);
+	return is_done;
+}
+
+/* What other streams can do while one waits for another process. */
+bool advance_others()
+{
+	bool any = false;
+	for (size_t k = 0; k < streams.size(); k++)
+		if (!streams[k]->busy && !streams[k]->capture && !streams[k]->queue.empty())
+			any |= advance(streams[k]);
+	return any;
+}
+
+/* Goes on where the program does something else: begun by the first work that waits for others. */
+class Idle
+{
+	std::thread thread;
+	std::atomic<bool> ends{ false };
+
+	static bool has_polls()
+	{
+		for (CUstream_st *s : streams)
+			for (const Item &i : s->queue)
+				if (i.poll)
+					return true;
+		return false;
+	}
+	void run()
+	{
+		for (uint64_t before = 0; !ends; usleep(IDLE_US)) {
+			std::unique_lock<std::recursive_mutex> guard(lock, std::try_to_lock);
+			if (!guard.owns_lock())
+				continue;
+			if (asked == before && has_polls())
+				while (!ends && advance_others())
+					;
+			before = asked;
+		}
+	}
+
+      public:
+	uint64_t asked = 0; /* work, so far */
+	void begin()
+	{
+		if (!thread.joinable())
+			thread = std::thread([this] { run(); });
+	}
+	~Idle()
+	{
+		ends = true;
+		if (thread.joinable())
+			thread.join();
+	}
+};
+Idle idle;
+
 void run_to(CUstream_st *s, uint64_t n)
 {
-	while (s->done < n && !s->queue.empty()) {
-		Work w = std::move(s->queue.front());
-		s->queue.pop_front();
-		s->done++;
-		if (has_fault())
+	while (s->done < n && !s->queue.empty() && !s->busy) {
+		Item &i = s->queue.front();
+		if (i.after && !has_passed(i) && !has_fault()) {
+			s->busy = true;
+			run_to(i.after, i.at);
+			finish_first(s);
 			continue;
-		try {
-			w();
-		} catch (const Error &e) {
-			report_fault(e.what(), cudaErrorIllegalAddress);
 		}
+		if (advance(s))
+			continue;
+		s->busy = true;
+		if (!advance_others())
+			usleep(NAP_US);
+		s->busy = false;
 	}
 }
 
@@ -161,14 +270,9 @@ cudaError_t refuse_while_capturing()
 	return cudaSuccess;
 }
 
-cudaError_t enqueue(cudaStream_t st, Work w)
+static cudaError_t enqueue_item(cudaStream_t st, Item i)
 {
 	CUstream_st *s = get(st);
-	if (s->capture) {
-		s->capture->nodes.push_back({ std::move(w), s->tail });
-		s->tail = { s->capture->nodes.size() - 1 };
-		return cudaSuccess;
-	}
 	if (s == &null_stream)
 		for (CUstream_st *other : streams) {
 			if (other->nonblocking)
@@ -177,11 +281,34 @@ cudaError_t enqueue(cudaStream_t st, Work w)
 				return cudaErrorStreamCaptureImplicit;
 			drain(other);
 		}
-	s->queue.push_back(std::move(w));
+	idle.asked++;
+	s->queue.push_back(std::move(i));
 	s->queued++;
 	if (is_eager() || s == &null_stream)
 		drain(s);
 	return cudaSuccess;
+}
+
+cudaError_t enqueue(cudaStream_t st, Work w)
+{
+	CUstream_st *s = get(st);
+	if (!s->capture)
+		return enqueue_item(st, { std::move(w), nullptr });
+	s->capture->nodes.push_back({ std::move(w), s->tail });
+	s->tail = { s->capture->nodes.size() - 1 };
+	return cudaSuccess;
+}
+
+/* In a captured graph it is waited for, and nothing goes on meanwhile. */
+cudaError_t enqueue_poll(cudaStream_t st, Poll poll)
+{
+	if (is_capturing(st))
+		return enqueue(st, [poll] {
+			while (!has_fault() && !poll())
+				usleep(NAP_US);
+		});
+	idle.begin();
+	return enqueue_item(st, { nullptr, std::move(poll) });
 }
 
 void finish(cudaStream_t s)
@@ -356,11 +483,7 @@ SIM_EXPORT cudaError_t cudaStreamWaitEvent(cudaStream_t st, cudaEvent_t e, unsig
 	uint64_t at = e->at;
 	if (!other || other == s)
 		return cudaSuccess;
-	return remember(enqueue(st, [other, at] {
-		if (std::find(streams.begin(), streams.end(), other) != streams.end() ||
-			other == &null_stream)
-			run_to(other, at);
-	}));
+	return remember(enqueue_item(st, { nullptr, nullptr, other, at }));
 }
 
 SIM_EXPORT cudaError_t cudaEventSynchronize(cudaEvent_t e)

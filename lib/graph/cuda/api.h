@@ -11,10 +11,12 @@
 
 #include "graph/backend.h"
 
-enum { DS_CUDA_API = 1, DS_CUDA_GEMM_BYTES = 32 << 20, DS_CUDA_TEXT = 256 };
+enum { DS_CUDA_API = 2, DS_CUDA_GEMM_BYTES = 32 << 20, DS_CUDA_TEXT = 256, DS_CUDA_ID = 128 };
 
 typedef struct ds_cuda_device ds_cuda_device;
 typedef struct ds_cuda_graph ds_cuda_graph;
+typedef struct ds_cuda_comm
+	ds_cuda_comm; /* some ranks, each with a device, that exchange on a stream of their own */
 
 typedef struct {
 	char name[DS_CUDA_TEXT];
@@ -46,11 +48,43 @@ typedef struct
 } ds_cuda_gemm;
 
 typedef enum {
+	DS_CUDA_SUM,
+	DS_CUDA_SCATTER,
+	DS_CUDA_GATHER,
+	DS_CUDA_SEND,
+	DS_CUDA_RECV
+} ds_cuda_way;
+
+typedef struct { /* a collective, or one's part in sending */
+	ds_cuda_way way;
+	const void *in;
+	void *out;
+	int64_t count;         /* elements; of SCATTER and GATHER: of the whole */
+	const int64_t *starts; /* [n + 1] SCATTER, GATHER: whose part of the whole begins where */
+	ds_dtype type;         /* f32 and f64 are added; anything is moved */
+	int peer;              /* SEND, RECV: a member */
+} ds_cuda_move;
+
+typedef enum {
 #define KERNEL(name) DS_CUDA_##name,
 #include "graph/cuda/kernels.def"
 #undef KERNEL
 	DS_CUDA_N_KERNELS
 } ds_cuda_kernel;
+
+typedef struct {
+	int (*ready)(void);             /* whether there is a NCCL */
+	int (*id)(char id[DS_CUDA_ID]); /* by one member, for all */
+	int (*open)(ds_cuda_device *d, ds_cuda_comm **c, const char id[DS_CUDA_ID], int n, int me);
+	void (*close)(ds_cuda_comm *c);
+	/* After what the device's stream was asked so far, beside what it will be asked. Moves are numbered from 1. */
+	int (*move)(ds_cuda_comm *c, const ds_cuda_move *m);
+	int (*join)(ds_cuda_comm *c, uint64_t number); /* the device's stream waits for that move */
+	/* By another thread than the device's too, while that one waits: */
+	uint64_t (*moved)(ds_cuda_comm *c); /* the last move that has ended */
+	int (*error)(ds_cuda_comm *c);
+	void (*abort)(ds_cuda_comm *c); /* what waits for others ends, with nothing of use */
+} ds_cuda_comm_api;
 
 typedef struct {
 	int api, n_kernels; /* DS_CUDA_API, DS_CUDA_N_KERNELS */
@@ -64,6 +98,9 @@ typedef struct {
 	int (*put)(ds_cuda_device *d, void *to, const void *from, size_t n);
 	int (*get)(ds_cuda_device *d, void *to, const void *from, size_t n);
 	int (*zero)(ds_cuda_device *d, void *at, size_t n);
+	/* Rows of `width` bytes, on the device. */
+	int (*copy_rows)(ds_cuda_device *d, void *to, size_t to_pitch, const void *from,
+		size_t from_pitch, size_t width, size_t rows);
 	int (*sync)(ds_cuda_device *d);
 	void *(*stream)(ds_cuda_device *d);
 	int (*gemm)(ds_cuda_device *d, const ds_cuda_gemm *g);
@@ -73,6 +110,7 @@ typedef struct {
 	int (*launch)(ds_cuda_device *d, ds_cuda_graph *g);
 	void (*drop)(ds_cuda_graph *g);
 	ds_cuda_launch *const *kernels; /* [DS_CUDA_N_KERNELS] */
+	const ds_cuda_comm_api *comm;   /* NULL: built without NCCL */
 } ds_cuda_api;
 
 /* The one name that is looked up: "ds_cuda_api_get". */

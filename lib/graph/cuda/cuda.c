@@ -3,12 +3,14 @@
  *
  * A program is a call a node, with addresses. A device has one stream, so nodes of a wave share their scratch. What
  * differs from step to step (seed, step, number of the first row) lies on the device, where kernels read it; what
- * differs between the first micro-batch and the others (whether gradients begin anew) is in the calls.
+ * differs between the first micro-batch and the others (whether gradients begin anew) is in the calls. Collectives run
+ * on streams of their own; what touches their memory waits for them.
  */
 #include "graph/cuda/cuda_impl.h"
 
 #include "base/mem.h"
 #include "base/progress.h"
+#include "comm/mpi.h"
 #include "graph/op.h"
 
 #include <stdlib.h>
@@ -21,6 +23,7 @@ typedef struct {
 	ds_cuda_info info;
 	ds_run *run; /* on the device */
 	bool waits;  /* after every node, so that an error has its node's name: DS_CUDA_SYNC=1 */
+	ds_cuda_comms *comms; /* NULL: it has joined no job */
 } state;
 
 typedef struct {
@@ -36,7 +39,7 @@ typedef struct {
 struct ds_program {
 	const ds_graph *g;
 	state *on;
-	ds_world *world;
+	uint64_t scratch_bytes;
 	work *works; /* [n_nodes] */
 	char *host;  /* on the host, for collectives */
 	bool captures;
@@ -51,9 +54,14 @@ static ds_rc failed(const state *s, int rc, const char *what, ds_err *e)
 
 /* ---- without a device ---- */
 
+static bool is_collective(const ds_node *n)
+{
+	return ds_op_of(n->op)->traits & DS_OP_COMM;
+}
+
 static bool has_kernel(const ds_backend *b, const ds_graph *g, const ds_node *n)
 {
-	return (ds_op_of(n->op)->traits & DS_OP_COMM) || ds_cuda_find(g, n);
+	return is_collective(n) || ds_cuda_find(g, n);
 }
 
 static uint64_t scratch(
@@ -61,9 +69,12 @@ static uint64_t scratch(
 {
 	uint64_t most = 0;
 	for (int32_t i = from; i < to; i++) {
-		const ds_cuda_op *o = ds_cuda_find(g, &g->nodes[i]);
+		bool comm = is_collective(&g->nodes[i]);
+		const ds_cuda_op *o = comm ? NULL : ds_cuda_find(g, &g->nodes[i]);
 		ds_cuda_call c = ds_cuda_shapes(g, &g->nodes[i]);
-		uint64_t bytes = o && o->scratch ? ds_cuda_aligned(o->scratch(&c)) : 0;
+		uint64_t bytes = comm              ? ds_cuda_comm_scratch(&c)
+				 : o && o->scratch ? ds_cuda_aligned(o->scratch(&c))
+						   : 0;
 		most = bytes > most ? bytes : most;
 	}
 	return most;
@@ -84,6 +95,7 @@ static void close_device(ds_device *d)
 {
 	state *s = d->state;
 	if (s && s->on.device) {
+		ds_cuda_comms_free(s->comms);
 		if (s->run)
 			s->on.api->free(s->on.device, s->run);
 		s->on.api->close(s->on.device);
@@ -92,9 +104,19 @@ static void close_device(ds_device *d)
 	d->state = NULL;
 }
 
+/* Of the ranks of this machine: what mpirun or srun says, where they started them. */
+static int number_here(const ds_world *w)
+{
+	static const char *const names[] = { "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && ds_mpi_ranks() > 1; i++)
+		if (getenv(names[i]))
+			return atoi(getenv(names[i]));
+	return ds_world_rank(w);
+}
+
 static ds_rc fill_device(state *s, const ds_world *w, ds_err *e)
 {
-	int n = 0, rank = ds_world_rank(w);
+	int n = 0, rank = number_here(w);
 	DS_TRY(ds_cuda_load(&s->on.api, ds_world_size(w), e));
 	int rc = s->on.api->count(&n);
 	if (rc)
@@ -152,21 +174,33 @@ static void free_memory(ds_device *d, ds_addr at)
 static ds_rc put(ds_device *d, ds_addr to, const void *from, size_t n, ds_err *e)
 {
 	const state *s = d->state;
-	int rc = s->on.api->put(s->on.device, (void *)to, from, n);
+	int rc = ds_cuda_settle(s->comms, (void *)to, n);
+	ds_cuda_waits(s->comms);
+	if (!rc)
+		rc = s->on.api->put(s->on.device, (void *)to, from, n);
+	DS_TRY(ds_cuda_waited(s->comms, e));
 	return rc ? failed(s, rc, "writing to the device", e) : DS_OK;
 }
 
 static ds_rc get(ds_device *d, void *to, ds_addr from, size_t n, ds_err *e)
 {
 	const state *s = d->state;
-	int rc = s->on.api->get(s->on.device, to, (const void *)from, n);
+	int rc = ds_cuda_settle(s->comms, (void *)from, n);
+	ds_cuda_waits(s->comms);
+	if (!rc)
+		rc = s->on.api->get(s->on.device, to, (const void *)from, n);
+	DS_TRY(ds_cuda_waited(s->comms, e));
 	return rc ? failed(s, rc, "reading from the device", e) : DS_OK;
 }
 
 static ds_rc sync(ds_device *d, ds_err *e)
 {
 	const state *s = d->state;
-	int rc = s->on.api->sync(s->on.device);
+	int rc = ds_cuda_settle_all(s->comms);
+	ds_cuda_waits(s->comms);
+	if (!rc)
+		rc = s->on.api->sync(s->on.device);
+	DS_TRY(ds_cuda_waited(s->comms, e));
 	return rc ? failed(s, rc, "a kernel that ran before (DS_CUDA_SYNC=1 names it)", e) : DS_OK;
 }
 
@@ -177,13 +211,9 @@ static void *map(ds_device *d, ds_addr at)
 
 /* ---- programs ---- */
 
-static bool is_collective(const ds_node *n)
-{
-	return ds_op_of(n->op)->traits & DS_OP_COMM;
-}
-
 static void release(ds_program *p)
 {
+	ds_cuda_settle_all(p->on->comms); /* an error shows where the device is used next */
 	for (int32_t i = 0; i < p->g->n_nodes; i++)
 		for (int k = 0; k < 2; k++)
 			p->on->on.api->drop(p->works[i].part[k].graph);
@@ -218,14 +248,18 @@ static ds_rc prepare(ds_program **out, ds_device *d, const ds_program_args *a, d
 	ds_rc rc = DS_OK;
 	p->g = a->g;
 	p->on = d->state;
-	p->world = d->world;
+	p->scratch_bytes = a->plan->scratch_bytes;
+	if (d->world && !p->on->comms)
+		p->on->comms = ds_cuda_comms_new(&p->on->on, d->world);
 	p->captures = !p->on->waits;
 	p->works = DS_NEW(work, (size_t)a->g->n_nodes + 1);
 	for (int32_t i = 0; i < a->g->n_nodes && rc == DS_OK; i++) {
 		rc = place(p, a, i, e);
-		uint64_t bytes =
-			is_collective(&a->g->nodes[i]) ? ds_cuda_comm_bytes(&p->works[i].call) : 0;
+		if (rc != DS_OK || !is_collective(&a->g->nodes[i]) || !p->on->comms)
+			continue;
+		uint64_t bytes = ds_cuda_comm_host_bytes(p->on->comms, &p->works[i].call);
 		host_bytes = bytes > host_bytes ? bytes : host_bytes;
+		rc = ds_cuda_comms_meet(p->on->comms, &a->g->nodes[i], e);
 	}
 	p->host = host_bytes ? ds_mem_get(host_bytes) : NULL;
 	if (rc == DS_OK)
@@ -255,7 +289,7 @@ static ds_rc launch(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds
 }
 
 /* The first time as they come, so that every product has its algorithm; the second time captured; then that is run. */
-static ds_rc run_part(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_err *e)
+static ds_rc run_settled(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_err *e)
 {
 	const ds_cuda_on *on = &p->on->on;
 	work *w = &p->works[from];
@@ -281,10 +315,25 @@ static ds_rc run_part(ds_program *p, int32_t from, int32_t to, const ds_run *r, 
 	return rc ? failed(p->on, rc, "running a captured step", e) : DS_OK;
 }
 
+/* Nodes [from, to), none of them a collective, when those that use the same memory have ended. */
+static ds_rc run_part(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_err *e)
+{
+	for (int32_t i = from; i < to; i++) {
+		const work *w = &p->works[i];
+		int rc = ds_cuda_settle_call(
+			p->on->comms, &w->call, w->op->scratch ? p->scratch_bytes : 0);
+		if (rc)
+			return failed(p->on, rc, "waiting for a collective", e);
+	}
+	return run_settled(p, from, to, r, e);
+}
+
 static ds_rc run(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_err *e)
 {
 	const state *s = p->on;
+	ds_cuda_waits(s->comms);
 	int rc = s->on.api->put(s->on.device, s->run, r, sizeof(*r));
+	DS_TRY(ds_cuda_waited(s->comms, e));
 	if (rc)
 		return failed(s, rc, "writing to the device", e);
 	for (int32_t i = from, end; i < to; i = end) {
@@ -295,7 +344,7 @@ static ds_rc run(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_er
 			continue;
 		}
 		end = i + 1;
-		DS_TRY(ds_cuda_collective(&s->on, p->world, p->g, &p->works[i].call, p->host, e));
+		DS_TRY(ds_cuda_collective(s->comms, p->g, &p->works[i].call, p->host, e));
 	}
 	return DS_OK;
 }

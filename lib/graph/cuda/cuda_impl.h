@@ -43,11 +43,26 @@ static inline int ds_cuda_start(const ds_cuda_on *on, ds_cuda_kernel k, const ds
 extern const ds_cuda_op ds_cuda_linear, ds_cuda_linear_dx, ds_cuda_linear_dw, ds_cuda_matmul;
 extern const ds_cuda_op ds_cuda_xent, ds_cuda_muon;
 
-/* ---- comm.c: collectives ---- */
+/* ---- comm.c: collectives. Those that return int return what the api's functions return; NULL is nobody else ---- */
 
-uint64_t ds_cuda_comm_bytes(const ds_cuda_call *c); /* of host memory */
-DS_MUST ds_rc ds_cuda_collective(const ds_cuda_on *on, ds_world *w, const ds_graph *g,
-	const ds_cuda_call *c, char *host, ds_err *e);
+typedef struct ds_cuda_comms ds_cuda_comms;
+ds_cuda_comms *ds_cuda_comms_new(const ds_cuda_on *on, ds_world *w);
+void ds_cuda_comms_free(ds_cuda_comms *c);
+/* Makes what a collective needs; all its members do so. */
+DS_MUST ds_rc ds_cuda_comms_meet(ds_cuda_comms *c, const ds_node *n, ds_err *e);
+uint64_t ds_cuda_comm_scratch(const ds_cuda_call *c);
+uint64_t ds_cuda_comm_host_bytes(
+	const ds_cuda_comms *c, const ds_cuda_call *call); /* of host memory */
+/* May run beside what is asked of the device's stream from now on. */
+DS_MUST ds_rc ds_cuda_collective(
+	ds_cuda_comms *c, const ds_graph *g, const ds_cuda_call *call, char *host, ds_err *e);
+/* The device's stream waits for collectives that use this memory. */
+int ds_cuda_settle(ds_cuda_comms *c, const void *at, size_t n);
+int ds_cuda_settle_call(ds_cuda_comms *c, const ds_cuda_call *call, size_t scratch_bytes);
+int ds_cuda_settle_all(ds_cuda_comms *c);
+/* Around a wait of the host for the device: DS_IO where collectives hung and were aborted. */
+void ds_cuda_waits(ds_cuda_comms *c);
+DS_MUST ds_rc ds_cuda_waited(ds_cuda_comms *c, ds_err *e);
 
 /* ---- load.c: the library ---- */
 

@@ -96,11 +96,13 @@ static bool find_file(char path[PATH], const char *name)
 /* The stand-in has a device for every rank, unless DS_SIM_DEVICES says otherwise. */
 static ds_rc load_stand_ins(int ranks, ds_err *e)
 {
-	static const char *const names[] = { "sim/libcudart.so.13", "sim/libcublasLt.so.13" };
+	static const char *const names[] = { "sim/libcudart.so.13", "sim/libcublasLt.so.13",
+		"sim/libnccl.so.2" };
+	size_t n = sizeof(names) / sizeof(*names) - (ranks < 2); /* NCCL's for ranks alone */
 	char path[PATH];
 	snprintf(path, sizeof(path), "%d", ranks);
 	setenv("DS_SIM_DEVICES", path, 0);
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (!find_file(path, names[i]))
 			return ds_fail(e, DS_IO,
 				"cuda: no %s beside the program: `make sim` builds the simulator",
