@@ -97,7 +97,7 @@ $(shell mkdir -p $(BUILD); echo '$(flags_now)' | cmp -s - $(BUILD)/flags || echo
 $(BUILD)/obj/%_avx2.o: ISA = -mavx2 -mfma -mf16c -mbmi -mbmi2
 $(BUILD)/obj/%_avx512.o: ISA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mbmi -mbmi2
 $(BUILD)/obj/%_avx512bf16.o: ISA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c -mbmi -mbmi2
-$(BUILD)/obj/%_amx.o: ISA = -mamx-tile -mamx-bf16 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c -mbmi -mbmi2
+$(BUILD)/obj/%_amx.o: ISA = -mamx-tile -mamx-bf16 -mamx-int8 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c -mbmi -mbmi2
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

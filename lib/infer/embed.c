@@ -26,10 +26,9 @@ ds_rc ds_embedder_open(ds_embedder **out, const ds_model *m, ds_device *device,
 		.batch = how->batch,
 		.seq = how->seq,
 		.build.only_hidden = true,
-		.compile.product = how->product,
-		.compile.fixed = true,
 		.exec.share = how->share,
 		.weights = how->share ? NULL : m };
+	ds_precision_set(&o.compile, how->precision);
 	DS_TRY(ds_engine_open(&d->n, device, &o, e));
 	ds_model_positions(d->n->x, d->n->g, &d->n->b);
 	*out = d;

@@ -6,6 +6,7 @@
 #ifndef DS_INFER_EMBED_H
 #define DS_INFER_EMBED_H
 
+#include "infer/precision.h"
 #include "model/engine.h"
 
 typedef struct ds_embedder ds_embedder;
@@ -13,7 +14,7 @@ typedef struct ds_embedder ds_embedder;
 typedef struct {
 	int64_t batch, seq; /* room for `batch` sequences of up to `seq` tokens */
 	ds_exec *share;     /* whose weights to use, which outlives this one; NULL: its own */
-	ds_dtype product;   /* in which matrix products take their operands */
+	ds_precision precision;
 } ds_embedder_opts;
 /* The model and the device are borrowed. */
 DS_MUST ds_rc ds_embedder_open(ds_embedder **d, const ds_model *m, ds_device *device,

@@ -6,6 +6,7 @@
 #ifndef DS_INFER_ENCODE_H
 #define DS_INFER_ENCODE_H
 
+#include "infer/precision.h"
 #include "model/engine.h"
 
 typedef struct ds_encoder ds_encoder;
@@ -14,7 +15,7 @@ typedef struct {
 	int64_t batch, seq; /* room for `batch` sequences of up to `seq` tokens */
 	int64_t picks;      /* of a language model: up to so many positions of each */
 	ds_exec *share;     /* as of an embedder */
-	ds_dtype product;
+	ds_precision precision;
 } ds_encoder_opts;
 /* The model and the device are borrowed. DS_USAGE: a model that is no encoder, or has no head. */
 DS_MUST ds_rc ds_encoder_open(

@@ -19,6 +19,7 @@ struct ds_predictor {
 	ds_device *device;
 	ds_tok_scratch *scratch; /* NULL: the model has no tokenizer */
 	int64_t batch;
+	ds_precision precision;
 	ds_encoder *d;
 	bool any_tok, logits;
 };
@@ -54,8 +55,8 @@ void ds_predict_logits(ds_predictor *p)
 	p->logits = true;
 }
 
-ds_rc ds_predictor_open(
-	ds_predictor **out, const ds_model *m, ds_device *device, int64_t batch, ds_err *e)
+ds_rc ds_predictor_open(ds_predictor **out, const ds_model *m, ds_device *device, int64_t batch,
+	ds_precision precision, ds_err *e)
 {
 	const ds_config *c = ds_model_config(m);
 	if (!(c->arch->traits & DS_ARCH_ENCODER))
@@ -65,7 +66,9 @@ ds_rc ds_predictor_open(
 		return ds_fail(e, DS_USAGE, "%s: a %s without a head: --embed is what it can do",
 			ds_model_dir(m), c->arch->name);
 	ds_predictor *p = DS_NEW(ds_predictor, 1);
-	*p = (ds_predictor){ .m = m, .c = c, .device = device, .batch = batch };
+	*p = (ds_predictor){
+		.m = m, .c = c, .device = device, .batch = batch, .precision = precision
+	};
 	if (ds_model_tok(m))
 		p->scratch = ds_tok_scratch_new(ds_model_tok(m));
 	*out = p;
@@ -328,7 +331,10 @@ static ds_rc fit(ds_predictor *p, const item *items, uint32_t n, ds_err *e)
 		return DS_OK;
 	ds_encoder_close(p->d);
 	seq = (seq + 31) / 32 * 32;
-	ds_encoder_opts o = { .batch = p->batch, .seq = seq < most ? seq : most, .picks = picks };
+	ds_encoder_opts o = { .batch = p->batch,
+		.seq = seq < most ? seq : most,
+		.picks = picks,
+		.precision = p->precision };
 	return ds_encoder_open(&p->d, p->m, p->device, &o, e);
 }
 

@@ -15,8 +15,8 @@
 typedef struct ds_predictor ds_predictor;
 
 /* batch: records computed together. The model and the device are borrowed. DS_USAGE: it says nothing of records. */
-DS_MUST ds_rc ds_predictor_open(
-	ds_predictor **p, const ds_model *m, ds_device *device, int64_t batch, ds_err *e);
+DS_MUST ds_rc ds_predictor_open(ds_predictor **p, const ds_model *m, ds_device *device,
+	int64_t batch, ds_precision precision, ds_err *e);
 void ds_predictor_close(ds_predictor *p); /* NULL is fine */
 DS_AUTO_WITH(ds_predictor, ds_predictor_close)
 

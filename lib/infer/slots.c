@@ -78,15 +78,16 @@ static int64_t front_of(const ds_model *m)
 
 static ds_engine_opts engine_of(const ds_model *m, const ds_slots_opts *o, int64_t rows)
 {
-	return (ds_engine_opts){ .config = ds_model_config(m),
+	ds_engine_opts e = { .config = ds_model_config(m),
 		.batch = rows,
 		.seq = 1,
-		.compile.product = o->product,
-		/* In halves they are read faster than as floats; three halves for a float are not. */
-		.compile.fixed = o->product != DS_F32,
 		.build = { .kv_seq = front_of(m) + o->context,
 			.n_slots = o->slots,
 			.n_logits = rows < o->slots ? rows : o->slots } };
+	/* Halves and bytes are read faster than floats, of which prepacked ones take six bytes. */
+	if (o->precision != DS_PRECISION_FP32)
+		ds_precision_set(&e.compile, o->precision);
+	return e;
 }
 
 /* As a prompt's, with logits of all rows. */

@@ -20,6 +20,7 @@
 #ifndef DS_INFER_SLOTS_H
 #define DS_INFER_SLOTS_H
 
+#include "infer/precision.h"
 #include "infer/sample.h"
 #include "model/engine.h"
 
@@ -30,8 +31,8 @@ typedef struct {
 	int64_t context; /* tokens of each, prompt and continuation together */
 	int64_t chunk;   /* tokens of prompts that a step takes at most; 0: 32 a slot, up to 128 */
 	uint64_t limit_bytes; /* weights, caches and working memory; 0: no limit */
-	ds_dtype product;     /* in which matrix products take their operands */
-	bool scores;          /* prompts may be scored (ds_slot_ask.seen): a graph more */
+	ds_precision precision;
+	bool scores; /* prompts may be scored (ds_slot_ask.seen): a graph more */
 } ds_slots_opts;
 
 /* What opening takes, all together, without opening; threads: of the host. */

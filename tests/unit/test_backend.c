@@ -82,7 +82,7 @@ static void *far_map(ds_device *d, ds_addr at)
 static ds_rc far_prepare(ds_program **p, ds_device *d, const ds_program_args *a, ds_err *e)
 {
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
-	ds_device near = { .backend = ds_backend_cpu(), .pool = d->pool };
+	ds_device near = { .backend = ds_backend_cpu(), .pool = d->pool, .state = d->state };
 	ds_addr *at = ds_arena_zero(mem, (size_t)a->g->n_tensors * sizeof(*at));
 	for (ds_tid t = 1; t < a->g->n_tensors; t++)
 		at[t] = a->at[t] & ~FAR;
@@ -107,6 +107,9 @@ static ds_device *open_far(void)
 	n_queued = 0;
 	ds_device *d = DS_NEW(ds_device, 1);
 	*d = (ds_device){ .backend = &far.base, .pool = ds_pool_new(2) };
+	ds_err e;
+	if (far.base.open(d, &e) != DS_OK)
+		abort();
 	return d;
 }
 

@@ -5,6 +5,7 @@
 
 #include "on_device.h"
 
+#include "base/cpu.h"
 #include "infer/slots.h"
 #include "model/checkpoint.h"
 
@@ -145,6 +146,34 @@ static void a_sequence_gets_the_same_whatever_is_beside_it(void **state)
 		assert_memory_equal(together[i].out, alone[i].out, sizeof(alone[i].out));
 		assert_memory_equal(
 			together[i].logprobs, alone[i].logprobs, sizeof(alone[i].logprobs));
+	}
+}
+
+/* The text of greedy sequences is the same here, and how likely it is nearly so. */
+static void fewer_bits_change_log_probabilities_little(void **state)
+{
+	static const double most[] = { 0, 0.15, 0.1 };
+	text fp32, less;
+	make(&fp32, 4);
+	fp32.ask.max_tokens = 4;
+	DS_AUTO(ds_slots) whole = open_slots(2, 16);
+	run_all(whole, &fp32, 1);
+	for (int p = DS_PRECISION_BF16; p <= DS_PRECISION_INT8; p++) {
+		DS_AUTO(ds_slots) d = NULL;
+		ds_err e;
+		ds_slots_opts o = {
+			.slots = 2, .context = CONTEXT, .chunk = 16, .precision = (ds_precision)p
+		};
+		assert_int_equal(ds_slots_open(&d, m, device, &o, &e), DS_OK);
+		make(&less, 4);
+		less.ask.max_tokens = 4;
+		run_all(d, &less, 1);
+		assert_memory_equal(fp32.out, less.out, 4 * sizeof(*less.out));
+		for (size_t i = 0; i < 4; i++) {
+			double apart = fabs((double)(fp32.logprobs[i] - less.logprobs[i]));
+			if (!(apart < most[p]) || (ds_cpu_has_amx() && apart == 0))
+				fail_msg("precision %d, token %zu: %g apart", p, i, apart);
+		}
 	}
 }
 
@@ -365,6 +394,7 @@ int main(void)
 		cmocka_unit_test(a_prompt_that_begins_as_an_earlier_one_starts_behind_it),
 		cmocka_unit_test(logits_may_be_changed_before_a_token_is_drawn),
 		cmocka_unit_test(a_sequence_gets_the_same_whatever_is_beside_it),
+		cmocka_unit_test(fewer_bits_change_log_probabilities_little),
 		cmocka_unit_test(a_prompt_in_pieces_is_the_prompt_at_once),
 		cmocka_unit_test(sequences_end_at_stops_lengths_and_the_context),
 		cmocka_unit_test(slots_are_given_out_once_and_taken_back_at_any_time),

@@ -238,7 +238,7 @@ static ds_rc open_model(asked_model *a, const wanted_list *l, score_opts *o, con
 	if (!(config->arch->traits & DS_ARCH_ENCODER) && any_blocks(l))
 		return DS_OK; /* it is ppl's */
 	DS_TRY(ds_device_open(&a->device, opt.device, (unsigned)c->jobs, e));
-	DS_TRY(ds_predictor_open(&a->p, a->m, a->device, EVAL_BATCH, e));
+	DS_TRY(ds_predictor_open(&a->p, a->m, a->device, EVAL_BATCH, DS_PRECISION_FP32, e));
 	if (opt.any_tokenizer)
 		ds_predict_any_tokenizer(a->p);
 	if (o->n_order || config->head != DS_HEAD_SEQ)

@@ -49,7 +49,9 @@ static ds_rc fit(embed_run *r, int64_t longest, ds_err *e)
 		return DS_OK;
 	ds_embedder_close(r->d);
 	r->d = NULL;
-	ds_embedder_opts o = { .batch = r->batch, .seq = seq < most ? seq : most };
+	ds_embedder_opts o = {
+		.batch = r->batch, .seq = seq < most ? seq : most, .precision = r->precision
+	};
 	return ds_embedder_open(&r->d, r->m, r->device, &o, e);
 }
 

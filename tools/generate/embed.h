@@ -12,6 +12,7 @@ typedef struct {
 	ds_device *device;
 	ds_tok_scratch *scratch; /* NULL: the model has no tokenizer */
 	int64_t batch;
+	ds_precision precision;
 	ds_embedder *d;
 	bool any_tok;
 	size_t seen; /* optional blocks of the input */

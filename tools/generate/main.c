@@ -23,7 +23,8 @@ static struct {
 	ds_sampling how;
 	ds_size memory;
 	bool ignore_eos, ignore_keys, any_tokenizer, no_special, logprobs, logits, embed, chat;
-	const char *layout, *device, *labels, *prompt, *template, *resume;
+	const char *layout, *device, *labels, *prompt, *template, *resume, *precision_name;
+	ds_precision precision;
 } opt = {
 	.max_tokens = 128, .batch = 8, .how = { .temperature = 1, .top_p = 1 }, .device = "auto"
 };
@@ -182,7 +183,10 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, job *jobs, bool *ok,
 static ds_rc open_slots(generator *g, int64_t context, ds_err *e)
 {
 	double have = opt.memory.bytes ? (double)opt.memory.bytes : ds_device_free_bytes(g->device);
-	ds_slots_opts o = { .slots = opt.batch, .context = context, .limit_bytes = (uint64_t)have };
+	ds_slots_opts o = { .slots = opt.batch,
+		.context = context,
+		.limit_bytes = (uint64_t)have,
+		.precision = opt.precision };
 	for (; o.slots > 1; o.slots /= 2) {
 		uint64_t bytes;
 		DS_TRY(ds_slots_bytes(g->m, ds_device_backend(g->device), (unsigned)g->common->jobs,
@@ -373,12 +377,16 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "--batch %lld is not between 1 and 1024",
 			(long long)opt.batch);
 	DS_TRY(ds_sampling_check(&opt.how, e));
+	DS_TRY(ds_precision_find(&opt.precision, opt.precision_name, e));
 	ds_model_opts how = { .soft = !opt.embed, .ignore_keys = opt.ignore_keys };
 	ds_rc rc = ds_model_open_with(&g.m, opt.model, &how, e);
 	if (rc == DS_OK)
 		rc = ds_device_open(&g.device, opt.device, (unsigned)c->jobs, e);
 	if (rc == DS_OK && ds_config_images(ds_model_config(g.m))) {
-		rc = see_run(g.m, g.device, &(see_opts){ opt.embed, opt.labels, opt.prompt }, c, e);
+		rc = opt.precision
+			     ? ds_fail(e, DS_USAGE, "--precision is for models of texts")
+			     : see_run(g.m, g.device,
+				       &(see_opts){ opt.embed, opt.labels, opt.prompt }, c, e);
 	} else if (rc == DS_OK && (opt.labels || opt.prompt)) {
 		rc = ds_fail(e, DS_USAGE,
 			"--labels and --prompt are for models of texts and pictures, %s is none",
@@ -392,7 +400,8 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			rc = open_files(&g, c, e);
 		settle_stops(&g);
 		opt.how.n_ids = ds_model_tok(g.m) ? ds_tok_size(ds_model_tok(g.m)) : 0;
-		embed_run r = { g.m, g.device, g.scratch, opt.batch, NULL, opt.any_tokenizer, 0 };
+		embed_run r = { g.m, g.device, g.scratch, opt.batch, opt.precision, NULL,
+			opt.any_tokenizer, 0 };
 		ds_stage generate = {
 			.name = "dsgen",
 			.state = &g,
@@ -413,7 +422,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 		bool labels = !opt.embed && is_encoder(g.m);
 		DS_AUTO(ds_predictor) p = NULL;
 		if (rc == DS_OK && labels)
-			rc = ds_predictor_open(&p, g.m, g.device, opt.batch, e);
+			rc = ds_predictor_open(&p, g.m, g.device, opt.batch, opt.precision, e);
 		if (rc == DS_OK && labels && opt.any_tokenizer)
 			ds_predict_any_tokenizer(p);
 		if (rc == DS_OK && labels && opt.logits)
@@ -469,6 +478,8 @@ static const ds_arg args[] = {
 	DS_ARG_F(0, "memory", &opt.memory, "SIZE",
 		"what weights and sequences may take: as many at once as fit, up to --batch",
 		DS_ARG_UNRECORDED),
+	DS_ARG(0, "precision", &opt.precision_name, "fp32|bf16|int8",
+		"in which matrix products take their operands (fp32)"),
 	DS_ARG_F(0, "device", &opt.device, "auto|cpu|cuda",
 		"where it runs (auto: an NVIDIA device if there is one)", DS_ARG_UNRECORDED),
 	{ 0 },

@@ -15,7 +15,7 @@ struct batches {
 	ds_device *device;
 	work_kind kind;
 	ds_exec *weights;
-	ds_dtype product;
+	ds_precision precision;
 	int64_t longest;
 	ds_embedder *vectors[LENGTHS][NUMBERS];
 	ds_encoder *labels[LENGTHS][NUMBERS];
@@ -60,13 +60,13 @@ static ds_rc engine(batches *b, int class_of, int number, ds_err *e)
 	ds_embedder **v = &b->vectors[class_of][number];
 	ds_encoder **l = &b->labels[class_of][number];
 	if (b->kind == WORK_VECTOR && !*v) {
-		ds_embedder_opts o = { n, length, b->weights, b->product };
+		ds_embedder_opts o = { n, length, b->weights, b->precision };
 		DS_TRY(ds_embedder_open(v, b->m, b->device, &o, e));
 		if (!b->weights)
 			b->weights = ds_embedder_weights(*v);
 	}
 	if (b->kind == WORK_LABEL && !*l) {
-		ds_encoder_opts o = { n, length, 0, b->weights, b->product };
+		ds_encoder_opts o = { n, length, 0, b->weights, b->precision };
 		DS_TRY(ds_encoder_open(l, b->m, b->device, &o, e));
 		if (!b->weights)
 			b->weights = ds_encoder_weights(*l);
@@ -80,7 +80,7 @@ ds_rc batches_open(batches **out, const sched_opts *how, work_kind kind, ds_exec
 	*out = b;
 	b->m = how->model;
 	b->device = how->device;
-	b->product = how->product;
+	b->precision = how->precision;
 	b->kind = kind;
 	b->weights = share;
 	b->longest = ds_model_longest(b->m);

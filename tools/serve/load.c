@@ -70,7 +70,7 @@ static ds_rc fit_slots(const server *s, sched_opts *o, ds_err *e)
 	for (; o->slots > 1; o->slots /= 2) {
 		ds_slots_opts how = { .slots = o->slots,
 			.context = o->context,
-			.product = o->product,
+			.precision = o->precision,
 			.scores = true };
 		uint64_t bytes;
 		DS_TRY(ds_slots_bytes(s->model, ds_device_backend(s->device),

@@ -195,8 +195,8 @@ static ds_rc serve(running *r, ds_err *e)
 	server *s = &r->s;
 	sched_opts o = { .slots = opt.slots,
 		.context = opt.context,
-		.product = opt.precision && strcmp(opt.precision, "bf16") == 0 ? DS_BF16 : DS_F32,
 		.limit_bytes = opt.memory.bytes ? opt.memory.bytes : (uint64_t)ds_machine_bytes() };
+	DS_TRY(ds_precision_find(&o.precision, opt.precision, e));
 	DS_TRY(settle_name(s, e));
 	DS_TRY(keys_open(&s->keys, opt.keys, e));
 	DS_TRY(open_log(s, e));
@@ -268,7 +268,7 @@ static const ds_arg args[] = {
 	DS_ARG(0, "idle", &opt.idle, "S",
 		"seconds after which a connection without a whole request is closed (60)"),
 	DS_ARG(0, "max-body", &opt.body, "SIZE", "bytes of a request at most (4M)"),
-	DS_ARG(0, "precision", &opt.precision, "fp32|bf16",
+	DS_ARG(0, "precision", &opt.precision, "fp32|bf16|int8",
 		"in which matrix products take their operands (fp32)"),
 	DS_ARG(0, "memory", &opt.memory, "SIZE",
 		"what weights and texts may take: fewer slots if need be"),

@@ -286,7 +286,7 @@ static ds_rc open_engines(sched *s, ds_err *e)
 		ds_slots_opts how = { .slots = o->slots,
 			.context = o->context,
 			.limit_bytes = o->limit_bytes,
-			.product = o->product,
+			.precision = o->precision,
 			.scores = true };
 		DS_TRY(ds_slots_open(&s->slots, o->model, o->device, &how, e));
 		s->owner = DS_NEW(work *, (size_t)o->slots);

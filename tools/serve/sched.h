@@ -45,7 +45,7 @@ typedef struct {
 	int64_t slots, context; /* of texts; 0 slots: none are made */
 	bool labels;            /* its head is a classifier's */
 	uint64_t limit_bytes;
-	ds_dtype product; /* in which matrix products take their operands */
+	ds_precision precision;
 	size_t most_waiting;
 } sched_opts;
 

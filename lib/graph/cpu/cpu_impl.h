@@ -10,7 +10,7 @@
 #define KERNEL(name) extern const ds_kernel ds_cpu_##name;
 #include "graph/cpu/kernels.def"
 #undef KERNEL
-extern const ds_kernel ds_cpu_linear_prepacked;
+extern const ds_kernel ds_cpu_linear_prepacked, ds_cpu_linear_bytes;
 
 static inline float *row_of(const ds_operand *a, int64_t i)
 {

@@ -57,9 +57,10 @@ static const ds_kernel *make_job(
 	if (ds_op_of(n->op)->traits & (DS_OP_VIEW | DS_OP_COMM))
 		return NULL;
 	const ds_kernel *k = ((const ds_host *)b)->find(g, n);
-	if (k && k->fixed && g->fixed && g->tensors[n->in[1]].memory == DS_CLASS_PARAM &&
-		k->fixed->form(j))
-		return k->fixed;
+	bool fixed = k && g->fixed && g->tensors[n->in[1]].memory == DS_CLASS_PARAM;
+	for (const ds_kernel *f = fixed ? k->fixed : NULL; f; f = f->fixed)
+		if (f->form(j))
+			return f;
 	return k ? k : &reference;
 }
 

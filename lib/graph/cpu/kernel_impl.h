@@ -30,7 +30,8 @@ struct ds_kernel {
 	size_t (*worker_bytes)(const ds_job *j); /* NULL: none */
 	void (*tile)(const ds_job *j, int64_t stage, int64_t tile, unsigned worker);
 	bool any_type; /* it looks at the types of its outputs itself; else they are f32 */
-	/* For graphs whose weights are fixed: a kernel that reads in[1], a parameter, in a form of its own; NULL: there is none. */
+	/* For graphs whose weights are fixed: a kernel that reads in[1], a parameter, in a form of its own, or that has another one
+	 * in turn; NULL: there is none. */
 	const ds_kernel *fixed;
 	/* Of such a kernel: which form, told apart for the same weights; 0: not for these shapes, on this CPU. */
 	int (*form)(const ds_job *j);

@@ -144,7 +144,7 @@ static void linear_dw(const ds_job *j, int64_t stage, int64_t tile, unsigned wor
 const ds_kernel ds_cpu_linear = { .tiles = tiles,
 	.worker_bytes = workspace_bytes,
 	.tile = linear,
-	.fixed = &ds_cpu_linear_prepacked };
+	.fixed = &ds_cpu_linear_bytes };
 const ds_kernel ds_cpu_linear_dx = {
 	.tiles = tiles, .worker_bytes = workspace_bytes, .tile = linear_dx
 };

@@ -5,14 +5,14 @@
  * k, for which all rows stay in the second-level cache, by two panels of columns; a tile has up to ROWS rows.
  *
  * Floats take three halves a weight, six bytes for four: that pays where there are rows enough for the product to be bound by
- * multiplying, not by reading weights.
+ * multiplying, not by reading weights, so decoding in fp32 asks for no fixed weights (infer/slots.c).
  */
 #include "graph/cpu/cpu_impl.h"
 #include "graph/cpu/tiles.h"
 
 #include "base/cpu.h"
 
-enum { ROWS = 512, PAIR = 2 * DS_TILE, FEW_ROWS = 32 };
+enum { ROWS = 512, PAIR = 2 * DS_TILE };
 
 static int parts_of(const ds_job *j)
 {
@@ -99,7 +99,7 @@ static int form(const ds_job *j)
 {
 	ds_dtype type = j->in[0].dtype, w = j->in[1].dtype;
 	bool can = ds_cpu_has_amx() && (w == DS_F32 || w == type) &&
-		   (type == DS_BF16 || (type == DS_F32 && j->in[0].rows >= FEW_ROWS));
+		   (type == DS_BF16 || type == DS_F32);
 	return can ? 2 * parts_of(j) + j->node->attr.linear.in_out : 0;
 }
 

@@ -73,8 +73,15 @@ static void keep_in_halves(ds_graph *g, const ds_compile *c)
 	}
 }
 
+static bool is_product(const ds_node *n)
+{
+	return (ds_op_of(n->op)->traits & DS_OP_PRODUCT) && !n->exact;
+}
+
 ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 {
+	for (int32_t i = 0; i < g->n_nodes; i++)
+		g->nodes[i].bytes = c->bytes && is_product(&g->nodes[i]);
 	if (c->product == DS_F32)
 		return DS_OK;
 	int32_t cap = 3 * g->n_nodes;
@@ -87,7 +94,7 @@ ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 		keep_in_halves(g, c);
 	for (int32_t i = 0; i < g->n_nodes; i++) {
 		ds_node n = g->nodes[i];
-		bool product = (ds_op_of(n.op)->traits & DS_OP_PRODUCT) && !n.exact;
+		bool product = is_product(&n);
 		for (int j = 0; j < 2 && product; j++)
 			if (g->tensors[n.in[j]].dtype == DS_F32 &&
 				(j == 0 || g->tensors[n.in[j]].memory != DS_CLASS_PARAM ||
