@@ -165,7 +165,8 @@ ds_rc ds_json_parse(const ds_json **out, ds_arena *mem, ds_str text, ds_err *e)
 	size_t skip = ds_str_starts(text, DS_S("\xEF\xBB\xBF")) ? 3 : 0; /* RFC 8259, 8.1 */
 	ds_json *root;
 	char *copy = ds_arena_bytes(mem, text.n - skip + 1);
-	memcpy(copy, text.at + skip, text.n - skip);
+	if (text.n > skip)
+		memcpy(copy, text.at + skip, text.n - skip);
 	copy[text.n - skip] = 0;
 	text = (ds_str){ copy, text.n - skip };
 	p.scan = ds_json_scan_of(text);

@@ -86,6 +86,12 @@ static void a_long_text_is_refused_as_a_short_one(void **state)
 	ds_buf_free(&b);
 }
 
+/* A request's body without a byte has no address either. */
+static void no_text_at_all_is_an_error(void **state)
+{
+	fails((ds_str){ NULL, 0 }, "");
+}
+
 static void a_duplicate_key_is_named(void **state)
 {
 	fails(DS_S("{\"a\":1,\"b\":2,\"a\":3}"), "duplicate key 'a'");
@@ -210,6 +216,7 @@ int main(void)
 		cmocka_unit_test(a_value_comes_back_as_it_was),
 		cmocka_unit_test(what_is_not_json_is_refused),
 		cmocka_unit_test(a_long_text_is_refused_as_a_short_one),
+		cmocka_unit_test(no_text_at_all_is_an_error),
 		cmocka_unit_test(a_duplicate_key_is_named),
 		cmocka_unit_test(nesting_ends_at_512),
 		cmocka_unit_test(strings_are_unescaped),

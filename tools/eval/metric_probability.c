@@ -2,7 +2,7 @@
  * metric_probability.c - how good score is as a probability: log loss, Brier score, calibration error
  *
  * Log loss is scikit-learn's: probabilities are kept within [eps, 1 - eps], eps = 2^-52, and rows summed to
- * one. The calibration error is that of the class with the highest probability over bins of equal width
+ * one; its logarithms are taken of products of probabilities, many at once. The calibration error is that of the class with the highest probability over bins of equal width
  * (Naeini et al., AAAI 2015; Guo et al., ICML 2017).
  */
 #include "metric.h"
@@ -57,17 +57,31 @@ static double inside(double p)
 	return p < DBL_EPSILON ? DBL_EPSILON : p > 1 - DBL_EPSILON ? 1 - DBL_EPSILON : p;
 }
 
+/* The true class's probability over the sum of all. */
+static double likelihood(const metric_table *t, uint64_t i)
+{
+	double all = 0;
+	if (t->n_scores == 1) {
+		double p = inside(t->scores[i]), q = inside(1 - t->scores[i]);
+		return (true_column(t, i) ? p : q) / (p + q);
+	}
+	for (uint32_t c = 0; c < t->n_scores; c++)
+		all += inside(probability(t, i, c));
+	return inside(probability(t, i, true_column(t, i))) / all;
+}
+
 static ds_rc log_loss(const void *state, const metric_table *t, metric_result *out, ds_err *e)
 {
-	double sum = 0;
+	double sum = 0, product = 1;
 	DS_TRY(are_probabilities(t, e));
 	for (uint64_t i = 0; i < t->n; i++) {
-		double all = 0;
-		for (uint32_t c = 0; c < columns(t); c++)
-			all += inside(probability(t, i, c));
-		sum -= log(inside(probability(t, i, true_column(t, i))) / all);
+		product *= likelihood(t, i);
+		if (product < 1e-260) { /* the next one is at least 2^-52 / classes */
+			sum -= log(product);
+			product = 1;
+		}
 	}
-	out->score = sum / (double)t->n;
+	out->score = (sum - log(product)) / (double)t->n;
 	return DS_OK;
 }
 

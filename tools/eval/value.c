@@ -97,6 +97,24 @@ static bool as_text(const ds_json *v, ds_str *out, ds_arena *mem)
 	return true;
 }
 
+/* Text that no number begins as, or a whole number that is spelled as it would be printed. */
+static bool is_spelled(ds_str s)
+{
+	bool signed_ = s.n && s.at[0] == '-';
+	size_t n = s.n - signed_;
+	if (!n || n > 15)
+		return false;
+	const char *at = s.at + signed_;
+	if (at[0] < '1' || at[0] > '9')
+		return (n == 1 && at[0] == '0' && !signed_) ||
+		       ((at[0] | 32) >= 'a' && (at[0] | 32) <= 'z' && !strchr("iInN", at[0]) &&
+			       !signed_);
+	for (size_t i = 1; i < n; i++)
+		if (at[i] < '0' || at[i] > '9')
+			return false;
+	return true;
+}
+
 ds_rc value_class(
 	ds_str *out, ds_block *b, uint32_t row, const char *field, ds_arena *mem, ds_err *e)
 {
@@ -105,7 +123,8 @@ ds_rc value_class(
 	DS_TRY(tree(&v, b, row, field, mem, e));
 	if (!as_text(&v, out, mem))
 		return wrong(b, row, field, "the name of a class", e);
-	if (v.kind == DS_J_STR && v.s.n < 32 && ds_str_f64(v.s, &f) && isfinite(f))
+	if (v.kind == DS_J_STR && v.s.n < 32 && !is_spelled(v.s) && ds_str_f64(v.s, &f) &&
+		isfinite(f))
 		*out = number_text(f, mem);
 	return DS_OK;
 }
