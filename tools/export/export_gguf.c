@@ -286,8 +286,18 @@ static ds_rc write_gguf(const ds_model *m, const export_opts *o, const ds_common
 	return write_file(&j, n, c->out.path, o->clamp, e);
 }
 
+static const ds_arg args[] = {
+	EXPORT_MODEL,
+	DS_ARG(0, "dtype", &export_opt.dtype, "fp32|bf16|fp16|q8_0",
+		"the type of matrices; q8_0: blocks of bytes (fp32)"),
+	EXPORT_CLAMP,
+	{ 0 },
+};
+
 const exporter export_gguf = {
 	.name = "gguf",
+	.usage = "-m DIR -o FILE [options]",
 	.help = "for llama.cpp, with the tokenizer",
+	.args = args,
 	.write = write_gguf,
 };

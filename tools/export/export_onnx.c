@@ -294,8 +294,25 @@ static ds_rc write_onnx(const ds_model *m, const export_opts *o, const ds_common
 	return walk(&j, mem, e);
 }
 
+static const ds_arg args[] = {
+	EXPORT_MODEL,
+	DS_ARG(0, "opset", &export_opt.opset, "N", "ONNX operator set, 13 to 27 (17)"),
+	DS_ARG(0, "input", &export_opt.inputs, "NAME=B,S",
+		"an input and its axes, numbers or names; repeat for more"),
+	EXPORT_DTYPE,
+	DS_ARG_F(0, "int8", &export_opt.int8, "qdq",
+		"products of signed bytes; qdq: as TensorRT takes them", DS_ARG_OPTIONAL),
+	DS_ARG(0, "kv-cache", &export_opt.kv_cache, NULL,
+		"with past_key_values.N.… in and present.N.… out"),
+	DS_ARG(0, "external", &export_opt.external, NULL,
+		"the weights in FILE_data beside, as they are anyway over 2 GiB"),
+	{ 0 },
+};
+
 const exporter export_onnx = {
 	.name = "onnx",
+	.usage = "-m DIR -o FILE [options]",
 	.help = "for ONNX Runtime and TensorRT",
+	.args = args,
 	.write = write_onnx,
 };

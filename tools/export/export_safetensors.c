@@ -150,9 +150,17 @@ static ds_rc write_safetensors(
 	return write_all(n, types[t], o->clamp, c->out.path, e);
 }
 
+static const ds_arg args[] = {
+	EXPORT_MODEL,
+	EXPORT_DTYPE,
+	{ 0 },
+};
+
 const exporter export_safetensors = {
 	.name = "safetensors",
-	.help = "the weights as one file, or a folder with all of the model",
+	.usage = "-m DIR -o FILE|DIR/ [options]",
+	.help = "the weights as one file, or a folder with a model card",
+	.args = args,
 	.folders = true,
 	.write = write_safetensors,
 };

@@ -6,12 +6,12 @@
 #include "base/io.h"
 #include "base/progress.h"
 
-static export_opts opt = { .opset = 17, .dtype = "fp32" };
+export_opts export_opt = { .opset = 17, .dtype = "fp32" };
 
 static ds_rc run(const exporter *x, const ds_common *c, ds_err *e)
 {
 	DS_AUTO(ds_model) m = NULL;
-	if (!opt.model)
+	if (!export_opt.model)
 		return ds_fail(e, DS_USAGE, "name the model with -m DIR");
 	if (c->in.n_files)
 		return ds_fail(e, DS_USAGE, "'%s': the model is named with -m", c->in.files[0]);
@@ -20,80 +20,50 @@ static ds_rc run(const exporter *x, const ds_common *c, ds_err *e)
 	size_t n = strlen(c->out.path);
 	if (!x->folders || c->out.path[n - 1] != '/') /* folders are made */
 		DS_TRY(ds_file_place(c->out.path, x->folders, e));
-	DS_TRY(ds_model_open_with(
-		&m, opt.model, &(ds_model_opts){ .ignore_keys = opt.ignore_keys }, e));
-	DS_TRY(x->write(m, &opt, c, e));
-	ds_say(&c->who, "%s written as %s", opt.model, c->out.path);
+	DS_TRY(ds_model_open_with(&m, export_opt.model,
+		&(ds_model_opts){ .ignore_keys = export_opt.ignore_keys }, e));
+	DS_TRY(x->write(m, &export_opt, c, e));
+	ds_say(&c->who, "%s written as %s", export_opt.model, c->out.path);
 	return DS_OK;
 }
 
-static ds_rc run_onnx(const ds_common *c, ds_err *e)
-{
-	return run(&export_onnx, c, e);
-}
+#define EXPORT(name) \
+	static ds_rc run_##name(const ds_common *c, ds_err *e) \
+	{ \
+		return run(&export_##name, c, e); \
+	}
+#include "exports.def"
+#undef EXPORT
 
-static ds_rc run_gguf(const ds_common *c, ds_err *e)
-{
-	return run(&export_gguf, c, e);
-}
+static const struct {
+	const exporter *x;
+	ds_rc (*run)(const ds_common *c, ds_err *e);
+} exports[] = {
+#define EXPORT(name) { &export_##name, run_##name },
+#include "exports.def"
+#undef EXPORT
+};
 
-static ds_rc run_safetensors(const ds_common *c, ds_err *e)
-{
-	return run(&export_safetensors, c, e);
-}
+enum { N = sizeof(exports) / sizeof(*exports) };
 
-#define MODEL \
-	DS_ARG('m', "model", &opt.model, "DIR", "the model directory"), \
-		DS_ARG(0, "ignore-keys", &opt.ignore_keys, NULL, \
-			"leave out what a model has and this program does not")
-#define CLAMP \
-	DS_ARG(0, "clamp", &opt.clamp, NULL, \
-		"values over the type's range become its largest; else that is an error")
-#define DTYPE \
-	DS_ARG(0, "dtype", &opt.dtype, "fp32|bf16|fp16", "the type of the values (fp32)"), CLAMP
-static const ds_arg onnx_args[] = {
-	MODEL,
-	DS_ARG(0, "opset", &opt.opset, "N", "ONNX operator set, 13 to 27 (17)"),
-	DS_ARG(0, "input", &opt.inputs, "NAME=B,S",
-		"an input and its axes, numbers or names; repeat for more"),
-	DTYPE,
-	DS_ARG_F(0, "int8", &opt.int8, "qdq",
-		"products of signed bytes; qdq: as TensorRT takes them", DS_ARG_OPTIONAL),
-	DS_ARG(0, "kv-cache", &opt.kv_cache, NULL,
-		"with past_key_values.N.… in and present.N.… out"),
-	DS_ARG(0, "external", &opt.external, NULL,
-		"the weights in FILE_data beside, as they are anyway over 2 GiB"),
-	{ 0 },
-};
-static const ds_arg gguf_args[] = {
-	MODEL,
-	DS_ARG(0, "dtype", &opt.dtype, "fp32|bf16|fp16|q8_0",
-		"the type of matrices; q8_0: blocks of bytes (fp32)"),
-	CLAMP,
-	{ 0 },
-};
-static const ds_arg safetensors_args[] = {
-	MODEL,
-	DTYPE,
-	{ 0 },
-};
+/* A bar in front of each name. */
+static const char usage[] =
+#define EXPORT(name) "|" #name
+#include "exports.def"
+#undef EXPORT
+	" -m DIR -o FILE [options]";
 
 int main(int argc, char **argv)
 {
 	enum { TAKES = DS_TAKES_PATH | DS_TAKES_NO_STDIN };
-	static const ds_cmd cmds[] = {
-		{ "onnx", "-m DIR -o FILE [options]", "for ONNX Runtime and TensorRT", onnx_args,
-			TAKES, run_onnx },
-		{ "gguf", "-m DIR -o FILE [options]", "for llama.cpp, with the tokenizer",
-			gguf_args, TAKES, run_gguf },
-		{ "safetensors", "-m DIR -o FILE|DIR/ [options]",
-			"the weights as one file, or a folder with a model card", safetensors_args,
-			TAKES, run_safetensors },
-		{ 0 },
-	};
+	static ds_cmd cmds[N + 1];
+	for (int i = 0; i < N; i++) {
+		const exporter *x = exports[i].x;
+		cmds[i] = (ds_cmd){ x->name, x->usage, x->help, x->args, TAKES, exports[i].run };
+	}
 	static const ds_tool tool = {
 		.name = "dsexport",
-		.usage = "onnx|gguf|safetensors -m DIR -o FILE [options]",
+		.usage = usage + 1,
 		.what = "a trained model in other formats",
 		.cmds = cmds,
 		.examples = {
