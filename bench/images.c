@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 			ds_image im;
 			ds_arena_reset(mem);
 			if (ds_image_decode(ds_buf_view(&files[i]), mem, &im, &e) != DS_OK ||
-				ds_prep_run(&p, &im, NULL, 0, PATCH, mem, out, &e) != DS_OK)
+				ds_prep_run(&p, &im, NULL, PATCH, mem, out, &e) != DS_OK)
 				return 1;
 		}
 	printf("%.6f\n", user() - start);

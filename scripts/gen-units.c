@@ -28,7 +28,7 @@ static int is_single(UChar32 c)
 	static const UScriptCode scripts[] = { USCRIPT_HAN, USCRIPT_HIRAGANA, USCRIPT_KATAKANA,
 		USCRIPT_THAI, USCRIPT_LAO, USCRIPT_KHMER, USCRIPT_MYANMAR, USCRIPT_TAI_LE,
 		USCRIPT_NEW_TAI_LUE, USCRIPT_LANNA, USCRIPT_TAI_VIET, USCRIPT_AHOM };
-	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
 		if (uscript_hasScript(c, scripts[i]))
 			return 1;
 	return 0;
@@ -83,10 +83,10 @@ int main(void)
 		for (UChar32 i = 0; i < SIZE; i++)
 			row[i] = (uint16_t)entry_of(b << SHIFT | i, nfc);
 		unsigned k = 0;
-		while (k < n_blocks && memcmp(block[k], row, sizeof row) != 0)
+		while (k < n_blocks && memcmp(block[k], row, sizeof(row)) != 0)
 			k++;
 		if (k == n_blocks)
-			memcpy(block[n_blocks++], row, sizeof row);
+			memcpy(block[n_blocks++], row, sizeof(row));
 		stage1[b] = (uint16_t)k;
 	}
 	printf("/*\n * units_data.c - character properties of Unicode %s; made by "

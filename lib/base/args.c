@@ -12,10 +12,18 @@ static void add_opt(ds_args *a, const ds_arg *arg, bool shared)
 		(ds_opt_state){ .arg = arg, .shared = shared, .before = ds_args_before(arg) };
 }
 
+static const ds_opt_state *find_option(const ds_args *a, const char *name, size_t n)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (strlen(a->opts[i].arg->name) == n && memcmp(a->opts[i].arg->name, name, n) == 0)
+			return &a->opts[i];
+	return NULL;
+}
+
 static void add_table(ds_args *a, const ds_arg *table)
 {
 	for (; table && table->name; table++)
-		if (!ds_args_find(a, table->name, strlen(table->name)))
+		if (!find_option(a, table->name, strlen(table->name)))
 			add_opt(a, table, false);
 }
 
@@ -32,7 +40,7 @@ void ds_args_open(ds_args *a, const ds_tool *tool, const ds_cmd *cmd)
 	}
 	for (const ds_shared_arg *s = ds_args_common; s->arg.name; s++)
 		if ((!s->groups || (s->groups & a->takes)) &&
-			!ds_args_find(a, s->arg.name, strlen(s->arg.name)))
+			!find_option(a, s->arg.name, strlen(s->arg.name)))
 			add_opt(a, &s->arg, true);
 }
 
@@ -41,14 +49,6 @@ void ds_args_close(ds_args *a)
 	ds_mem_free(a->opts);
 	ds_mem_free(a->called);
 	ds_mem_free(a->files);
-}
-
-const ds_opt_state *ds_args_find(const ds_args *a, const char *name, size_t n)
-{
-	for (size_t i = 0; i < a->n; i++)
-		if (strlen(a->opts[i].arg->name) == n && memcmp(a->opts[i].arg->name, name, n) == 0)
-			return &a->opts[i];
-	return NULL;
 }
 
 static const ds_opt_state *find_letter(const ds_args *a, char letter)
@@ -79,7 +79,7 @@ static int step_over(const ds_args *a, int argc, char **argv, int i)
 	const ds_opt_state *o = NULL;
 	if (word[1] == '-') {
 		if (!strchr(word, '='))
-			o = ds_args_find(a, word + 2, strlen(word + 2));
+			o = find_option(a, word + 2, strlen(word + 2));
 		return i + 1 + (o && i + 1 < argc && takes_word(o->arg, argv[i + 1]));
 	}
 	for (const char *p = word + 1; *p; p++) {
@@ -146,7 +146,7 @@ static ds_rc parse_long(ds_args *a, int argc, char **argv, int *i, ds_err *e)
 {
 	const char *name = argv[*i] + 2, *equals = strchr(name, '=');
 	size_t n = equals ? (size_t)(equals - name) : strlen(name);
-	const ds_opt_state *o = ds_args_find(a, name, n);
+	const ds_opt_state *o = find_option(a, name, n);
 	if (!o)
 		return unknown(a, name, n, e);
 	const char *value = equals ? equals + 1 : NULL;

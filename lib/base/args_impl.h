@@ -55,7 +55,6 @@ void ds_args_close(ds_args *a);
 /* The subcommand that argv names, its place in *at; NULL: none. */
 const ds_cmd *ds_args_command(const ds_tool *tool, int argc, char **argv, int *at);
 DS_MUST ds_rc ds_args_parse(ds_args *a, int argc, char **argv, int skip, ds_err *e);
-const ds_opt_state *ds_args_find(const ds_args *a, const char *name, size_t n);
 
 /* One option's value into its target. value NULL: none was given. */
 DS_MUST ds_rc ds_args_set(const ds_arg *arg, const char *value, ds_err *e);

@@ -142,7 +142,7 @@ static bool convert(ds_charset *c, ds_str *from, bool last)
 		return true;
 	if (U_FAILURE(status)) {
 		char bad[MOST_BAD];
-		int8_t n = sizeof bad;
+		int8_t n = sizeof(bad);
 		UErrorCode also = U_ZERO_ERROR;
 		ucnv_getInvalidChars(c->icu, bad, &n, &also);
 		mark(c, bad, U_FAILURE(also) ? 0 : n);

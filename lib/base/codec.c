@@ -288,7 +288,7 @@ static const struct {
 
 static size_t suffix_of(ds_str name, ds_wrap *wrap)
 {
-	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
 		size_t n = strlen(suffixes[i].suffix);
 		*wrap = suffixes[i].wrap;
 		if (name.n > n && strncasecmp(name.at + name.n - n, suffixes[i].suffix, n) == 0)

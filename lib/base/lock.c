@@ -45,11 +45,11 @@ static bool lock_soon(int fd)
 /* Of a file that is locked: made by a lock, now or in a run that was killed. An empty one is nobody's. */
 static bool is_ours(int fd)
 {
-	char had[sizeof ours];
-	ssize_t n = pread(fd, had, sizeof had, 0);
+	char had[sizeof(ours)];
+	ssize_t n = pread(fd, had, sizeof(had), 0);
 	if (n == 0)
-		return write(fd, ours, sizeof ours - 1) == (ssize_t)sizeof ours - 1;
-	return n == (ssize_t)sizeof ours - 1 && memcmp(had, ours, sizeof ours - 1) == 0;
+		return write(fd, ours, sizeof(ours) - 1) == (ssize_t)sizeof(ours) - 1;
+	return n == (ssize_t)sizeof(ours) - 1 && memcmp(had, ours, sizeof(ours) - 1) == 0;
 }
 
 /* *fd is -1 where the file that was locked is no longer the one of that name. */

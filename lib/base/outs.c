@@ -36,7 +36,8 @@ void ds_outs_add(ds_temp *temp, const char *final_path)
 	last = &o->next;
 }
 
-ds_rc ds_folder_sync(const char *path, ds_err *e)
+/* What was renamed survives a power cut only once its folder is on disk as well. */
+static ds_rc sync_folder(const char *path, ds_err *e)
 {
 	const char *slash = strrchr(path, '/');
 	char dir[PATH_MAX] = ".";
@@ -96,7 +97,7 @@ static ds_rc rename_all(output *list, ds_err *e)
 		o->renamed = true;
 		ds_temp_release(o->temp, false);
 		o->temp = NULL;
-		DS_TRY(ds_folder_sync(o->final_path, e));
+		DS_TRY(sync_folder(o->final_path, e));
 	}
 	return DS_OK;
 }

@@ -20,7 +20,5 @@ DS_MUST ds_rc ds_outs_commit_one(const char *final_path, ds_err *e);
 /* What is whole is kept although rc tells of what was lost; rc with its e, or why it cannot be kept. */
 DS_MUST ds_rc ds_outs_with(ds_rc rc, ds_err *e);
 void ds_outs_discard(void);
-/* What was renamed survives a power cut only once its folder is on disk as well. */
-DS_MUST ds_rc ds_folder_sync(const char *path_in_it, ds_err *e);
 
 #endif

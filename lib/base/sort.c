@@ -42,7 +42,7 @@ void ds_sort_u64(uint64_t *v, size_t n)
 	for (size_t i = 0; i < n; i++)
 		for (unsigned b = 0; b < BYTES; b++)
 			count[b][v[i] >> 8 * b & 255]++;
-	uint64_t *aside = ds_mem_get(n * sizeof *aside), *from = v, *to = aside;
+	uint64_t *aside = ds_mem_get(n * sizeof(*aside)), *from = v, *to = aside;
 	for (unsigned b = 0; b < BYTES; b++) {
 		if (count[b][from[0] >> 8 * b & 255] == n)
 			continue;
@@ -52,6 +52,6 @@ void ds_sort_u64(uint64_t *v, size_t n)
 		to = was;
 	}
 	if (from != v)
-		memcpy(v, from, n * sizeof *v);
+		memcpy(v, from, n * sizeof(*v));
 	ds_mem_free(aside);
 }

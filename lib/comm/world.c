@@ -35,7 +35,7 @@ struct ds_world {
 	ds_move move;
 };
 
-size_t ds_num_bytes(ds_num t)
+static size_t num_bytes(ds_num t)
 {
 	static const uint8_t bytes[] = { 4, 8, 8, 1 };
 	return bytes[t];
@@ -346,7 +346,7 @@ static int64_t slices(const int64_t *starts, int n, size_t size)
 static ds_rc sum_slice(
 	ds_world *w, const ds_group *g, int me, piece mine, char *own, ds_num type, ds_err *e)
 {
-	size_t size = ds_num_bytes(type), bytes = mine.n * size;
+	size_t size = num_bytes(type), bytes = mine.n * size;
 	memcpy(own, mine.at, bytes);
 	for (int k = 0; k < g->n; k++) {
 		const char *from = own;
@@ -367,7 +367,7 @@ static ds_rc scatter(
 {
 	char own[SLICE_BYTES] __attribute__((aligned(64)));
 	int me = ds_group_me(w, g);
-	size_t size = ds_num_bytes(type);
+	size_t size = num_bytes(type);
 	for (int64_t s = 0, n = slices(starts, g->n, size); s < n; s++) {
 		for (int k = 1; k < g->n; k++) {
 			int to = (me + k) % g->n;
@@ -385,7 +385,7 @@ static ds_rc gather(
 	ds_world *w, const ds_group *g, void *at, const int64_t *starts, ds_num type, ds_err *e)
 {
 	int me = ds_group_me(w, g);
-	size_t size = ds_num_bytes(type);
+	size_t size = num_bytes(type);
 	for (int64_t s = 0, n = slices(starts, g->n, size); s < n; s++) {
 		piece mine = slice_of(at, starts, me, s, size);
 		for (int k = 1; k < g->n; k++)
@@ -439,29 +439,37 @@ ds_rc ds_world_all_gather(
 	return end(w, s, gather(w, g, at, starts, type, e));
 }
 
-static ds_rc exchange(ds_world *w, const ds_group *g, const void *from, const int64_t *from_starts,
-	void *to, const int64_t *to_starts, size_t size, ds_err *e)
+typedef struct {
+	char *at;
+	size_t bytes;
+} stretch;
+
+static stretch part_of(ds_world_parts p, int k, size_t size)
+{
+	return (stretch){ (char *)p.at + (size_t)p.starts[k] * size,
+		(size_t)(p.starts[k + 1] - p.starts[k]) * size };
+}
+
+static ds_rc exchange(ds_world *w, const ds_group *g, ds_world_parts from, ds_world_parts to,
+	size_t size, ds_err *e)
 {
 	int me = ds_group_me(w, g);
-	const char *out = from;
-	char *in = to;
-	memcpy(in + (size_t)to_starts[me] * size, out + (size_t)from_starts[me] * size,
-		(size_t)(from_starts[me + 1] - from_starts[me]) * size);
+	stretch own = part_of(from, me, size);
+	memcpy(part_of(to, me, size).at, own.at, own.bytes);
 	for (int k = 1; k < g->n; k++) {
 		int a = (me + k) % g->n, b = (me + g->n - k) % g->n;
-		DS_TRY(put(w, ds_group_rank(g, a), out + (size_t)from_starts[a] * size,
-			(size_t)(from_starts[a + 1] - from_starts[a]) * size, e));
-		DS_TRY(get(w, ds_group_rank(g, b), in + (size_t)to_starts[b] * size,
-			(size_t)(to_starts[b + 1] - to_starts[b]) * size, e));
+		stretch out = part_of(from, a, size), in = part_of(to, b, size);
+		DS_TRY(put(w, ds_group_rank(g, a), out.at, out.bytes, e));
+		DS_TRY(get(w, ds_group_rank(g, b), in.at, in.bytes, e));
 	}
 	return DS_OK;
 }
 
-ds_rc ds_world_all_to_all(ds_world *w, const ds_group *g, const void *from,
-	const int64_t *from_starts, void *to, const int64_t *to_starts, ds_num type, ds_err *e)
+ds_rc ds_world_all_to_all(ds_world *w, const ds_group *g, ds_world_parts from, ds_world_parts to,
+	ds_num type, ds_err *e)
 {
 	span s = begin(w, DS_MOVE_ALL_TO_ALL);
-	return end(w, s, exchange(w, g, from, from_starts, to, to_starts, ds_num_bytes(type), e));
+	return end(w, s, exchange(w, g, from, to, num_bytes(type), e));
 }
 
 ds_rc ds_world_broadcast(ds_world *w, const ds_group *g, int member, void *at, size_t n, ds_err *e)

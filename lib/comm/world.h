@@ -27,7 +27,6 @@ typedef struct { /* ranks first, first + stride …: n of them; n 1 is nobody el
 } ds_group;
 
 typedef enum { DS_NUM_F32, DS_NUM_F64, DS_NUM_I64, DS_NUM_BYTES } ds_num;
-size_t ds_num_bytes(ds_num t);
 
 int ds_world_rank(const ds_world *w); /* NULL: 0 */
 int ds_world_size(const ds_world *w); /* NULL: 1 */
@@ -67,9 +66,13 @@ DS_MUST ds_rc ds_world_reduce_scatter(
 /* Every member's part, everywhere. */
 DS_MUST ds_rc ds_world_all_gather(
 	ds_world *w, const ds_group *g, void *at, const int64_t *starts, ds_num type, ds_err *e);
+typedef struct {
+	void *at;
+	const int64_t *starts; /* [n + 1] */
+} ds_world_parts;
 /* Part k of `from` goes to member k; part k of `to` comes from it. */
-DS_MUST ds_rc ds_world_all_to_all(ds_world *w, const ds_group *g, const void *from,
-	const int64_t *from_starts, void *to, const int64_t *to_starts, ds_num type, ds_err *e);
+DS_MUST ds_rc ds_world_all_to_all(ds_world *w, const ds_group *g, ds_world_parts from,
+	ds_world_parts to, ds_num type, ds_err *e);
 DS_MUST ds_rc ds_world_broadcast(
 	ds_world *w, const ds_group *g, int member, void *at, size_t n, ds_err *e);
 DS_MUST ds_rc ds_world_barrier(ds_world *w, const ds_group *g, ds_err *e);

@@ -90,7 +90,8 @@ ds_rc ds_comm_expert_send(ds_world *w, const ds_group *g, const ds_operand in[DS
 	int64_t has[DS_MAX_RANKS + 1], gets[DS_MAX_RANKS + 1];
 	routes r = routes_of(w, g, &in[1], dense_row(&in[0]));
 	starts_of(&r, has, gets);
-	DS_TRY(ds_world_all_to_all(w, g, in[0].data, has, out[1].data, gets, DS_NUM_BYTES, e));
+	DS_TRY(ds_world_all_to_all(w, g, (ds_world_parts){ in[0].data, has },
+		(ds_world_parts){ out[1].data, gets }, DS_NUM_BYTES, e));
 	size_t n = reorder(&r, out[1].data, out[0].data, true);
 	memset((char *)out[0].data + n, 0, (size_t)out[0].rows * r.row - n);
 	return DS_OK;
@@ -103,5 +104,6 @@ ds_rc ds_comm_expert_return(ds_world *w, const ds_group *g, const ds_operand in[
 	routes r = routes_of(w, g, &in[1], dense_row(&in[0]));
 	starts_of(&r, has, gets);
 	reorder(&r, out[1].data, in[0].data, false);
-	return ds_world_all_to_all(w, g, out[1].data, gets, out[0].data, has, DS_NUM_BYTES, e);
+	return ds_world_all_to_all(w, g, (ds_world_parts){ out[1].data, gets },
+		(ds_world_parts){ out[0].data, has }, DS_NUM_BYTES, e);
 }

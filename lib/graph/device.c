@@ -39,7 +39,8 @@ const ds_backend *ds_backend_find(const char *name)
 	return NULL;
 }
 
-ds_rc ds_device_check(const char *name, ds_err *e)
+/* DS_USAGE: no backend of that name, with those that there are. */
+static ds_rc check_name(const char *name, ds_err *e)
 {
 	char names[128] = "auto";
 	if (!name || strcmp(name, "auto") == 0 || ds_backend_find(name))
@@ -57,7 +58,7 @@ ds_rc ds_device_open(ds_device **out, const char *backend, unsigned threads, ds_
 ds_rc ds_device_open_for(
 	ds_device **out, ds_world *w, const char *backend, unsigned threads, ds_err *e)
 {
-	DS_TRY(ds_device_check(backend, e));
+	DS_TRY(check_name(backend, e));
 	const ds_backend *b = ds_backend_find(backend);
 	ds_device *d = DS_NEW(ds_device, 1);
 	d->backend = b;

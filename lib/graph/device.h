@@ -15,8 +15,6 @@ typedef struct ds_device ds_device;
 
 /* name NULL: the default, "auto": an accelerator that is there, else the default; NULL where there is none of that name. */
 const ds_backend *ds_backend_find(const char *name);
-/* DS_USAGE: no backend of that name, with those that there are. */
-DS_MUST ds_rc ds_device_check(const char *name, ds_err *e);
 /* DS_USAGE: no backend of that name. Host threads are the caller's and threads - 1 more. */
 DS_MUST ds_rc ds_device_open(ds_device **d, const char *backend, unsigned threads, ds_err *e);
 /* The same for a rank of a job: the device that is its own; it has joined the job. */

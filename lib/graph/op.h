@@ -189,6 +189,5 @@ typedef struct {
 
 /* name NULL: adamw; NULL where there is none of that name. */
 const ds_optimizer *ds_optimizer_find(const char *name);
-const ds_schedule_kind *ds_schedule_find(const char *name);
 
 #endif

@@ -229,13 +229,13 @@ static void put_patches(const ds_image *im, int32_t patch, float table[3][256], 
 				}
 }
 
-ds_rc ds_prep_run(const ds_prep *p, const ds_image *in, const ds_vary *vary, uint64_t number,
-	int32_t patch, ds_arena *mem, float *out, ds_err *e)
+ds_rc ds_prep_run(const ds_prep *p, const ds_image *in, const ds_vary *vary, int32_t patch,
+	ds_arena *mem, float *out, ds_err *e)
 {
 	float table[3][256];
 	ds_image im;
 	if (vary && vary->crop > 0) {
-		ds_image part = ds_vary_part(in, vary, number);
+		ds_image part = ds_vary_part(in, vary);
 		im = ds_image_resize(&part, p->cuts ? p->cut_w : p->w, p->cuts ? p->cut_h : p->h,
 			p->filter, mem);
 	} else {
@@ -245,7 +245,7 @@ ds_rc ds_prep_run(const ds_prep *p, const ds_image *in, const ds_vary *vary, uin
 				p->cut_w, p->cut_h);
 	}
 	if (vary)
-		im = ds_vary_pixels(&im, vary, number, mem);
+		im = ds_vary_pixels(&im, vary, mem);
 	make_table(p, table);
 	put_patches(&im, patch, table, out);
 	return DS_OK;

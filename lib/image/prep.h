@@ -35,14 +35,14 @@ typedef struct {      /* all 0: nothing is varied */
 	double flip;  /* share of pictures that are mirrored */
 	double crop;  /* parts of an area between 1 - crop and all of it, of sides 3:4 to 4:3 */
 	double color; /* brightness, contrast and saturation between 1 - color and 1 + color */
-	uint64_t seed;
+	uint64_t seed, number; /* what is drawn depends on both alone; number: the picture's */
 } ds_vary;
 
 /*
  * [h / patch * w / patch][3 * patch * patch] of what ds_prep_check agreed to. vary NULL: it is taken as it is.
  * DS_BAD: so narrow that the longer side would have more pixels than a picture may.
  */
-DS_MUST ds_rc ds_prep_run(const ds_prep *p, const ds_image *in, const ds_vary *vary,
-	uint64_t number, int32_t patch, ds_arena *mem, float *out, ds_err *e);
+DS_MUST ds_rc ds_prep_run(const ds_prep *p, const ds_image *in, const ds_vary *vary, int32_t patch,
+	ds_arena *mem, float *out, ds_err *e);
 
 #endif

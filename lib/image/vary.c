@@ -15,25 +15,24 @@ enum { TRIES = 10, DRAW_FLIP = 4 * TRIES, DRAW_COLOR };
 #define NARROWEST (3.0 / 4)
 #define VARY_KEY 0x76617279u /* "vary" */
 
-static double draw(const ds_vary *v, uint64_t number, uint64_t which, double low, double high)
+static double draw(const ds_vary *v, uint64_t which, double low, double high)
 {
-	return low +
-	       (high - low) *
-		       ds_rng_unit(ds_rng_of(v->seed ^ (uint64_t)VARY_KEY << 32, number), which);
+	ds_rng r = ds_rng_of(v->seed ^ (uint64_t)VARY_KEY << 32, v->number);
+	return low + (high - low) * ds_rng_unit(r, which);
 }
 
-ds_image ds_vary_part(const ds_image *in, const ds_vary *v, uint64_t number)
+ds_image ds_vary_part(const ds_image *in, const ds_vary *v)
 {
 	double area = (double)in->w * in->h, least = v->crop < 1 ? 1 - v->crop : 0;
 	for (uint64_t i = 0; i < TRIES; i++) {
-		double some = area * draw(v, number, 4 * i, least, 1);
-		double ratio = exp(draw(v, number, 4 * i + 1, log(NARROWEST), -log(NARROWEST)));
+		double some = area * draw(v, 4 * i, least, 1);
+		double ratio = exp(draw(v, 4 * i + 1, log(NARROWEST), -log(NARROWEST)));
 		int32_t w = (int32_t)lround(sqrt(some * ratio)),
 			h = (int32_t)lround(sqrt(some / ratio));
 		if (w < 1 || h < 1 || w > in->w || h > in->h)
 			continue;
-		int32_t x = (int32_t)draw(v, number, 4 * i + 2, 0, in->w - w + 1);
-		int32_t y = (int32_t)draw(v, number, 4 * i + 3, 0, in->h - h + 1);
+		int32_t x = (int32_t)draw(v, 4 * i + 2, 0, in->w - w + 1);
+		int32_t y = (int32_t)draw(v, 4 * i + 3, 0, in->h - h + 1);
 		return ds_image_part(in, x, y, w, h);
 	}
 	double ratio = (double)in->w / in->h;
@@ -52,12 +51,12 @@ static double grey(const uint8_t *p)
 	return 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2];
 }
 
-static void recolor(uint8_t *at, size_t n, const ds_vary *v, uint64_t number)
+static void recolor(uint8_t *at, size_t n, const ds_vary *v)
 {
 	double by[3], mean = 0;
 	double low = v->color < 1 ? 1 - v->color : 0;
 	for (uint64_t i = 0; i < 3; i++)
-		by[i] = draw(v, number, DRAW_COLOR + i, low, 1 + v->color);
+		by[i] = draw(v, DRAW_COLOR + i, low, 1 + v->color);
 	for (size_t i = 0; i < 3 * n; i++)
 		at[i] = byte_of(by[0] * at[i]);
 	for (size_t i = 0; i < n; i++)
@@ -71,9 +70,9 @@ static void recolor(uint8_t *at, size_t n, const ds_vary *v, uint64_t number)
 	}
 }
 
-ds_image ds_vary_pixels(const ds_image *in, const ds_vary *v, uint64_t number, ds_arena *mem)
+ds_image ds_vary_pixels(const ds_image *in, const ds_vary *v, ds_arena *mem)
 {
-	bool flip = draw(v, number, DRAW_FLIP, 0, 1) < v->flip;
+	bool flip = draw(v, DRAW_FLIP, 0, 1) < v->flip;
 	if (!flip && v->color <= 0)
 		return *in;
 	uint8_t *to = ds_arena_get(mem, 3 * (size_t)in->w * (size_t)in->h), *at = to;
@@ -85,6 +84,6 @@ ds_image ds_vary_pixels(const ds_image *in, const ds_vary *v, uint64_t number, d
 				at[c] = from[c];
 		}
 	if (v->color > 0)
-		recolor(to, (size_t)in->w * (size_t)in->h, v, number);
+		recolor(to, (size_t)in->w * (size_t)in->h, v);
 	return (ds_image){ in->w, in->h, 3 * (size_t)in->w, to };
 }

@@ -139,17 +139,14 @@ static uint32_t draw(
 }
 
 uint32_t ds_sample(const ds_sampling *s, const float *logits, size_t n, uint64_t key, uint64_t step,
-	ds_arena *mem, float *logprob)
+	ds_arena *mem)
 {
 	assert(ds_f32_finite(logits, n) == n);
 	size_t drawn = s->n_ids && s->n_ids < n ? s->n_ids : n;
-	uint32_t top = best(logits, drawn), id = top;
-	if (s->temperature > 0)
-		id = draw(s, logits, drawn, logits[top], ds_rng_unit(ds_rng_of(s->seed, key), step),
-			mem);
-	if (logprob)
-		*logprob = (float)((double)logits[id] - ds_log_sum(logits, n));
-	return id;
+	uint32_t top = best(logits, drawn);
+	if (!(s->temperature > 0))
+		return top;
+	return draw(s, logits, drawn, logits[top], ds_rng_unit(ds_rng_of(s->seed, key), step), mem);
 }
 
 double ds_log_sum(const float *logits, size_t n)

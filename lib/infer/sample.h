@@ -20,11 +20,10 @@ typedef struct {
 
 DS_MUST ds_rc ds_sampling_check(const ds_sampling *s, ds_err *e);
 /*
- * Sequence `key`'s step'th token out of n logits, at least 1 and all finite. *logprob (may be NULL): its natural log probability
- * at temperature 1, before any cut. Uses mem for working space.
+ * Sequence `key`'s step'th token out of n logits, at least 1 and all finite. Uses mem for working space.
  */
 uint32_t ds_sample(const ds_sampling *s, const float *logits, size_t n, uint64_t key, uint64_t step,
-	ds_arena *mem, float *logprob);
+	ds_arena *mem);
 
 /* log(sum of e^logit): a token's natural log probability is its logit less this. */
 double ds_log_sum(const float *logits, size_t n);

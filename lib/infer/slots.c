@@ -467,7 +467,7 @@ static uint32_t draw(ds_slots *d, const slot *s, const float *logits)
 		s->ask.adjust(s->ask.context, own, n, d->choice);
 		logits = own;
 	}
-	return ds_sample(&s->ask.how, logits, n, s->ask.key, s->n_out, d->choice, NULL);
+	return ds_sample(&s->ask.how, logits, n, s->ask.key, s->n_out, d->choice);
 }
 
 static ds_rc check_logits(const ds_slots *d, const float *logits, size_t after, ds_err *e)

@@ -186,7 +186,7 @@ static void decode(void *context, size_t task, unsigned worker)
 	ds_arena_reset(mem);
 	ds_rc rc = ds_image_decode(t->files[task], mem, &im, &t->bad.errors[task]);
 	if (rc == DS_OK)
-		rc = ds_prep_run(&t->prep, &im, NULL, 0, (int32_t)t->images->patch_size, mem, to,
+		rc = ds_prep_run(&t->prep, &im, NULL, (int32_t)t->images->patch_size, mem, to,
 			&t->bad.errors[task]);
 	if (rc != DS_OK)
 		memset(to, 0, floats_of(t) * sizeof(*to));

@@ -21,7 +21,7 @@ typedef struct {
 static ds_json *node(parse *p)
 {
 	if (!p->left) {
-		p->slab = ds_arena_get(p->mem, SLAB * sizeof *p->slab);
+		p->slab = ds_arena_get(p->mem, SLAB * sizeof(*p->slab));
 		p->left = SLAB;
 	}
 	ds_json *v = &p->slab[SLAB - p->left--];
@@ -137,7 +137,7 @@ static bool nested(parse *p, ds_json *v, unsigned depth)
 	ds_json_keys_free(&keys);
 	if (!good)
 		return false;
-	items = ds_arena_get(p->mem, (v->n + !v->n) * sizeof *items);
+	items = ds_arena_get(p->mem, (v->n + !v->n) * sizeof(*items));
 	for (const ds_json *c = v->first; c; c = c->next)
 		items[i++] = c;
 	v->items = items;

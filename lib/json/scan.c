@@ -248,7 +248,7 @@ static bool add_key(ds_json_scan *s, ds_json_keys *keys, ds_str key, bool escape
 	bool is_new;
 	if (escaped) { /* may be another spelling of a key that was there; compared as it reads */
 		char *to = small;
-		if (key.n > sizeof small) {
+		if (key.n > sizeof(small)) {
 			ds_buf_reserve(&large, key.n);
 			to = large.at;
 		}

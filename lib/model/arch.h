@@ -118,9 +118,7 @@ struct ds_arch {
 	const char *const (*renamed)[2]; /* endings of names, now and in older files; NULL: none */
 };
 
-extern const ds_arch *const ds_archs[];   /* ends with NULL */
-const ds_arch *ds_arch_find(ds_str name); /* by model_type or class name; NULL */
-
+extern const ds_arch *const ds_archs[];
 ds_head ds_arch_head(const ds_arch *a, ds_str class_name); /* LM where it is no other */
 
 /* Builds all that b asks for; errors stay in the graph (ds_graph_check). */

@@ -140,7 +140,8 @@ static bool is_class(const ds_arch *a, ds_str name)
 	return ds_str_is(name, a->class_name) || ds_arch_head(a, name) != DS_HEAD_LM;
 }
 
-const ds_arch *ds_arch_find(ds_str name)
+/* By model_type or class name; NULL. */
+static const ds_arch *find_arch(ds_str name)
 {
 	for (int i = 0; ds_archs[i]; i++)
 		if (ds_str_is(name, ds_archs[i]->name) || is_class(ds_archs[i], name))
@@ -283,7 +284,7 @@ static ds_rc unknown_arch(ds_str name, ds_err *e)
 
 ds_rc ds_config_init(ds_config *c, ds_str arch, ds_arena *mem, ds_err *e)
 {
-	const ds_arch *a = ds_arch_find(arch);
+	const ds_arch *a = find_arch(arch);
 	if (!a)
 		return unknown_arch(arch, e);
 	*c = (ds_config){ .arch = a,
@@ -321,14 +322,23 @@ static int find_preset(ds_str name)
 	return -1;
 }
 
+/* An architecture by its own name: its defaults are its base size, where presets.def has no other. */
+static bool is_arch(ds_str name)
+{
+	const ds_arch *a = find_arch(name);
+	return a && ds_str_is(name, a->name);
+}
+
 bool ds_config_is_preset(ds_str name)
 {
-	return find_preset(name) >= 0;
+	return find_preset(name) >= 0 || is_arch(name);
 }
 
 ds_rc ds_config_preset(ds_config *c, ds_str name, ds_arena *mem, ds_err *e)
 {
 	int i = find_preset(name);
+	if (i < 0 && is_arch(name))
+		return ds_config_init(c, name, mem, e);
 	if (i < 0) {
 		ds_key names[N_PRESETS + 1] = { 0 };
 		for (int k = 0; k < N_PRESETS; k++)

@@ -90,7 +90,7 @@ static void choose(const words *w, ds_rng rng, int64_t budget, uint8_t *chosen)
 	}
 }
 
-static int32_t hidden(const ds_mlm *m, ds_rng rng, int64_t at, int32_t id)
+static int32_t masked(const ds_mlm *m, ds_rng rng, int64_t at, int32_t id)
 {
 	double u = ds_rng_unit(rng, (uint64_t)at);
 	if (u < m->mask)
@@ -101,23 +101,22 @@ static int32_t hidden(const ds_mlm *m, ds_rng rng, int64_t at, int32_t id)
 	return id;
 }
 
-int64_t ds_mlm_hide(const ds_mlm *m, uint64_t number, int32_t *ids, const uint8_t *plain,
-	int64_t seq, int32_t *pick, int32_t *target, ds_arena *mem)
+int64_t ds_mlm_mask(const ds_mlm *m, uint64_t number, const ds_mlm_row *row, ds_arena *mem)
 {
 	ds_rng which = ds_rng_of(m->seed, (uint64_t)PURPOSE << 40 ^ number);
 	ds_rng how = ds_rng_of(~m->seed, (uint64_t)PURPOSE << 40 ^ number);
-	int64_t most = ds_mlm_most(m, seq), n = 0;
-	words w = find_words(m, ids, plain, seq, mem);
-	uint8_t *chosen = ds_arena_zero(mem, (size_t)seq);
+	int64_t most = ds_mlm_most(m, row->seq), n = 0;
+	words w = find_words(m, row->ids, row->plain, row->seq, mem);
+	uint8_t *chosen = ds_arena_zero(mem, (size_t)row->seq);
 	int64_t budget = (int64_t)(m->probability * (double)w.tokens + 0.5);
 	choose(&w, which, budget < 1 ? 1 : budget > most ? most : budget, chosen);
-	for (int64_t i = 0; i < seq; i++)
+	for (int64_t i = 0; i < row->seq; i++)
 		if (chosen[i]) {
-			pick[n] = (int32_t)i;
-			target[n++] = ids[i];
-			ids[i] = hidden(m, how, i, ids[i]);
+			row->pick[n] = (int32_t)i;
+			row->target[n++] = row->ids[i];
+			row->ids[i] = masked(m, how, i, row->ids[i]);
 		}
 	for (int64_t i = n; i < most; i++)
-		pick[i] = target[i] = -1;
+		row->pick[i] = row->target[i] = -1;
 	return n;
 }

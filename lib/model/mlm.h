@@ -23,11 +23,14 @@ typedef struct {
 /* Looks at every token once: special ones are never masked, others may go on with a word. */
 void ds_mlm_kinds(ds_mlm *m, const ds_tok *t, ds_arena *mem);
 int64_t ds_mlm_most(const ds_mlm *m, int64_t seq); /* tokens chosen in a row, at most */
-/*
- * Hides tokens of row `number`. plain[i]: may it be chosen? pick and target (ds_mlm_most of each) get
- * the positions in the row and what stood there, -1 where there are no more. Returns how many.
- */
-int64_t ds_mlm_hide(const ds_mlm *m, uint64_t number, int32_t *ids, const uint8_t *plain,
-	int64_t seq, int32_t *pick, int32_t *target, ds_arena *mem);
+typedef struct {
+	int32_t *ids;         /* [seq] masked in place */
+	const uint8_t *plain; /* [seq] may it be chosen? */
+	int64_t seq;
+	int32_t *pick,
+		*target; /* ds_mlm_most of each: positions in the row and what stood there, then -1 */
+} ds_mlm_row;
+/* Masks tokens of row `number`. Returns how many. */
+int64_t ds_mlm_mask(const ds_mlm *m, uint64_t number, const ds_mlm_row *row, ds_arena *mem);
 
 #endif

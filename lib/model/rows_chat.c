@@ -48,8 +48,7 @@ static ds_rc add_record(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 	ds_chat_turns turns;
 	ds_chat_tokens t;
 	bool has;
-	DS_TRY(ds_talk_get(
-		&c->columns, b, row, ds_chat_of(c->chat), false, b->mem, &turns, &has, e));
+	DS_TRY(ds_talk_get(&c->columns, b, row, b->mem, &turns, &has, e));
 	if (!has)
 		return ds_fail(e, DS_BAD, "no conversation: known are %s", ds_talk_known);
 	DS_TRY(ds_chat_encode(c->chat, q->scratch, &turns, false, b->mem, &t, e));
@@ -63,7 +62,7 @@ ds_rc ds_rows_add_chat(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratc
 	ds_gather q = { .r = r, .scratch = scratch };
 	if (!r->chat->chat)
 		DS_TRY(ds_chat_open(&r->chat->chat, r->chat->layout, r->tok, e));
-	DS_TRY(ds_talk_find(&r->chat->columns, b, e));
+	DS_TRY(ds_talk_find(&r->chat->columns, b, ds_chat_of(r->chat->chat), false, e));
 	DS_TRY(ds_rows_gather(&q, b, p, add_record, e));
 	p->mask = (list_col){ q.kept, p->ids.off, NULL, false };
 	return DS_OK;

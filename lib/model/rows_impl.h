@@ -84,8 +84,6 @@ static inline unsigned long long piece_record(const piece *p, uint32_t rec)
 
 /* Decodes the block behind a piece; checks its hash. */
 ds_rc ds_rows_ready(ds_rows *r, piece *p, ds_err *e);
-/* Sets ids, docs, mask from a block whose memory lives as long as r. */
-ds_rc ds_rows_take(piece *p, ds_block *b, ds_err *e);
 
 /* rows_gather.c: a block's records, each put behind the others by fn */
 typedef struct {

@@ -50,7 +50,8 @@ static ds_rc take_list(list_col *out, ds_block *b, const char *name, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc ds_rows_take(piece *p, ds_block *b, ds_err *e)
+/* Sets ids, docs, mask from a block whose memory lives as long as r. */
+static ds_rc take_block(piece *p, ds_block *b, ds_err *e)
 {
 	DS_TRY(take_list(&p->ids, b, "tokens", e));
 	if (!p->ids.off)
@@ -68,7 +69,7 @@ ds_rc ds_rows_ready(ds_rows *r, piece *p, ds_err *e)
 	if (p->ready)
 		return DS_OK;
 	DS_TRY_AT(ds_reader_at(p->reader, &p->entry, r->mem, &b, e), e, "%s", p->origin);
-	DS_TRY_AT(ds_rows_take(p, b, e), e, "%s:%llu", p->origin, (unsigned long long)p->record);
+	DS_TRY_AT(take_block(p, b, e), e, "%s:%llu", p->origin, (unsigned long long)p->record);
 	return DS_OK;
 }
 
@@ -145,7 +146,7 @@ static ds_rc check_length(const ds_rows *r, ds_block *b, const char *path, ds_er
 	piece p = { 0 };
 	if (!r->packed || !b->n_rows)
 		return DS_OK;
-	DS_TRY_AT(ds_rows_take(&p, b, e), e, "%s", path);
+	DS_TRY_AT(take_block(&p, b, e), e, "%s", path);
 	uint32_t n = p.ids.off[1] - p.ids.off[0];
 	if (p.docs.off && n != (uint64_t)r->seq)
 		return ds_fail(e, DS_BAD, "%s: rows of %u tokens, those before have %lld", path, n,
@@ -239,7 +240,7 @@ static ds_rc keep_those_with(ds_rows *r, ds_block *b, const char *field, piece *
 static ds_rc add_tokens(ds_rows *r, ds_block *b, piece *p, ds_err *e)
 {
 	DS_TRY(keep_those_with(r, b, "tokens", p, e));
-	DS_TRY_AT(ds_rows_take(p, b, e), e, "%s:%llu", p->origin, (unsigned long long)p->record);
+	DS_TRY_AT(take_block(p, b, e), e, "%s:%llu", p->origin, (unsigned long long)p->record);
 	own_list(r, &p->ids, p->n_rows, p->ids.wide ? 4 : 2);
 	own_list(r, &p->docs, p->n_rows, p->docs.wide ? 4 : 2);
 	own_list(r, &p->mask, p->n_rows, 1);

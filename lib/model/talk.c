@@ -21,9 +21,9 @@ static const struct {
 	{ "prompt", NULL, "response" },
 };
 
-ds_rc ds_talk_find(ds_talk *f, ds_block *b, ds_err *e)
+ds_rc ds_talk_find(ds_talk *f, ds_block *b, const ds_chat_layout *l, bool asks, ds_err *e)
 {
-	*f = (ds_talk){ 0 };
+	*f = (ds_talk){ .layout = l, .asks = asks };
 	DS_TRY(ds_block_get(b, "messages", &f->lists[0], e));
 	DS_TRY(ds_block_get(b, "conversations", &f->lists[1], e));
 	DS_TRY(ds_block_get(b, "system", &f->system, e));
@@ -104,15 +104,15 @@ static ds_str join(ds_str a, const char *between, ds_str b, ds_arena *mem)
 }
 
 /* A question, its input below it where there is one, and the answer. */
-static ds_rc add_pair(const ds_talk *f, int which, ds_block *b, uint32_t row,
-	const ds_chat_layout *l, ds_arena *mem, ds_chat_turns *t, ds_err *e)
+static ds_rc add_pair(const ds_talk *f, int which, ds_block *b, uint32_t row, ds_arena *mem,
+	ds_chat_turns *t, ds_err *e)
 {
 	ds_str more;
 	DS_TRY(add_side(t, b, f->pair[which].ask, row, DS_CHAT_USER, mem, e));
 	DS_TRY(text_of(b, f->pair[which].more, row, &more, e));
 	if (more.n) {
 		ds_str *ask = &t->at[t->n - 1].text;
-		bool alpaca = strcmp(ds_chat_name(l), "alpaca") == 0;
+		bool alpaca = strcmp(ds_chat_name(f->layout), "alpaca") == 0;
 		*ask = join(*ask, alpaca ? "\n\n### Input:\n" : "\n\n", more, mem);
 	}
 	if (!here(f->pair[which].answer, row))
@@ -130,8 +130,8 @@ static ds_rc add_system(
 	return DS_OK;
 }
 
-ds_rc ds_talk_get(const ds_talk *f, ds_block *b, uint32_t row, const ds_chat_layout *l, bool asks,
-	ds_arena *mem, ds_chat_turns *t, bool *has, ds_err *e)
+ds_rc ds_talk_get(const ds_talk *f, ds_block *b, uint32_t row, ds_arena *mem, ds_chat_turns *t,
+	bool *has, ds_err *e)
 {
 	*t = (ds_chat_turns){ 0 };
 	*has = false;
@@ -146,13 +146,13 @@ ds_rc ds_talk_get(const ds_talk *f, ds_block *b, uint32_t row, const ds_chat_lay
 		*has = true;
 	}
 	for (int i = 0; i < DS_TALK_PAIRS && !*has; i++) {
-		if (!here(f->pair[i].ask, row) || !(asks || here(f->pair[i].answer, row)))
+		if (!here(f->pair[i].ask, row) || !(f->asks || here(f->pair[i].answer, row)))
 			continue;
 		DS_TRY(add_system(f, b, row, mem, t, e));
-		DS_TRY(add_pair(f, i, b, row, l, mem, t, e));
+		DS_TRY(add_pair(f, i, b, row, mem, t, e));
 		*has = true;
 	}
-	if (asks)
+	if (f->asks)
 		ds_chat_ask(t);
 	return DS_OK;
 }

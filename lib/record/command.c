@@ -38,7 +38,7 @@ static void read_errors(void *context)
 	ds_command *x = context;
 	char buf[4096];
 	for (;;) {
-		ssize_t n = read(x->err, buf, sizeof buf);
+		ssize_t n = read(x->err, buf, sizeof(buf));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)

@@ -83,12 +83,12 @@ static void choose_columns(table *t, const ds_block *b)
 {
 	if (t->how->columns) {
 		ds_str rest = ds_str_of(t->how->columns);
-		t->names = ds_arena_get(t->mem, sizeof *t->names * (rest.n + 1));
+		t->names = ds_arena_get(t->mem, sizeof(*t->names) * (rest.n + 1));
 		while (rest.at)
 			t->names[t->n++] = ds_str_cut(rest, ',', &rest);
 		return;
 	}
-	t->names = ds_arena_get(t->mem, sizeof *t->names * (b->n_cols + 1u));
+	t->names = ds_arena_get(t->mem, sizeof(*t->names) * (b->n_cols + 1u));
 	for (uint32_t i = 0; i < b->n_cols; i++)
 		t->names[t->n++] = ds_arena_str(t->mem, b->cols[i].name);
 }
@@ -129,7 +129,7 @@ static ds_rc check_columns(const table *t, const ds_block *b, ds_err *e)
 static ds_rc add_rows(table *t, ds_text *text, ds_block *b, ds_err *e)
 {
 	ds_text cell = ds_text_new(t->scratch, 4096);
-	const ds_col **cols = ds_arena_get(t->scratch, sizeof *cols * (t->n + 1));
+	const ds_col **cols = ds_arena_get(t->scratch, sizeof(*cols) * (t->n + 1));
 	for (size_t i = 0; i < t->n; i++) {
 		ds_str name = ds_arena_str(t->scratch, t->names[i]);
 		DS_TRY(ds_block_get(b, name.at, &cols[i], e));

@@ -15,7 +15,7 @@ typedef struct {
 
 static column *columns_of(ds_block *b, size_t *bytes, uint64_t *replaced)
 {
-	column *cols = ds_arena_get(b->mem, sizeof *cols * (b->n_cols + 1u));
+	column *cols = ds_arena_get(b->mem, sizeof(*cols) * (b->n_cols + 1u));
 	for (uint32_t i = 0; i < b->n_cols; i++) {
 		const ds_col *c = &b->cols[i];
 		ds_text label = ds_text_new(b->mem, c->name.n);

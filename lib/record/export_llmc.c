@@ -48,7 +48,7 @@ static ds_rc finish(void *state, ds_err *e)
 		return ds_fail(e, DS_BAD,
 			"%llu tokens, the format counts up to %d: split them first",
 			(unsigned long long)n, INT32_MAX);
-	DS_TRY(ds_out_write(w->out, header, sizeof header, e));
+	DS_TRY(ds_out_write(w->out, header, sizeof(header), e));
 	return ds_spool_write(w->tokens, w->out, narrow ? 2 : 4, e);
 }
 

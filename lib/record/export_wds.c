@@ -43,9 +43,9 @@ static ds_rc add_file(archive *a, ds_str key, const char *suffix, ds_str bytes, 
 {
 	static const char zeros[DS_TAR_BLOCK];
 	char header[DS_TAR_BLOCK], name[100];
-	int n = snprintf(name, sizeof name, "%.*s.%s", (int)key.n, key.at, suffix);
+	int n = snprintf(name, sizeof(name), "%.*s.%s", (int)key.n, key.at, suffix);
 	ds_tar_header(header, (ds_str){ name, (size_t)n }, bytes.n);
-	DS_TRY(ds_out_write(a->out, header, sizeof header, e));
+	DS_TRY(ds_out_write(a->out, header, sizeof(header), e));
 	DS_TRY(ds_out_write(a->out, bytes.at, bytes.n, e));
 	return ds_out_write(a->out, zeros, -bytes.n % DS_TAR_BLOCK, e);
 }
@@ -164,7 +164,7 @@ static ds_rc finish(void *state, ds_err *e)
 {
 	static const char end[2 * DS_TAR_BLOCK];
 	archive *a = state;
-	return ds_out_write(a->out, end, sizeof end, e);
+	return ds_out_write(a->out, end, sizeof(end), e);
 }
 
 const ds_exporter ds_export_wds = {

@@ -235,7 +235,7 @@ void ds_http_coders_free(ds_http_coders *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i < sizeof c->of / sizeof *c->of; i++)
+	for (size_t i = 0; i < sizeof(c->of) / sizeof(*c->of); i++)
 		ds_codec_close(c->of[i]);
 	ds_mem_free(c);
 }

@@ -208,10 +208,10 @@ static ds_rc take_end(ds_input *in, ds_err *e)
 	piece p;
 	do {
 		DS_TRY(take(in, 64 << 10, &p, e));
-		size_t n = p.bytes.n, k = n < sizeof last ? n : sizeof last;
+		size_t n = p.bytes.n, k = n < sizeof(last) ? n : sizeof(last);
 		any |= n != 0;
-		memmove(last, last + k, sizeof last - k);
-		memcpy(last + sizeof last - k, p.bytes.at + n - k, k);
+		memmove(last, last + k, sizeof(last) - k);
+		memcpy(last + sizeof(last) - k, p.bytes.at + n - k, k);
 		bool more = n == 64 << 10;
 		drop(&p);
 		if (!more)
@@ -250,7 +250,7 @@ static ds_rc new_batch(ds_input *in, message *m, ds_flat_table t, const ds_ar_fi
 	ds_ar_batch *b = *out;
 	b->live = &x->live;
 	b->limit = x->limit;
-	b->dictionaries = ds_arena_get(b->mem, (x->n_dictionaries + 1) * sizeof *b->dictionaries);
+	b->dictionaries = ds_arena_get(b->mem, (x->n_dictionaries + 1) * sizeof(*b->dictionaries));
 	pthread_mutex_lock(&x->lock);
 	for (size_t i = 0; i < x->n_dictionaries; i++)
 		if (ds_ar_find_dictionary(fields, x->dictionaries[i]->id)) {
@@ -268,7 +268,7 @@ static ds_ar_dictionary **place_of(file *x, int64_t id)
 			return &x->dictionaries[i];
 	size_t n = x->n_dictionaries;
 	x->dictionaries = ds_mem_grow(
-		x->dictionaries, n * sizeof *x->dictionaries, (n + 1) * sizeof *x->dictionaries);
+		x->dictionaries, n * sizeof(*x->dictionaries), (n + 1) * sizeof(*x->dictionaries));
 	x->dictionaries[n] = NULL;
 	return &x->dictionaries[x->n_dictionaries++];
 }
@@ -404,7 +404,7 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 		return DS_OK;
 	ds_ar_batch *b = x->now;
 	int64_t left = b->n_rows - x->row, n = x->rows_each < left ? x->rows_each : left;
-	stretch *s = ds_arena_get(ch->mem, sizeof *s);
+	stretch *s = ds_arena_get(ch->mem, sizeof(*s));
 	*s = (stretch){ b, x->row, x->row + n };
 	ch->own = s;
 	ch->n_records = (uint64_t)n;

@@ -21,13 +21,13 @@ typedef struct {
 static ds_rc open_table(ds_input *in, bool tsv)
 {
 	ds_arena *mem = ds_source_mem(in->source);
-	table *t = ds_arena_zero(mem, sizeof *t);
+	table *t = ds_arena_zero(mem, sizeof(*t));
 	t->tsv = tsv;
 	t->escapes = in->how->tsv_escapes;
 	in->state = t;
 	if (in->how->columns) {
 		ds_str rest = ds_str_of(in->how->columns);
-		t->names = ds_arena_get(mem, sizeof *t->names * (rest.n + 1));
+		t->names = ds_arena_get(mem, sizeof(*t->names) * (rest.n + 1));
 		while (rest.at)
 			t->names[t->n++] = ds_str_cut(rest, ',', &rest);
 		t->named = true;
@@ -185,11 +185,11 @@ static ds_rc take_names(ds_input *in, ds_chunk *ch, ds_err *e)
 	t->crlf = t->tsv && lf && lf > at && lf[-1] == '\r';
 	if (!t->named) {
 		size_t cap = ds_count_byte(ch->bytes, t->tsv ? '\t' : ',') + 1;
-		t->names = ds_arena_get(ch->mem, sizeof *t->names * cap);
+		t->names = ds_arena_get(ch->mem, sizeof(*t->names) * cap);
 		if (!read_row(t, &p, end, t->names, cap, &t->n))
 			return ds_fail(
 				e, DS_BAD, "%s:1: a quoted cell that does not end", in->name);
-		ds_str *names = ds_arena_get(mem, sizeof *names * t->n);
+		ds_str *names = ds_arena_get(mem, sizeof(*names) * t->n);
 		for (size_t i = 0; i < t->n; i++)
 			names[i] = ds_arena_str(mem, t->names[i]);
 		t->names = names;
@@ -321,8 +321,8 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	work w = { .ch = ch, .t = ch->input->state };
 	ds_block *b = w.b = ds_block_new(ch->mem, (uint32_t)ch->n_records);
-	w.cells = ds_arena_get(ch->mem, sizeof *w.cells * (w.t->n + 1));
-	w.cols = ds_arena_get(ch->mem, sizeof *w.cols * (w.t->n + 1));
+	w.cells = ds_arena_get(ch->mem, sizeof(*w.cells) * (w.t->n + 1));
+	w.cols = ds_arena_get(ch->mem, sizeof(*w.cols) * (w.t->n + 1));
 	for (size_t i = 0; i < n_own(w.t); i++)
 		w.cols[i] = ds_colb_new_n(b, w.t->names[i], DS_T_UTF8);
 	if (n_own(w.t) < w.t->n)

@@ -150,7 +150,7 @@ static ds_rc add_all(work *w, ds_err *e)
 	w->image = ds_colb_new(w->b, "image", DS_T_BYTES);
 	w->source = ds_colb_new(w->b, "source", DS_T_UTF8);
 	w->text = ds_colb_new(w->b, ch->input->how->field.column, DS_T_UTF8);
-	w->json_end = ds_arena_get(ch->mem, ch->n_names * sizeof *w->json_end);
+	w->json_end = ds_arena_get(ch->mem, ch->n_names * sizeof(*w->json_end));
 	for (size_t i = 0; i < ch->n_names; i++)
 		DS_TRY(add_image(w, i, e));
 	w->b->n_rows = (uint32_t)w->rows.n;

@@ -103,8 +103,8 @@ static ds_rc open_file(ds_input *in, ds_err *e)
 	char bom[3];
 	size_t got;
 	in->state = ds_arena_zero(ds_source_mem(in->source), sizeof(file));
-	DS_TRY(ds_in_peek(in->in, sizeof bom, &head, e)); /* RFC 8259 lets a parser ignore it */
-	return ds_str_is(head, "\xEF\xBB\xBF") ? ds_in_read(in->in, bom, sizeof bom, &got, e)
+	DS_TRY(ds_in_peek(in->in, sizeof(bom), &head, e)); /* RFC 8259 lets a parser ignore it */
+	return ds_str_is(head, "\xEF\xBB\xBF") ? ds_in_read(in->in, bom, sizeof(bom), &got, e)
 					       : DS_OK;
 }
 

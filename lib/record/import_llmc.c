@@ -30,10 +30,10 @@ static ds_rc llmc_open(ds_input *in, ds_err *e)
 {
 	int32_t head[LLMC_HEAD / 4];
 	size_t got;
-	llmc *x = ds_arena_zero(ds_source_mem(in->source), sizeof *x);
+	llmc *x = ds_arena_zero(ds_source_mem(in->source), sizeof(*x));
 	in->state = x;
-	DS_TRY(ds_in_read(in->in, head, sizeof head, &got, e));
-	if (got < sizeof head)
+	DS_TRY(ds_in_read(in->in, head, sizeof(head), &got, e));
+	if (got < sizeof(head))
 		return ds_fail(e, DS_SHORT, "%s: input ended early, within its header", in->name);
 	bool narrow = head[0] == LLMC_U16;
 	if (!narrow && head[0] != LLMC_U32)
@@ -133,7 +133,7 @@ static void add_tokens(ds_block *b, const void *data, bool wide, const uint32_t 
 	for (uint32_t i = 0; wide && i < n; i++)
 		all |= ids[i];
 	if (wide && all <= UINT16_MAX) {
-		uint16_t *narrow = ds_arena_get(b->mem, n * sizeof *narrow + 64);
+		uint16_t *narrow = ds_arena_get(b->mem, n * sizeof(*narrow) + 64);
 		for (uint32_t i = 0; i < n; i++)
 			narrow[i] = (uint16_t)ids[i];
 		col.type = DS_T_U16S;
@@ -145,7 +145,7 @@ static void add_tokens(ds_block *b, const void *data, bool wide, const uint32_t 
 static ds_rc llmc_parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	const llmc *x = ch->input->state;
-	uint32_t *off = ds_arena_get(ch->mem, (ch->n_records + 1) * sizeof *off), rows = 0;
+	uint32_t *off = ds_arena_get(ch->mem, (ch->n_records + 1) * sizeof(*off)), rows = 0;
 	size_t n = ch->bytes.n / x->width, at = 0;
 	off[0] = 0;
 	while (at < n) {

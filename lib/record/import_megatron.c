@@ -58,7 +58,7 @@ static ds_rc read_head(ds_input *in, dataset *d, ds_str index, ds_err *e)
 static ds_rc open_file(ds_input *in, ds_err *e)
 {
 	ds_arena *mem = ds_source_mem(in->source);
-	dataset *d = ds_arena_zero(mem, sizeof *d);
+	dataset *d = ds_arena_zero(mem, sizeof(*d));
 	ds_str index, name = ds_str_of(in->name);
 	in->state = d;
 	if (!ds_str_ends(name, DS_S(".idx")))
@@ -152,7 +152,7 @@ static void put_tokens(work *w)
 	for (uint32_t i = 0; i < n; i++)
 		all |= w->ids[i];
 	if (all <= UINT16_MAX) {
-		uint16_t *narrow = ds_arena_get(w->ch->mem, n * sizeof *narrow + 64);
+		uint16_t *narrow = ds_arena_get(w->ch->mem, n * sizeof(*narrow) + 64);
 		for (uint32_t i = 0; i < n; i++)
 			narrow[i] = (uint16_t)w->ids[i];
 		col.type = DS_T_U16S;
@@ -179,8 +179,8 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	if (bytes / d->width > UINT32_MAX - 64)
 		return ds_fail(e, DS_BAD, "%s: sequence %llu is too long", in->name,
 			(unsigned long long)end);
-	w.off = ds_arena_zero(ch->mem, (size_t)(end - first + 1) * sizeof *w.off);
-	w.ids = ds_arena_get(ch->mem, bytes / d->width * sizeof *w.ids + 64);
+	w.off = ds_arena_zero(ch->mem, (size_t)(end - first + 1) * sizeof(*w.off));
+	w.ids = ds_arena_get(ch->mem, bytes / d->width * sizeof(*w.ids) + 64);
 	for (uint64_t i = first; i < end; i++) {
 		DS_TRY(sequence(in, i, &s, e));
 		DS_TRY(add_sequence(&w, i, s, e));

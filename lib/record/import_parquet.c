@@ -153,7 +153,7 @@ static void stretch_done(file *x, const stretch *s)
 static ds_rc open_group(file *x, ds_err *e)
 {
 	ds_arena *mem = ds_arena_new(4096);
-	group *g = ds_arena_zero(mem, sizeof *g);
+	group *g = ds_arena_zero(mem, sizeof(*g));
 	g->mem = mem;
 	g->chunks = ds_arena_zero(mem, (x->f.meta.n_leaves + 1) * sizeof(ds_pq_chunk *));
 	pthread_mutex_lock(&x->f.lock);
@@ -186,7 +186,7 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 	if (!*more)
 		return DS_OK;
 	group *g = x->now;
-	stretch *s = ds_arena_get(ch->mem, sizeof *s);
+	stretch *s = ds_arena_get(ch->mem, sizeof(*s));
 	uint64_t left = (uint64_t)g->meta.n_rows - x->row;
 	uint64_t n = x->rows_each < left ? x->rows_each : left;
 	*s = (stretch){ g, x->row, x->row + n };

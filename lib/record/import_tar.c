@@ -53,7 +53,7 @@ static size_t last_record(void *state, ds_str bytes)
 {
 	cutter *x = state;
 	ds_tar_entry entry;
-	char key_buffer[sizeof entry.small];
+	char key_buffer[sizeof(entry.small)];
 	ds_str key = { NULL, 0 };
 	size_t end = 0, at = 0;
 	bool after_end = x->after_end, mark = false; /* mark: one stands before end */
@@ -97,7 +97,7 @@ static bool belongs(cutter *x, const ds_tar_entry *entry)
 {
 	ds_str key = key_of(entry->name);
 	ds_h128 hash = ds_hash128(key.at, key.n);
-	bool same = !x->has_key || memcmp(&hash, &x->key, sizeof hash) == 0;
+	bool same = !x->has_key || memcmp(&hash, &x->key, sizeof(hash)) == 0;
 	x->after_end = false;
 	x->key = x->has_key ? x->key : hash;
 	x->has_key = true;
@@ -196,7 +196,7 @@ static uint64_t count_keys(ds_input *in, ds_str rest, bool *broken)
 {
 	ds_tar_entry entry;
 	ds_str key = { NULL, 0 };
-	char key_buffer[sizeof entry.small];
+	char key_buffer[sizeof(entry.small)];
 	uint64_t n = 0;
 	for (; rest.n; rest = (ds_str){ rest.at + entry.total, rest.n - entry.total }) {
 		ds_tar_next(rest, &entry);
@@ -276,7 +276,7 @@ static bool is_picture(ds_str suffix)
 {
 	static const char *const known[] = { "png", "jpg", "jpeg", "gif", "bmp", "webp", "ppm",
 		"pgm" };
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (ds_str_is(suffix, known[i]))
 			return true;
 	return false;
@@ -448,9 +448,9 @@ static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 	work w = { .ch = ch, .json = ds_text_new(ch->mem, ch->bytes.n / 8) };
 	ds_good_rows kept = { 0 };
 	uint64_t lone = 0;
-	w.records = ds_arena_get(ch->mem, most * sizeof *w.records);
-	w.parts = ds_arena_get(ch->mem, most * sizeof *w.parts);
-	size_t *rows = ds_arena_get(ch->mem, most * sizeof *rows);
+	w.records = ds_arena_get(ch->mem, most * sizeof(*w.records));
+	w.parts = ds_arena_get(ch->mem, most * sizeof(*w.parts));
+	size_t *rows = ds_arena_get(ch->mem, most * sizeof(*rows));
 	read_all(&w);
 	DS_AUTO(ds_json_columns) columns = ds_json_columns_new(ch->mem, w.json.at, w.n);
 	DS_TRY(choose(&w, columns, rows, &kept, e));

@@ -70,7 +70,7 @@ static ds_rc cut(ds_input *in, ds_chunk *ch, bool *more, ds_err *e)
 static ds_rc parse(ds_chunk *ch, ds_block **out, ds_err *e)
 {
 	bool (*next)(ds_str *, ds_str *) = by_paragraph(ch->input) ? ds_next_para : ds_next_line;
-	uint32_t *off = ds_arena_get(ch->mem, sizeof *off * (ch->n_records + 1));
+	uint32_t *off = ds_arena_get(ch->mem, sizeof(*off) * (ch->n_records + 1));
 	bool rejects = ch->input->how->on_error == DS_ON_REJECT;
 	ds_good_rows rows = { 0 };
 	ds_str rest = ch->bytes, record;

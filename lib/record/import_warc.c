@@ -174,7 +174,7 @@ static ds_passed passed_kind(const warc_record *r)
 		{ "metadata", DS_PASSED_METADATA },
 		{ "revisit", DS_PASSED_REVISIT },
 	};
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (same(r->type, kinds[i].type))
 			return kinds[i].kind;
 	if (!same(r->type, "response") && !same(r->type, "resource") &&
@@ -235,7 +235,7 @@ static ds_str meta_of(ds_arena *mem, const warc_record *r, const ds_http *h)
 		{ ",\"truncated\":", r->truncated.n ? r->truncated : DS_S("unspecified"),
 			r->truncated.n || h->cut },
 	};
-	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
 		if (i == 2 && h->status) {
 			ds_text_add(&t, ",\"status\":", 10);
 			ds_text_i64(&t, h->status);

@@ -172,7 +172,7 @@ static void make_bools(build *b)
 
 static bool try_i64(build *b)
 {
-	int64_t *data = ds_arena_zero(b->c->mem, sizeof *data * (b->c->n_rows + 1u));
+	int64_t *data = ds_arena_zero(b->c->mem, sizeof(*data) * (b->c->n_rows + 1u));
 	for (size_t i = 0; i < b->cells->n; i++) {
 		const ds_json_cell *cell = &b->cells->at[i];
 		if (!is_null(cell) && !ds_json_i64(text_of(b, cell), &data[cell->row]))
@@ -185,7 +185,7 @@ static bool try_i64(build *b)
 
 static bool try_f64(build *b)
 {
-	double *data = ds_arena_zero(b->c->mem, sizeof *data * (b->c->n_rows + 1u));
+	double *data = ds_arena_zero(b->c->mem, sizeof(*data) * (b->c->n_rows + 1u));
 	for (size_t i = 0; i < b->cells->n; i++) {
 		const ds_json_cell *cell = &b->cells->at[i];
 		bool exact = true;
@@ -225,7 +225,7 @@ static size_t most_numbers(const build *b)
 static bool try_u32s(build *b)
 {
 	size_t most = most_numbers(b), n = 0;
-	uint32_t *data = ds_arena_get(b->c->mem, most * sizeof *data + 64), row = 0, all = 0;
+	uint32_t *data = ds_arena_get(b->c->mem, most * sizeof(*data) + 64), row = 0, all = 0;
 	for (size_t i = 0; i < b->cells->n; i++) {
 		const ds_json_cell *cell = &b->cells->at[i];
 		row = fill_to(b, row, cell->row, n);
@@ -251,7 +251,7 @@ static bool try_u32s(build *b)
 		uint16_t *narrow = (uint16_t *)(void *)data;
 		for (size_t i = 0; i < n; i++) {
 			uint16_t v = (uint16_t)data[i];
-			memcpy(&narrow[i], &v, sizeof v);
+			memcpy(&narrow[i], &v, sizeof(v));
 		}
 	}
 	finish_list(b, all <= UINT16_MAX ? DS_T_U16S : DS_T_U32S, data);
@@ -261,7 +261,7 @@ static bool try_u32s(build *b)
 static bool try_f32s(build *b)
 {
 	size_t n = 0;
-	float *data = ds_arena_get(b->c->mem, most_numbers(b) * sizeof *data + 64);
+	float *data = ds_arena_get(b->c->mem, most_numbers(b) * sizeof(*data) + 64);
 	uint32_t row = 0;
 	for (size_t i = 0; i < b->cells->n; i++) {
 		const ds_json_cell *cell = &b->cells->at[i];
@@ -310,7 +310,7 @@ static bool fixed_bytes(ds_str name)
 static void make_column(build *b)
 {
 	make_presence(b);
-	b->off = ds_arena_get(b->c->mem, sizeof *b->off * (b->c->n_rows + 1u));
+	b->off = ds_arena_get(b->c->mem, sizeof(*b->off) * (b->c->n_rows + 1u));
 	b->col->decoded = true;
 	if (try_known(b))
 		return;
@@ -334,7 +334,7 @@ static void make_more(ds_json_columns *c, ds_col *col)
 	build b = { .c = c, .col = col };
 	uint8_t *present = ds_arena_zero(c->mem, (c->n_rows + 7u) / 8u);
 	uint32_t row = 0;
-	b.off = ds_arena_get(c->mem, sizeof *b.off * (c->n_rows + 1u));
+	b.off = ds_arena_get(c->mem, sizeof(*b.off) * (c->n_rows + 1u));
 	for (size_t i = 0; i < m->n; i++) {
 		const ds_json_cell *cell = &m->at[i];
 		bool first = i == 0 || cell[-1].row != cell->row;

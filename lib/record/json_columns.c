@@ -13,14 +13,14 @@ enum { FIRST_CELLS = 16, MOST_CELLS = 4 << 20, FEWEST_COLUMNS = 16 };
 
 ds_json_columns *ds_json_columns_new(ds_arena *mem, const char *text, size_t most_rows)
 {
-	ds_json_columns *c = ds_arena_zero(mem, sizeof *c);
+	ds_json_columns *c = ds_arena_zero(mem, sizeof(*c));
 	size_t most = MOST_CELLS / (most_rows + 1);
 	c->mem = mem;
 	c->text = text;
 	c->most_columns = most > DS_MAX_COLUMNS - 1 ? DS_MAX_COLUMNS - 1
 			  : most < FEWEST_COLUMNS   ? FEWEST_COLUMNS
 						    : (uint32_t)most;
-	c->cols = ds_arena_get(mem, sizeof *c->cols * c->most_columns);
+	c->cols = ds_arena_get(mem, sizeof(*c->cols) * c->most_columns);
 	return c;
 }
 
@@ -28,9 +28,9 @@ static ds_json_cell *new_cell(ds_json_columns *c, ds_json_cells *to)
 {
 	if (to->n == to->cap) {
 		size_t cap = to->cap ? to->cap * 2 : FIRST_CELLS;
-		ds_json_cell *at = ds_arena_get(c->mem, cap * sizeof *at);
+		ds_json_cell *at = ds_arena_get(c->mem, cap * sizeof(*at));
 		if (to->n)
-			memcpy(at, to->at, to->n * sizeof *at);
+			memcpy(at, to->at, to->n * sizeof(*at));
 		to->at = at;
 		to->cap = cap;
 	}

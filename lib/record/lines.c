@@ -36,7 +36,7 @@ size_t ds_count_byte(ds_str s, char c)
 		size_t stop = s.n - i < 255 * sizeof(lanes) ? s.n : i + 255 * sizeof(lanes);
 		for (; stop - i >= sizeof(lanes); i += sizeof(lanes)) {
 			lanes v;
-			memcpy(&v, s.at + i, sizeof v);
+			memcpy(&v, s.at + i, sizeof(v));
 			sum -= (lanes)(v == wanted); /* true is -1 */
 		}
 		for (size_t k = 0; k < sizeof(lanes); k++)

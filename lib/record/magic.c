@@ -59,7 +59,7 @@ static const struct {
 
 const char *ds_magic_name(ds_str head)
 {
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (head.n >= known[i].at &&
 			ds_str_starts((ds_str){ head.at + known[i].at, head.n - known[i].at },
 				known[i].magic))

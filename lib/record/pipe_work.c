@@ -217,7 +217,7 @@ void ds_work_note(ds_work *w, const char *fmt, ...)
 	if (!ds_progress_live(w->pipe->progress))
 		return;
 	va_start(ap, fmt);
-	vsnprintf(note, sizeof note, fmt, ap);
+	vsnprintf(note, sizeof(note), fmt, ap);
 	va_end(ap);
 	ds_progress_note(w->pipe->progress, "%s", note);
 }

@@ -57,7 +57,7 @@ static void add_field(view *v, ds_text *t, const ds_json_field *f, uint32_t row)
 	size_t most = v->width - NAME_WIDTH - 8;
 	if (f->col->type == DS_T_BYTES && !ds_col_null(f->col, row)) {
 		char text[64];
-		int n = snprintf(text, sizeof text, "(%zu bytes)", ds_col_bytes(f->col, row).n);
+		int n = snprintf(text, sizeof(text), "(%zu bytes)", ds_col_bytes(f->col, row).n);
 		ds_text_add(&value, text, (size_t)n);
 	} else {
 		ds_text_json_value(&value, f, row, &unused);
@@ -72,7 +72,7 @@ static void add_field(view *v, ds_text *t, const ds_json_field *f, uint32_t row)
 	ds_text_byte(t, ' ');
 	ds_text_add(t, value.at, n);
 	if (n < value.n)
-		ds_text_add(t, " …", sizeof " …" - 1);
+		ds_text_add(t, " …", sizeof(" …") - 1);
 	ds_text_byte(t, '\n');
 }
 
@@ -86,7 +86,7 @@ static ds_rc write_block(void *state, ds_block *b, ds_err *e)
 	for (uint32_t row = 0; row < b->n_rows && row < shown; row++) {
 		char head[32];
 		int n = snprintf(
-			head, sizeof head, "%llu\n", (unsigned long long)(v->n_rows + row));
+			head, sizeof(head), "%llu\n", (unsigned long long)(v->n_rows + row));
 		ds_text_add(&t, head, (size_t)n);
 		for (uint32_t i = 0; i < b->n_cols; i++) {
 			ds_json_field f = { &b->cols[i], false };

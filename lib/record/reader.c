@@ -47,7 +47,8 @@ ds_reader_stats ds_reader_get_stats(const ds_reader *r)
 	return r->stats;
 }
 
-ds_rc ds_reader_short(ds_reader *r, ds_err *e)
+/* "input ended early, at byte N" */
+static ds_rc ended_early(ds_reader *r, ds_err *e)
 {
 	return ds_fail(
 		e, DS_SHORT, "input ended early, at byte %llu", (unsigned long long)r->feed.at);
@@ -58,7 +59,7 @@ static ds_rc take(ds_reader *r, ds_arena *mem, uint64_t n, const uint8_t **out, 
 {
 	uint64_t got;
 	DS_TRY(ds_reader_feed_take(&r->feed, mem, n, out, &got, e));
-	return got == n ? DS_OK : ds_reader_short(r, e);
+	return got == n ? DS_OK : ended_early(r, e);
 }
 
 static void begin_stream(ds_reader *r, uint64_t at)
@@ -90,7 +91,7 @@ static ds_rc read_header(ds_reader *r, ds_arena *mem, bool *end, ds_err *e)
 			"the stream ends at byte %llu and is followed by something else",
 			(unsigned long long)at);
 	if (got < DS_HEAD_BYTES)
-		return ds_reader_short(r, e);
+		return ended_early(r, e);
 	DS_TRY(ds_stream_head_get(head, &exact, &hash, e));
 	if (exact > ds_reader_max_bytes(r))
 		return ds_fail(e, DS_SHORT,

@@ -77,7 +77,6 @@ static inline ds_limits ds_reader_limits(const ds_reader *r)
 	return (ds_limits){ (r->max_record < most ? r->max_record : most) + block,
 		ds_reader_max_bytes(r) };
 }
-ds_rc ds_reader_short(ds_reader *r, ds_err *e); /* "input ended early, at byte N" */
 /* What is known of a frame before its bytes are taken. */
 DS_MUST ds_rc ds_frame_plausible(const ds_frame_head *h, uint64_t limit, ds_err *e);
 DS_MUST ds_rc ds_reader_add_opt(ds_reader *r, uint16_t kind, ds_str bytes, ds_err *e);

@@ -236,7 +236,7 @@ static bool is_megatron_bin(const char *name)
 {
 	char other[4096];
 	size_t n = strlen(name);
-	if (n < 4 || n >= sizeof other || strcmp(name + n - 4, ".bin") != 0)
+	if (n < 4 || n >= sizeof(other) || strcmp(name + n - 4, ".bin") != 0)
 		return false;
 	memcpy(other, name, n + 1);
 	memcpy(other + n - 4, ".idx", 4);

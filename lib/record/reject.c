@@ -15,7 +15,7 @@ ds_rc ds_reject_named(ds_chunk *ch, const char *name, uint64_t record, ds_str ra
 			return DS_BAD;
 		ds_source_damaged(ch->input, e->msg, raw.n);
 	}
-	ds_bad *bad = ds_arena_get(ch->mem, sizeof *bad);
+	ds_bad *bad = ds_arena_get(ch->mem, sizeof(*bad));
 	*bad = (ds_bad){ .raw = raw,
 		.rest = ch->spill,
 		.marked = ch->input->charset,
@@ -116,13 +116,13 @@ void ds_good_rows_add(ds_good_rows *r, ds_arena *mem, uint64_t offset)
 {
 	if (offset != r->n && !r->row_of) { /* the first one that is out of step */
 		r->cap = 2 * r->n + 64;
-		r->row_of = ds_arena_get(mem, r->cap * sizeof *r->row_of);
+		r->row_of = ds_arena_get(mem, r->cap * sizeof(*r->row_of));
 		for (size_t i = 0; i < r->n; i++)
 			r->row_of[i] = i;
 	}
 	if (r->row_of && r->n == r->cap) {
-		uint64_t *more = ds_arena_get(mem, 2 * r->cap * sizeof *more);
-		memcpy(more, r->row_of, r->n * sizeof *more);
+		uint64_t *more = ds_arena_get(mem, 2 * r->cap * sizeof(*more));
+		memcpy(more, r->row_of, r->n * sizeof(*more));
 		r->row_of = more;
 		r->cap *= 2;
 	}

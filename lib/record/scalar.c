@@ -190,12 +190,12 @@ static void add_decimal_digits(ds_text *t, bool minus, const char *digits, size_
 
 static void add_decimal_i64(ds_text *t, int64_t v, int scale)
 {
-	char digits[20], *p = digits + sizeof digits;
+	char digits[20], *p = digits + sizeof(digits);
 	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
 	do
 		*--p = (char)('0' + u % 10);
 	while (u /= 10);
-	add_decimal_digits(t, v < 0, p, (size_t)(digits + sizeof digits - p), scale);
+	add_decimal_digits(t, v < 0, p, (size_t)(digits + sizeof(digits) - p), scale);
 }
 
 static void add_decimal(ds_text *t, ds_str s, const ds_scalar *k)

@@ -34,7 +34,7 @@ static const void *spread(const column *c, const void *values)
 {
 	if (!c->col.nulls)
 		return values;
-	uint64_t *out = ds_arena_get(c->b->mem, ((size_t)c->b->n_rows + 8) * sizeof *out);
+	uint64_t *out = ds_arena_get(c->b->mem, ((size_t)c->b->n_rows + 8) * sizeof(*out));
 	const uint64_t *in = values;
 	for (uint32_t i = 0; i < c->b->n_rows; i++)
 		out[i] = c->valid[i] ? *in++ : 0;

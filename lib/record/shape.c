@@ -5,7 +5,8 @@
 
 enum { MOST_EXACT_BITS = 53 };
 
-bool ds_col_is_empty(const ds_col *c, uint32_t n_rows)
+/* Whether every row of a decoded column is null or absent. */
+static bool is_empty(const ds_col *c, uint32_t n_rows)
 {
 	for (uint32_t i = 0; i < n_rows; i++)
 		if (ds_col_has(c, i) && !ds_col_null(c, i))
@@ -60,7 +61,7 @@ static void meet(ds_value_shape *s, ds_value_shape_kind kind, bool large)
 static ds_value_shape *element_of(ds_value_shape *s, ds_arena *mem)
 {
 	if (!s->first)
-		s->first = ds_arena_zero(mem, sizeof *s->first);
+		s->first = ds_arena_zero(mem, sizeof(*s->first));
 	return s->first;
 }
 
@@ -73,7 +74,7 @@ static ds_value_shape *field_of(ds_value_shape *s, ds_str name, ds_arena *mem)
 	if (s->n_fields == DS_SHAPE_FIELDS)
 		return NULL;
 	s->n_fields++;
-	*last = ds_arena_zero(mem, sizeof **last);
+	*last = ds_arena_zero(mem, sizeof(**last));
 	(*last)->name = ds_arena_str(mem, name);
 	return *last;
 }
@@ -141,7 +142,7 @@ static void see_list(ds_value_shape *s, ds_value_shape_kind element, ds_arena *m
 ds_rc ds_value_shape_see(ds_value_shape *s, ds_block *b, ds_col *c, ds_arena *mem, ds_err *e)
 {
 	DS_TRY(ds_col_decode(b, c, e));
-	if (ds_col_is_empty(c, b->n_rows))
+	if (is_empty(c, b->n_rows))
 		return DS_OK;
 	switch (c->type) {
 	case DS_T_BOOL:

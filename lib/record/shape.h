@@ -44,7 +44,5 @@ void ds_value_shape_close(ds_value_shape *s);
 const char *ds_value_shape_name(const ds_value_shape *s); /* for messages */
 /* A field of a struct, or NULL. */
 ds_value_shape *ds_value_shape_find(const ds_value_shape *s, ds_str name);
-/* Whether every row of a decoded column is null or absent. */
-bool ds_col_is_empty(const ds_col *c, uint32_t n_rows);
 
 #endif

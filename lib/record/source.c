@@ -86,7 +86,7 @@ static ds_input *new_input(ds_source *s, const char *name, const ds_importer *im
 	in->how = s->how;
 	in->importer = im;
 	in->name = ds_arena_str(s->mem, ds_str_of(name)).at;
-	s->inputs = grown(s->inputs, s->n_inputs, &s->cap_inputs, sizeof *s->inputs);
+	s->inputs = grown(s->inputs, s->n_inputs, &s->cap_inputs, sizeof(*s->inputs));
 	s->inputs[s->n_inputs++] = in;
 	return in;
 }
@@ -216,7 +216,7 @@ void ds_source_close(ds_source *s)
 
 static ds_chunk *new_chunk(ds_arena *mem, ds_input *in)
 {
-	ds_chunk *ch = ds_arena_zero(mem, sizeof *ch);
+	ds_chunk *ch = ds_arena_zero(mem, sizeof(*ch));
 	ch->input = in;
 	ch->mem = mem;
 	ch->first_record = in->n_records + 1;
@@ -235,9 +235,9 @@ static ds_rc gather_files(ds_source *s, ds_arena *mem, ds_chunk **out, ds_err *e
 		const char **names = ch->names;
 		if (ch->n_names == cap) {
 			cap = cap ? 2 * cap : 16;
-			names = ds_arena_get(mem, cap * sizeof *names);
+			names = ds_arena_get(mem, cap * sizeof(*names));
 			if (ch->n_names)
-				memcpy(names, ch->names, ch->n_names * sizeof *names);
+				memcpy(names, ch->names, ch->n_names * sizeof(*names));
 			ch->names = names;
 		}
 		names[ch->n_names++] = ds_arena_str(mem, ds_str_of(s->path)).at;
@@ -258,7 +258,7 @@ static ds_chunk *opened_file(ds_source *s, ds_arena *mem)
 {
 	ds_input *in = s->now;
 	ds_chunk *ch = new_chunk(mem, in);
-	ch->names = ds_arena_get(mem, sizeof *ch->names);
+	ch->names = ds_arena_get(mem, sizeof(*ch->names));
 	ch->names[0] = in->name;
 	ch->n_names = 1;
 	ch->n_records = 1;
@@ -481,7 +481,7 @@ ds_json_index *ds_source_take_index(ds_source *s)
 void ds_source_give_index(ds_source *s, ds_json_index *x)
 {
 	pthread_mutex_lock(&s->lock);
-	s->free_indexes = grown(s->free_indexes, s->n_free, &s->cap_free, sizeof *s->free_indexes);
+	s->free_indexes = grown(s->free_indexes, s->n_free, &s->cap_free, sizeof(*s->free_indexes));
 	s->free_indexes[s->n_free++] = x;
 	pthread_mutex_unlock(&s->lock);
 }
@@ -489,7 +489,7 @@ void ds_source_give_index(ds_source *s, ds_json_index *x)
 void ds_source_hold_spill(ds_source *s, ds_spill *spill)
 {
 	pthread_mutex_lock(&s->lock);
-	s->spills = grown(s->spills, s->n_spills, &s->cap_spills, sizeof *s->spills);
+	s->spills = grown(s->spills, s->n_spills, &s->cap_spills, sizeof(*s->spills));
 	s->spills[s->n_spills++] = spill;
 	pthread_mutex_unlock(&s->lock);
 }
@@ -535,14 +535,14 @@ ds_arena *ds_source_mem(ds_source *s)
 
 void ds_source_add_reader(ds_source *s, ds_reader *r)
 {
-	s->readers = grown(s->readers, s->n_readers, &s->cap_readers, sizeof *s->readers);
+	s->readers = grown(s->readers, s->n_readers, &s->cap_readers, sizeof(*s->readers));
 	s->readers[s->n_readers++] = r;
 }
 
 ds_rc ds_source_add_chain(ds_input *in, ds_str json, ds_err *e)
 {
 	ds_source *s = in->source;
-	s->chains = grown(s->chains, s->n_chains, &s->cap_chains, sizeof *s->chains);
+	s->chains = grown(s->chains, s->n_chains, &s->cap_chains, sizeof(*s->chains));
 	DS_TRY(ds_chain_parse(&s->chains[s->n_chains], s->mem, json, e));
 	s->n_chains++;
 	return DS_OK;
@@ -551,7 +551,7 @@ ds_rc ds_source_add_chain(ds_input *in, ds_str json, ds_err *e)
 ds_chain *ds_source_chain(const ds_source *s)
 {
 	size_t n = s->n_readers + s->n_chains;
-	ds_chain **chains = ds_arena_get(s->mem, (n + 1) * sizeof *chains);
+	ds_chain **chains = ds_arena_get(s->mem, (n + 1) * sizeof(*chains));
 	for (size_t i = 0; i < s->n_readers; i++)
 		chains[i] = ds_reader_chain(s->readers[i]);
 	for (size_t i = 0; i < s->n_chains; i++)
@@ -562,7 +562,7 @@ ds_chain *ds_source_chain(const ds_source *s)
 /* Of all readers, each kind and content once. */
 static void gather_opts(ds_source *s, size_t n_all)
 {
-	ds_opt *opts = ds_arena_get(s->mem, n_all * sizeof *opts);
+	ds_opt *opts = ds_arena_get(s->mem, n_all * sizeof(*opts));
 	size_t n = 0, k;
 	for (size_t i = 0; i < s->n_readers; i++) {
 		const ds_opt *of = ds_reader_opts(s->readers[i], &k);

@@ -25,7 +25,7 @@ ds_rc ds_spool_open(ds_spool **out, ds_err *e)
 {
 	DS_AUTO(ds_spool) s = DS_NEW(ds_spool, 1);
 	s->fd = -1;
-	s->ids = ds_mem_get(GATHERED * sizeof *s->ids);
+	s->ids = ds_mem_get(GATHERED * sizeof(*s->ids));
 	DS_TRY(ds_temp_file(&s->fd, e));
 	*out = s;
 	s = NULL;
@@ -45,7 +45,7 @@ void ds_spool_close(ds_spool *s)
 static ds_rc flush(ds_spool *s, ds_err *e)
 {
 	const char *p = (const char *)s->ids;
-	for (size_t left = s->n * sizeof *s->ids; left;) {
+	for (size_t left = s->n * sizeof(*s->ids); left;) {
 		ssize_t n = write(s->fd, p, left);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -58,7 +58,7 @@ static ds_rc flush(ds_spool *s, ds_err *e)
 	return DS_OK;
 }
 
-ds_rc ds_spool_add(ds_spool *s, const uint32_t *ids, size_t n, ds_err *e)
+static ds_rc add_ids(ds_spool *s, const uint32_t *ids, size_t n, ds_err *e)
 {
 	s->count += n;
 	for (size_t i = 0; i < n; i++)
@@ -66,7 +66,7 @@ ds_rc ds_spool_add(ds_spool *s, const uint32_t *ids, size_t n, ds_err *e)
 			s->largest = ids[i];
 	while (n) {
 		size_t k = GATHERED - s->n < n ? GATHERED - s->n : n;
-		memcpy(s->ids + s->n, ids, k * sizeof *ids);
+		memcpy(s->ids + s->n, ids, k * sizeof(*ids));
 		s->n += k;
 		ids += k;
 		n -= k;
@@ -111,14 +111,14 @@ ds_rc ds_spool_write(ds_spool *s, ds_out *out, unsigned width, ds_err *e)
 			s, at, s->count - at < GATHERED ? (size_t)(s->count - at) : GATHERED, e));
 		size_t n = s->n_loaded;
 		if (width == 2) {
-			uint16_t *narrow = ds_mem_get(n * sizeof *narrow);
+			uint16_t *narrow = ds_mem_get(n * sizeof(*narrow));
 			for (size_t i = 0; i < n; i++)
 				narrow[i] = (uint16_t)s->ids[i];
-			ds_rc rc = ds_out_write(out, narrow, n * sizeof *narrow, e);
+			ds_rc rc = ds_out_write(out, narrow, n * sizeof(*narrow), e);
 			ds_mem_free(narrow);
 			DS_TRY(rc);
 		} else {
-			DS_TRY(ds_out_write(out, s->ids, n * sizeof *s->ids, e));
+			DS_TRY(ds_out_write(out, s->ids, n * sizeof(*s->ids), e));
 		}
 	}
 	return DS_OK;
@@ -146,10 +146,10 @@ ds_rc ds_spool_block(ds_spool *s, ds_spool *lengths, ds_block *b, ds_err *e)
 		if (!has)
 			return ds_fail(e, DS_BAD, "record %llu has no tokens",
 				(unsigned long long)ds_block_record(b, row) + 1);
-		DS_TRY(ds_spool_add(s, ids, n, e));
+		DS_TRY(add_ids(s, ids, n, e));
 		uint32_t length = (uint32_t)n;
 		if (lengths)
-			DS_TRY(ds_spool_add(lengths, &length, 1, e));
+			DS_TRY(add_ids(lengths, &length, 1, e));
 	}
 	return DS_OK;
 }

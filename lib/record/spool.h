@@ -13,7 +13,6 @@
 typedef struct ds_spool ds_spool;
 DS_MUST ds_rc ds_spool_open(ds_spool **s, ds_err *e);
 void ds_spool_close(ds_spool *s);
-DS_MUST ds_rc ds_spool_add(ds_spool *s, const uint32_t *ids, size_t n, ds_err *e);
 uint64_t ds_spool_count(const ds_spool *s);
 uint32_t ds_spool_largest(const ds_spool *s);
 /* All of them to out, 2 or 4 bytes each. */

@@ -81,8 +81,8 @@ static void own_name(const uint8_t *h, ds_tar_entry *out)
 	}
 	memcpy(out->small, prefix.at, prefix.n);
 	out->small[prefix.n] = '/';
-	if (name.n > sizeof out->small - 1 - prefix.n)
-		name.n = sizeof out->small - 1 - prefix.n;
+	if (name.n > sizeof(out->small) - 1 - prefix.n)
+		name.n = sizeof(out->small) - 1 - prefix.n;
 	memcpy(out->small + prefix.n + 1, name.at, name.n);
 	out->name = (ds_str){ out->small, prefix.n + 1 + name.n };
 }

@@ -35,7 +35,7 @@ void ds_text_add(ds_text *t, const void *p, size_t n)
 
 void ds_text_i64(ds_text *t, int64_t v)
 {
-	char digits[20], *p = digits + sizeof digits;
+	char digits[20], *p = digits + sizeof(digits);
 	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
 	do
 		*--p = (char)('0' + u % 10);
@@ -43,7 +43,7 @@ void ds_text_i64(ds_text *t, int64_t v)
 	ds_text_reserve(t, 24);
 	if (v < 0)
 		t->at[t->n++] = '-';
-	size_t n = (size_t)(digits + sizeof digits - p);
+	size_t n = (size_t)(digits + sizeof(digits) - p);
 	memcpy(t->at + t->n, p, n);
 	t->n += n;
 }

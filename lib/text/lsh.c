@@ -25,7 +25,7 @@ struct ds_lsh {
 ds_lsh *ds_lsh_new(unsigned bands, unsigned most)
 {
 	size_t n = (size_t)bands * DS_LSH_SEGMENTS;
-	ds_lsh *t = ds_mem_zero(sizeof *t + n * sizeof *t->at);
+	ds_lsh *t = ds_mem_zero(sizeof(*t) + n * sizeof(*t->at));
 	t->bands = bands;
 	t->most = most;
 	return t;

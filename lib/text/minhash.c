@@ -59,7 +59,7 @@ size_t ds_minhash_padded(const ds_minhash *m)
 
 void ds_minhash_reset(const ds_minhash *m, uint32_t *sig)
 {
-	memset(sig, 0xff, m->n_padded * sizeof *sig);
+	memset(sig, 0xff, m->n_padded * sizeof(*sig));
 }
 
 void ds_minhash_add(const ds_minhash *m, const uint32_t *x, size_t n, uint32_t *sig)
@@ -98,5 +98,5 @@ ds_bands ds_bands_choose(unsigned n_perm, double threshold)
 
 uint64_t ds_bands_key(ds_bands b, const uint32_t *sig, unsigned band)
 {
-	return ds_hash64_seed(sig + (size_t)band * b.rows, b.rows * sizeof *sig, band) >> 24;
+	return ds_hash64_seed(sig + (size_t)band * b.rows, b.rows * sizeof(*sig), band) >> 24;
 }

@@ -57,7 +57,7 @@ void ds_ngram_start(ds_ngram *g, ds_str text)
 	g->open = g->op = NULL;
 	g->sum = 0;
 	g->n_seen = 0;
-	memset(g->units, 0, DS_NGRAM_MAX * sizeof *g->units);
+	memset(g->units, 0, DS_NGRAM_MAX * sizeof(*g->units));
 }
 
 uint64_t ds_ngram_units(const ds_ngram *g)
@@ -441,7 +441,7 @@ static inline size_t roll(ds_ngram *g, void *out, bool wide)
 	}
 	g->sum = sum;
 	g->n_seen += m;
-	memmove(g->units, g->units + m, DS_NGRAM_MAX * sizeof *u);
+	memmove(g->units, g->units + m, DS_NGRAM_MAX * sizeof(*u));
 	return n;
 }
 

@@ -411,14 +411,14 @@ ds_rc ds_regex_find(ds_regex_run *run, ds_str text, bool *found, ds_err *e)
 	return match(run, text.at ? text : DS_S(""), 0, false, found, e);
 }
 
-ds_rc ds_regex_next(ds_regex_run *run, ds_str text, size_t from, bool empty, bool *found,
-	size_t *begin, size_t *end, ds_err *e)
+ds_rc ds_regex_next(
+	ds_regex_run *run, ds_str text, size_t from, bool empty, ds_match *out, ds_err *e)
 {
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(run->match);
-	DS_TRY(match(run, text, from, !empty, found, e));
-	if (*found) {
-		*begin = at[0] < from ? from : at[0];
-		*end = at[1] < *begin ? *begin : at[1];
+	DS_TRY(match(run, text, from, !empty, &out->found, e));
+	if (out->found) {
+		out->begin = at[0] < from ? from : at[0];
+		out->end = at[1] < out->begin ? out->begin : at[1];
 	}
 	return DS_OK;
 }

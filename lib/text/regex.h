@@ -41,9 +41,13 @@ ds_regex_run *ds_regex_run_new(const ds_regex *r); /* r must outlive it */
 void ds_regex_run_free(ds_regex_run *run);
 /* DS_BAD: the match limit was reached, or the stack's. */
 DS_MUST ds_rc ds_regex_find(ds_regex_run *run, ds_str text, bool *found, ds_err *e);
+typedef struct {
+	bool found;
+	size_t begin, end; /* in the text, where one was found */
+} ds_match;
 /* The first match at or after `from`; an empty one right there only if `empty`. */
-DS_MUST ds_rc ds_regex_next(ds_regex_run *run, ds_str text, size_t from, bool empty, bool *found,
-	size_t *begin, size_t *end, ds_err *e);
+DS_MUST ds_rc ds_regex_next(
+	ds_regex_run *run, ds_str text, size_t from, bool empty, ds_match *out, ds_err *e);
 /* *out is text itself where nothing matched (*n = 0), else in mem. Of what ds_regex_parse_subst made. */
 DS_MUST ds_rc ds_regex_subst(
 	ds_regex_run *run, ds_str text, ds_arena *mem, ds_str *out, size_t *n, ds_err *e);

@@ -55,7 +55,7 @@ void ds_seen_free(ds_seen *s)
 	}
 	for (size_t i = 0; i < s->taken.n; i += sizeof(void *)) {
 		void *p;
-		memcpy(&p, s->taken.at + i, sizeof p);
+		memcpy(&p, s->taken.at + i, sizeof(p));
 		ds_mem_free(p);
 	}
 	ds_buf_free(&s->taken);
@@ -82,7 +82,7 @@ ds_seen_text *ds_seen_next(ds_seen *s)
 void ds_seen_take(ds_seen *s, void *sketches)
 {
 	if (sketches)
-		ds_buf_add(&s->taken, &sketches, sizeof sketches);
+		ds_buf_add(&s->taken, &sketches, sizeof(sketches));
 }
 
 uint64_t ds_seen_count(const ds_seen *s)
@@ -140,12 +140,12 @@ void ds_seen_name(ds_seen *s, uint32_t number, ds_seen_id id)
 	if (!*names)
 		*names = DS_NEW(const char *, DS_SEEN_CHUNK);
 	uint64_t head = (uint64_t)id.text.n << 1 | id.is_number;
-	char *p = ds_arena_bytes(s->texts, sizeof head + id.text.n);
-	memcpy(p, &head, sizeof head);
+	char *p = ds_arena_bytes(s->texts, sizeof(head) + id.text.n);
+	memcpy(p, &head, sizeof(head));
 	if (id.text.n)
-		memcpy(p + sizeof head, id.text.at, id.text.n);
+		memcpy(p + sizeof(head), id.text.at, id.text.n);
 	(*names)[number & (DS_SEEN_CHUNK - 1)] = p;
-	s->name_bytes += sizeof(char *) + sizeof head + id.text.n;
+	s->name_bytes += sizeof(char *) + sizeof(head) + id.text.n;
 }
 
 ds_seen_id ds_seen_id_of(const ds_seen *s, uint32_t number)
@@ -155,8 +155,8 @@ ds_seen_id ds_seen_id_of(const ds_seen *s, uint32_t number)
 	if (!p)
 		return (ds_seen_id){ { "", 0 }, false };
 	uint64_t head;
-	memcpy(&head, p, sizeof head);
-	return (ds_seen_id){ { p + sizeof head, head >> 1 }, head & 1 };
+	memcpy(&head, p, sizeof(head));
+	return (ds_seen_id){ { p + sizeof(head), head >> 1 }, head & 1 };
 }
 
 static void add_cell(ds_buf *out, ds_str s)

@@ -38,7 +38,7 @@ static void put(side *f, const void *p, size_t n)
 
 static void put64(side *f, uint64_t v)
 {
-	put(f, &v, sizeof v);
+	put(f, &v, sizeof(v));
 }
 
 static void fail_short(side *f)
@@ -67,7 +67,7 @@ static void get(side *f, void *p, size_t n)
 static uint64_t get64(side *f)
 {
 	uint64_t v;
-	get(f, &v, sizeof v);
+	get(f, &v, sizeof(v));
 	return v;
 }
 
@@ -105,7 +105,7 @@ static void put_texts(side *f, const ds_seen *s)
 		put(f, &ds_seen_get(s, (uint32_t)i)->n_sketch, sizeof(uint32_t));
 	for (uint64_t i = 0; s->plan.near && i < s->n; i++) {
 		const ds_seen_text *t = ds_seen_get(s, (uint32_t)i);
-		put(f, t->sketch, t->n_sketch * sizeof *t->sketch);
+		put(f, t->sketch, t->n_sketch * sizeof(*t->sketch));
 	}
 }
 
@@ -115,9 +115,9 @@ ds_rc ds_seen_save(const ds_seen *s, ds_out *out, ds_err *e)
 	side f = { .out = out, .sum = sum, .e = e };
 	uint64_t words[DS_SEEN_WORDS];
 	ds_seen_plan_words(&s->plan, words);
-	put(&f, magic, sizeof magic);
+	put(&f, magic, sizeof(magic));
 	put64(&f, VERSION);
-	put(&f, words, sizeof words);
+	put(&f, words, sizeof(words));
 	put64(&f, s->n);
 	put64(&f, s->n_full);
 	put_texts(&f, s);
@@ -139,14 +139,14 @@ static void get_head(side *f, const ds_seen *s)
 {
 	char head[16];
 	uint64_t mine[DS_SEEN_WORDS], theirs[DS_SEEN_WORDS];
-	get(f, head, sizeof head);
-	if (f->rc == DS_OK && memcmp(head, magic, sizeof magic) != 0)
+	get(f, head, sizeof(head));
+	if (f->rc == DS_OK && memcmp(head, magic, sizeof(magic)) != 0)
 		f->rc = ds_fail(f->e, DS_BAD, "not an index of dsdedup");
 	uint64_t version = get64(f);
 	if (f->rc == DS_OK && version != VERSION)
 		f->rc = ds_fail(f->e, DS_BAD, "an index of version %llu, this program reads %d",
 			(unsigned long long)version, VERSION);
-	get(f, theirs, sizeof theirs);
+	get(f, theirs, sizeof(theirs));
 	ds_seen_plan_words(&s->plan, mine);
 	const char *other = ds_seen_plan_differs(mine, theirs);
 	if (f->rc == DS_OK && other)
@@ -167,12 +167,12 @@ static void get_texts(side *f, ds_seen *s, uint64_t n)
 	}
 	for (uint64_t i = 0; s->plan.near && i < n && f->rc == DS_OK; i++) {
 		ds_seen_text *t = ds_seen_get(s, (uint32_t)i);
-		get(f, &t->n_sketch, sizeof t->n_sketch);
+		get(f, &t->n_sketch, sizeof(t->n_sketch));
 		total += t->n_sketch;
 		if (s->plan.simhash && t->n_sketch != 0 && t->n_sketch != s->plan.bits / 32)
 			fail_short(f);
 	}
-	uint32_t *sketches = get_many(f, total, sizeof *sketches);
+	uint32_t *sketches = get_many(f, total, sizeof(*sketches));
 	ds_seen_take(s, sketches);
 	for (uint64_t i = 0; sketches && s->plan.near && i < n; i++) {
 		ds_seen_text *t = ds_seen_get(s, (uint32_t)i);
@@ -184,7 +184,7 @@ static void get_texts(side *f, ds_seen *s, uint64_t n)
 static void get_table(side *f, ds_lsh *t, unsigned bands, uint64_t n_texts)
 {
 	for (unsigned i = 0; t && i < bands * DS_LSH_SEGMENTS && f->rc == DS_OK; i++) {
-		uint64_t n = get64(f), *members = get_many(f, n, sizeof *members);
+		uint64_t n = get64(f), *members = get_many(f, n, sizeof(*members));
 		if (members && !ds_lsh_put_segment(t, i / DS_LSH_SEGMENTS, i % DS_LSH_SEGMENTS,
 				       members, (size_t)n, n_texts))
 			fail_short(f);
@@ -194,7 +194,7 @@ static void get_table(side *f, ds_lsh *t, unsigned bands, uint64_t n_texts)
 
 static void get_names(side *f, ds_seen *s)
 {
-	uint64_t *heads = get_many(f, s->n, sizeof *heads), total = 0;
+	uint64_t *heads = get_many(f, s->n, sizeof(*heads)), total = 0;
 	for (uint64_t i = 0; heads && i < s->n; i++) {
 		total += heads[i] >> 1;
 		if (total > f->left) {

@@ -122,8 +122,8 @@ static void meet(ds_seen *s, ds_seen_lane *lane, unsigned band)
 			continue;
 		out[0] = lane->chain[i];
 		out[1] = (uint32_t)found;
-		lane->chain[i] = (uint32_t)(lane->hits.n / sizeof *out) + 1;
-		ds_buf_add(&lane->hits, out, (2 + found) * sizeof *out);
+		lane->chain[i] = (uint32_t)(lane->hits.n / sizeof(*out)) + 1;
+		ds_buf_add(&lane->hits, out, (2 + found) * sizeof(*out));
 	}
 }
 
@@ -135,7 +135,7 @@ static void meet_lane(void *context, size_t task, unsigned worker)
 	(void)worker;
 	ds_buf_clear(&lane->hits);
 	lane->n_full = 0;
-	memset(lane->chain, 0, s->n_now * sizeof *lane->chain);
+	memset(lane->chain, 0, s->n_now * sizeof(*lane->chain));
 	for (unsigned b = (unsigned)task; s->near && b < s->plan.bands.bands; b += s->n_lanes)
 		meet(s, lane, b);
 }
@@ -182,7 +182,7 @@ static ds_rc add_batch(ds_seen *s, ds_seen_item *items, size_t n, ds_err *e)
 		t->key = items[i].key;
 		t->sketch = items[i].sketch;
 		t->n_sketch = items[i].n_sketch;
-		s->sketch_bytes += t->n_sketch * sizeof *t->sketch;
+		s->sketch_bytes += t->n_sketch * sizeof(*t->sketch);
 	}
 	meet_all(s, items, n, number);
 	for (size_t i = 0; i < n; i++) {

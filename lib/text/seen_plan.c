@@ -14,8 +14,8 @@ void ds_seen_plan_words(const ds_seen_plan *p, uint64_t w[DS_SEEN_WORDS])
 	const uint64_t words[DS_SEEN_WORDS] = { p->exact, p->near, p->verify, p->unit, p->ngram,
 		p->n_perm, p->bands.bands, p->bands.rows, p->seed, p->scope, p->simhash,
 		p->distance, p->bits, DS_UNIT_RULES, p->labels };
-	memcpy(w, words, sizeof words);
-	memcpy(&w[DS_SEEN_WORDS - 1], &p->threshold, sizeof p->threshold);
+	memcpy(w, words, sizeof(words));
+	memcpy(&w[DS_SEEN_WORDS - 1], &p->threshold, sizeof(p->threshold));
 }
 
 ds_seen_plan ds_seen_plan_of(const uint64_t w[DS_SEEN_WORDS])
@@ -33,7 +33,7 @@ ds_seen_plan ds_seen_plan_of(const uint64_t w[DS_SEEN_WORDS])
 		.distance = (unsigned)w[11],
 		.bits = (unsigned)w[12],
 		.labels = w[14] };
-	memcpy(&p.threshold, &w[DS_SEEN_WORDS - 1], sizeof p.threshold);
+	memcpy(&p.threshold, &w[DS_SEEN_WORDS - 1], sizeof(p.threshold));
 	return p;
 }
 

@@ -15,7 +15,7 @@ static void empty(ds_simhash *s)
 	for (unsigned bit = 0; bit < 64; bit++)
 		for (unsigned p = 0; p < 8; p++)
 			s->count[bit] += (s->plane[p] >> bit & 1) << p;
-	memset(s->plane, 0, sizeof s->plane);
+	memset(s->plane, 0, sizeof(s->plane));
 	s->in_planes = 0;
 }
 
@@ -74,7 +74,7 @@ void ds_simhash_keys(const uint64_t *fingerprint, unsigned words, unsigned dista
 			uint64_t two[DS_SIMHASH_WORDS];
 			for (unsigned w = 0; w < words; w++)
 				two[w] = part[i][w] | part[k][w];
-			keys[n] = ds_hash64_seed(two, words * sizeof *two, n) >> 24;
+			keys[n] = ds_hash64_seed(two, words * sizeof(*two), n) >> 24;
 			n++;
 		}
 	}

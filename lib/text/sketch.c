@@ -86,7 +86,7 @@ static void sort_buckets(ds_sketch *s)
 		 width = 64 - (unsigned)__builtin_clzll(top | 1);
 	unsigned shift = width > bits ? width - bits : 0;
 	size_t n_buckets = (size_t)(top >> shift) + 1;
-	memset(s->start, 0, (n_buckets + 1) * sizeof *s->start);
+	memset(s->start, 0, (n_buckets + 1) * sizeof(*s->start));
 	for (size_t i = 0; i < s->n; i++)
 		s->start[(s->at[i] >> shift) + 1]++;
 	for (size_t i = 1; i < n_buckets; i++)
@@ -124,7 +124,7 @@ static void cut(ds_sketch *s)
 
 static void grow(ds_sketch *s)
 {
-	size_t was = s->cap * sizeof *s->at;
+	size_t was = s->cap * sizeof(*s->at);
 	s->cap *= 2;
 	s->at = ds_mem_grow(s->at, was, 2 * was);
 	s->aside = ds_mem_grow(s->aside, was, 2 * was);

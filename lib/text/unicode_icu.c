@@ -47,7 +47,7 @@ void ds_icu_nfc(ds_buf *out, ds_str text)
 	if (text.n <= SMALL) {
 		done = normalize(out, text, small);
 	} else if (text.n < INT32_MAX / 4) {
-		UChar *wide = ds_mem_get((4 * text.n + 2) * sizeof *wide);
+		UChar *wide = ds_mem_get((4 * text.n + 2) * sizeof(*wide));
 		done = normalize(out, text, wide);
 		ds_mem_free(wide);
 	}

@@ -93,8 +93,10 @@ ds_rc ds_feed_row(ds_feed *f, ds_rows *rows, int64_t row, int64_t i, uint64_t nu
 		.plain = f->plain };
 	DS_TRY(ds_rows_get(rows, row, &out, e));
 	if (mlm)
-		out.n_targets = ds_mlm_hide(f->mlm, number, out.ids, f->plain, f->plan->seq,
-			f->picks + at, f->targets + at, f->mem);
+		out.n_targets = ds_mlm_mask(f->mlm, number,
+			&(ds_mlm_row){
+				out.ids, f->plain, f->plan->seq, f->picks + at, f->targets + at },
+			f->mem);
 	f->ends[i] = out.end;
 	if (f->pictures)
 		ds_pictures_want(f->pictures, i, out.image, number, number < DS_FEED_EVAL);

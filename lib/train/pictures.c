@@ -92,9 +92,11 @@ static void make(void *context, size_t task, unsigned worker)
 	}
 	ds_arena_reset(mem);
 	r->rc = ds_image_decode(r->file, mem, &im, &r->err);
+	ds_vary vary = p->o.vary;
+	vary.number = r->number;
 	if (r->rc == DS_OK)
-		r->rc = ds_prep_run(&p->o.prep, &im, r->vary ? &p->o.vary : NULL, r->number,
-			p->o.patch, mem, to, &r->err);
+		r->rc = ds_prep_run(
+			&p->o.prep, &im, r->vary ? &vary : NULL, p->o.patch, mem, to, &r->err);
 }
 
 static void make_set(ds_pictures *p, const set *s)

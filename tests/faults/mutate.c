@@ -29,7 +29,7 @@ static void change(uint8_t *p, size_t n)
 	size_t times = 1 + draw(&rng, 4);
 	for (size_t i = 0; i < times && n > 16; i++) {
 		size_t at = draw(&rng, n - 8), to = draw(&rng, n - 8);
-		uint64_t v = telling[draw(&rng, sizeof telling / sizeof *telling)];
+		uint64_t v = telling[draw(&rng, sizeof(telling) / sizeof(*telling))];
 		switch (draw(&rng, 5)) {
 		case 0:
 			p[at] ^= (uint8_t)(1u << draw(&rng, 8));
@@ -236,7 +236,7 @@ int main(int argc, char **argv)
 	bool good = true;
 	rng = draws_of("mutate", 11);
 	printf("%-10s %8s %8s %8s %8s\n", "file", "tried", "refused", "taken", "wrong");
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		tally t = { 0 };
 		kinds[i].run(n, &t);
 		printf("%-10s %8lu %8lu %8lu %8lu\n", kinds[i].name, t.tried, t.refused, t.taken,

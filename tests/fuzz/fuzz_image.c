@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		abort();
 	float *out = ds_arena_get(mem, 3 * 16 * 16 * sizeof(*out));
 	ds_prep p = n % 2 ? ds_prep_clip(16) : ds_prep_vit(16);
-	ds_vary v = { .flip = 0.5, .crop = 0.9, .color = 0.5, .seed = n };
-	(void)!ds_prep_run(&p, &im, n % 3 ? &v : NULL, n, 8, mem, out, &e);
+	ds_vary v = { .flip = 0.5, .crop = 0.9, .color = 0.5, .seed = n, .number = n };
+	(void)!ds_prep_run(&p, &im, n % 3 ? &v : NULL, 8, mem, out, &e);
 	return 0;
 }

@@ -34,10 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char idx[64], bin[64];
 	static const char zeros[64];
 	ds_err e;
-	snprintf(idx, sizeof idx, "/tmp/fuzz-%d.idx", (int)getpid());
-	snprintf(bin, sizeof bin, "/tmp/fuzz-%d.bin", (int)getpid());
+	snprintf(idx, sizeof(idx), "/tmp/fuzz-%d.idx", (int)getpid());
+	snprintf(bin, sizeof(bin), "/tmp/fuzz-%d.bin", (int)getpid());
 	if (ds_file_write(idx, (ds_str){ (const char *)data, n }, &e) != DS_OK ||
-		ds_file_write(bin, (ds_str){ zeros, sizeof zeros }, &e) != DS_OK)
+		ds_file_write(bin, (ds_str){ zeros, sizeof(zeros) }, &e) != DS_OK)
 		abort();
 	read_all(idx);
 	unlink(idx);

@@ -16,7 +16,7 @@ static void as_file(const uint8_t *data, size_t n)
 	ds_err e;
 	ds_rc rc = DS_OK;
 	while (rc == DS_OK && got && all < MOST) {
-		rc = ds_in_some(in, out, 1 + all % sizeof out, &got, &e);
+		rc = ds_in_some(in, out, 1 + all % sizeof(out), &got, &e);
 		all += rc == DS_OK ? got : 0;
 	}
 	if (rc != DS_OK && ds_in_damaged(in) && ds_in_read(in, out, 1, &got, &e) != rc)
@@ -31,15 +31,15 @@ static void as_stream(ds_wrap wrap, const uint8_t *data, size_t n)
 	bool ended = false;
 	ds_err e;
 	ds_str in = { (const char *)data, n };
-	for (size_t all = 0, avail, left; !ended && all < MOST; all += sizeof out - avail) {
+	for (size_t all = 0, avail, left; !ended && all < MOST; all += sizeof(out) - avail) {
 		w = out;
-		avail = sizeof out;
+		avail = sizeof(out);
 		left = in.n;
 		if (ds_codec_step(c, &in, &w, &avail, false, &ended, &e) != DS_OK)
 			break;
-		if (in.n > left || avail > sizeof out)
+		if (in.n > left || avail > sizeof(out))
 			abort();
-		if (in.n == left && avail == sizeof out)
+		if (in.n == left && avail == sizeof(out))
 			break;
 	}
 	ds_codec_close(c);

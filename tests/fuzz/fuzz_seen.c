@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	ds_buf file = { 0 };
 	uint64_t sum = ds_hash64(data, n);
 	ds_buf_add(&file, data, n);
-	ds_buf_add(&file, &sum, sizeof sum);
+	ds_buf_add(&file, &sum, sizeof(sum));
 	DS_AUTO(ds_seen) s = ds_seen_new(&plan);
 	DS_AUTO(ds_in) in = ds_in_from_mem(file.at, file.n, "index");
 	ds_rc rc = ds_seen_load(s, in, &e);

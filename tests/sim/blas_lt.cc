@@ -31,7 +31,7 @@ struct Attributes {
 		auto found = values.find(key);
 		T v = otherwise;
 		if (found != values.end())
-			memcpy(&v, found->second.data(), std::min(sizeof v, found->second.size()));
+			memcpy(&v, found->second.data(), std::min(sizeof(v), found->second.size()));
 		return v;
 	}
 };
@@ -228,7 +228,7 @@ SIM_EXPORT cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t,
 		s = check_gemm(g);
 	if (s != CUBLAS_STATUS_SUCCESS || wanted < 1)
 		return s == CUBLAS_STATUS_SUCCESS ? CUBLAS_STATUS_INVALID_VALUE : s;
-	memset(results, 0, sizeof *results);
+	memset(results, 0, sizeof(*results));
 	results->state = CUBLAS_STATUS_SUCCESS;
 	*found = 1;
 	return CUBLAS_STATUS_SUCCESS;

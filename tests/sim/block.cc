@@ -35,7 +35,7 @@ uint32_t guard_lanes(const Warp &w, const Ins &i, uint32_t lanes)
 std::string lanes_text(uint32_t lanes)
 {
 	char s[16];
-	snprintf(s, sizeof s, "0x%08x", lanes);
+	snprintf(s, sizeof(s), "0x%08x", lanes);
 	return s;
 }
 

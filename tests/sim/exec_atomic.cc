@@ -44,7 +44,7 @@ template <class T, class F> void update(Warp &w, const Ins &i)
 	resolve(w, i, i.space, a, sizeof(T), Access::atomic);
 	const T *v = w.lanes<T>(i.o[first + 1]);
 	T values[n_lanes];
-	memcpy(values, v, sizeof values);
+	memcpy(values, v, sizeof(values));
 	for (uint32_t left = w.exec; left; left &= left - 1) {
 		int l = __builtin_ctz(left);
 		T *p = (T *)a[l], old = *p;
@@ -60,8 +60,8 @@ template <class T> void compare_and_swap(Warp &w, const Ins &i)
 	addresses(w, i.o[1], i.narrow_address, i.imm[0], a);
 	resolve(w, i, i.space, a, sizeof(T), Access::atomic);
 	T expected[n_lanes], values[n_lanes];
-	memcpy(expected, w.lanes<T>(i.o[2]), sizeof expected);
-	memcpy(values, w.lanes<T>(i.o[3]), sizeof values);
+	memcpy(expected, w.lanes<T>(i.o[2]), sizeof(expected));
+	memcpy(values, w.lanes<T>(i.o[3]), sizeof(values));
 	for (uint32_t left = w.exec; left; left &= left - 1) {
 		int l = __builtin_ctz(left);
 		T *p = (T *)a[l], old = *p;

@@ -19,7 +19,7 @@ void shfl(Warp &w, const Ins &i)
 {
 	int n = 1 + i.vec;
 	uint32_t in[n_lanes], in_range = 0;
-	memcpy(in, w.lanes<uint32_t>(i.o[n]), sizeof in);
+	memcpy(in, w.lanes<uint32_t>(i.o[n]), sizeof(in));
 	const uint32_t *b = w.lanes<uint32_t>(i.o[n + 1]), *c = w.lanes<uint32_t>(i.o[n + 2]);
 	uint32_t from[n_lanes];
 	for (int l = 0; l < n_lanes; l++) {
@@ -146,7 +146,7 @@ void stmatrix(Warp &w, const Ins &i)
 	row_addresses(w, i, i.o[0], a, Access::write);
 	for (int k = 0; k < i.vec; k++) {
 		uint16_t m[64];
-		memcpy(m, w.lanes<uint16_t>(i.o[1 + k]), sizeof m);
+		memcpy(m, w.lanes<uint16_t>(i.o[1 + k]), sizeof(m));
 		if (i.sub)
 			transpose(m);
 		for (int r = 0; r < 8; r++)
@@ -157,9 +157,9 @@ void stmatrix(Warp &w, const Ins &i)
 void movmatrix(Warp &w, const Ins &i)
 {
 	uint16_t m[64];
-	memcpy(m, w.lanes<uint16_t>(i.o[1]), sizeof m);
+	memcpy(m, w.lanes<uint16_t>(i.o[1]), sizeof(m));
 	transpose(m);
-	memcpy(w.lanes<uint16_t>(i.o[0]), m, sizeof m);
+	memcpy(w.lanes<uint16_t>(i.o[0]), m, sizeof(m));
 }
 
 void sync_warp(Warp &w, const Ins &)

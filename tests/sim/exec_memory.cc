@@ -149,7 +149,7 @@ void cp_async(Warp &w, const Ins &i)
 	alignas(64) uint64_t to[n_lanes], from[n_lanes], offset[n_lanes];
 	const uint32_t *filled = i.sub ? w.lanes<uint32_t>(i.o[3]) : nullptr;
 	addresses(w, i.o[0], i.narrow_address, i.imm[0], to);
-	memcpy(offset, to, sizeof to);
+	memcpy(offset, to, sizeof(to));
 	check_alignment(w, i, to, i.size);
 	resolve(w, i, Space::shared, to, i.size, Access::write);
 	addresses(w, i.o[1], false, i.imm[1], from);
@@ -261,13 +261,13 @@ void print_lane(Warp &w, const Ins &i, int lane)
 		double d;
 		memcpy(&d, &v, 8);
 		if (kind == 's')
-			snprintf(text, sizeof text, spec.c_str(), device_text(w, i, lane, v, 1));
+			snprintf(text, sizeof(text), spec.c_str(), device_text(w, i, lane, v, 1));
 		else if (strchr("fFeEgGaA", kind))
-			snprintf(text, sizeof text, spec.c_str(), d);
+			snprintf(text, sizeof(text), spec.c_str(), d);
 		else if (wide)
-			snprintf(text, sizeof text, spec.c_str(), v);
+			snprintf(text, sizeof(text), spec.c_str(), v);
 		else
-			snprintf(text, sizeof text, spec.c_str(), (uint32_t)v);
+			snprintf(text, sizeof(text), spec.c_str(), (uint32_t)v);
 		out += text;
 	}
 	fputs(out.c_str(), stdout);

@@ -122,7 +122,7 @@ template <class A, class B, int words> void mma_int(Warp &w, const Ins &i)
 			d[reg][lane] = s;
 		}
 	for (int reg = 0; reg < 4; reg++)
-		memcpy(w.lanes<int32_t>(i.o[reg]), d[reg], sizeof d[reg]);
+		memcpy(w.lanes<int32_t>(i.o[reg]), d[reg], sizeof(d[reg]));
 }
 
 template <class A> Handler small_float(bool long_k, const std::string &b)

@@ -193,7 +193,7 @@ std::string why_not(uint64_t a, size_t n)
 		return what + " in an allocation that was freed (number " +
 		       std::to_string(old->second.number) + ")";
 	char text[32];
-	snprintf(text, sizeof text, "0x%llx", (unsigned long long)a);
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)a);
 	if (a < 4096)
 		return what + " near zero (" + text + ")";
 	return what + " that is no device memory (" + text + ")";

@@ -44,7 +44,7 @@ std::vector<Binary *> &binaries = *new std::vector<Binary *>;
 template <class T> T read(const char *p)
 {
 	T v;
-	memcpy(&v, p, sizeof v);
+	memcpy(&v, p, sizeof(v));
 	return v;
 }
 
@@ -293,7 +293,7 @@ SIM_EXPORT cudaError_t __cudaPopCallConfiguration(
 	*grid = s.grid;
 	*block = s.block;
 	*shared = s.shared;
-	memcpy(stream, &s.stream, sizeof s.stream);
+	memcpy(stream, &s.stream, sizeof(s.stream));
 	return cudaSuccess;
 }
 

@@ -383,8 +383,8 @@ SIM_EXPORT cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int n)
 	if (!is_device(n))
 		return remember(cudaErrorInvalidDevice);
 	const Device &d = device();
-	memset(p, 0, sizeof *p);
-	snprintf(p->name, sizeof p->name, "simulated sm_%d", d.arch);
+	memset(p, 0, sizeof(*p));
+	snprintf(p->name, sizeof(p->name), "simulated sm_%d", d.arch);
 	p->totalGlobalMem = memory_total();
 	p->sharedMemPerBlock = 48 << 10;
 	p->sharedMemPerBlockOptin = d.shared_per_block;
@@ -460,7 +460,7 @@ SIM_EXPORT cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *a, const void *
 	const Program *p = program_of(f, &why);
 	if (!p)
 		return remember(cudaErrorInvalidDeviceFunction);
-	memset(a, 0, sizeof *a);
+	memset(a, 0, sizeof(*a));
 	a->sharedSizeBytes = p->shared_bytes;
 	a->localSizeBytes = p->local_bytes;
 	a->maxThreadsPerBlock = p->max_threads ? (int)p->max_threads : 1024;
@@ -574,7 +574,7 @@ SIM_EXPORT cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *a, const 
 {
 	ENTER("cudaPointerGetAttributes");
 	Where w = where_is(p, 1, nullptr);
-	memset(a, 0, sizeof *a);
+	memset(a, 0, sizeof(*a));
 	a->type = w == Where::device   ? cudaMemoryTypeDevice
 		  : w == Where::pinned ? cudaMemoryTypeHost
 				       : cudaMemoryTypeUnregistered;

@@ -88,7 +88,8 @@ static ds_rc exchange(void *context, ds_world *w, ds_err *e)
 		for (int64_t i = out[k]; i < out[k + 1]; i++)
 			from[i] = 100 * me + k;
 	}
-	OK(ds_world_all_to_all(w, &all, from, out, to, in, DS_NUM_I64, e));
+	OK(ds_world_all_to_all(
+		w, &all, (ds_world_parts){ from, out }, (ds_world_parts){ to, in }, DS_NUM_I64, e));
 	for (int k = 0; k < n; k++)
 		for (int64_t i = in[k]; i < in[k + 1]; i++)
 			HOLDS(to[i] == 100 * k + me);

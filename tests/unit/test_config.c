@@ -28,6 +28,19 @@ static void aliases_are_one_key(void **state)
 	assert_int_equal(c.vocab_size, 50257);
 }
 
+static void an_architecture_by_its_name_is_its_defaults(void **state)
+{
+	for (int i = 0; ds_archs[i]; i++) {
+		ds_config c;
+		ds_err e;
+		ds_str name = ds_str_of(ds_archs[i]->name);
+		assert_true(ds_config_is_preset(name));
+		assert_int_equal(ds_config_preset(&c, name, mem, &e), DS_OK);
+		assert_ptr_equal(c.arch, ds_archs[i]);
+	}
+	assert_false(ds_config_is_preset(DS_S("GPT2LMHeadModel")));
+}
+
 static void presets_have_the_published_sizes(void **state)
 {
 	static const struct {
@@ -437,6 +450,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(aliases_are_one_key),
+		cmocka_unit_test(an_architecture_by_its_name_is_its_defaults),
 		cmocka_unit_test(presets_have_the_published_sizes),
 		cmocka_unit_test(a_published_config_is_read_and_written_back),
 		cmocka_unit_test(gpt2_is_written_in_its_own_spelling),

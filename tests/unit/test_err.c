@@ -54,7 +54,7 @@ static void what_a_terminal_would_obey_is_not_in_a_message(void **state)
 		{ "\xff\xfe \x80", "?? ?" },
 	};
 	ds_err e;
-	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
 		(void)ds_fail(&e, DS_BAD, "%s", pairs[i][0]);
 		assert_string_equal(e.msg, pairs[i][1]);
 		(void)ds_at(&e, DS_BAD, "%s", pairs[i][0]);

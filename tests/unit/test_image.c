@@ -174,7 +174,7 @@ static void prepared_pictures_are_those_of_the_published_processors(void **state
 		double sum = 0;
 		ds_err e;
 		assert_int_equal(ds_prep_check(&p, 32, &e), DS_OK);
-		assert_int_equal(ds_prep_run(&p, &im, NULL, 0, 8, mem, out, &e), DS_OK);
+		assert_int_equal(ds_prep_run(&p, &im, NULL, 8, mem, out, &e), DS_OK);
 		for (int k = 0; k < 3072; k++)
 			sum += (double)out[k] * (k % 97 + 1);
 		assert_true(out[0] == prepared[i].first);
@@ -232,10 +232,12 @@ static void a_row_is_varied_by_its_number_alone(void **state)
 	int other = 0;
 	ds_err e;
 	for (uint64_t i = 0; i < 20; i++) {
-		assert_int_equal(ds_prep_run(&p, &im, &v, i, 8, mem, a, &e), DS_OK);
-		assert_int_equal(ds_prep_run(&p, &im, &v, i, 8, mem, b, &e), DS_OK);
+		v.number = i;
+		assert_int_equal(ds_prep_run(&p, &im, &v, 8, mem, a, &e), DS_OK);
+		assert_int_equal(ds_prep_run(&p, &im, &v, 8, mem, b, &e), DS_OK);
 		assert_memory_equal(a, b, 3072 * 4);
-		assert_int_equal(ds_prep_run(&p, &im, &v, i + 1, 8, mem, b, &e), DS_OK);
+		v.number = i + 1;
+		assert_int_equal(ds_prep_run(&p, &im, &v, 8, mem, b, &e), DS_OK);
 		other += memcmp(a, b, 3072 * 4) != 0;
 	}
 	assert_int_equal(other, 20);
@@ -246,11 +248,11 @@ static void a_mirrored_picture_has_its_columns_turned(void **state)
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 12);
 	ds_image im = pattern(32, 32, mem);
 	ds_prep p = ds_prep_vit(32);
-	ds_vary v = { .flip = 1 };
+	ds_vary v = { .flip = 1, .number = 3 };
 	float *a = ds_arena_get(mem, 3072 * 4), *b = ds_arena_get(mem, 3072 * 4);
 	ds_err e;
-	assert_int_equal(ds_prep_run(&p, &im, NULL, 3, 32, mem, a, &e), DS_OK);
-	assert_int_equal(ds_prep_run(&p, &im, &v, 3, 32, mem, b, &e), DS_OK);
+	assert_int_equal(ds_prep_run(&p, &im, NULL, 32, mem, a, &e), DS_OK);
+	assert_int_equal(ds_prep_run(&p, &im, &v, 32, mem, b, &e), DS_OK);
 	for (int row = 0; row < 96; row++)
 		for (int x = 0; x < 32; x++)
 			assert_true(a[row * 32 + x] == b[row * 32 + 31 - x]);

@@ -55,7 +55,7 @@ static void what_is_not_json_is_refused(void **state)
 		"\"\\u12\"", "\"\\u12G4\"", "\"\n\"", "\"\t\"", "1 2", "{} {}", "\"a\"b",
 		"\"a\"\"b\"", "[1 2]", ":", "[\"a\":1]", "{\"a\",1}", "\xEF\xBB", "\x01", "[1}",
 		"{\"a\":1]", "\"\\", "\\" };
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		fails(ds_str_of(bad[i]), "offset ");
 	fails(DS_S("nul\0"), "offset");
 	fails(DS_S("\"a\0\""), "offset 2: a control byte");
@@ -67,7 +67,7 @@ static void a_long_text_is_refused_as_a_short_one(void **state)
 	static const char *const tails[] = { "\"a\":1}", "\"a\"}", "\"k0\":1}", "1:1}",
 		"\"a\" \"b\"}", "\"a\":tru}", "\"a\":\"}", "\"a\":1}}", "\"a\":\"\\q\"}",
 		"\"a\":\"\n\"}", "\"a\":", "\"a\":5\"\"}", "\"a\":true\"x\"}" };
-	for (size_t t = 0; t < sizeof tails / sizeof *tails; t++) {
+	for (size_t t = 0; t < sizeof(tails) / sizeof(*tails); t++) {
 		DS_AUTO(ds_arena) mem = ds_arena_new(4096);
 		const ds_json *v = NULL;
 		ds_err e = { { 0 } };
@@ -149,7 +149,7 @@ static void a_number_is_a_double_only_where_it_survives(void **state)
 		{ "123456789012345678.5", false }, { "5e-324", true },
 		{ "1.7976931348623157e308", true }, { "2.5e-310", true }, { "0e999999999", true },
 		{ "9007199254740993.0", false } };
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		double v;
 		bool exact;
 		assert_true(ds_json_f64(ds_str_of(rows[i].text), &v, &exact));
@@ -192,7 +192,7 @@ static void runs_are_the_same_on_every_cpu(void **state)
 		in[i] = (char)(i * 7 % 90 + 36 == '\\' ? 'x' : i * 7 % 90 + 36);
 	for (unsigned at = 0; at < 200; at++) {
 		static const char stops[] = { '"', '\\', 0, 31, '\n', (char)0x80, 0x7F, ' ' };
-		for (unsigned k = 0; k < sizeof stops; k++) {
+		for (unsigned k = 0; k < sizeof(stops); k++) {
 			char was = in[at];
 			in[at] = stops[k];
 			size_t n = ds_json_run(a, in, 200);

@@ -26,7 +26,7 @@ static void add_x(ds_buf *to, size_t n)
 {
 	static const char xs[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 	for (size_t k; n; n -= k) {
-		k = n < sizeof xs - 1 ? n : sizeof xs - 1;
+		k = n < sizeof(xs) - 1 ? n : sizeof(xs) - 1;
 		ds_buf_add(to, xs, k);
 	}
 }
@@ -94,9 +94,9 @@ static void add_csv(ds_buf *to, int record, size_t bytes)
 static void add_entry(ds_buf *to, int record, const char *suffix, size_t bytes)
 {
 	char header[DS_TAR_BLOCK], name[32];
-	snprintf(name, sizeof name, "r%d.%s", record, suffix);
+	snprintf(name, sizeof(name), "r%d.%s", record, suffix);
 	ds_tar_header(header, ds_str_of(name), bytes);
-	ds_buf_add(to, header, sizeof header);
+	ds_buf_add(to, header, sizeof(header));
 	add_x(to, bytes);
 	for (; to->n % DS_TAR_BLOCK;)
 		ds_buf_add(to, "", 1);
@@ -114,7 +114,7 @@ static void add_tar(ds_buf *to, int record, size_t bytes)
 static void end_tar(ds_buf *to)
 {
 	char zeros[2 * DS_TAR_BLOCK] = { 0 };
-	ds_buf_add(to, zeros, sizeof zeros);
+	ds_buf_add(to, zeros, sizeof(zeros));
 }
 
 static void add_warc(ds_buf *to, int record, size_t bytes)
@@ -241,7 +241,7 @@ static void sweep(const format *f, const char *block, size_t large)
 	ds_buf file = { 0 };
 	bool fits = large < 1000;
 	make(f, large, &file, &number);
-	snprintf(where, sizeof where, "in:%llu:", (unsigned long long)number);
+	snprintf(where, sizeof(where), "in:%llu:", (unsigned long long)number);
 	outcome o = load(f, ds_buf_view(&file), DS_ON_SKIP);
 	check_kept(&o, f, fits, block, large);
 	release(&o);
@@ -267,10 +267,10 @@ static void neighbours_of_a_large_record_stay(void **state)
 {
 	static const char *const blocks[] = { "1", "7", "64", "513", "4096", "1048576" };
 	static const size_t sizes[] = { 100, 6000, 9000, 50000, 300000, 1100000 };
-	for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
+	for (size_t b = 0; b < sizeof(blocks) / sizeof(*blocks); b++) {
 		setenv("DS_BLOCK", blocks[b], 1);
-		for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-			for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
+		for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+			for (size_t k = 0; k < sizeof(sizes) / sizeof(*sizes); k++)
 				if (strlen(blocks[b]) > 2 || sizes[k] < 100000)
 					sweep(&formats[i], blocks[b], sizes[k]);
 	}

@@ -32,7 +32,7 @@ static void buckets_keep_their_first_members_in_order(void **state)
 			if (r % 3 == 0 || which[b] % 10 == 0)
 				continue;
 			assert_int_equal(n, n_truth[b][which[b]]);
-			assert_memory_equal(out, truth[b][which[b]], n * sizeof *out);
+			assert_memory_equal(out, truth[b][which[b]], n * sizeof(*out));
 			if (n < MOST)
 				truth[b][which[b]][n_truth[b][which[b]]++] = r;
 			want_filled += n + 1 == MOST;
@@ -43,7 +43,7 @@ static void buckets_keep_their_first_members_in_order(void **state)
 		for (unsigned k = 1; k < KEYS; k += 1 + (k % 10 == 9)) {
 			size_t n = ds_lsh_find(t, b, ds_rng_u64(ds_rng_of(b, 2), k) >> 24, out);
 			assert_int_equal(n, n_truth[b][k]);
-			assert_memory_equal(out, truth[b][k], n * sizeof *out);
+			assert_memory_equal(out, truth[b][k], n * sizeof(*out));
 		}
 	}
 }

@@ -34,7 +34,7 @@ static void kernels_agree(void **state)
 			ds_minhash_reset(m, got);
 			kernels[k](m, x, 500, got);
 			kernels[k](m, x + 500, 277, got);
-			assert_memory_equal(got, want, n_padded * sizeof *want);
+			assert_memory_equal(got, want, n_padded * sizeof(*want));
 		}
 		ds_mem_free(want);
 		ds_mem_free(got);
@@ -91,7 +91,7 @@ static void a_sketch_is_the_smallest_values_once_each(void **state)
 {
 	static const size_t sizes[] = { 0, 1, 5, 24, 25, 400, 511, 512, 513, 3000, 70000 };
 	static const size_t ks[] = { 512, 1, 0 };
-	for (size_t c = 0; c < sizeof sizes / sizeof *sizes * 9; c++) {
+	for (size_t c = 0; c < sizeof(sizes) / sizeof(*sizes) * 9; c++) {
 		size_t n = sizes[c / 9], k = ks[c % 3];
 		uint32_t *x = DS_NEW(uint32_t, n + 1), *sorted = DS_NEW(uint32_t, n + 1);
 		for (size_t i = 0; i < n; i++) {
@@ -101,8 +101,8 @@ static void a_sketch_is_the_smallest_values_once_each(void **state)
 			if (c / 3 % 3 == 2)
 				x[i] |= 0xffffff00; /* all large */
 		}
-		memcpy(sorted, x, n * sizeof *x);
-		qsort(sorted, n, sizeof *sorted, by_value);
+		memcpy(sorted, x, n * sizeof(*x));
+		qsort(sorted, n, sizeof(*sorted), by_value);
 		size_t want = 0;
 		for (size_t i = 0; i < n; i++)
 			if (i == 0 || sorted[i] != sorted[i - 1])
@@ -114,7 +114,7 @@ static void a_sketch_is_the_smallest_values_once_each(void **state)
 		ds_sketch_add(s, x + n / 3, n - n / 3);
 		const uint32_t *v = ds_sketch_finish(s, &got);
 		assert_int_equal(got, want);
-		assert_memory_equal(v, sorted, want * sizeof *v);
+		assert_memory_equal(v, sorted, want * sizeof(*v));
 		ds_mem_free(x);
 		ds_mem_free(sorted);
 	}

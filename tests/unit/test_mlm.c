@@ -28,7 +28,8 @@ static void hide(const ds_mlm *m, uint64_t number, row *r)
 		r->ids[i] = i;
 		r->plain[i] = i >= 10;
 	}
-	r->n = ds_mlm_hide(m, number, r->ids, r->plain, SEQ, r->pick, r->target, mem);
+	r->n = ds_mlm_mask(
+		m, number, &(ds_mlm_row){ r->ids, r->plain, SEQ, r->pick, r->target }, mem);
 }
 
 static void of_what_is_chosen_80_10_10(void **state)

@@ -41,7 +41,7 @@ static void long_runs_of_marks_are_fine(void **state)
 {
 	static char text[200001];
 	text[0] = 'x';
-	for (size_t i = 1; i + 1 < sizeof text; i += 2)
+	for (size_t i = 1; i + 1 < sizeof(text); i += 2)
 		memcpy(text + i, i % 4 == 1 ? "\xcc\xa3" : "\xcc\x80", 2);
 	DS_AUTO(ds_arena) mem = ds_arena_new(4096);
 	ds_str got = ds_nfc((ds_str){ text, 200001 }, mem);

@@ -116,7 +116,7 @@ static size_t all(ds_unit unit, unsigned n, ds_str text, uint64_t *out)
 	uint64_t part[DS_NGRAM_BATCH];
 	while ((got = ds_ngram_next64(g, part))) {
 		assert_true(total + got <= LIMIT);
-		memcpy(out + total, part, got * sizeof *part);
+		memcpy(out + total, part, got * sizeof(*part));
 		total += got;
 	}
 	assert_int_equal(ds_ngram_next64(g, part), 0);
@@ -141,7 +141,7 @@ static void ascii_equals_the_definition(void **state)
 		size_t n_want = slow_shingles(text, len, n, want);
 		size_t n_got = all(DS_UNIT_AUTO, n, (ds_str){ exact, len }, got);
 		assert_int_equal(n_got, n_want);
-		assert_memory_equal(got, want, n_want * sizeof *want);
+		assert_memory_equal(got, want, n_want * sizeof(*want));
 		free(exact);
 		free(text);
 	}
@@ -153,7 +153,7 @@ static void same(ds_unit unit, const char *a, const char *b)
 {
 	uint64_t x[64], y[64];
 	size_t n = all(unit, 1, ds_str_of(a), x), m = all(unit, 1, ds_str_of(b), y);
-	if (n != m || memcmp(x, y, n * sizeof *x) != 0)
+	if (n != m || memcmp(x, y, n * sizeof(*x)) != 0)
 		fail_msg("'%s' and '%s' differ", a, b);
 }
 

@@ -102,9 +102,9 @@ static void decimals_keep_every_digit(void **state)
 static void the_largest_decimal_fits(void **state)
 {
 	char bytes[DS_DECIMAL_BYTES];
-	memset(bytes, 0xff, sizeof bytes);
+	memset(bytes, 0xff, sizeof(bytes));
 	bytes[0] = 0x7f;
-	assert_int_equal(strlen(decimal(0, false, (ds_str){ bytes, sizeof bytes })), 308);
+	assert_int_equal(strlen(decimal(0, false, (ds_str){ bytes, sizeof(bytes) })), 308);
 }
 
 static void intervals_and_uuids_are_text(void **state)

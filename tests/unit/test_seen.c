@@ -43,13 +43,13 @@ static void make(corpus *c, uint64_t seed)
 		ds_sketch_reset(sketch);
 		ds_sketch_add(sketch, set, SET);
 		size_t n;
-		memcpy(c->sets[t], ds_sketch_finish(sketch, &n), sizeof c->sets[t]);
+		memcpy(c->sets[t], ds_sketch_finish(sketch, &n), sizeof(c->sets[t]));
 		assert_int_equal(n, SET);
 		ds_minhash_reset(m, sig);
 		ds_minhash_add(m, set, SET, sig);
 		for (unsigned b = 0; b < BANDS; b++)
 			c->bands[t][b] = ds_bands_key(plan.bands, sig, b);
-		c->items[t] = (ds_seen_item){ .key = ds_hash128(c->sets[t], sizeof c->sets[t]),
+		c->items[t] = (ds_seen_item){ .key = ds_hash128(c->sets[t], sizeof(c->sets[t])),
 			.bands = c->bands[t],
 			.sketch = c->sets[t],
 			.n_sketch = SET };
@@ -93,7 +93,7 @@ static void decisions_follow_the_rule(void **state)
 		uint32_t same = DS_NO_TEXT, near = DS_NO_TEXT;
 		first[t] = t;
 		for (uint32_t i = t; i-- > 0;) {
-			bool is_same = memcmp(c.sets[i], c.sets[t], sizeof c.sets[t]) == 0;
+			bool is_same = memcmp(c.sets[i], c.sets[t], sizeof(c.sets[t])) == 0;
 			bool is_near = share(&c, i, t) && alike(&c, i, t);
 			same = is_same ? i : same;
 			near = is_near ? i : near;

@@ -12,7 +12,7 @@ static void a_bit_is_that_of_the_majority(void **state)
 {
 	static uint64_t x[3000];
 	static const size_t sizes[] = { 0, 1, 2, 3, 254, 255, 256, 600, 3000 };
-	for (size_t c = 0; c < sizeof sizes / sizeof *sizes; c++) {
+	for (size_t c = 0; c < sizeof(sizes) / sizeof(*sizes); c++) {
 		size_t n = sizes[c];
 		uint64_t want = 0;
 		for (size_t i = 0; i < n; i++)

@@ -175,7 +175,7 @@ static void graphemes_of_ascii_are_those_of_the_standard(void **state)
 				"b";
 		uint32_t whole[64], part[64];
 		for (uint64_t k = ds_rng_below(rng, 0, 9); k > 0; k--)
-			strcat(text, parts[ds_rng_below(rng, k, sizeof parts / sizeof *parts)]);
+			strcat(text, parts[ds_rng_below(rng, k, sizeof(parts) / sizeof(*parts))]);
 		size_t n = ds_graphemes(ds_str_of(text), whole, mem);
 		assert_int_equal(ds_graphemes(ds_str_of(text + 3), part, mem), n - 1);
 		for (size_t i = 1; i < n; i++)

@@ -190,7 +190,7 @@ static ds_rc compare(applier *a, ds_block *b, signed_block *s, const ds_seen_id 
 
 ds_rc apply_learn(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e)
 {
-	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
+	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof(*ids));
 	if (a->plan->named)
 		DS_TRY(name_rows(a, b, false, ids, e));
 	DS_TRY(compare(a, b, s, ids, e));
@@ -199,7 +199,7 @@ ds_rc apply_learn(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *
 
 static ds_rc decide(applier *a, ds_work *w, ds_block *b, signed_block *s, ds_err *e)
 {
-	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof *ids);
+	ds_seen_id *ids = ds_arena_get(ds_work_mem(w), (b->n_rows + 1) * sizeof(*ids));
 	if (a->plan->named)
 		DS_TRY(name_rows(a, b, a->plan->add_id, ids, e));
 	if (a->verdicts)

@@ -63,7 +63,7 @@ static ds_rc put_band(exchange *x, unsigned band, const uint8_t *same, ds_err *e
 			w[1] = frame_number(x->shard, row);
 			if (same[row / 8] >> row % 8 & 1)
 				w[1] |= FRAME_IS_SAME;
-			DS_TRY(frames_row(x->out, FRAME_KEYS, exchange_part(w, sizeof *w), w, e));
+			DS_TRY(frames_row(x->out, FRAME_KEYS, exchange_part(w, sizeof(*w)), w, e));
 		}
 	}
 	return DS_OK;
@@ -95,7 +95,7 @@ static ds_rc read_asks(exchange *x, ds_buf *asks, ds_err *e)
 			uint64_t row, ask;
 			DS_TRY(exchange_row(x, f.words[2 * i], &row, e));
 			ask = frame_number(f.words[2 * i + 1], row);
-			ds_buf_add(asks, &ask, sizeof ask);
+			ds_buf_add(asks, &ask, sizeof(ask));
 		}
 	}
 }
@@ -110,10 +110,10 @@ static void add_sketch(const exchange *x, ds_buf *out, uint64_t row)
 				    : NULL;
 	const uint64_t head[2] = { frame_number(x->shard, row), n };
 	const uint32_t none = 0;
-	ds_buf_add(out, head, sizeof head);
-	ds_buf_add(out, v, n * sizeof *v);
+	ds_buf_add(out, head, sizeof(head));
+	ds_buf_add(out, v, n * sizeof(*v));
 	if (n % 2)
-		ds_buf_add(out, &none, sizeof none);
+		ds_buf_add(out, &none, sizeof(none));
 }
 
 static ds_rc tell(exchange *x, uint64_t *ask, size_t n, ds_err *e)
@@ -244,7 +244,7 @@ static const struct {
 	{ "choose", step_choose, false, false, { NULL } },
 	{ "settle", step_settle, true, true, { "against" } },
 };
-enum { N_STEPS = sizeof steps / sizeof *steps, BANDS_STEP = 2 };
+enum { N_STEPS = sizeof(steps) / sizeof(*steps), BANDS_STEP = 2 };
 
 static ds_rc open_shard(exchange *x, const char *dir, size_t step, ds_err *e)
 {

@@ -42,7 +42,7 @@ DS_MUST ds_rc exchange_row(const exchange *x, uint64_t number, uint64_t *row, ds
 /* Rows of a frame at the end of *rows. */
 static inline void exchange_keep(ds_buf *rows, const frame *f)
 {
-	ds_buf_add(rows, f->words, f->n_rows * frame_words(f->kind) * sizeof *f->words);
+	ds_buf_add(rows, f->words, f->n_rows * frame_words(f->kind) * sizeof(*f->words));
 }
 DS_MUST ds_rc exchange_unknown(const frame *f, ds_err *e); /* a kind that a step has no use for */
 

@@ -27,8 +27,8 @@ typedef struct {
 static ds_rc put_edge(exchange *x, uint64_t a, uint64_t b, ds_err *e)
 {
 	const uint64_t there[2] = { a, b }, back[2] = { b, a };
-	DS_TRY(frames_row(x->out, FRAME_EDGES, exchange_part(&a, sizeof a), there, e));
-	return frames_row(x->out, FRAME_EDGES, exchange_part(&b, sizeof b), back, e);
+	DS_TRY(frames_row(x->out, FRAME_EDGES, exchange_part(&a, sizeof(a)), there, e));
+	return frames_row(x->out, FRAME_EDGES, exchange_part(&b, sizeof(b)), back, e);
 }
 
 static ds_rc take_sames(confirm_run *r, const frame *f, ds_err *e)
@@ -46,7 +46,7 @@ static ds_rc take_sames(confirm_run *r, const frame *f, ds_err *e)
 
 static ds_rc take_sketches(confirm_run *r, const frame *f, ds_err *e)
 {
-	size_t base = r->sketches.n / sizeof *f->words;
+	size_t base = r->sketches.n / sizeof(*f->words);
 	frame_sketch s;
 	bool more;
 	for (size_t at = 0;;) {
@@ -55,9 +55,9 @@ static ds_rc take_sketches(confirm_run *r, const frame *f, ds_err *e)
 			break;
 		const told t = { s.number,
 			base + (size_t)((const uint64_t *)(const void *)s.at - f->words), s.n };
-		ds_buf_add(&r->told, &t, sizeof t);
+		ds_buf_add(&r->told, &t, sizeof(t));
 	}
-	ds_buf_add(&r->sketches, f->words, f->n_rows * sizeof *f->words);
+	ds_buf_add(&r->sketches, f->words, f->n_rows * sizeof(*f->words));
 	return DS_OK;
 }
 
@@ -116,7 +116,7 @@ static ds_rc sketch_of(
 		return DS_OK;
 	}
 	const told wanted = { .number = number };
-	const told *t = r->told.n ? bsearch(&wanted, r->told.at, r->told.n / sizeof *t, sizeof *t,
+	const told *t = r->told.n ? bsearch(&wanted, r->told.at, r->told.n / sizeof(*t), sizeof(*t),
 					    by_number)
 				  : NULL;
 	if (!t)
@@ -155,8 +155,8 @@ static ds_rc confirm(confirm_run *r, uint64_t row, const uint64_t *met, size_t n
 static ds_rc confirm_all(confirm_run *r, ds_err *e)
 {
 	const uint64_t *pair = (const uint64_t *)(const void *)r->pairs.at;
-	size_t n = r->pairs.n / sizeof *pair / 2;
-	uint64_t row, *order = ds_mem_get((n + 1) * sizeof *order);
+	size_t n = r->pairs.n / sizeof(*pair) / 2;
+	uint64_t row, *order = ds_mem_get((n + 1) * sizeof(*order));
 	ds_buf met = { 0 };
 	ds_rc rc = DS_OK;
 	if (n > UINT32_MAX || r->x->s->n > UINT32_MAX)
@@ -170,7 +170,7 @@ static ds_rc confirm_all(confirm_run *r, ds_err *e)
 	for (size_t i = 0, end; i < n && rc == DS_OK; i = end) {
 		ds_buf_clear(&met);
 		for (end = i; end < n && order[end] >> 32 == order[i] >> 32; end++)
-			ds_buf_add(&met, &pair[2 * (order[end] & UINT32_MAX) + 1], sizeof *pair);
+			ds_buf_add(&met, &pair[2 * (order[end] & UINT32_MAX) + 1], sizeof(*pair));
 		ds_sort_u64((uint64_t *)(void *)met.at, end - i);
 		rc = confirm(r, order[i] >> 32, (const uint64_t *)(const void *)met.at, end - i, e);
 	}
@@ -182,8 +182,8 @@ static ds_rc confirm_all(confirm_run *r, ds_err *e)
 ds_rc step_confirm(exchange *x, ds_err *e)
 {
 	confirm_run r = { .x = x };
-	r.dup = ds_mem_get((x->s->n + 1) * sizeof *r.dup);
-	memset(r.dup, 0xff, (x->s->n + 1) * sizeof *r.dup);
+	r.dup = ds_mem_get((x->s->n + 1) * sizeof(*r.dup));
+	memset(r.dup, 0xff, (x->s->n + 1) * sizeof(*r.dup));
 	r.why = DS_NEW(uint8_t, x->s->n + 1);
 	ds_rc rc = take_frames(&r, e);
 	if (rc == DS_OK) {

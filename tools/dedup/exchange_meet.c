@@ -65,7 +65,7 @@ static ds_rc each_key(exchange *x, member *m, size_t n, take_members *take, ds_e
 {
 	if (n == 1)
 		return DS_OK;
-	qsort(m, n, sizeof *m, by_key);
+	qsort(m, n, sizeof(*m), by_key);
 	for (size_t i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && m[end].lo == m[i].lo && m[end].hi == m[i].hi;)
 			end++;
@@ -78,14 +78,14 @@ static ds_rc each_key(exchange *x, member *m, size_t n, take_members *take, ds_e
 static ds_rc meet(exchange *x, const ds_buf *rows, size_t words, take_members *take, ds_err *e)
 {
 	const uint64_t *w = (const uint64_t *)(const void *)rows->at;
-	size_t n = rows->n / sizeof *w / words;
-	uint64_t *order = ds_mem_get((n + 1) * sizeof *order);
+	size_t n = rows->n / sizeof(*w) / words;
+	uint64_t *order = ds_mem_get((n + 1) * sizeof(*order));
 	ds_buf run = { 0 };
 	ds_rc rc = n > UINT32_MAX
 			   ? ds_fail(e, DS_BAD, "more than %u rows of a partition", UINT32_MAX)
 			   : DS_OK;
 	for (size_t i = 0; rc == DS_OK && i < n; i++)
-		order[i] = ds_hash64(w + i * words, (words - 1) * sizeof *w) >> 32 << 32 | i;
+		order[i] = ds_hash64(w + i * words, (words - 1) * sizeof(*w)) >> 32 << 32 | i;
 	if (rc == DS_OK)
 		ds_sort_u64(order, n);
 	for (size_t i = 0, end; i < n && rc == DS_OK; i = end) {
@@ -93,7 +93,7 @@ static ds_rc meet(exchange *x, const ds_buf *rows, size_t words, take_members *t
 		for (end = i; end < n && order[end] >> 32 == order[i] >> 32; end++) {
 			const uint64_t *r = w + (order[end] & UINT32_MAX) * words;
 			const member m = { r[0], words == 3 ? r[1] : 0, r[words - 1] };
-			ds_buf_add(&run, &m, sizeof m);
+			ds_buf_add(&run, &m, sizeof(m));
 		}
 		rc = each_key(x, (member *)(void *)run.at, end - i, take, e);
 	}

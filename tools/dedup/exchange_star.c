@@ -48,9 +48,9 @@ static ds_rc each_node(exchange *x, take_node *take, void *state, ds_err *e)
 	ds_buf rows = { 0 };
 	ds_rc rc = read_rows(x, FRAME_EDGES, &rows, e);
 	edge *v = (edge *)(void *)rows.at;
-	size_t n = rc == DS_OK ? rows.n / sizeof *v : 0, kept = 0;
+	size_t n = rc == DS_OK ? rows.n / sizeof(*v) : 0, kept = 0;
 	if (n)
-		qsort(v, n, sizeof *v, by_edge);
+		qsort(v, n, sizeof(*v), by_edge);
 	for (size_t i = 0; i < n; i++)
 		if (!kept || by_edge(&v[kept - 1], &v[i]) != 0)
 			v[kept++] = v[i];
@@ -66,7 +66,7 @@ static ds_rc each_node(exchange *x, take_node *take, void *state, ds_err *e)
 static ds_rc put_edge(exchange *x, uint64_t a, uint64_t b, ds_err *e)
 {
 	const uint64_t w[2] = { a, b };
-	return frames_row(x->out, FRAME_EDGES, exchange_part(&a, sizeof a), w, e);
+	return frames_row(x->out, FRAME_EDGES, exchange_part(&a, sizeof(a)), w, e);
 }
 
 /* Greater neighbours go to the smallest known; it matters only to them, so their end alone is handed on. */
@@ -123,11 +123,11 @@ static ds_rc put_value(exchange *x, uint64_t number, uint64_t first, ds_err *e)
 	const ds_col *value = ds_block_find(b, "value"), *key = ds_block_find(b, "key");
 	if (value && value->type == DS_T_F64 && ds_col_has(value, r))
 		worth = ds_col_f64(value, r);
-	memcpy(&w[2], &worth, sizeof worth);
+	memcpy(&w[2], &worth, sizeof(worth));
 	if (key && key->type == DS_T_BYTES && ds_col_has(key, r) &&
 		ds_col_bytes(key, r).n == sizeof(ds_h128))
 		memcpy(&w[3], ds_col_bytes(key, r).at, sizeof(ds_h128));
-	return frames_row(x->out, FRAME_VALUES, exchange_part(&first, sizeof first), w, e);
+	return frames_row(x->out, FRAME_VALUES, exchange_part(&first, sizeof(first)), w, e);
 }
 
 ds_rc step_values(exchange *x, ds_err *e)
@@ -135,7 +135,7 @@ ds_rc step_values(exchange *x, ds_err *e)
 	ds_buf rows = { 0 };
 	ds_rc rc = read_rows(x, FRAME_MEMBERS, &rows, e);
 	const edge *v = (const edge *)(const void *)rows.at;
-	for (size_t i = 0; rc == DS_OK && i < rows.n / sizeof *v; i++)
+	for (size_t i = 0; rc == DS_OK && i < rows.n / sizeof(*v); i++)
 		rc = put_value(x, v[i].at, v[i].to, e);
 	ds_buf_free(&rows);
 	return rc;
@@ -177,9 +177,9 @@ ds_rc step_choose(exchange *x, ds_err *e)
 	ds_buf rows = { 0 };
 	ds_rc rc = read_rows(x, FRAME_VALUES, &rows, e);
 	worth *v = (worth *)(void *)rows.at;
-	size_t n = rc == DS_OK ? rows.n / sizeof *v : 0;
+	size_t n = rc == DS_OK ? rows.n / sizeof(*v) : 0;
 	if (n)
-		qsort(v, n, sizeof *v, by_first);
+		qsort(v, n, sizeof(*v), by_first);
 	for (size_t i = 0, end; i < n && rc == DS_OK; i = end) {
 		for (end = i + 1; end < n && v[end].first == v[i].first;)
 			end++;
@@ -193,9 +193,9 @@ ds_rc step_settle(exchange *x, ds_err *e)
 {
 	frame f;
 	ds_rc rc;
-	uint64_t row, *dup = ds_mem_get((x->s->n + 1) * sizeof *dup);
+	uint64_t row, *dup = ds_mem_get((x->s->n + 1) * sizeof(*dup));
 	uint8_t *why = DS_NEW(uint8_t, x->s->n + 1);
-	memset(dup, 0xff, (x->s->n + 1) * sizeof *dup);
+	memset(dup, 0xff, (x->s->n + 1) * sizeof(*dup));
 	while ((rc = frames_next(x->in, &f, e)) == DS_OK && f.kind) {
 		if (f.kind != FRAME_VERDICTS) {
 			rc = exchange_unknown(&f, e);

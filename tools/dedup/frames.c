@@ -61,17 +61,17 @@ ds_rc frames_whole(frames_out *o, frame_kind kind, uint64_t to, ds_str rows, ds_
 		uint32_t kind, none;
 		uint64_t to, bytes, hash;
 	} head = { .kind = kind, .to = to, .bytes = rows.n, .hash = hash_of(kind, to, rows) };
-	_Static_assert(sizeof head == FRAME_HEAD, "the head of a frame");
-	memcpy(head.magic, magic, sizeof magic);
-	DS_TRY(ds_out_write(o->out, &head, sizeof head, e));
+	_Static_assert(sizeof(head) == FRAME_HEAD, "the head of a frame");
+	memcpy(head.magic, magic, sizeof(magic));
+	DS_TRY(ds_out_write(o->out, &head, sizeof(head), e));
 	return ds_out_write(o->out, rows.at, rows.n, e);
 }
 
 static ds_rc flush(frames_out *o, frame_kind kind, ds_err *e)
 {
 	const uint64_t *to = (const uint64_t *)(const void *)o->kinds[kind].to.at;
-	size_t n = o->kinds[kind].to.n / sizeof *to, bytes = words_of[kind] * sizeof *to;
-	uint64_t *order = ds_mem_get((n + 1) * sizeof *order);
+	size_t n = o->kinds[kind].to.n / sizeof(*to), bytes = words_of[kind] * sizeof(*to);
+	uint64_t *order = ds_mem_get((n + 1) * sizeof(*order));
 	ds_buf rows = { 0 };
 	ds_rc rc = DS_OK;
 	for (size_t i = 0; i < n; i++)
@@ -93,8 +93,8 @@ static ds_rc flush(frames_out *o, frame_kind kind, ds_err *e)
 
 ds_rc frames_row(frames_out *o, frame_kind kind, uint64_t to, const uint64_t *words, ds_err *e)
 {
-	ds_buf_add(&o->kinds[kind].to, &to, sizeof to);
-	ds_buf_add(&o->kinds[kind].rows, words, words_of[kind] * sizeof *words);
+	ds_buf_add(&o->kinds[kind].to, &to, sizeof(to));
+	ds_buf_add(&o->kinds[kind].rows, words, words_of[kind] * sizeof(*words));
 	return o->kinds[kind].rows.n < WAIT_BYTES ? DS_OK : flush(o, kind, e);
 }
 
@@ -187,12 +187,12 @@ static ds_rc read_frame(frames_in *f, frame *out, bool *wanted, ds_err *e)
 	if (!f->rows.n)
 		return DS_OK;
 	ds_cur c = ds_cur_of(f->rows.at, f->rows.n);
-	ds_str m = ds_cur_bytes(&c, sizeof magic);
+	ds_str m = ds_cur_bytes(&c, sizeof(magic));
 	uint32_t kind = ds_cur_u32(&c), none = ds_cur_u32(&c);
 	uint64_t to = ds_cur_u64(&c), bytes = ds_cur_u64(&c), hash = ds_cur_u64(&c);
 	if (!ds_cur_ok(&c))
 		return ds_fail(e, DS_SHORT, "%s: ended within a frame", f->name);
-	if (memcmp(m.at, magic, sizeof magic) != 0)
+	if (memcmp(m.at, magic, sizeof(magic)) != 0)
 		return ds_fail(e, DS_BAD, "%s: no rows of a step of dsdedup exchange", f->name);
 	if (!kind || kind >= FRAME_KINDS || none || bytes > FRAME_MOST || to > UINT32_MAX ||
 		bytes % (kind == FRAME_SKETCHES ? 8 : 8 * words_of[kind]))

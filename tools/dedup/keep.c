@@ -93,12 +93,12 @@ ds_rc keep_values(const char *which, ds_block *b, const signed_block *s, double 
 
 ds_rc keeper_learn(keeper *k, ds_block *b, const signed_block *s, ds_err *e)
 {
-	double *v = ds_arena_get(b->mem, (b->n_rows + 1) * sizeof *v);
+	double *v = ds_arena_get(b->mem, (b->n_rows + 1) * sizeof(*v));
 	DS_TRY(keep_values(k->which, b, s, v, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		if (!s->rows[row].n)
 			continue;
-		ds_buf_add(&k->values, &v[row], sizeof v[row]);
+		ds_buf_add(&k->values, &v[row], sizeof(v[row]));
 		k->n++;
 	}
 	return DS_OK;

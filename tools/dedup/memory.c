@@ -71,11 +71,11 @@ static void hold_stages(limited *l, const plan *p)
 {
 	char name[32];
 	for (size_t i = 0; i < l->c.in.n_files; i++) {
-		snprintf(name, sizeof name, "sign-%05zu.dsr", i);
+		snprintf(name, sizeof(name), "sign-%05zu.dsr", i);
 		ds_temp_dir_file(l->dir, name);
 	}
 	for (unsigned i = 0; i <= p->seen.bands.bands; i++) {
-		snprintf(name, sizeof name, "band-%05u.dsr", i);
+		snprintf(name, sizeof(name), "band-%05u.dsr", i);
 		ds_temp_dir_file(l->dir, name);
 	}
 	ds_temp_dir_file(l->dir, "cluster.dsr");
@@ -91,7 +91,7 @@ static ds_rc prepare(limited *l, const ds_common *c, ds_err *e)
 		l->files[i] = c->in.files[i];
 		if (!once_only(c->in.files[i]))
 			continue;
-		snprintf(name, sizeof name, "input-%zu", i);
+		snprintf(name, sizeof(name), "input-%zu", i);
 		l->files[i] = ds_temp_dir_file(l->dir, name);
 		DS_TRY(copy_in(c->in.files[i], l->files[i], e));
 	}
@@ -138,7 +138,7 @@ static ds_rc run_stages(limited *l, ds_err *e)
 	if (rc == DS_OK)
 		rc = run_cluster(&quiet, e);
 	files[0] = dir;
-	memcpy((void *)(files + 1), (const void *)l->files, l->c.in.n_files * sizeof *files);
+	memcpy((void *)(files + 1), (const void *)l->files, l->c.in.n_files * sizeof(*files));
 	last.in.files = files;
 	last.in.n_files++;
 	if (rc == DS_OK)

@@ -61,7 +61,7 @@ static void runs_of(ds_buf *out, ds_ngram *units, ds_str text)
 	ds_ngram_start(units, text);
 	while ((n = ds_ngram_next64(units, x)))
 		if (ds_ngram_units(units) >= OVERLAP_UNITS)
-			ds_buf_add(out, x, n * sizeof *x);
+			ds_buf_add(out, x, n * sizeof(*x));
 }
 
 void overlap_add(overlap *o, ds_ngram *units, ds_str text)
@@ -69,10 +69,10 @@ void overlap_add(overlap *o, ds_ngram *units, ds_str text)
 	ds_buf runs = { 0 };
 	runs_of(&runs, units, text);
 	const uint64_t *x = (const uint64_t *)(const void *)runs.at;
-	size_t n = runs.n / sizeof *x;
+	size_t n = runs.n / sizeof(*x);
 	for (size_t i = 0; i < n; i++) {
 		pair p = { .hash = x[i], .text = o->n_texts };
-		ds_buf_add(&o->pairs, &p, sizeof p);
+		ds_buf_add(&o->pairs, &p, sizeof(p));
 	}
 	/* A text that is contained whole is met by a sample however short it is. */
 	if (n && n < o->step)
@@ -97,9 +97,9 @@ static const pair *pairs_of(const overlap *o)
 void overlap_finish(overlap *o)
 {
 	pair *p = (pair *)(void *)o->pairs.at;
-	size_t n = o->pairs.n / sizeof *p, k = 0;
+	size_t n = o->pairs.n / sizeof(*p), k = 0;
 	if (n)
-		qsort(p, n, sizeof *p, by_hash);
+		qsort(p, n, sizeof(*p), by_hash);
 	for (size_t i = 0; i < n; i++)
 		if (!k || by_hash(&p[i], &p[k - 1]) != 0)
 			p[k++] = p[i];
@@ -164,11 +164,11 @@ static double take(const overlap *o, overlap_reader *r, uint64_t hash, uint32_t 
 static bool expand(const overlap *o, overlap_reader *r, size_t from, uint32_t text)
 {
 	const uint64_t *x = (const uint64_t *)(const void *)r->runs.at;
-	size_t n = r->runs.n / sizeof *x, i;
+	size_t n = r->runs.n / sizeof(*x), i;
 	double found = 0;
 	bool is;
 	if (++r->round == 0) { /* marks of rounds long ago must not count */
-		memset(r->mark, 0, o->n * sizeof *r->mark);
+		memset(r->mark, 0, o->n * sizeof(*r->mark));
 		r->round = 1;
 	}
 	unsigned misses = 0;
@@ -190,8 +190,8 @@ bool overlap_hits(const overlap *o, overlap_reader *r, ds_ngram *units, ds_str t
 	runs_of(&r->runs, units, text);
 	const uint64_t *x = (const uint64_t *)(const void *)r->runs.at;
 	const pair *p = pairs_of(o);
-	size_t n = r->runs.n / sizeof *x;
-	memset(r->until, 0, o->n_texts * sizeof *r->until);
+	size_t n = r->runs.n / sizeof(*x);
+	memset(r->until, 0, o->n_texts * sizeof(*r->until));
 	for (size_t i = 0; i < n; i += o->step)
 		for (size_t k = find(o, x[i], 0); k < o->n && p[k].hash == x[i]; k++)
 			if (i >= r->until[p[k].text] && expand(o, r, i, p[k].text))

@@ -48,7 +48,7 @@ static const struct {
 static void read_preset(void)
 {
 	size_t i = 0;
-	while (opt.preset && i < sizeof presets / sizeof *presets &&
+	while (opt.preset && i < sizeof(presets) / sizeof(*presets) &&
 		strcmp(presets[i].name, opt.preset) != 0)
 		i++;
 	if (opt.bands == UNSAID)

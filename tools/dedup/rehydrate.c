@@ -52,13 +52,13 @@ ds_rc rehydrate_block(const rehydrate_rule *r, ds_work *w, ds_block *b, const si
 	uint64_t *n_added, ds_err *e)
 {
 	ds_arena *mem = ds_work_mem(w);
-	uint32_t *copies = ds_arena_get(mem, (b->n_rows + 1) * sizeof *copies), most = 1;
+	uint32_t *copies = ds_arena_get(mem, (b->n_rows + 1) * sizeof(*copies)), most = 1;
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		copies[i] = stays(s, i) ? rehydrate_copies(r, s->rows[i].cluster) : 0;
 		most = copies[i] > most ? copies[i] : most;
 	}
 	for (uint32_t round = 0; most > 1 && round < most; round++) {
-		uint32_t *rows = ds_arena_get(mem, (b->n_rows + 1) * sizeof *rows), n = 0;
+		uint32_t *rows = ds_arena_get(mem, (b->n_rows + 1) * sizeof(*rows)), n = 0;
 		ds_block *again;
 		for (uint32_t i = 0; i < b->n_rows; i++)
 			if (copies[i] > round)

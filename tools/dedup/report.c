@@ -78,7 +78,7 @@ static uint32_t first_of(const report *r, uint32_t number)
 
 static uint32_t *found_of(report *r, uint32_t first)
 {
-	size_t need = ((size_t)first + 1) * sizeof first;
+	size_t need = ((size_t)first + 1) * sizeof(first);
 	if (r->found.n < need) {
 		ds_buf_reserve(&r->found, need - r->found.n);
 		memset(r->found.at + r->found.n, 0, need - r->found.n);
@@ -116,8 +116,8 @@ static ds_rc add_repeat(
 		ds_str id;
 		DS_TRY(ds_block_id(b, row, &id, e));
 		c->member = number;
-		excerpt_of(c->id, sizeof c->id, id);
-		excerpt_of(c->excerpt, sizeof c->excerpt, text);
+		excerpt_of(c->id, sizeof(c->id), id);
+		excerpt_of(c->excerpt, sizeof(c->excerpt), text);
 	}
 	c->n = n;
 	return DS_OK;
@@ -160,7 +160,7 @@ void report_finish(report *r, uint64_t n)
 		r->c[i].n = *size;
 		*size = 0; /* clusters that were joined have two */
 	}
-	qsort(r->c, r->n, sizeof r->c[0], larger);
+	qsort(r->c, r->n, sizeof(r->c[0]), larger);
 }
 
 void report_stats(const report *r, ds_buf *out)

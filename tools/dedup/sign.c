@@ -119,7 +119,7 @@ static void sign_minhash(signer *s, ds_seen_item *it, uint64_t *keys, ds_str tex
 	}
 	const uint32_t *v = ds_sketch_finish(s->sketch, &n);
 	it->n_sketch = (uint32_t)n;
-	ds_buf_add(&s->sketches, v, n * sizeof *v);
+	ds_buf_add(&s->sketches, v, n * sizeof(*v));
 	ds_bands b = s->plan->seen.bands;
 	for (unsigned i = 0; n && i < b.bands; i++)
 		keys[i] = ds_bands_key(b, s->sig, i);
@@ -152,7 +152,7 @@ static void sign_simhash(signer *s, ds_seen_item *it, uint64_t *keys, ds_str tex
 		fingerprint[w] = ds_simhash_finish(&all[w]);
 		const uint32_t halves[2] = { (uint32_t)fingerprint[w],
 			(uint32_t)(fingerprint[w] >> 32) };
-		ds_buf_add(&s->sketches, halves, sizeof halves);
+		ds_buf_add(&s->sketches, halves, sizeof(halves));
 	}
 	it->n_sketch = 2 * words;
 	ds_simhash_keys(fingerprint, words, s->plan->seen.distance, keys);
@@ -161,7 +161,7 @@ static void sign_simhash(signer *s, ds_seen_item *it, uint64_t *keys, ds_str tex
 static void sign_near(signer *s, ds_seen_item *it, ds_str text, ds_arena *mem)
 {
 	uint64_t *keys =
-		(uint64_t *)(void *)ds_arena_get(mem, s->plan->seen.bands.bands * sizeof *keys);
+		(uint64_t *)(void *)ds_arena_get(mem, s->plan->seen.bands.bands * sizeof(*keys));
 	it->bands = keys;
 	ds_ngram_start(s->shingles, text);
 	if (s->plan->seen.simhash)
@@ -174,11 +174,11 @@ static void more_items(signer *s, ds_arena *mem)
 {
 	signed_block *o = &s->out;
 	s->items_cap = s->items_cap ? 2 * s->items_cap : 1024;
-	ds_seen_item *items = ds_arena_get(mem, s->items_cap * sizeof *items);
-	ds_str *texts = ds_arena_get(mem, s->items_cap * sizeof *texts);
+	ds_seen_item *items = ds_arena_get(mem, s->items_cap * sizeof(*items));
+	ds_str *texts = ds_arena_get(mem, s->items_cap * sizeof(*texts));
 	if (o->n_items) {
-		memcpy(items, o->items, o->n_items * sizeof *items);
-		memcpy(texts, o->texts, o->n_items * sizeof *texts);
+		memcpy(items, o->items, o->n_items * sizeof(*items));
+		memcpy(texts, o->texts, o->n_items * sizeof(*texts));
 	}
 	o->items = items;
 	o->texts = texts;
@@ -330,7 +330,7 @@ ds_rc signer_work(void *state, ds_work *w, ds_block *b, ds_err *e)
 	signer *s = ds_work_scratch(w);
 	ds_arena *mem = ds_work_mem(w);
 	signed_block *o = &s->out;
-	*o = (signed_block){ .rows = ds_arena_get(mem, (b->n_rows + 1) * sizeof *o->rows) };
+	*o = (signed_block){ .rows = ds_arena_get(mem, (b->n_rows + 1) * sizeof(*o->rows)) };
 	s->items_cap = 0;
 	ds_buf_clear(&s->sketches);
 	ds_texts t;

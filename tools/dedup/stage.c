@@ -15,10 +15,10 @@ const char *const stage_why[] = { "", "exact", "near", "against" };
 stage_head stage_head_of(unsigned stage, uint64_t part, const ds_seen_plan *p, const char *keep)
 {
 	stage_head h = { .stage = stage, .part = part };
-	memcpy(h.magic, magic, sizeof magic);
+	memcpy(h.magic, magic, sizeof(magic));
 	ds_seen_plan_words(p, h.words);
 	size_t n = strlen(keep);
-	memcpy(h.keep, keep, n < sizeof h.keep ? n : sizeof h.keep - 1);
+	memcpy(h.keep, keep, n < sizeof(h.keep) ? n : sizeof(h.keep) - 1);
 	return h;
 }
 
@@ -27,10 +27,10 @@ static ds_rc read_head(stage_file *f, unsigned stage, ds_err *e)
 	size_t n;
 	const ds_opt *opts = ds_reader_opts(f->reader, &n);
 	for (size_t i = 0; i < n; i++)
-		if (opts[i].kind == DS_OPT_DEDUP && opts[i].bytes.n == sizeof f->head) {
-			memcpy(&f->head, opts[i].bytes.at, sizeof f->head);
-			if (memcmp(f->head.magic, magic, sizeof magic) == 0 &&
-				f->head.stage == stage && !f->head.keep[sizeof f->head.keep - 1])
+		if (opts[i].kind == DS_OPT_DEDUP && opts[i].bytes.n == sizeof(f->head)) {
+			memcpy(&f->head, opts[i].bytes.at, sizeof(f->head));
+			if (memcmp(f->head.magic, magic, sizeof(magic)) == 0 &&
+				f->head.stage == stage && !f->head.keep[sizeof(f->head.keep) - 1])
 				return DS_OK;
 		}
 	return ds_fail(e, DS_BAD, "%s: not of this stage of a staged run", f->path);
@@ -42,7 +42,7 @@ static void add_block(stage_file *f, ds_block *b, size_t *cap)
 		size_t was = *cap;
 		*cap = was ? 2 * was : 64;
 		f->blocks =
-			ds_mem_grow(f->blocks, was * sizeof *f->blocks, *cap * sizeof *f->blocks);
+			ds_mem_grow(f->blocks, was * sizeof(*f->blocks), *cap * sizeof(*f->blocks));
 	}
 	f->blocks[f->n_blocks++] = b;
 	f->n += b->n_rows;
@@ -71,7 +71,7 @@ static ds_rc sum_file(stage_file *f, ds_in *in, ds_err *e)
 	if (!ds_in_map(in, &all))
 		return ds_fail(e, DS_USAGE, "%s: not a plain file", f->path);
 	size_t tail = all.n < 128 ? all.n : 128;
-	ds_hasher_add(h, &all.n, sizeof all.n);
+	ds_hasher_add(h, &all.n, sizeof(all.n));
 	ds_hasher_add(h, all.at + all.n - tail, tail);
 	f->sum = ds_hasher_get128(h);
 	return DS_OK;
@@ -140,7 +140,7 @@ ds_rc stage_create(stage_out *o, const ds_common *c, const signs *s, const char 
 	DS_TRY(rc);
 	DS_TRY(ds_writer_open(&o->writer, o->out, chain, e));
 	return ds_writer_opt(
-		o->writer, (ds_opt){ DS_OPT_DEDUP, { (const char *)head, sizeof *head } }, e);
+		o->writer, (ds_opt){ DS_OPT_DEDUP, { (const char *)head, sizeof(*head) } }, e);
 }
 
 ds_rc stage_put(stage_out *o, ds_block *b, ds_err *e)

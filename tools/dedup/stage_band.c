@@ -35,9 +35,9 @@ static bool key_of(const ds_col *col, uint32_t row, uint64_t *key)
 	}
 	ds_h128 whole;
 	ds_str bytes = ds_col_bytes(col, row);
-	if (bytes.n != sizeof whole)
+	if (bytes.n != sizeof(whole))
 		return false;
-	memcpy(&whole, bytes.at, sizeof whole);
+	memcpy(&whole, bytes.at, sizeof(whole));
 	*key = ds_seen_bucket(whole);
 	return true;
 }
@@ -63,7 +63,7 @@ static void gather(
 	const signs *s, const char *name, unsigned first, unsigned last, uint64_t *const at[GROUPS])
 {
 	uint64_t *to[GROUPS];
-	memcpy(to, at, sizeof to);
+	memcpy(to, at, sizeof(to));
 	for (size_t i = 0; i < s->n_blocks; i++) {
 		const ds_col *col = column_of(s, i, name);
 		uint64_t key;
@@ -135,7 +135,7 @@ static ds_rc write_band(
 	count(r->s, name, n);
 	for (unsigned first = 0, last; first < GROUPS; first = last) {
 		last = fit(n, first, r->most, &total);
-		uint64_t *all = ds_mem_get((total + 1) * sizeof *all);
+		uint64_t *all = ds_mem_get((total + 1) * sizeof(*all));
 		at[first] = all;
 		for (unsigned g = first; g < last; g++)
 			at[g + 1] = at[g] + n[g];
@@ -155,7 +155,7 @@ static ds_rc make_band(const band_run *r, unsigned band, const signs *s, ds_err 
 {
 	char file[32], name[32];
 	stage_head head = stage_head_of(STAGE_BAND, band, &s->plan, s->keep);
-	snprintf(file, sizeof file, "band-%05u.dsr", band);
+	snprintf(file, sizeof(file), "band-%05u.dsr", band);
 	head.from = s->sum;
 	if (stage_is_done(s->dir, file, &head))
 		return DS_OK;
@@ -187,7 +187,7 @@ ds_rc signs_band_columns(const char *dir, ds_arena *mem, const char ***out, ds_e
 	DS_AUTO(signs) s = NULL;
 	DS_TRY(signs_open(&s, dir, none, e));
 	unsigned n = 0, bands = s->plan.near ? s->plan.bands.bands : 0;
-	*out = ds_arena_get(mem, (bands + 2) * sizeof **out);
+	*out = ds_arena_get(mem, (bands + 2) * sizeof(**out));
 	for (; n < bands; n++)
 		(*out)[n] = signs_band_name(n, ds_arena_bytes(mem, 32));
 	if (s->plan.exact)
@@ -211,8 +211,8 @@ ds_rc run_band(const ds_common *c, ds_err *e)
 		.c = c,
 		.s = s,
 		.most = most > LEAST_MEMBERS ? most : LEAST_MEMBERS,
-		.rc = ds_arena_zero(mem, (n + 1) * sizeof *r.rc),
-		.err = ds_arena_zero(mem, (n + 1) * sizeof *r.err),
+		.rc = ds_arena_zero(mem, (n + 1) * sizeof(*r.rc)),
+		.err = ds_arena_zero(mem, (n + 1) * sizeof(*r.err)),
 	};
 	ds_pool_run(pool, n, one_band, &r);
 	for (unsigned i = 0; i < n; i++)

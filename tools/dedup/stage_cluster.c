@@ -248,8 +248,8 @@ static ds_rc write_clusters(cluster_run *r, ds_out *out, ds_err *e)
 static void prepare(cluster_run *r)
 {
 	signs *s = r->s;
-	r->key = ds_arena_get(s->mem, (s->n_blocks + 1) * sizeof *r->key);
-	r->sketch = ds_arena_get(s->mem, (s->n_blocks + 1) * sizeof *r->sketch);
+	r->key = ds_arena_get(s->mem, (s->n_blocks + 1) * sizeof(*r->key));
+	r->sketch = ds_arena_get(s->mem, (s->n_blocks + 1) * sizeof(*r->sketch));
 	for (size_t i = 0; i < s->n_blocks; i++) {
 		const ds_col *key = ds_block_find(s->blocks[i].block, "key"),
 			     *sketch = ds_block_find(s->blocks[i].block, "sketch");
@@ -257,11 +257,11 @@ static void prepare(cluster_run *r)
 		r->sketch[i] = sketch && sketch->type == DS_T_U32S ? sketch : NULL;
 	}
 	r->why = DS_NEW(uint8_t, s->n + 1);
-	r->dup = ds_mem_get((s->n + 1) * sizeof *r->dup);
-	memset(r->dup, 0xff, (s->n + 1) * sizeof *r->dup);
+	r->dup = ds_mem_get((s->n + 1) * sizeof(*r->dup));
+	memset(r->dup, 0xff, (s->n + 1) * sizeof(*r->dup));
 	if (!opt.clusters && !opt.sizes && strcmp(s->keep, "first") == 0)
 		return;
-	r->parent = ds_mem_get((s->n + 1) * sizeof *r->parent);
+	r->parent = ds_mem_get((s->n + 1) * sizeof(*r->parent));
 	for (uint32_t i = 0; i < s->n; i++)
 		atomic_init(&r->parent[i], i);
 }

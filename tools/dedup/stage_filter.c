@@ -23,7 +23,7 @@ static const ds_col *column(const verdicts *v, uint64_t number, const char *name
 static ds_rc check_rows(const verdicts *v, ds_err *e)
 {
 	const stage_file *f = &v->file;
-	bool whole = f->n == v->s->n && memcmp(&f->head.from, &v->s->sum, sizeof v->s->sum) == 0;
+	bool whole = f->n == v->s->n && memcmp(&f->head.from, &v->s->sum, sizeof(v->s->sum)) == 0;
 	for (size_t i = 0; i < f->n_blocks; i++) {
 		const ds_col *dup = ds_block_find(f->blocks[i], "dup_of"),
 			     *why = ds_block_find(f->blocks[i], "why"),

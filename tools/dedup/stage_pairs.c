@@ -49,10 +49,10 @@ static ds_rc open_band(pairs *p, unsigned band, ds_err *e)
 {
 	static const char *const columns[] = { "key", "number", NULL };
 	char name[32];
-	snprintf(name, sizeof name, "band-%05u.dsr", band);
+	snprintf(name, sizeof(name), "band-%05u.dsr", band);
 	stage_file *f = &p->bands[p->n_bands++];
 	DS_TRY(stage_open(f, p->s->dir, name, STAGE_BAND, columns, e));
-	if (f->head.part != band || memcmp(&f->head.from, &p->s->sum, sizeof p->s->sum) != 0)
+	if (f->head.part != band || memcmp(&f->head.from, &p->s->sum, sizeof(p->s->sum)) != 0)
 		return ds_fail(e, DS_BAD,
 			"%s: made from other signatures, run `dsdedup band` again", f->path);
 	return check_sorted(p, f, e);
@@ -96,16 +96,16 @@ static void each_bucket(const stage_file *f, take_bucket *take, void *context)
 					take(context,
 						&(bucket){
 							(const int64_t *)(const void *)numbers.at,
-							numbers.n / sizeof number });
+							numbers.n / sizeof(number) });
 				ds_buf_clear(&numbers);
 				key = ds_col_i64(k, row);
 			}
-			ds_buf_add(&numbers, &number, sizeof number);
+			ds_buf_add(&numbers, &number, sizeof(number));
 		}
 	}
 	if (numbers.n)
 		take(context, &(bucket){ (const int64_t *)(const void *)numbers.at,
-				      numbers.n / sizeof key });
+				      numbers.n / sizeof(key) });
 	ds_buf_free(&numbers);
 }
 
@@ -206,8 +206,8 @@ ds_rc pairs_near(pairs *p, void (*met)(void *, uint32_t, const uint64_t *, size_
 	m->width = p->s->n / SLICES + 1;
 	ds_pool_run(pool, bands, count_band, m);
 	for (m->first = 0; m->first < SLICES; m->first = m->last) {
-		uint64_t total = fit(m, p->memory / (2 * sizeof total));
-		uint64_t *all = ds_mem_get((total + 1) * sizeof *all);
+		uint64_t total = fit(m, p->memory / (2 * sizeof(total)));
+		uint64_t *all = ds_mem_get((total + 1) * sizeof(*all));
 		m->at[m->first] = all;
 		for (unsigned i = m->first; i < m->last; i++)
 			m->at[i + 1] = m->at[i] + m->counts[i];

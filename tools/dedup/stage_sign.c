@@ -103,7 +103,7 @@ static ds_rc put_exact(ds_block *b, const signed_block *s, ds_err *e)
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		const ds_seen_item *it = item_of(s, row);
 		if (it)
-			ds_colb_bytes(to, (ds_str){ (const char *)&it->key, sizeof it->key });
+			ds_colb_bytes(to, (ds_str){ (const char *)&it->key, sizeof(it->key) });
 		else
 			ds_colb_absent(to);
 	}
@@ -154,7 +154,7 @@ static ds_rc order(void *state, ds_work *w, ds_block *b, ds_err *e)
 	r->n_records += s->n_rows;
 	if (!r->n_texts)
 		DS_TRY(ds_field_names_add(&r->names, b, e));
-	double *values = ds_arena_get(b->mem, (b->n_rows + 1) * sizeof *values);
+	double *values = ds_arena_get(b->mem, (b->n_rows + 1) * sizeof(*values));
 	if (r->values)
 		DS_TRY(keep_values(opt.keep, b, s, values, e));
 	remove_fields(b);
@@ -174,7 +174,7 @@ static ds_rc begin(void *state, ds_work *w, ds_err *e)
 {
 	sign_run *r = state;
 	ds_work_swallow_opt(w, DS_OPT_DEDUP);
-	ds_work_opt(w, (ds_opt){ DS_OPT_DEDUP, { (const char *)&r->head, sizeof r->head } });
+	ds_work_opt(w, (ds_opt){ DS_OPT_DEDUP, { (const char *)&r->head, sizeof(r->head) } });
 	return DS_OK;
 }
 
@@ -197,7 +197,7 @@ static ds_rc sign_input(sign_run *r, const ds_common *c, size_t part, ds_err *e)
 		.order = order,
 	};
 	char name[32];
-	snprintf(name, sizeof name, "sign-%05zu.dsr", part);
+	snprintf(name, sizeof(name), "sign-%05zu.dsr", part);
 	r->head = stage_head_of(STAGE_SIGN, part, &r->plan.seen, opt.keep);
 	r->head.from = sum_input(c->in.files[part]);
 	bool is_file = r->head.from.lo || r->head.from.hi;
@@ -241,9 +241,9 @@ static ds_rc copy_to(ds_out *to, const char *path, ds_err *e)
 	size_t n;
 	DS_TRY(ds_in_open(&in, path, e));
 	do {
-		DS_TRY(ds_in_read(in, buf, sizeof buf, &n, e));
+		DS_TRY(ds_in_read(in, buf, sizeof(buf), &n, e));
 		DS_TRY(ds_out_write(to, buf, n, e));
-	} while (n == sizeof buf);
+	} while (n == sizeof(buf));
 	return DS_OK;
 }
 
@@ -275,9 +275,9 @@ static ds_rc sign_all(sign_run *r, const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "no input is named; - is stdin");
 	if (r->plan.seen.near && r->plan.seen.bands.bands > STAGE_BANDS_MOST)
 		return ds_fail(e, DS_USAGE, "more than %d bands", STAGE_BANDS_MOST);
-	if (strlen(opt.keep) >= sizeof r->head.keep)
+	if (strlen(opt.keep) >= sizeof(r->head.keep))
 		return ds_fail(e, DS_USAGE, "--keep: a field name of over %zu bytes",
-			sizeof r->head.keep - 5);
+			sizeof(r->head.keep) - 5);
 	if (opt.against)
 		DS_TRY(against_load(&r->evil, c, opt.against, &r->plan, e));
 	r->values = strcmp(opt.keep, "first") != 0;

@@ -33,7 +33,7 @@ static void index_blocks(signs *s)
 	size_t n = 0;
 	for (size_t i = 0; i < s->n_files; i++)
 		n += s->files[i].n_blocks;
-	s->blocks = ds_mem_get((n + 1) * sizeof *s->blocks);
+	s->blocks = ds_mem_get((n + 1) * sizeof(*s->blocks));
 	for (size_t i = 0; i < s->n_files; i++)
 		for (size_t k = 0; k < s->files[i].n_blocks; k++) {
 			s->blocks[s->n_blocks].first = s->n;
@@ -55,7 +55,7 @@ static ds_rc open_all(signs *s, char **names, const char *const *columns, ds_err
 		DS_TRY(check_part(s, f, s->n_files - 1, e));
 		f->first_input = inputs;
 		inputs += f->n_input;
-		ds_hasher_add(sum, &f->sum, sizeof f->sum);
+		ds_hasher_add(sum, &f->sum, sizeof(f->sum));
 	}
 	if (!s->n_files)
 		return ds_fail(e, DS_BAD, "%s: no signatures, which `dsdedup sign` makes", s->dir);
@@ -81,7 +81,7 @@ ds_rc signs_open(signs **out, const char *dir, const char *const *columns, ds_er
 	if (s->plan.bands.bands > STAGE_BANDS_MOST)
 		return ds_fail(
 			e, DS_BAD, "%s: not of this stage of a staged run", s->files[0].path);
-	memcpy(s->keep, s->files[0].head.keep, sizeof s->keep);
+	memcpy(s->keep, s->files[0].head.keep, sizeof(s->keep));
 	index_blocks(s);
 	if (s->n >= DS_NO_TEXT)
 		return ds_fail(e, DS_BAD, "more than %u records to compare", DS_NO_TEXT - 1);

@@ -147,7 +147,7 @@ static ds_rc prompts(generator *g, ds_work *w, ds_block *b, job *jobs, bool *ok,
 	DS_TRY(ds_work_texts(w, &texts, e));
 	DS_TRY(ds_block_get(b, "tokens", &tokens, e));
 	if (g->talker.chat)
-		DS_TRY(ds_talk_find(&g->talker.columns, b, e));
+		DS_TRY(ds_talk_find(&g->talker.columns, b, ds_chat_of(g->talker.chat), true, e));
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		bool has;
 		ds_slot_ask *ask = &jobs[i].ask;

@@ -35,8 +35,7 @@ ds_rc talker_prompt(const talker *t, ds_tok_scratch *s, ds_work *w, ds_texts *te
 	ds_chat_turns turns;
 	*has = false;
 	if (!filled.at)
-		DS_TRY(ds_talk_get(&t->columns, texts->b, row, ds_chat_of(t->chat), true, mem,
-			&turns, has, e));
+		DS_TRY(ds_talk_get(&t->columns, texts->b, row, mem, &turns, has, e));
 	if (!*has) {
 		turns = (ds_chat_turns){ ds_arena_zero(mem, sizeof(*turns.at)), 1 };
 		turns.at->role = DS_CHAT_USER;

@@ -299,7 +299,7 @@ static ds_rc chat_row(encoder *x, ds_work *w, ds_block *b, const ds_talk *f, uin
 	bool has = false;
 	ds_err why;
 	ds_arena *mem = ds_work_mem(w);
-	ds_rc rc = ds_talk_get(f, b, row, ds_chat_of(x->chat), false, mem, &turns, &has, &why);
+	ds_rc rc = ds_talk_get(f, b, row, mem, &turns, &has, &why);
 	if (rc == DS_OK && has)
 		rc = ds_chat_encode(x->chat, ds_work_scratch(w), &turns, false, mem, &t, &why);
 	if (rc == DS_OK && has) {
@@ -324,7 +324,7 @@ static ds_rc chat_row(encoder *x, ds_work *w, ds_block *b, const ds_talk *f, uin
 static ds_rc chat_block(encoder *x, ds_work *w, ds_block *b, ds_err *e)
 {
 	ds_talk f;
-	DS_TRY(ds_talk_find(&f, b, e));
+	DS_TRY(ds_talk_find(&f, b, ds_chat_of(x->chat), false, e));
 	ds_colb *out = ds_colb_new(b, "tokens", x->wide ? DS_T_U32S : DS_T_U16S);
 	ds_colb *mask = ds_colb_new(b, "mask", DS_T_BYTES);
 	for (uint32_t row = 0; row < b->n_rows; row++)

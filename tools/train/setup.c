@@ -116,8 +116,10 @@ ds_rc train_open(train_run *r, ds_err *e)
 	const ds_settings *k = &r->o->ask.keys;
 	if (ds_config_images(&r->plan.config))
 		ds_feed_take_pictures(r->feed, &r->prep,
-			&(ds_vary){
-				k->image_flip, k->image_crop, k->image_color, (uint64_t)k->seed },
+			&(ds_vary){ .flip = k->image_flip,
+				.crop = k->image_crop,
+				.color = k->image_color,
+				.seed = (uint64_t)k->seed },
 			(unsigned)r->c->jobs);
 	return DS_OK;
 }

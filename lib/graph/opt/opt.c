@@ -33,7 +33,7 @@ const ds_optimizer *ds_optimizer_find(const char *name)
 	return NULL;
 }
 
-const ds_schedule_kind *ds_schedule_find(const char *name)
+static const ds_schedule_kind *find_schedule(const char *name)
 {
 	for (size_t i = 0; i < N_SCHEDULES; i++)
 		if (strcmp(schedules[i]->name, name) == 0)
@@ -48,7 +48,7 @@ void ds_hyper(float out[4], const ds_compile *c, int64_t step, double lr)
 
 ds_rc ds_schedule_check(const ds_schedule *s, ds_err *e)
 {
-	if (!ds_schedule_find(s->name)) {
+	if (!find_schedule(s->name)) {
 		char names[128] = "";
 		for (size_t i = 0, n = 0; i < N_SCHEDULES && n < sizeof(names); i++)
 			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "",
@@ -68,5 +68,5 @@ double ds_schedule_at(const ds_schedule *s, int64_t step)
 	if (before < warmup)
 		return s->lr * before / warmup;
 	double rest = (double)s->steps - warmup, done = rest > 0 ? (before - warmup) / rest : 1;
-	return s->lr * ds_schedule_find(s->name)->factor(done > 1 ? 1 : done);
+	return s->lr * find_schedule(s->name)->factor(done > 1 ? 1 : done);
 }

@@ -17,7 +17,7 @@ ds_rc ds_ar_batch_open(ds_ar_batch **out, const ds_ar_field *fields, ds_flat fla
 	ds_str body, void *const owned[2], ds_err *e)
 {
 	ds_arena *mem = ds_arena_new(4096);
-	ds_ar_batch *b = *out = ds_arena_zero(mem, sizeof *b);
+	ds_ar_batch *b = *out = ds_arena_zero(mem, sizeof(*b));
 	b->mem = mem;
 	b->fields = fields;
 	b->flat = flat;
@@ -38,8 +38,8 @@ ds_rc ds_ar_batch_open(ds_ar_batch **out, const ds_ar_field *fields, ds_flat fla
 	if (b->codec > ZSTD)
 		return ds_fail(e, DS_BAD, "compression %d is not known", b->codec);
 	b->left = (uint64_t)b->n_rows;
-	b->plain = ds_arena_zero(mem, (b->buffers.n + 1) * sizeof *b->plain);
-	b->own = ds_arena_zero(mem, (b->buffers.n + 1) * sizeof *b->own);
+	b->plain = ds_arena_zero(mem, (b->buffers.n + 1) * sizeof(*b->plain));
+	b->own = ds_arena_zero(mem, (b->buffers.n + 1) * sizeof(*b->own));
 	return DS_OK;
 }
 
@@ -200,7 +200,7 @@ static ds_rc make_children(maker *m, ds_ar_array *a)
 {
 	const ds_ar_field *f = a->f;
 	ds_ar_array *c = a->children =
-		ds_arena_zero(m->b->mem, (f->n_children + 1) * sizeof *a->children);
+		ds_arena_zero(m->b->mem, (f->n_children + 1) * sizeof(*a->children));
 	for (const ds_ar_field *x = f->first; x; x = x->next, c++) {
 		DS_TRY(make(m, c, x));
 		bool as_many = f->layout == DS_AR_STRUCT || f->layout == DS_AR_SPARSE;
@@ -268,7 +268,7 @@ static ds_rc make_arrays(ds_ar_batch *b, ds_err *e)
 	size_t n = 0;
 	for (const ds_ar_field *f = b->fields; f; f = f->next)
 		n++;
-	b->arrays = ds_arena_zero(b->mem, (n + 1) * sizeof *b->arrays);
+	b->arrays = ds_arena_zero(b->mem, (n + 1) * sizeof(*b->arrays));
 	n = 0;
 	for (const ds_ar_field *f = b->fields; f; f = f->next, n++) {
 		DS_TRY_AT(make(&m, &b->arrays[n], f), e, "field '%.*s'", DS_FMT(f->name));

@@ -48,7 +48,7 @@ static ds_rc add_buffer(ds_ar_body *b, ds_str raw, ds_err *e)
 		ds_buf_add_str(&b->body, raw);
 	}
 	at[1] = (int64_t)b->body.n - at[0];
-	ds_buf_add(&b->buffers, at, sizeof at);
+	ds_buf_add(&b->buffers, at, sizeof(at));
 	ds_buf_add(&b->body, zeros, (8 - b->body.n % 8) % 8);
 	return DS_OK;
 }
@@ -71,7 +71,7 @@ static ds_rc add_validity(ds_ar_body *b, const ds_value_shape *x, place p, ds_er
 	}
 	if (x->kind == DS_SHAPE_OPEN)
 		node[1] = node[0];
-	ds_buf_add(&b->nodes, node, sizeof node);
+	ds_buf_add(&b->nodes, node, sizeof(node));
 	ds_rc rc = x->kind == DS_SHAPE_OPEN
 			   ? DS_OK
 			   : add_buffer(b, node[1] ? ds_buf_view(&map) : (ds_str){ "", 0 }, e);

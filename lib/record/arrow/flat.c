@@ -171,7 +171,7 @@ uint32_t ds_flatb_bytes(ds_flatb *b, ds_str structs, unsigned width)
 
 void ds_flatb_begin(ds_flatb *b)
 {
-	memset(b->fields, 0, sizeof b->fields);
+	memset(b->fields, 0, sizeof(b->fields));
 	b->start = b->n;
 }
 
@@ -190,7 +190,7 @@ void ds_flatb_ref(ds_flatb *b, unsigned field, uint32_t ref)
 
 uint32_t ds_flatb_end(ds_flatb *b)
 {
-	enum { MOST = sizeof b->fields / sizeof b->fields[0] };
+	enum { MOST = sizeof(b->fields) / sizeof(b->fields[0]) };
 	align(b, 4, 4);
 	push_number(b, 0, 4);
 	size_t table = b->n, used = MOST;

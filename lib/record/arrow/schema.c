@@ -269,7 +269,7 @@ static ds_rc check_children(const ds_ar_field *f, ds_err *e)
 
 static ds_rc read_field(reader *r, ds_ar_field **out, ds_flat_table t, unsigned depth, ds_err *e)
 {
-	ds_ar_field *f = *out = ds_arena_zero(r->mem, sizeof *f);
+	ds_ar_field *f = *out = ds_arena_zero(r->mem, sizeof(*f));
 	ds_flat_vector children = ds_flat_list(t, 5, 4);
 	ds_text label = ds_text_new(r->mem, 32);
 	f->name = ds_flat_text(t, 0);
@@ -290,7 +290,7 @@ static ds_rc read_field(reader *r, ds_ar_field **out, ds_flat_table t, unsigned 
 	if (t.f->failed)
 		return wrong(f, e, "is damaged");
 	if (f->encoded) {
-		ds_ar_field *values = ds_arena_get(r->mem, sizeof *values);
+		ds_ar_field *values = ds_arena_get(r->mem, sizeof(*values));
 		*values = *f;
 		values->encoded = false;
 		f->values = values;

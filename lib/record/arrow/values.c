@@ -89,7 +89,7 @@ ds_rc ds_ar_choose(
 {
 	size_t number = 0;
 	*c = (ds_ar_columns){ .schema = s, .max_record = how->max_record };
-	c->at = ds_arena_get(mem, (s->n + 1) * sizeof *c->at);
+	c->at = ds_arena_get(mem, (s->n + 1) * sizeof(*c->at));
 	if (how->columns)
 		for (ds_str rest = ds_str_of(how->columns); rest.at;)
 			DS_TRY(add_named(c, ds_str_cut(rest, ',', &rest), mem, e));
@@ -145,7 +145,7 @@ static ds_rc add_leaf(work *w, const ds_ar_array *a, ds_str name, ds_err *e)
 	uint8_t *valid = ds_arena_get(w->mem, (size_t)w->n + 64);
 	DS_TRY(get_scalars(w, a, w->from, w->n, &k, &v, valid, e));
 	if (ds_str_is(name, "score") && k.kind == DS_SC_I64) { /* has one type everywhere */
-		double *f = ds_arena_get(w->mem, v.n_values * sizeof *f + 64);
+		double *f = ds_arena_get(w->mem, v.n_values * sizeof(*f) + 64);
 		for (size_t i = 0; i < v.n_values; i++)
 			f[i] = (double)v.i[i];
 		v.f = f;
@@ -162,7 +162,7 @@ static ds_rc add_picture(work *w, const ds_ar_column *x, const ds_ar_array *a, d
 		uint8_t *valid = ds_arena_get(w->mem, (size_t)w->n + 64);
 		DS_TRY(get_scalars(w, c, w->from, w->n, &c->f->scalar, &v, valid, e));
 		size_t at = 0, kept = 0;
-		ds_str *s = ds_arena_get(w->mem, (v.n_values + 1) * sizeof *s);
+		ds_str *s = ds_arena_get(w->mem, (v.n_values + 1) * sizeof(*s));
 		for (uint32_t i = 0; i < w->n; i++) { /* what a null struct has is none */
 			const ds_ar_array *whole = a;
 			int64_t row = w->from + i;

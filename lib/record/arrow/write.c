@@ -117,7 +117,7 @@ static uint32_t add_field(ds_flatb *b, const ds_value_shape *x, ds_str name)
 
 static uint32_t add_schema(ds_flatb *b, const ds_ar_writer *w)
 {
-	uint32_t *fields = ds_mem_get((w->s.n_fields + 1) * sizeof *fields);
+	uint32_t *fields = ds_mem_get((w->s.n_fields + 1) * sizeof(*fields));
 	size_t n = 0;
 	for (const ds_value_shape *x = w->s.fields; x; x = x->next)
 		fields[n++] = add_field(b, x, x->name);
@@ -150,9 +150,9 @@ static ds_rc write_message(
 	if (kind == H_BATCH) {
 		int64_t block[3] = { (int64_t)(ds_out_offset(w->out) - w->start),
 			(int64_t)head.n + 8, (int64_t)body.n };
-		ds_buf_add(&w->blocks, block, sizeof block);
+		ds_buf_add(&w->blocks, block, sizeof(block));
 	}
-	DS_TRY(ds_out_write(w->out, front, sizeof front, e));
+	DS_TRY(ds_out_write(w->out, front, sizeof(front), e));
 	DS_TRY(ds_out_write(w->out, head.at, head.n, e));
 	return ds_out_write(w->out, body.at, body.n, e);
 }
@@ -276,6 +276,6 @@ ds_rc ds_ar_writer_finish(ds_ar_writer *w, ds_str chain, ds_err *e)
 	if (w->held.mem)
 		DS_TRY(release_held(w, e));
 	DS_TRY(write_batch(w, e));
-	DS_TRY(ds_out_write(w->out, end, sizeof end, e));
+	DS_TRY(ds_out_write(w->out, end, sizeof(end), e));
 	return w->as_file ? write_footer(w, chain, e) : DS_OK;
 }

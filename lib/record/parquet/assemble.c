@@ -209,7 +209,7 @@ static bool emit_map(ds_pq_nest *a, const ds_pq_node *n)
 		return emit_pairs(a, n);
 	size_t begin = a->out->n, n_leaves = n->n_leaves;
 	ds_pq_leaf *leaves = &a->leaves[n->first_leaf];
-	size_t *saved = ds_arena_get(a->out->mem, 2 * n_leaves * sizeof *saved);
+	size_t *saved = ds_arena_get(a->out->mem, 2 * n_leaves * sizeof(*saved));
 	for (size_t i = 0; i < n_leaves; i++) {
 		saved[2 * i] = leaves[i].entry;
 		saved[2 * i + 1] = leaves[i].value;

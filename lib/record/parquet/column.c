@@ -37,7 +37,7 @@ struct ds_pq_chunk {
 	pthread_cond_t loaded;
 };
 
-ds_compressor *ds_pq_take_compressor(ds_pq_file *f)
+static ds_compressor *take_compressor(ds_pq_file *f)
 {
 	ds_compressor *p = NULL;
 	pthread_mutex_lock(&f->lock);
@@ -47,10 +47,10 @@ ds_compressor *ds_pq_take_compressor(ds_pq_file *f)
 	return p ? p : ds_compressor_new(1);
 }
 
-void ds_pq_give_compressor(ds_pq_file *f, ds_compressor *p)
+static void give_compressor(ds_pq_file *f, ds_compressor *p)
 {
 	pthread_mutex_lock(&f->lock);
-	if (f->n_compressors < sizeof f->compressors / sizeof f->compressors[0]) {
+	if (f->n_compressors < sizeof(f->compressors) / sizeof(f->compressors[0])) {
 		f->compressors[f->n_compressors++] = p;
 		p = NULL;
 	}
@@ -61,7 +61,7 @@ void ds_pq_give_compressor(ds_pq_file *f, ds_compressor *p)
 static ds_pq_loader loader_of(ds_pq_chunk *c)
 {
 	return (ds_pq_loader){ &c->file->meta, c->leaf, c->column.codec, &c->file->budget,
-		ds_pq_take_compressor(c->file) };
+		take_compressor(c->file) };
 }
 
 static ds_rc at_page(const ds_pq_chunk *c, const ds_pq_head *h, ds_rc rc, ds_err *e)
@@ -74,7 +74,7 @@ static ds_rc read_dictionary(ds_pq_chunk *c, const ds_pq_head *h, ds_err *e)
 {
 	ds_pq_loader l = loader_of(c);
 	ds_rc rc = ds_pq_load_dictionary(&c->dictionary, h, &l, e);
-	ds_pq_give_compressor(c->file, l.compressor);
+	give_compressor(c->file, l.compressor);
 	return rc == DS_OK ? rc : at_page(c, h, rc, e);
 }
 
@@ -196,7 +196,7 @@ static ds_rc load(ds_pq_chunk *c, page *p, ds_err *e)
 		ds_pq_unload(&p->p, &c->file->budget);
 		rc = at_page(c, &p->p.head, rc, e);
 	}
-	ds_pq_give_compressor(c->file, l.compressor);
+	give_compressor(c->file, l.compressor);
 	pthread_mutex_lock(&c->lock);
 	p->state = rc == DS_OK ? READY : FRESH;
 	if (rc == DS_OK && !p->counted)
@@ -263,7 +263,7 @@ static ds_rc take(
 	DS_TRY(find_rows(c, to, e));
 	for (page *p = c->pages; p; p = p->next)
 		n++;
-	s->parts = ds_arena_get(mem, (n + 1) * sizeof *s->parts);
+	s->parts = ds_arena_get(mem, (n + 1) * sizeof(*s->parts));
 	for (page *p = c->pages; p; p = p->next) {
 		struct ds_pq_part part = part_of(c, p, from, to);
 		if (part.n)

@@ -42,7 +42,4 @@ DS_MUST ds_rc ds_pq_chunk_read(
 	ds_pq_chunk *c, uint64_t from, uint64_t to, ds_arena *mem, ds_pq_stretch *out, ds_err *e);
 void ds_pq_stretch_done(ds_pq_chunk *c, ds_pq_stretch *s);
 
-ds_compressor *ds_pq_take_compressor(ds_pq_file *f);
-void ds_pq_give_compressor(ds_pq_file *f, ds_compressor *p);
-
 #endif

@@ -97,7 +97,7 @@ ds_rc ds_pq_choose(ds_pq_fields *f, ds_pq_file *file, const ds_input_opts *c, ds
 {
 	const ds_pq_meta *m = &file->meta;
 	*f = (ds_pq_fields){ .file = file, .max_record = c->max_record };
-	f->at = ds_arena_get(file->mem, (m->root->n_children + 1) * sizeof *f->at);
+	f->at = ds_arena_get(file->mem, (m->root->n_children + 1) * sizeof(*f->at));
 	f->wanted = ds_arena_zero(file->mem, m->n_leaves + 1);
 	if (c->columns)
 		for (ds_str rest = ds_str_of(c->columns); rest.at;)
@@ -146,7 +146,7 @@ static ds_rc add_scalar(work *w, const ds_pq_node *n, ds_err *e)
 	ds_scalar k = n->scalar;
 	ds_scalars v = l->s.values;
 	if (ds_str_is(n->name, "score") && k.kind == DS_SC_I64) { /* has one type everywhere */
-		double *f = ds_arena_get(w->mem, v.n_values * sizeof *f + 64);
+		double *f = ds_arena_get(w->mem, v.n_values * sizeof(*f) + 64);
 		for (size_t i = 0; i < v.n_values; i++)
 			f[i] = (double)v.i[i];
 		v.f = f;
@@ -217,7 +217,7 @@ static bool add_ids(work *w, const ds_pq_node *n)
 		all |= (uint64_t)v[i];
 	if (all > UINT32_MAX)
 		return false;
-	uint32_t *wide = ds_arena_get(w->mem, at.n * sizeof *wide + 64);
+	uint32_t *wide = ds_arena_get(w->mem, at.n * sizeof(*wide) + 64);
 	uint16_t *narrow = (uint16_t *)(void *)wide;
 	for (size_t i = 0; i < at.n && all > UINT16_MAX; i++)
 		wide[i] = (uint32_t)v[i];
@@ -233,7 +233,7 @@ static bool add_floats(work *w, const ds_pq_node *n)
 	const ds_scalars *v = &w->leaves[n->first_leaf].s.values;
 	if (!cut_lists(w, n, &at))
 		return false;
-	float *out = ds_arena_get(w->mem, at.n * sizeof *out + 64);
+	float *out = ds_arena_get(w->mem, at.n * sizeof(*out) + 64);
 	for (size_t i = 0; i < at.n; i++)
 		out[i] = v->f ? (float)v->f[i] : (float)v->i[i];
 	add_list(w, n, &at, DS_T_F32S, out);
@@ -330,7 +330,7 @@ ds_rc ds_pq_make_block(const ds_pq_fields *f, ds_pq_chunk *const *chunks, uint64
 	uint64_t to, ds_arena *mem, ds_block **out, ds_err *e)
 {
 	work w = { f, chunks, from, to, mem, ds_block_new(mem, (uint32_t)(to - from)), NULL };
-	w.leaves = ds_arena_get(mem, (f->file->meta.n_leaves + 1) * sizeof *w.leaves);
+	w.leaves = ds_arena_get(mem, (f->file->meta.n_leaves + 1) * sizeof(*w.leaves));
 	for (uint32_t i = 0; i < f->n_columns; i++) {
 		DS_TRY(read_leaves(&w, f->at[i].node, e));
 		DS_TRY(add_column(&w, &f->at[i], e));

@@ -26,7 +26,7 @@ ds_rc ds_pq_hold(ds_pq_held *h, ds_block *b, bool *enough, ds_err *e)
 	DS_TRY(ds_block_copy(&copy, h->mem, b, NULL, b->n_rows, e));
 	if (h->n == h->cap) {
 		size_t cap = h->cap ? 2 * h->cap : 64;
-		h->at = ds_mem_grow(h->at, h->cap * sizeof *h->at, cap * sizeof *h->at);
+		h->at = ds_mem_grow(h->at, h->cap * sizeof(*h->at), cap * sizeof(*h->at));
 		h->cap = cap;
 	}
 	h->at[h->n++] = copy;

@@ -34,7 +34,7 @@ static void read_key_value(ds_thrift *t, ds_pq_meta *m)
 static void find_groups(ds_thrift *t, unsigned type, ds_pq_meta *m, ds_arena *mem)
 {
 	size_t n = ds_thrift_list(t, type, DS_THRIFT_STRUCT);
-	m->groups = ds_arena_get(mem, (n + 1) * sizeof *m->groups);
+	m->groups = ds_arena_get(mem, (n + 1) * sizeof(*m->groups));
 	for (; m->n_groups < n && ds_thrift_ok(t); m->n_groups++) {
 		const uint8_t *at = t->cur.at;
 		ds_thrift_skip(t, DS_THRIFT_STRUCT);
@@ -165,7 +165,7 @@ ds_rc ds_pq_read_group(ds_pq_group *g, const ds_pq_meta *m, size_t i, ds_arena *
 	int id = 0;
 	size_t n = 0;
 	*g = (ds_pq_group){ .n_rows = -1 };
-	g->columns = ds_arena_zero(mem, (m->n_leaves + 1) * sizeof *g->columns);
+	g->columns = ds_arena_zero(mem, (m->n_leaves + 1) * sizeof(*g->columns));
 	while (ds_thrift_field(&t, &id, &type)) {
 		if (id == 3)
 			g->n_rows = ds_thrift_int(&t, type);

@@ -107,7 +107,7 @@ static ds_block_codec codec_of(int64_t codec)
 {
 	static const uint8_t as[] = { DS_BLOCK_RAW, DS_BLOCK_SNAPPY, DS_BLOCK_GZIP, 0,
 		DS_BLOCK_BROTLI, DS_BLOCK_LZ4_HADOOP, DS_BLOCK_ZSTD, DS_BLOCK_LZ4 };
-	return codec > 0 && codec < (int64_t)sizeof as ? as[codec] : DS_BLOCK_RAW;
+	return codec > 0 && codec < (int64_t)sizeof(as) ? as[codec] : DS_BLOCK_RAW;
 }
 
 /* n bytes decompressed, or the bytes themselves where nothing is compressed. */

@@ -127,11 +127,11 @@ static void try_dictionary(ds_pq_chunk_out *c)
 	if (l->n_values < 16 || (width && l->kind != DS_SHAPE_I64))
 		return;
 	dictionary d = { .c = c };
-	d.slots = ds_mem_get(SLOTS * sizeof *d.slots);
-	memset(d.slots, 0xff, SLOTS * sizeof *d.slots);
-	d.sizes = ds_mem_get((MOST_DISTINCT + 1) * sizeof *d.sizes);
-	d.at = ds_mem_get((MOST_DISTINCT + 1) * sizeof *d.at);
-	c->index = ds_mem_get(l->n_values * sizeof *c->index);
+	d.slots = ds_mem_get(SLOTS * sizeof(*d.slots));
+	memset(d.slots, 0xff, SLOTS * sizeof(*d.slots));
+	d.sizes = ds_mem_get((MOST_DISTINCT + 1) * sizeof(*d.sizes));
+	d.at = ds_mem_get((MOST_DISTINCT + 1) * sizeof(*d.at));
+	c->index = ds_mem_get(l->n_values * sizeof(*c->index));
 	if (find_places(&d, width)) {
 		write_dictionary(&d, width);
 	} else {
@@ -148,7 +148,8 @@ static ds_pq_page_out *add_page(ds_pq_chunk_out *c)
 {
 	if (c->n_pages == c->cap) {
 		size_t cap = c->cap ? 2 * c->cap : 4;
-		c->pages = ds_mem_grow(c->pages, c->cap * sizeof *c->pages, cap * sizeof *c->pages);
+		c->pages =
+			ds_mem_grow(c->pages, c->cap * sizeof(*c->pages), cap * sizeof(*c->pages));
 		c->cap = cap;
 	}
 	ds_pq_page_out *p = &c->pages[c->n_pages++];
@@ -253,7 +254,7 @@ static void add_levels(ds_buf *b, const char *level, size_t n, unsigned most)
 		ds_thrift_put_varint(b, (uint64_t)n << 1);
 		ds_buf_add_byte(b, level ? level[0] : 0);
 	} else {
-		uint32_t *wide = ds_mem_get(n * sizeof *wide);
+		uint32_t *wide = ds_mem_get(n * sizeof(*wide));
 		for (size_t i = 0; i < n; i++)
 			wide[i] = (uint8_t)level[i];
 		add_packed(b, wide, n, bits_for(most));

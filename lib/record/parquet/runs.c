@@ -62,7 +62,7 @@ static void add_run(ds_pq_runs *r, ds_pq_run run, uint32_t n, uint32_t match)
 {
 	if (r->n_runs == r->cap) {
 		size_t cap = r->cap ? 2 * r->cap : 4;
-		r->runs = ds_mem_grow(r->runs, r->cap * sizeof run, cap * sizeof run);
+		r->runs = ds_mem_grow(r->runs, r->cap * sizeof(run), cap * sizeof(run));
 		r->cap = cap;
 	}
 	run.start = r->n;

@@ -91,7 +91,7 @@ static void take_converted(element *x)
 	static const uint8_t as[] = { L_STRING, L_MAP, L_MAP, L_LIST, L_ENUM, L_DECIMAL, L_DATE,
 		L_TIME, L_TIME, L_TIMESTAMP, L_TIMESTAMP, L_INTEGER, L_INTEGER, L_INTEGER,
 		L_INTEGER, L_INTEGER, L_INTEGER, L_INTEGER, L_INTEGER, L_JSON, L_NONE, L_INTERVAL };
-	if (x->logical || x->converted < 0 || x->converted >= (int64_t)sizeof as)
+	if (x->logical || x->converted < 0 || x->converted >= (int64_t)sizeof(as))
 		return;
 	x->logical = as[x->converted];
 	if (x->logical == L_TIME || x->logical == L_TIMESTAMP) {
@@ -231,7 +231,7 @@ static void find_list(ds_pq_node *n)
 	if (n->n_children != 1 || r->repetition != DS_PQ_REPEATED)
 		return;
 	char tuple[256];
-	size_t k = n->name.n < sizeof tuple - 6 ? n->name.n : 0;
+	size_t k = n->name.n < sizeof(tuple) - 6 ? n->name.n : 0;
 	memcpy(tuple, n->name.at, k);
 	memcpy(tuple + k, "_tuple", 6);
 	bool itself = r->n_children != 1 || ds_str_is(r->name, "array") ||
@@ -294,7 +294,7 @@ static ds_rc build(
 		return ds_fail(e, DS_BAD, "%.*s: the schema %s", DS_FMT(b->m->name),
 			depth > DEPTH ? "is nested too deeply" : "lacks columns");
 	const element *x = &b->at[b->next++];
-	ds_pq_node *n = *out = ds_arena_zero(b->mem, sizeof *n);
+	ds_pq_node *n = *out = ds_arena_zero(b->mem, sizeof(*n));
 	n->name = x->name;
 	n->label = label_of(b->mem, x->name);
 	n->first_leaf = b->m->n_leaves;
@@ -316,13 +316,13 @@ ds_rc ds_pq_read_schema(ds_pq_meta *m, ds_thrift *t, unsigned type, ds_arena *me
 	if (n > MOST_ELEMENTS)
 		return ds_fail(e, DS_BAD, "%.*s: %zu columns, the limit is %d", DS_FMT(m->name), n,
 			MOST_ELEMENTS);
-	element *at = ds_arena_get(mem, (n + 1) * sizeof *at);
+	element *at = ds_arena_get(mem, (n + 1) * sizeof(*at));
 	for (size_t i = 0; i < n && ds_thrift_ok(t); i++)
 		read_element(t, &at[i]);
 	if (!ds_thrift_ok(t))
 		return ds_fail(
 			e, DS_SHORT, "%.*s: damaged: the schema cannot be read", DS_FMT(m->name));
-	m->leaves = ds_arena_get(mem, (n + 1) * sizeof *m->leaves);
+	m->leaves = ds_arena_get(mem, (n + 1) * sizeof(*m->leaves));
 	builder b = { .m = m, .mem = mem, .at = at, .n = n };
 	DS_TRY(build(&b, &m->root, 0, 0, 0, e));
 	if (b.next != n)

@@ -30,7 +30,7 @@ static ds_pq_sink_leaf *new_leaf(ds_pq_shredder *s)
 	if (s->n_leaves == s->cap_leaves) {
 		size_t cap = s->cap_leaves ? 2 * s->cap_leaves : 32;
 		s->leaves = ds_mem_grow(
-			s->leaves, s->cap_leaves * sizeof *s->leaves, cap * sizeof *s->leaves);
+			s->leaves, s->cap_leaves * sizeof(*s->leaves), cap * sizeof(*s->leaves));
 		s->cap_leaves = cap;
 	}
 	return s->leaves[s->n_leaves++] = ds_arena_zero(s->mem, sizeof(ds_pq_sink_leaf));
@@ -46,7 +46,7 @@ static void set_path(ds_pq_shredder *s, ds_pq_sink_leaf *l, const step *at)
 	size_t n = 0;
 	for (const step *x = at; x; x = x->up)
 		n++;
-	l->path = ds_arena_get(s->mem, n * sizeof *l->path);
+	l->path = ds_arena_get(s->mem, n * sizeof(*l->path));
 	l->n_path = n;
 	for (const step *x = at; x; x = x->up)
 		l->path[--n] = x->name;
@@ -75,7 +75,7 @@ static void add_leaves(
 
 static ds_value_shape *copy_of(ds_arena *mem, const ds_value_shape *x)
 {
-	ds_value_shape *to = ds_arena_get(mem, sizeof *to), **last = &to->first;
+	ds_value_shape *to = ds_arena_get(mem, sizeof(*to)), **last = &to->first;
 	*to = *x;
 	to->name = ds_arena_str(mem, x->name);
 	to->next = NULL;
@@ -116,7 +116,7 @@ static void each_leaf_nulls(const ds_value_shape *x, uint32_t n)
 			each_leaf_nulls(f, n);
 }
 
-ds_value_shape *ds_pq_find_field(const ds_pq_shredder *s, ds_str name)
+static ds_value_shape *find_field(const ds_pq_shredder *s, ds_str name)
 {
 	for (ds_value_shape *x = s->fields; x; x = x->next)
 		if (ds_str_eq(x->name, name))
@@ -130,8 +130,8 @@ ds_value_shape *ds_pq_add_field(ds_pq_shredder *s, ds_str name, const ds_value_s
 	x->name = ds_arena_str(s->mem, name);
 	ds_value_shape_close(x);
 	if (x->kind == DS_SHAPE_BYTES && ds_str_is(name, "image")) {
-		ds_value_shape *bytes = ds_arena_zero(s->mem, sizeof *bytes);
-		ds_value_shape *path = ds_arena_zero(s->mem, sizeof *path);
+		ds_value_shape *bytes = ds_arena_zero(s->mem, sizeof(*bytes));
+		ds_value_shape *path = ds_arena_zero(s->mem, sizeof(*path));
 		*bytes = (ds_value_shape){
 			.name = DS_S("bytes"), .kind = DS_SHAPE_BYTES, .next = path
 		};
@@ -156,14 +156,14 @@ void ds_pq_note_open(ds_pq_shredder *s, ds_str name)
 	for (; *last; last = &(*last)->next)
 		if (ds_str_eq((*last)->name, name))
 			return;
-	*last = ds_arena_zero(s->mem, sizeof **last);
+	*last = ds_arena_zero(s->mem, sizeof(**last));
 	(*last)->name = ds_arena_str(s->mem, name);
 }
 
 void ds_pq_add_open(ds_pq_shredder *s)
 {
 	for (const ds_value_shape *x = s->open; x; x = x->next)
-		if (!ds_pq_find_field(s, x->name))
+		if (!find_field(s, x->name))
 			ds_pq_add_field(s, x->name, x);
 	s->open = NULL;
 }
@@ -180,7 +180,7 @@ static ds_rc other_type(work *w, const ds_value_shape *x, const char *what)
 static void add_bytes(ds_pq_sink_leaf *l, ds_str s)
 {
 	uint32_t n = (uint32_t)s.n;
-	ds_buf_add(&l->sizes, &n, sizeof n);
+	ds_buf_add(&l->sizes, &n, sizeof(n));
 	ds_buf_add_str(&l->data, s);
 }
 
@@ -411,7 +411,7 @@ static bool add_all(work *w, const ds_value_shape *x)
 		ds_buf_add(&l->data, c->data, (size_t)n * 8);
 	for (uint32_t i = 0; i < n && text; i++) {
 		uint32_t size = c->off[i + 1] - c->off[i];
-		ds_buf_add(&l->sizes, &size, sizeof size);
+		ds_buf_add(&l->sizes, &size, sizeof(size));
 	}
 	if (text)
 		ds_buf_add(&l->data, (const char *)c->data + c->off[0], c->off[n] - c->off[0]);
@@ -440,7 +440,7 @@ static ds_rc add_column(work *w, const ds_value_shape *x)
 static ds_rc see_new(work *w, ds_col *c, ds_value_shape **x)
 {
 	ds_value_shape seen = { 0 };
-	*x = ds_pq_find_field(w->s, c->name);
+	*x = find_field(w->s, c->name);
 	if (*x)
 		return DS_OK;
 	ds_arena_reset(w->mem);

@@ -32,7 +32,6 @@ typedef struct {
 
 /* A field's columns; rows that are there already have null in it. The field is closed first. */
 ds_value_shape *ds_pq_add_field(ds_pq_shredder *s, ds_str name, const ds_value_shape *shape);
-ds_value_shape *ds_pq_find_field(const ds_pq_shredder *s, ds_str name);
 /* A field that is null wherever it was seen; add_open makes columns of those that stayed so. */
 void ds_pq_note_open(ds_pq_shredder *s, ds_str name);
 void ds_pq_add_open(ds_pq_shredder *s);

@@ -66,7 +66,7 @@ static ds_rc plain_strings(job *j, ds_err *e)
 	size_t at = 4, size;
 	if ((uint64_t)n * 4 > j->bytes.n || j->bytes.n > UINT32_MAX - 8)
 		return damaged(e, "a page has fewer values than it says");
-	DS_TRY(get(j, 0, ((uint64_t)n + 1) * sizeof *off, (void **)&off, e));
+	DS_TRY(get(j, 0, ((uint64_t)n + 1) * sizeof(*off), (void **)&off, e));
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t length;
 		off[i] = (uint32_t)at;
@@ -92,7 +92,7 @@ static ds_rc delta(job *j, ds_err *e)
 	ds_pq_type type = j->l->leaf->type;
 	if (type != DS_PQ_INT32 && type != DS_PQ_INT64)
 		return damaged(e, "numbers are written where there are none");
-	DS_TRY(get(j, 0, (uint64_t)j->v->n * sizeof *out, (void **)&out, e));
+	DS_TRY(get(j, 0, (uint64_t)j->v->n * sizeof(*out), (void **)&out, e));
 	if (!ds_pq_delta(&j->bytes, j->v->n, out))
 		return damaged(e, "differences of numbers");
 	if (type == DS_PQ_INT32)
@@ -122,11 +122,11 @@ static ds_rc delta_lengths(job *j, ds_err *e)
 	uint32_t n = j->v->n, *off;
 	uint64_t sum;
 	int64_t *length;
-	DS_TRY(get(j, 0, (uint64_t)n * sizeof *length, (void **)&length, e));
+	DS_TRY(get(j, 0, (uint64_t)n * sizeof(*length), (void **)&length, e));
 	DS_TRY(lengths(j, length, &sum, e));
 	if (sum > j->bytes.n || sum > UINT32_MAX)
 		return damaged(e, "strings lie outside their page");
-	DS_TRY(get(j, 1, ((uint64_t)n + 1) * sizeof *off, (void **)&off, e));
+	DS_TRY(get(j, 1, ((uint64_t)n + 1) * sizeof(*off), (void **)&off, e));
 	off[0] = 0;
 	for (uint32_t i = 0; i < n; i++)
 		off[i + 1] = off[i] + (uint32_t)length[i];
@@ -200,7 +200,7 @@ static ds_rc indices(job *j, ds_err *e)
 	if ((j->v->n && !j->bytes.n) ||
 		!ds_pq_runs_read(&j->v->runs, rest, bits, j->v->n, UINT32_MAX))
 		return damaged(e, "indices into a dictionary");
-	return ds_pq_count(j->l->budget, j->v->runs.cap * sizeof *j->v->runs.runs, j->counted, e);
+	return ds_pq_count(j->l->budget, j->v->runs.cap * sizeof(*j->v->runs.runs), j->counted, e);
 }
 
 static ds_rc bool_runs(job *j, ds_err *e)
@@ -212,7 +212,7 @@ static ds_rc bool_runs(job *j, ds_err *e)
 		!ds_pq_runs_read(&j->v->runs, (ds_str){ j->bytes.at + 4, n }, 1, j->v->n, 1))
 		return damaged(e, "runs of truth values");
 	j->v->how = DS_PQ_RUNS;
-	return ds_pq_count(j->l->budget, j->v->runs.cap * sizeof *j->v->runs.runs, j->counted, e);
+	return ds_pq_count(j->l->budget, j->v->runs.cap * sizeof(*j->v->runs.runs), j->counted, e);
 }
 
 ds_rc ds_pq_read_values(ds_pq_values *v, const ds_pq_loader *l, int64_t encoding, ds_str bytes,

@@ -106,7 +106,7 @@ static ds_rc make_pages(batch *b, ds_err *e)
 	size_t n = 0;
 	for (size_t i = 0; i < b->n_chunks; i++)
 		n += b->chunks[i].n_pages;
-	b->pages = ds_mem_get((n + 1) * sizeof *b->pages);
+	b->pages = ds_mem_get((n + 1) * sizeof(*b->pages));
 	n = 0;
 	for (size_t i = 0; i < b->n_chunks; i++)
 		for (size_t k = 0; k < b->chunks[i].n_pages; k++) {
@@ -164,7 +164,7 @@ static ds_pq_group_out *new_group(ds_pq_writer *w)
 	if (w->n_groups == w->cap_groups) {
 		size_t cap = w->cap_groups ? 2 * w->cap_groups : 16;
 		w->groups = ds_mem_grow(
-			w->groups, w->cap_groups * sizeof *w->groups, cap * sizeof *w->groups);
+			w->groups, w->cap_groups * sizeof(*w->groups), cap * sizeof(*w->groups));
 		w->cap_groups = cap;
 	}
 	ds_pq_group_out *g = &w->groups[w->n_groups++];
@@ -233,8 +233,8 @@ static ds_rc add_nulls(ds_pq_writer *w, ds_err *e)
 		if (!n)
 			continue;
 		batch b = { .w = w, .n_chunks = n, .chunks = DS_NEW(ds_pq_chunk_out, n) };
-		g->chunks = ds_mem_grow(g->chunks, g->n_chunks * sizeof *g->chunks,
-			w->s.n_leaves * sizeof *g->chunks);
+		g->chunks = ds_mem_grow(g->chunks, g->n_chunks * sizeof(*g->chunks),
+			w->s.n_leaves * sizeof(*g->chunks));
 		for (size_t k = 0; k < n; k++) {
 			b.chunks[k].leaf = w->s.leaves[g->n_chunks + k];
 			ds_pq_plan_nulls(&b.chunks[k], g->n_rows);

@@ -113,7 +113,7 @@ static void keep(ds_md *w, const char *p, const char *end)
 	}
 }
 
-void ds_md_text(ds_md *w, const ds_html_token *t)
+static void put_text(ds_md *w, const ds_html_token *t)
 {
 	size_t n, kept = 0;
 	ds_str s = t->refs ? ds_html_decode(t->span, w->out.mem, &n) : t->span;
@@ -295,7 +295,7 @@ static void element(ds_md *w, const ds_html_token *t)
 	}
 }
 
-void ds_md_tag(ds_md *w, const ds_html_token *t)
+static void put_tag(ds_md *w, const ds_html_token *t)
 {
 	const ds_html_tag *tag = &ds_html_tags[t->tag];
 	bool open = t->kind == DS_HTML_OPEN;
@@ -336,9 +336,9 @@ ds_str ds_html_markdown(ds_str document, ds_arena *mem)
 	while (ds_html_next(&h, &t) != DS_HTML_END) {
 		if (t.kind == DS_HTML_OPEN || t.kind == DS_HTML_CLOSE) {
 			if (ds_html_follow(&h, &where, &t))
-				ds_md_tag(&w, &t);
+				put_tag(&w, &t);
 		} else if (t.kind == DS_HTML_TEXT && !ds_html_is_dropping(&h, &where)) {
-			ds_md_text(&w, &t);
+			put_text(&w, &t);
 		}
 	}
 	ds_md_pause(&w);

@@ -44,8 +44,6 @@ typedef struct {
 	bool row_has[DS_HTML_CELLS];
 } ds_md;
 
-void ds_md_tag(ds_md *w, const ds_html_token *t);
-void ds_md_text(ds_md *w, const ds_html_token *t);
 void ds_md_break(ds_md *w, unsigned n);
 /* Ends what is open inside the line, to be begun again by what follows. */
 void ds_md_pause(ds_md *w);

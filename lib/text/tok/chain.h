@@ -118,7 +118,7 @@ typedef struct {
 	ds_str text;
 	bool first;
 } chain_piece;
-DS_MUST ds_rc ds_chain_pieces(const ds_tok *t, chain_mem *m, ds_str text, bool first, ds_arena *mem,
+DS_MUST ds_rc ds_chain_pieces(const ds_tok *t, chain_mem *m, chain_piece text, ds_arena *mem,
 	const chain_piece **out, size_t *n, ds_err *e);
 
 /* chain_model.c: ids of one piece, at most as many as it has bytes, and one. */

@@ -70,18 +70,19 @@ ds_rc ds_chain_replace(
 	ds_regex_run *run, ds_str text, ds_str with, ds_arena *mem, ds_str *out, ds_err *e)
 {
 	ds_grow grow = { .mem = mem };
-	size_t done = 0, from = 0, begin, end;
-	bool found, any = false, empty = true;
+	size_t done = 0, from = 0;
+	bool any = false, empty = true;
+	ds_match m;
 	*out = text;
 	while (from <= text.n) {
-		DS_TRY(ds_regex_next(run, text, from, empty, &found, &begin, &end, e));
-		if (!found)
+		DS_TRY(ds_regex_next(run, text, from, empty, &m, e));
+		if (!m.found)
 			break;
 		any = true;
-		ds_grow_add(&grow, text.at + done, begin - done);
+		ds_grow_add(&grow, text.at + done, m.begin - done);
 		ds_grow_add(&grow, with.at, with.n);
-		empty = end > begin;
-		done = from = end;
+		empty = m.end > m.begin;
+		done = from = m.end;
 	}
 	if (!any)
 		return DS_OK;

@@ -82,17 +82,18 @@ static void find_kind(spans *out, match_by by, ds_str s)
 
 static ds_rc find_regex(spans *out, ds_regex_run *run, ds_str s, ds_err *e)
 {
-	size_t done = 0, from = 0, begin, end;
-	bool found, empty = true;
+	size_t done = 0, from = 0;
+	bool empty = true;
+	ds_match m;
 	while (from <= s.n) {
-		DS_TRY(ds_regex_next(run, s, from, empty, &found, &begin, &end, e));
-		if (!found)
+		DS_TRY(ds_regex_next(run, s, from, empty, &m, e));
+		if (!m.found)
 			break;
-		if (done < begin)
-			add_span(out, done, begin, false);
-		add_span(out, begin, end, true);
-		empty = end > begin;
-		done = from = end;
+		if (done < m.begin)
+			add_span(out, done, m.begin, false);
+		add_span(out, m.begin, m.end, true);
+		empty = m.end > m.begin;
+		done = from = m.end;
 	}
 	if (done < s.n)
 		add_span(out, done, s.n, false);
@@ -235,12 +236,12 @@ static void bytes(const chain_step *st, chain_piece in, pieces *out)
 				in.first && from == 0);
 }
 
-ds_rc ds_chain_pieces(const ds_tok *t, chain_mem *m, ds_str text, bool first, ds_arena *mem,
+ds_rc ds_chain_pieces(const ds_tok *t, chain_mem *m, chain_piece text, ds_arena *mem,
 	const chain_piece **out, size_t *n, ds_err *e)
 {
 	const step_list *list = &t->chain->split;
 	pieces now = { .mem = mem, .spell = !t->chain->bytes };
-	add_piece(&now, text, first);
+	add_piece(&now, text.text, text.first);
 	for (size_t i = 0; i < list->n; i++) {
 		const chain_step *s = &list->at[i];
 		pieces next = {

@@ -565,7 +565,8 @@ static size_t encode_chain(
 	size_t n = 0;
 	if (text.n == 0 || s->rc != DS_OK)
 		return n_out;
-	s->rc = ds_chain_pieces(t, s->chain, text, first, s->mem, &pieces, &n, &s->err);
+	s->rc = ds_chain_pieces(
+		t, s->chain, (chain_piece){ text, first }, s->mem, &pieces, &n, &s->err);
 	for (size_t i = 0; i < n && s->rc == DS_OK; i++) {
 		ds_str p = pieces[i].text;
 		uint32_t *out = reserve(s, n_out, p.n + 16);

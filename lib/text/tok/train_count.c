@@ -170,18 +170,19 @@ ds_rc ds_counter_put(ds_tok_counter *c, ds_str s, uint64_t count, ds_err *e)
 /* Matches and what lies between them are pieces. */
 static ds_rc add_by_regex(ds_tok_counter *c, ds_str text, ds_err *e)
 {
-	size_t done = 0, begin, end;
-	bool found = text.n > 0;
-	while (found && done < text.n) {
-		DS_TRY(ds_regex_next(c->run, text, done, false, &found, &begin, &end, e));
-		if (!found)
-			begin = end = text.n;
-		if (begin > done)
-			DS_TRY(ds_counter_put(c, (ds_str){ text.at + done, begin - done }, 1, e));
-		if (end > begin)
-			DS_TRY(ds_counter_put(c, (ds_str){ text.at + begin, end - begin }, 1, e));
-		c->n_pieces += (begin > done) + (end > begin);
-		done = end;
+	size_t done = 0;
+	ds_match m = { .found = text.n > 0 };
+	while (m.found && done < text.n) {
+		DS_TRY(ds_regex_next(c->run, text, done, false, &m, e));
+		if (!m.found)
+			m.begin = m.end = text.n;
+		if (m.begin > done)
+			DS_TRY(ds_counter_put(c, (ds_str){ text.at + done, m.begin - done }, 1, e));
+		if (m.end > m.begin)
+			DS_TRY(ds_counter_put(
+				c, (ds_str){ text.at + m.begin, m.end - m.begin }, 1, e));
+		c->n_pieces += (m.begin > done) + (m.end > m.begin);
+		done = m.end;
 	}
 	return DS_OK;
 }

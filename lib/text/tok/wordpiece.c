@@ -202,7 +202,7 @@ size_t ds_wp_piece(const ds_tok *t, ds_arena *mem, const uint8_t *p, size_t n, u
 }
 
 /* What the reference's decoder puts without a space before it. */
-bool ds_wp_clings(ds_str s)
+static bool clings(ds_str s)
 {
 	static const char *const list[] = { ".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re" };
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
@@ -223,7 +223,7 @@ ds_rc ds_wp_decode(
 			continue;
 		if (!first && s.n > PREFIX && memcmp(s.at, prefix, PREFIX) == 0)
 			s = (ds_str){ s.at + PREFIX, s.n - PREFIX };
-		else if (!first && !(t->bert.cleanup && ds_wp_clings(s)))
+		else if (!first && !(t->bert.cleanup && clings(s)))
 			ds_buf_add_byte(out, ' ');
 		ds_buf_add_str(out, s);
 		first = false;

@@ -51,8 +51,6 @@ static inline bool wp_is_chinese(uint32_t c)
 /* What BertNormalizer makes of a text, and its lower-casing alone: character by character. */
 ds_str ds_wp_normalize(const tok_bert *b, ds_arena *mem, ds_str text);
 ds_str ds_wp_lower(ds_arena *mem, ds_str text);
-/* What the WordPiece decoder's clean-up takes out of a token. */
-bool ds_wp_clings(ds_str s);
 /* The next word of cleaned text from *at on, which moves behind it; punctuation is words of one character. */
 bool ds_wp_next_word(ds_str s, size_t *at, ds_str *w);
 /* The ids of one piece; at most one for each of its bytes. */

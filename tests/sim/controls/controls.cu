@@ -21,7 +21,7 @@ static void check(cudaError_t e)
 static float *device(size_t n)
 {
 	float *p;
-	check(cudaMalloc(&p, n * sizeof *p));
+	check(cudaMalloc(&p, n * sizeof(*p)));
 	return p;
 }
 
@@ -136,7 +136,7 @@ static void uninitialized()
 static void wrong_direction()
 {
 	float h[8], *d = device(8);
-	check(cudaMemcpy(h, d, sizeof h, cudaMemcpyHostToDevice));
+	check(cudaMemcpy(h, d, sizeof(h), cudaMemcpyHostToDevice));
 	done();
 }
 
@@ -412,7 +412,7 @@ static void two_streams(bool wait)
 	copy<<<1, 32, 0, b>>>(to, from);
 	check(cudaStreamSynchronize(b));
 	float h[32], sum = 0;
-	check(cudaMemcpyAsync(h, to, sizeof h, cudaMemcpyDeviceToHost, b));
+	check(cudaMemcpyAsync(h, to, sizeof(h), cudaMemcpyDeviceToHost, b));
 	check(cudaStreamSynchronize(b));
 	for (float v : h)
 		sum += v;

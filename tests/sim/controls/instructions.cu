@@ -32,11 +32,11 @@ template <class T> struct Out {
 	T h[RESULTS][LANES];
 	Out()
 	{
-		cudaMalloc(&d, sizeof h);
+		cudaMalloc(&d, sizeof(h));
 	}
 	void take()
 	{
-		cudaMemcpy(h, d, sizeof h, cudaMemcpyDeviceToHost);
+		cudaMemcpy(h, d, sizeof(h), cudaMemcpyDeviceToHost);
 	}
 	~Out()
 	{
@@ -113,10 +113,10 @@ static void check_integers()
 	}
 	a[5] = 0;
 	Out<uint32_t> o;
-	cudaMalloc(&da, sizeof a);
-	cudaMalloc(&db, sizeof b);
-	cudaMemcpy(da, a, sizeof a, cudaMemcpyHostToDevice);
-	cudaMemcpy(db, b, sizeof b, cudaMemcpyHostToDevice);
+	cudaMalloc(&da, sizeof(a));
+	cudaMalloc(&db, sizeof(b));
+	cudaMemcpy(da, a, sizeof(a), cudaMemcpyHostToDevice);
+	cudaMemcpy(db, b, sizeof(b), cudaMemcpyHostToDevice);
 	integers<<<1, LANES>>>(o.d, da, db);
 	o.take();
 	for (int l = 0; l < LANES; l++) {
@@ -134,7 +134,7 @@ static void check_integers()
 			(uint32_t)((int)x >> (l & 7)), host_bfe(x, l, 7, false), host_bfe(x, l, 7, true),
 			(uint32_t)((y & ~field) | ((uint64_t)x << l & field)), (x & y) | (x & z) | (y & z), (uint32_t)dot,
 			(uint32_t)((uint64_t)x * y >> 13), (uint32_t)(((uint64_t)x << 32 | y) / (x | 1)) };
-		for (int n = 0; n < (int)(sizeof want / sizeof *want); n++)
+		for (int n = 0; n < (int)(sizeof(want) / sizeof(*want)); n++)
 			same(("integer " + std::to_string(n)).c_str(), l, o.h[n][l], want[n]);
 	}
 	cudaFree(da);
@@ -192,8 +192,8 @@ static void check_floats()
 	a[4] = 60;
 	a[6] = -0.f;
 	Out<float> o;
-	cudaMalloc(&d, sizeof a);
-	cudaMemcpy(d, a, sizeof a, cudaMemcpyHostToDevice);
+	cudaMalloc(&d, sizeof(a));
+	cudaMemcpy(d, a, sizeof(a), cudaMemcpyHostToDevice);
 	floats<<<1, LANES>>>(o.d, d);
 	o.take();
 	for (int l = 0; l < LANES; l++) {
@@ -201,7 +201,7 @@ static void check_floats()
 		double want[] = { exp(x), log(p), tanh(x), 1 / sqrt(p), sqrtf(p), 1.f / p, exp(x), exp2(x), log2(p), sin(x), cos(x), erf(x),
 			fmaf(x, p, -x), fminf(x, other), floorf(x), rintf(x), (float)(int)x, stepped((double)x + 1e-9f, -1),
 			stepped((double)x * 1.1f, 0), stepped((double)x * x + 1e-9f, 1), (float)exp((double)x), pow(p, x * 0.1f) };
-		for (int n = 0; n < (int)(sizeof want / sizeof *want); n++) {
+		for (int n = 0; n < (int)(sizeof(want) / sizeof(*want)); n++) {
 			bool exact = n == 4 || n == 5 || (n >= 12 && n <= 19);
 			double bound = exact ? 0 : n == 9 || n == 10 ? 1e-5 : 4e-6;
 			if (n == 1 || n == 8)
@@ -248,8 +248,8 @@ static void check_halves()
 	for (int l = 0; l < LANES; l++)
 		a[l] = (float)(l - 13) * 1.377f + 0.0123f;
 	Out<uint32_t> o;
-	cudaMalloc(&d, sizeof a);
-	cudaMemcpy(d, a, sizeof a, cudaMemcpyHostToDevice);
+	cudaMalloc(&d, sizeof(a));
+	cudaMemcpy(d, a, sizeof(a), cudaMemcpyHostToDevice);
 	halves<<<1, LANES>>>(o.d, d);
 	o.take();
 	for (int l = 0; l < LANES; l++) {
@@ -260,7 +260,7 @@ static void check_halves()
 		uint16_t want[] = { host_half(x), __bfloat16_as_ushort(__float2bfloat16(x)), host_half(x, true), host_half(hx * hy + c),
 			host_half(hx + hy), host_half(hx * hy), __bfloat16_as_ushort(__double2bfloat16(bf(x) * bf(y) + bf(0.1f))),
 			host_half(fmax(hx, hy)), hx < hy, host_half(2 * hy), host_half((int)x), (uint16_t)(int)hx };
-		for (int n = 0; n < (int)(sizeof want / sizeof *want); n++)
+		for (int n = 0; n < (int)(sizeof(want) / sizeof(*want)); n++)
 			same(("half " + std::to_string(n)).c_str(), l, o.h[n][l], want[n]);
 	}
 	cudaFree(d);
@@ -311,7 +311,7 @@ static void check_lanes()
 		uint32_t want[] = { v(l * 5 % 32), v(l < 3 ? l : l - 3), v(l % 8 < 3 ? l + 5 : l), v(l ^ 9), v(l / 8 * 8 + 2), ballot, 1, match,
 			sum, 6, half[l >= 12], 11, (uint32_t)((far + 1) / 2 * 5 + far / 2 * 3) };
 		want[9] = 4;
-		for (int n = 0; n < (int)(sizeof want / sizeof *want); n++)
+		for (int n = 0; n < (int)(sizeof(want) / sizeof(*want)); n++)
 			same(("lane " + std::to_string(n)).c_str(), l, o.h[n][l], want[n]);
 	}
 }
@@ -365,13 +365,13 @@ template <class T> static void check_product(const char *what, T (*narrow)(float
 		a[i] = narrow((float)(i * 37 % 61 - 30) / 16);
 	for (int i = 0; i < 128; i++)
 		b[i] = narrow((float)(i * 53 % 41 - 20) / 8);
-	cudaMalloc(&da, sizeof a);
-	cudaMalloc(&db, sizeof b);
-	cudaMalloc(&dd, sizeof d);
-	cudaMemcpy(da, a, sizeof a, cudaMemcpyHostToDevice);
-	cudaMemcpy(db, b, sizeof b, cudaMemcpyHostToDevice);
+	cudaMalloc(&da, sizeof(a));
+	cudaMalloc(&db, sizeof(b));
+	cudaMalloc(&dd, sizeof(d));
+	cudaMemcpy(da, a, sizeof(a), cudaMemcpyHostToDevice);
+	cudaMemcpy(db, b, sizeof(b), cudaMemcpyHostToDevice);
 	product<T><<<1, 32>>>(dd, da, db);
-	cudaMemcpy(d, dd, sizeof d, cudaMemcpyDeviceToHost);
+	cudaMemcpy(d, dd, sizeof(d), cudaMemcpyDeviceToHost);
 	for (int r = 0; r < 16; r++)
 		for (int c = 0; c < 8; c++) {
 			double s = 1 + (r >= 8 ? 2 : 0) + c % 2;
@@ -426,21 +426,21 @@ static void check_others()
 		b[l] = (uint8_t)(l * 9);
 	}
 	memcpy(&h[34], &seven, 4);
-	cudaMalloc(&o, sizeof h);
-	cudaMalloc(&dw, sizeof w);
-	cudaMalloc(&db, sizeof b);
-	cudaMemcpy(o, h, sizeof h, cudaMemcpyHostToDevice);
-	cudaMemcpy(dw, w, sizeof w, cudaMemcpyHostToDevice);
-	cudaMemcpy(db, b, sizeof b, cudaMemcpyHostToDevice);
-	cudaMemcpyToSymbol(table, t, sizeof t);
-	cudaMemcpyToSymbol(counter, &c, sizeof c);
+	cudaMalloc(&o, sizeof(h));
+	cudaMalloc(&dw, sizeof(w));
+	cudaMalloc(&db, sizeof(b));
+	cudaMemcpy(o, h, sizeof(h), cudaMemcpyHostToDevice);
+	cudaMemcpy(dw, w, sizeof(w), cudaMemcpyHostToDevice);
+	cudaMemcpy(db, b, sizeof(b), cudaMemcpyHostToDevice);
+	cudaMemcpyToSymbol(table, t, sizeof(t));
+	cudaMemcpyToSymbol(counter, &c, sizeof(c));
 	others<<<1, 32>>>(o, dw, db);
-	cudaMemcpyFromSymbol(&c, counter, sizeof c);
-	cudaMemcpy(h, o, sizeof h, cudaMemcpyDeviceToHost);
+	cudaMemcpyFromSymbol(&c, counter, sizeof(c));
+	cudaMemcpy(h, o, sizeof(h), cudaMemcpyDeviceToHost);
 	double w2[32];
 	uint8_t b2[32];
-	cudaMemcpy(w2, dw, sizeof w2, cudaMemcpyDeviceToHost);
-	cudaMemcpy(b2, db, sizeof b2, cudaMemcpyDeviceToHost);
+	cudaMemcpy(w2, dw, sizeof(w2), cudaMemcpyDeviceToHost);
+	cudaMemcpy(b2, db, sizeof(b2), cudaMemcpyDeviceToHost);
 	for (int l = 0; l < 32; l++) {
 		float a = (float)l, k[4] = { 0.5f, 1.5f, 2.5f, 3.5f }, local[8];
 		for (int i = 0; i < l % 5; i++)
