@@ -14,6 +14,7 @@ serve_model() {
 
 # serve_start [OPTIONS]: sets URL and PID; the server ends with the test
 serve_start() {
+	: >err
 	dsserve -m "${MODEL:-$BATS_FILE_TMPDIR/m}" --http 127.0.0.1:0 -j 2 "$@" >out 2>err 3>&- &
 	PID=$!
 	for _ in $(seq 600); do

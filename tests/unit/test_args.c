@@ -59,6 +59,12 @@ static const ds_tool tool = { "dstest", NULL, "test", args,
 static ds_err e;
 static char recorded[2000];
 
+static void forget(void)
+{
+	ds_mem_free(opt.set.at);
+	ds_mem_free(ds_args_shared.common.in.field.paths.at);
+}
+
 /* Parses a line of words separated by one blank; fills recorded. */
 static ds_rc parse(const char *line, ds_args *a)
 {
@@ -69,7 +75,7 @@ static ds_rc parse(const char *line, ds_args *a)
 	for (char *w = strtok(copy, " "); w; w = strtok(NULL, " "))
 		argv[argc++] = w;
 	argv[argc] = NULL;
-	ds_mem_free(opt.set.at);
+	forget();
 	memset(&opt, 0, sizeof(opt));
 	opt.threshold = 0.8;
 	ds_args_shared = (ds_shared){ .level = { ds_args_level, NULL }, .common.jobs = 1 };
@@ -210,7 +216,7 @@ static void a_file_is_recorded_by_its_content(void **state)
 
 static int tear_down(void **state)
 {
-	ds_mem_free(opt.set.at);
+	forget();
 	return 0;
 }
 

@@ -22,7 +22,7 @@ bool ds_shard_next(const char **rules, ds_shard *s)
 
 int ds_shard_axis(const ds_node *n, char letter)
 {
-	bool in_out = n->attr.linear.in_out;
+	const ds_linear_attr *linear = &n->attr.linear; /* of those that have such letters */
 	switch (letter) {
 	case DS_SHARD_ROWS:
 	case DS_SHARD_SEQS:
@@ -31,9 +31,9 @@ int ds_shard_axis(const ds_node *n, char letter)
 	case DS_SHARD_HEADS:
 		return 1;
 	case DS_SHARD_GIVEN:
-		return in_out ? 1 : 0;
+		return linear->in_out ? 1 : 0;
 	case DS_SHARD_TAKEN:
-		return in_out ? 0 : 1;
+		return linear->in_out ? 0 : 1;
 	default:
 		return -1;
 	}
