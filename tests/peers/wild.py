@@ -3,6 +3,7 @@
 WARC: the shared pages (DS_TEST_DATA) and bodies made here, sent and claimed in all the ways of the wild, read
 by warcio, FastWARC and dsrec. Text must be the same bytes, but for the differences listed in KNOWN, which
 are printed with their reasons. WebDataset: shards of webdataset's own writer are read here, ours there.
+Articles of the shared pages beside trafilatura's, by the strings that must and must not be in them.
 """
 import gzip, io, json, os, random, subprocess, sys, tarfile, tempfile, zlib
 
@@ -220,6 +221,43 @@ def webdatasets():
     check(got == records, "400 records, ids that repeat among them, are what webdataset reads")
 
 
+def string_f1(texts, truth):
+    """F1 of the strings that must (with) and must not (without) be in each page's article."""
+    hits = wrong = wanted = 0
+    for row in truth:
+        got = " ".join(texts[row["file"]].split())
+        hits += sum(w in got for w in row["with"])
+        wrong += sum(w in got for w in row["without"])
+        wanted += len(row["with"])
+    precision, recall = hits / max(hits + wrong, 1), hits / wanted
+    return 2 * precision * recall / max(precision + recall, 1e-9)
+
+
+def articles():
+    """The article of every third page, beside trafilatura's."""
+    data = os.environ.get("DS_TEST_DATA")
+    truth = data and os.path.join(data, "html", "trafilatura-truth.jsonl")
+    if not truth or not os.path.exists(truth):
+        print("# articles: skipped, no DS_TEST_DATA")
+        return
+    import trafilatura
+    raw = subprocess.run(["zstd", "-dc", os.path.join(data, "html", "trafilatura-pages.tar.zst")], check=True, capture_output=True).stdout
+    tar = tarfile.open(fileobj=io.BytesIO(raw))
+    bodies = {os.path.basename(m.name): tar.extractfile(m).read() for m in tar if m.isfile()}
+    with open(truth, encoding="utf-8") as f:
+        rows = [json.loads(line) for line in f][::3]
+    for row in rows:
+        row["file"] = os.path.basename(row["file"])
+    rows = [r for r in rows if r["file"] in bodies]
+    theirs = {r["file"]: trafilatura.extract(bodies[r["file"]]) or "" for r in rows}
+    ours = {}
+    for file in theirs:
+        out = subprocess.run(["dsclean", "-q", "--html", "main", "--from", "html", "--to", "jsonl"], input=bodies[file], check=True, capture_output=True)
+        ours[file] = "".join(json.loads(line)["text"] for line in out.stdout.splitlines())
+    a, b = string_f1(ours, rows), string_f1(theirs, rows)
+    check(a > b - 0.05, "articles of %d pages: F1 %.3f, trafilatura's %.3f" % (len(theirs), a, b))
+
+
 def sorted_items(d):
     return sorted(d.items())
 
@@ -227,5 +265,6 @@ def sorted_items(d):
 warc()
 sniffed()
 webdatasets()
+articles()
 print("1..%d" % done)
 sys.exit(failed > 0)
