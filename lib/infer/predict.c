@@ -201,13 +201,6 @@ static ds_rc own_words(ds_block *b, uint32_t row, item *it, ds_arena *mem, ds_er
 	return DS_OK;
 }
 
-static ds_rc text_of(ds_block *b, const char *field, uint32_t row, item *it, ds_err *e)
-{
-	const ds_col *c;
-	DS_TRY(ds_block_get(b, field, &c, e));
-	return c ? ds_block_text(b, c, row, &it->text, &it->has_text, e) : DS_OK;
-}
-
 /* The record's own ids; with them, a token is a word of its own. */
 static ds_rc own_ids(ds_block *b, uint32_t row, item *it, ds_arena *mem, ds_err *e)
 {
@@ -278,7 +271,12 @@ static void check(ds_predictor *p, item *it)
 		it->why = "an empty text";
 }
 
-static ds_rc read_item(ds_predictor *p, ds_block *b, uint32_t row, const char *field, item *it,
+static const char *lacking(const char *other, const ds_field *f, ds_arena *mem)
+{
+	return ds_arena_fmt(mem, "neither '%s' nor '%s'", other, ds_field_name(f)).at;
+}
+
+static ds_rc read_item(ds_predictor *p, ds_block *b, uint32_t row, ds_texts *texts, item *it,
 	ds_arena *mem, ds_err *e)
 {
 	bool tags = p->c->head == DS_HEAD_TOKEN;
@@ -286,10 +284,10 @@ static ds_rc read_item(ds_predictor *p, ds_block *b, uint32_t row, const char *f
 		DS_TRY(own_words(b, row, it, mem, e));
 	if (!it->own_words)
 		DS_TRY(own_ids(b, row, it, mem, e));
-	DS_TRY(text_of(b, field, row, it, e));
+	DS_TRY(ds_texts_get(texts, row, &it->text, &it->has_text, e));
 	bool encodes = it->own_words || !it->s.ids;
 	if (encodes && !it->own_words && !it->has_text)
-		it->why = tags ? "neither words nor text" : "neither tokens nor text";
+		it->why = lacking(tags ? "words" : "tokens", texts->field, mem);
 	else if (encodes && !p->scratch)
 		it->why = "the model has no tokenizer, so only tokens can be read";
 	if (it->why)
@@ -552,13 +550,15 @@ static ds_rc put_fields(ds_predictor *p, ds_block *b, item *items, ds_arena *mem
 	return logits ? ds_colb_put(logits, e) : DS_OK;
 }
 
-ds_rc ds_predict_block(ds_predictor *p, ds_block *b, const char *field, ds_arena *mem,
+ds_rc ds_predict_block(ds_predictor *p, ds_block *b, const ds_field *field, ds_arena *mem,
 	ds_predict_bad *bad, void *context, ds_err *e)
 {
 	item *items = ds_arena_zero(mem, (b->n_rows + 1) * sizeof(*items));
 	bool any = false;
+	ds_texts texts;
+	DS_TRY(ds_texts_open(&texts, field, b, NULL, e));
 	for (uint32_t i = 0; i < b->n_rows; i++) {
-		DS_TRY(read_item(p, b, i, field, &items[i], mem, e));
+		DS_TRY(read_item(p, b, i, &texts, &items[i], mem, e));
 		if (items[i].why)
 			DS_TRY(bad(context, i, items[i].why, e));
 		any = any || !items[i].why;

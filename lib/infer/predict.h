@@ -10,7 +10,7 @@
 #define DS_INFER_PREDICT_H
 
 #include "infer/encode.h"
-#include "record/block.h"
+#include "record/field.h"
 
 typedef struct ds_predictor ds_predictor;
 
@@ -29,8 +29,8 @@ void ds_predict_logits(ds_predictor *p);
 
 /* Of a record about which nothing can be said, and why; what it returns ends the block unless it is DS_OK. */
 typedef ds_rc ds_predict_bad(void *context, uint32_t row, const char *why, ds_err *e);
-/* Adds the fields to a block. field: that of the text. */
-DS_MUST ds_rc ds_predict_block(ds_predictor *p, ds_block *b, const char *field, ds_arena *mem,
+/* Adds the fields to a block whose texts are in field. */
+DS_MUST ds_rc ds_predict_block(ds_predictor *p, ds_block *b, const ds_field *field, ds_arena *mem,
 	ds_predict_bad *bad, void *context, ds_err *e);
 
 #endif

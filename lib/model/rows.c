@@ -290,6 +290,7 @@ void ds_rows_close(ds_rows *r)
 	ds_rows_labels_free(r);
 	ds_rows_chat_free(r);
 	ds_pool_free(r->pool);
+	ds_field_free(r->field);
 	ds_arena_free(r->mem);
 	ds_mem_free(r);
 }

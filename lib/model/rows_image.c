@@ -80,16 +80,13 @@ ds_rc ds_rows_add_image(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 
 static ds_rc add_pair(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 {
-	const ds_col *c;
 	const uint32_t *ids;
 	size_t n;
-	bool has = false;
+	bool has;
 	ds_str text;
-	DS_TRY(ds_block_get(b, "text", &c, e));
-	if (c)
-		DS_TRY(ds_block_text(b, c, row, &text, &has, e));
+	DS_TRY(ds_texts_get(&q->r->texts, row, &text, &has, e));
 	if (!has)
-		return ds_fail(e, DS_BAD, "no 'text' to the picture");
+		return ds_fail(e, DS_BAD, "no '%s' to the picture", ds_field_name(q->r->field));
 	DS_TRY(ds_rows_add_image(q, b, row, e));
 	DS_TRY(ds_tok_encode(q->r->tok, q->scratch, text, 0, &ids, &n, e));
 	uint32_t *whole = ds_arena_get(b->mem, (n + 2) * sizeof(*whole));

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/thread.h"
 #include "model/rows.h"
+#include "record/field.h"
 #include "record/source.h"
 #include "record/stream.h"
 
@@ -63,6 +64,8 @@ struct ds_rows {
 	ds_rows_kind kind;
 	uint32_t longest;  /* record with labels */
 	ds_source *source; /* of the block at hand */
+	ds_field *field;   /* of texts */
+	ds_texts texts;    /* of the block at hand */
 	ds_out *rejects;   /* borrowed; NULL: none */
 	uint64_t n_bad;    /* records left out */
 	int64_t n_types;   /* of segments; 0: they are not looked at */
@@ -84,6 +87,9 @@ static inline unsigned long long piece_record(const piece *p, uint32_t rec)
 
 /* Decodes the block behind a piece; checks its hash. */
 ds_rc ds_rows_ready(ds_rows *r, piece *p, ds_err *e);
+
+/* Of a record that has neither tokens nor the field of texts. */
+ds_rc ds_rows_no_text(ds_rows *r, ds_block *b, ds_err *e);
 
 /* rows_gather.c: a block's records, each put behind the others by fn */
 typedef struct {

@@ -280,9 +280,7 @@ static ds_rc ids_of(ds_gather *q, ds_block *b, uint32_t row, bool *has, ds_err *
 	if (c && (c->type == DS_T_U16S || c->type == DS_T_U32S))
 		DS_TRY(ds_block_ids(b, c, row, &ids, &n, has, e));
 	if (!*has) {
-		DS_TRY(ds_block_get(b, "text", &c, e));
-		if (c)
-			DS_TRY(ds_block_text(b, c, row, &text, has, e));
+		DS_TRY(ds_texts_get(&q->r->texts, row, &text, has, e));
 		if (*has)
 			DS_TRY(ds_tok_encode(
 				q->r->tok, q->scratch, text, DS_TOK_ADD_SPECIAL, &ids, &n, e));
@@ -334,7 +332,7 @@ static ds_rc add_record(ds_gather *q, ds_block *b, uint32_t row, ds_err *e)
 	else
 		DS_TRY(ids_of(q, b, row, &has, e));
 	if (!q->r->images && !has)
-		return ds_fail(e, DS_BAD, "neither 'tokens' nor 'text'");
+		return ds_rows_no_text(q->r, b, e);
 	DS_TRY(class_of(q->r, b, row, &label, e));
 	add_u32(&q->beside, (uint32_t)label);
 	return DS_OK;

@@ -219,27 +219,52 @@ static void own_list(ds_rows *r, list_col *c, uint32_t n_rows, unsigned element)
 	c->data = data;
 }
 
-/* Records that lack what the block's others have leave it, as --on-error says. */
-static ds_rc keep_those_with(ds_rows *r, ds_block *b, const char *field, piece *p, ds_err *e)
+ds_rc ds_rows_no_text(ds_rows *r, ds_block *b, ds_err *e)
 {
-	const ds_col *c;
+	ds_field_names there = { 0 };
+	DS_TRY(ds_field_names_add(&there, b, e));
+	ds_buf list = { 0 };
+	ds_field_names_print(&there, &list);
+	ds_fail(e, DS_BAD, "neither 'tokens' nor '%s'; there are: %.600s (--field names one)",
+		ds_field_name(r->field), ds_buf_text(&list));
+	ds_buf_free(&list);
+	ds_field_names_free(&there);
+	return DS_BAD;
+}
+
+/* A record with tokens, or a text; DS_BAD: it has none, or what is there is no text. */
+static ds_rc has_words(ds_rows *r, ds_block *b, const ds_col *tokens, uint32_t row, ds_err *e)
+{
+	bool has = tokens && ds_col_has(tokens, row) && !ds_col_null(tokens, row);
+	ds_str text;
+	if (!tokens)
+		DS_TRY(ds_texts_get(&r->texts, row, &text, &has, e));
+	return has ? DS_OK : ds_rows_no_text(r, b, e);
+}
+
+/* Records that lack what the block's others have leave it, as --on-error says. tokens NULL: texts. */
+static ds_rc keep_those_with(ds_rows *r, ds_block *b, const ds_col *tokens, piece *p, ds_err *e)
+{
 	uint32_t n = 0, *rows = ds_arena_get(b->mem, ((size_t)b->n_rows + 1) * 4);
-	DS_TRY(ds_block_get(b, field, &c, e));
 	for (uint32_t i = 0; i < b->n_rows; i++) {
-		if (c && ds_col_has(c, i) && !ds_col_null(c, i)) {
+		ds_rc rc = has_words(r, b, tokens, i, e);
+		if (rc == DS_BAD)
+			DS_TRY(ds_source_refuse(r->source, b, i, e));
+		else
+			DS_TRY(rc);
+		if (rc == DS_OK)
 			rows[n++] = i;
-			continue;
-		}
-		ds_fail(e, DS_BAD, "neither 'tokens' nor 'text'");
-		DS_TRY(ds_source_refuse(r->source, b, i, e));
 	}
 	ds_rows_kept(r, p, b, rows, n);
-	return n < b->n_rows ? ds_block_select(b, rows, n, e) : DS_OK;
+	if (n == b->n_rows)
+		return DS_OK;
+	DS_TRY(ds_block_select(b, rows, n, e));
+	return tokens ? DS_OK : ds_texts_open(&r->texts, r->field, b, NULL, e);
 }
 
 static ds_rc add_tokens(ds_rows *r, ds_block *b, piece *p, ds_err *e)
 {
-	DS_TRY(keep_those_with(r, b, "tokens", p, e));
+	DS_TRY(keep_those_with(r, b, ds_block_find(b, "tokens"), p, e));
 	DS_TRY_AT(take_block(p, b, e), e, "%s:%llu", p->origin, (unsigned long long)p->record);
 	own_list(r, &p->ids, p->n_rows, p->ids.wide ? 4 : 2);
 	own_list(r, &p->docs, p->n_rows, p->docs.wide ? 4 : 2);
@@ -267,14 +292,12 @@ static void own_ids(ds_rows *r, piece *p, const ds_buf *ids, uint32_t *off)
 static ds_rc encode_rows(
 	ds_rows *r, ds_block *b, ds_tok_scratch *scratch, ds_buf *ids, uint32_t *off, ds_err *e)
 {
-	const ds_col *text;
-	DS_TRY(ds_block_get(b, "text", &text, e));
 	for (uint32_t row = 0; row < b->n_rows; row++) {
 		const uint32_t *at;
 		size_t n;
 		bool has;
 		ds_str s;
-		DS_TRY(ds_block_text(b, text, row, &s, &has, e));
+		DS_TRY(ds_texts_get(&r->texts, row, &s, &has, e));
 		DS_TRY(ds_tok_encode(r->tok, scratch, s, 0, &at, &n, e));
 		if (ids->n / 4 + n > UINT32_MAX / 2)
 			return ds_fail(
@@ -288,7 +311,7 @@ static ds_rc encode_rows(
 static ds_rc add_texts(ds_rows *r, ds_block *b, piece *p, ds_tok_scratch *scratch, ds_err *e)
 {
 	ds_buf ids = { 0 };
-	DS_TRY(keep_those_with(r, b, "text", p, e));
+	DS_TRY(keep_those_with(r, b, NULL, p, e));
 	uint32_t *off = ds_arena_zero(r->mem, ((size_t)b->n_rows + 1) * 4);
 	ds_rc rc = encode_rows(r, b, scratch, &ids, off, e);
 	if (rc == DS_OK)
@@ -314,6 +337,7 @@ static ds_rc add_block(ds_rows *r, ds_block *b, ds_tok_scratch **scratch, ds_err
 	const char *origin = ds_arena_str(r->mem, ds_str_of(b->origin)).at;
 	piece *p = add_piece(r, b->n_rows, origin, b->origin_record);
 	bool plain = !is_labelled(r) && ds_block_find(b, "tokens");
+	DS_TRY(ds_texts_open(&r->texts, r->field, b, NULL, e));
 	if (plain)
 		DS_TRY(add_tokens(r, b, p, e));
 	else if (!r->images || r->kind == DS_ROWS_PAIR)
@@ -500,6 +524,7 @@ ds_rc ds_rows_open(ds_rows **out, const ds_input_opts *how, const ds_rows_opts *
 	if (o->kind == DS_ROWS_CHAT)
 		ds_rows_chat_new(r, o->chat);
 	r->vocab_size = o->vocab_size;
+	DS_TRY(ds_field_of(&r->field, &how->field, e));
 	DS_TRY(ds_rows_parts_new(r, o, e));
 	for (size_t i = 0; i < o->n_files; i++) {
 		bool done = false;

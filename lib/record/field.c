@@ -201,6 +201,14 @@ void ds_field_names_merge(ds_field_names *to, const ds_field_names *from)
 		add_name(to, ds_str_of(from->names.at + at));
 }
 
+void ds_field_names_print(const ds_field_names *n, ds_buf *out)
+{
+	for (size_t at = 0; at < n->names.n; at += strlen(n->names.at + at) + 1)
+		ds_buf_fmt(out, "%s%s", at ? ", " : "", n->names.at + at);
+	if (!n->n)
+		ds_buf_add_c(out, "none");
+}
+
 void ds_field_names_free(ds_field_names *n)
 {
 	ds_buf_free(&n->names);
@@ -211,11 +219,10 @@ ds_rc ds_field_missing(
 	const char *field, const ds_field_names *there, const char *option, ds_err *e)
 {
 	ds_buf names = { 0 };
-	for (size_t at = 0; at < there->names.n; at += strlen(there->names.at + at) + 1)
-		ds_buf_fmt(&names, "%s%s", at ? ", " : "", there->names.at + at);
+	ds_field_names_print(there, &names);
 	ds_fail(e, DS_BAD, "no record has the field '%s'; there %s %.600s%s%s%s", field,
-		there->n == 1 ? "is" : "are", there->n ? ds_buf_text(&names) : "none",
-		option ? " (" : "", option ? option : "", option ? " names another)" : "");
+		there->n == 1 ? "is" : "are", ds_buf_text(&names), option ? " (" : "",
+		option ? option : "", option ? " names another)" : "");
 	ds_buf_free(&names);
 	return DS_BAD;
 }

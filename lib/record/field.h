@@ -50,6 +50,7 @@ typedef struct {
 /* Those of a block: its columns, and the paths to the strings in the first of its json values. */
 DS_MUST ds_rc ds_field_names_add(ds_field_names *to, ds_block *b, ds_err *e);
 void ds_field_names_merge(ds_field_names *to, const ds_field_names *from);
+void ds_field_names_print(const ds_field_names *n, ds_buf *out); /* "id, body", or "none" */
 void ds_field_names_free(ds_field_names *n);
 /* "no record has the field 'text'; there are: id, body (--field names one)", DS_BAD. option NULL: no hint. */
 DS_MUST ds_rc ds_field_missing(

@@ -35,7 +35,7 @@ setup() {
 	END
 	run --separate-stderr dsgen -m cls -q --to jsonl <<<'{"other":"a"}'
 	[ "$status" -eq 1 ]
-	[[ $stderr == *"neither tokens nor text"* ]]
+	[[ $stderr == *"neither 'tokens' nor 'text'"* ]]
 	dsgen -m cls -q --on-error skip --to jsonl <<<'{"other":"a"}' >none
 	[ ! -s none ]
 }

@@ -32,6 +32,26 @@ setup() {
 	[[ $stderr == *"mix: 75.00 % text.txt ("*" rows), 25.00 % numbers.txt ("*" rows)"* ]]
 }
 
+@test "--field names the text of a decoder, a classifier and a pair, and what lacks it names what there is" {
+	for i in $(seq 40); do
+		echo "{\"n\":$i,\"label\":\"$((i % 2))\",\"meta\":{\"body\":[\"row $i\",\"of it\"]}}"
+	done >nested.jsonl
+	for i in $(seq 40); do printf '{"label":"%s","text":"row %s\\nof it"}\n' $((i % 2)) "$i"; done >plain.jsonl
+	dstrain "${tiny[@]}" --max-steps 3 --out plain plain.jsonl
+	dstrain "${tiny[@]}" --max-steps 3 --out nested --field meta.body nested.jsonl
+	cmp <(figures plain) <(figures nested)
+	run -1 --separate-stderr dstrain "${tiny[@]}" --max-steps 3 --out none nested.jsonl
+	[ "$stderr" = "dstrain: nested.jsonl:1: neither 'tokens' nor 'text'; there are: n, label, meta.body[] (--field names one)" ]
+	bert=(--model bert --task cls --set "num_hidden_layers=1,hidden_size=32,num_attention_heads=2,seq=16,batch_tokens=128" -q)
+	dstrain "${bert[@]}" --max-steps 3 --out classes plain.jsonl
+	dstrain "${bert[@]}" --max-steps 3 --out nested-classes --field meta.body nested.jsonl
+	cmp <(figures classes) <(figures nested-classes)
+	dsgen -q -m classes --to jsonl plain.jsonl | sed 's/.*"pred"/"pred"/' >want
+	dsgen -q -m classes --to jsonl --field meta.body nested.jsonl | sed 's/.*"pred"/"pred"/' >got
+	cmp want got
+	[ "$(dseval accuracy -q -m classes --json plain.jsonl)" = "$(dseval accuracy -q -m classes --json --field meta.body nested.jsonl)" ]
+}
+
 @test "weights that do not fit the files are exit 2 and named" {
 	says 2 "mix: 1 weights for 2 files" dstrain "${tiny[@]}" --mix 1 --out o text.txt numbers.txt
 	says 2 "mix: 'half' is no number" dstrain "${tiny[@]}" --mix 1,half --out o2 text.txt numbers.txt

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/thread.h"
+#include "record/field.h"
 #include "record/source.h"
 
 enum { SLICE_ROWS = 512, MAX_GROUPS = 1 << 16 };
@@ -231,12 +232,15 @@ ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds
 	DS_AUTO(ds_pool) pool = ds_pool_new((unsigned)c->jobs);
 	DS_AUTO(ds_arena) mem = ds_arena_new(DS_BLOCK_BYTES);
 	unsigned n = ds_pool_threads(pool);
+	DS_AUTO(ds_field) field = NULL;
 	size_t seen = 0; /* optional blocks */
 	ds_arena **mems = DS_NEW(ds_arena *, n);
 	ds_rc rc;
 	for (unsigned i = 0; i < n; i++)
 		mems[i] = ds_arena_new(DS_BLOCK_BYTES);
-	rc = ds_source_open(&s, &c->in, e);
+	rc = ds_field_of(&field, &c->in.field, e);
+	if (rc == DS_OK)
+		rc = ds_source_open(&s, &c->in, e);
 	while (rc == DS_OK) {
 		ds_block *b;
 		ds_arena_reset(mem);
@@ -245,7 +249,7 @@ ds_rc gather(gathered *g, wanted_list *l, const ds_common *c, const char *by, ds
 			break;
 		rc = meet(l, model, s, &seen, e);
 		if (rc == DS_OK && model)
-			rc = ds_predict_block(model, b, c->in.field.column, mem, refuse, b, e);
+			rc = ds_predict_block(model, b, field, mem, refuse, b, e);
 		if (rc == DS_OK)
 			rc = add_block(g, l, by, b, pool, mems, e);
 		ds_progress_add(progress, b->n_rows, b->input_bytes);

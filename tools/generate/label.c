@@ -21,5 +21,5 @@ ds_rc label_block(void *state, ds_work *w, ds_block *b, ds_err *e)
 	size_t n;
 	const ds_opt *opts = ds_work_opts(w, &n);
 	DS_TRY(ds_predict_meet(r->p, opts, n, &r->seen, e));
-	return ds_predict_block(r->p, b, r->field, ds_work_mem(w), refuse, &at, e);
+	return ds_predict_block(r->p, b, ds_work_field(w), ds_work_mem(w), refuse, &at, e);
 }

@@ -9,8 +9,7 @@
 
 typedef struct {
 	ds_predictor *p;
-	size_t seen;       /* optional blocks of the input */
-	const char *field; /* the column of texts */
+	size_t seen; /* optional blocks of the input */
 } label_run;
 ds_rc label_block(void *state, ds_work *w, ds_block *b, ds_err *e); /* a stage's order */
 

@@ -418,7 +418,11 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			.instead = "tokens",
 			.order = embed_block,
 		};
-		ds_stage label = { .name = "dsgen", .order = label_block };
+		ds_stage label = {
+			.name = "dsgen",
+			.reads_field = DS_FIELD_OPTIONAL, /* or words, or tokens */
+			.order = label_block,
+		};
 		bool labels = !opt.embed && is_encoder(g.m);
 		DS_AUTO(ds_predictor) p = NULL;
 		if (rc == DS_OK && labels)
@@ -427,7 +431,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 			ds_predict_any_tokenizer(p);
 		if (rc == DS_OK && labels && opt.logits)
 			ds_predict_logits(p);
-		label_run said = { p, 0, c->in.field.column };
+		label_run said = { p, 0 };
 		label.state = &said;
 		if (rc == DS_OK)
 			rc = ds_run_stage(c, opt.embed ? &embed : labels ? &label : &generate, e);
