@@ -13,8 +13,8 @@ gather_chats() {
 		[ -n "$fields" ] || continue
 		paths=()
 		for f in $fields; do paths+=(--field "$f"); done
-		chat_boxes "$kind" | dsclean --utf8 fix --nfc --control "$@" "${paths[@]}" --on-error skip |
-			dsdedup --method exact "${paths[@]}" -z -o "work/chats-$kind.dsr"
+		chat_boxes "$kind" | dsclean -q --utf8 fix --nfc --control "$@" "${paths[@]}" --on-error skip |
+			dsdedup -q --method exact "${paths[@]}" -z -o "work/chats-$kind.dsr"
 		# shellcheck disable=SC2086 # a list of fields
 		hold_out "work/chats-$kind" 0.1 $fields
 	done

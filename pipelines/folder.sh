@@ -32,9 +32,10 @@ look_through() {
 	if [ ! -e work/bytes ]; then
 		rm -f work/*.list0
 		sort_out "$1"
+		grep -zi '\.x\{0,1\}html\{0,1\}$' work/loose.list0 >work/pages.list0 || true
 		fingerprint "$1" >work/files.tsv
-		# What is packed becomes four times as large, as texts do.
-		put work/bytes calc "$(size_of loose) + 2 * $(size_of boxes) + 3 * $(size_of archives) + $(size_of papers) / 20"
+		# Of pages a third is text, packed files become larger, of office files little is text.
+		put work/bytes calc "$(size_of loose) - 0.7 * $(size_of pages) + $(size_of boxes) + 3 * $(size_of archives) + $(size_of papers) / 20"
 	elif ! fingerprint "$1" | cmp -s - work/files.tsv; then
 		warn "$1 has changed since it was read: this goes on with what was read then; for the new files take another --out"
 	fi

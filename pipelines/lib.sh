@@ -287,7 +287,9 @@ size_for() {
 	local bytes=$1
 	# A piece of the vocabulary must be seen often enough to be learned.
 	vocab=$(calc "int($bytes / 300 / 100) * 100")
-	if [ "$bytes" -lt 5000000 ]; then
+	if [ "$bytes" -lt 1000000 ]; then
+		set -- 3 128 384 4 2000 256 1024 3e-3
+	elif [ "$bytes" -lt 5000000 ]; then
 		set -- 4 192 512 6 4000 256 1024 2e-3
 	elif [ "$bytes" -lt 50000000 ]; then
 		set -- 6 384 1024 6 8000 512 8192 1e-3
