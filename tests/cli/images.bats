@@ -64,6 +64,25 @@ score() { python3 -c 'import json,sys; print(json.load(sys.stdin)["metrics"][0][
 	[ ! -e m/tokenizer.json ]
 }
 
+@test "ONNX files take prepared pictures, and CLIP's texts beside" {
+	dsrec import im -o im.dsr -q
+	dstrain "${clip[@]}" --max-steps 1 --out m im.dsr
+	dstrain "${vit[@]}" --max-steps 1 --out v im.dsr
+	dsexport onnx -m v -o v.onnx -q
+	python3 "$BATS_TEST_DIRNAME/onnx_read.py" v.onnx >out
+	grep -qx "input pixel_values f32 batch_size,3,16,16" out && grep -qx "output logits f32 batch_size,6" out
+	dsexport onnx -m m -o m.onnx -q --input pixel_values=2,3,16,16
+	python3 "$BATS_TEST_DIRNAME/onnx_read.py" m.onnx >out
+	grep -qx "input pixel_values f32 2,3,16,16" out && grep -qx "input input_ids i64 text_batch_size,sequence_length" out
+	grep -qx "output logits_per_image f32 2,text_batch_size" out && grep -qx "output text_embeds f32 text_batch_size,16" out
+	for wrong in pixel_values=1,3,16,8 pixel_values=1,3,16,16,1 pixel_values=0 token_type_ids=1,8; do
+		run --separate-stderr dsexport onnx -m m -o m.onnx -q --input "$wrong"
+		[ "$status" -eq 2 ]
+	done
+	run --separate-stderr dsexport onnx -m v -o v.onnx -q --input input_ids=1,8
+	[ "$status" -eq 2 ] && [[ $stderr == *"pixel_values is the input"* ]]
+}
+
 @test "a run with pictures that goes on ends with the bits of one that was never stopped" {
 	dsrec import im -o im.dsr -q
 	vary="image_flip=0.5,image_crop=0.5,image_color=0.2"

@@ -181,5 +181,61 @@ for opset in (13, 17, 21, 23):
         got = runtime(trunk, ids, opset, inputs)
         near("the sentence's vector", got["sentence_embedding"], generated(trunk, {"text": text}, "--embed")["embedding"])
         check("pooler_output is there and bounded", got["pooler_output"].shape == (32,) and float(np.abs(got["pooler_output"]).max()) <= 1)
+
+
+def pictures():
+    """A picture of every colour with its name: a ViT's probabilities, CLIP's vectors and products."""
+    folder = os.path.join(work, "im")
+    os.makedirs(folder, exist_ok=True)
+    colours = {"red": (224, 16, 16), "green": (16, 224, 16), "white": (240, 240, 240)}
+    rng = np.random.default_rng(5)
+    pixels = {c: (np.array(v) + rng.integers(-16, 15, (16, 16, 3))).astype(np.uint8) for c, v in colours.items()}
+    with open(os.path.join(folder, "metadata.jsonl"), "w") as f:
+        for c in colours:
+            open(os.path.join(folder, c + ".ppm"), "wb").write(b"P6\n16 16\n255\n" + pixels[c].tobytes())
+            f.write(json.dumps({"file_name": c + ".ppm", "text": "a %s square" % c, "label": c}) + "\n")
+    records = os.path.join(work, "im.dsr")
+    tool("dsrec", "import", folder, "-o", records, "-q")
+    small = "hidden_size=32,intermediate_size=64,num_hidden_layers=2,num_attention_heads=2,image_size=16,patch_size=4"
+    vit, clip = os.path.join(work, "vit"), os.path.join(work, "clip")
+    tool("dstrain", "--model", "vit-tiny", "--set", small, "--max-steps", "4", "--out", vit, "-q", records)
+    tool("dstrain", "--task", "clip", "--model", "clip-tiny", "--set", small + ",projection_dim=16,vocab_size=32768", "--max-steps", "4", "--out", clip, "-q", records)
+
+    def prepared(path, names):
+        how = json.load(open(os.path.join(path, "preprocessor_config.json")))
+        x = np.stack([pixels[n] for n in names]).astype(np.float64) / 255
+        return ((x - how["image_mean"]) / how["image_std"]).transpose(0, 3, 1, 2).astype(np.float32)
+
+    def session(path, opset, inputs):
+        out = os.path.join(work, "picture.onnx")
+        tool("dsexport", "onnx", "-m", path, "-o", out, "--opset", str(opset), "-q", *inputs)
+        onnx.checker.check_model(out, full_check=True)
+        return onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+
+    def predicted(path, *options):
+        return [json.loads(l) for l in tool("dsgen", "-m", path, "-q", "--to", "jsonl", *options, records).decode().splitlines()]
+
+    for opset in (13, 17, 23):
+        for inputs in ([], ["--input", "pixel_values=3,3,16,16"]):
+            rows = predicted(vit)
+            names = [r["label"] for r in rows]
+            got = session(vit, opset, inputs).run(["logits"], {"pixel_values": prepared(vit, names)})[0]
+            near("a ViT's probabilities, opset %d" % opset, [softmax(g) for g in got], [r["score"] for r in rows])
+            rows = predicted(clip, "--embed")
+            config = json.load(open(os.path.join(clip, "config.json")))["text_config"]
+            eos = config["eos_token_id"]
+            ids = [[config["bos_token_id"]] + encoded(clip, r["text"]) for r in rows]
+            longest = max(map(len, ids)) + 1
+            padded = np.array([i + [eos] * (longest - len(i)) for i in ids], dtype=np.int64)
+            mask = np.array([[1] * (len(i) + 1) + [0] * (longest - len(i) - 1) for i in ids], dtype=np.int64)
+            r = session(clip, opset, inputs)
+            text, image, by_text, by_image = r.run(["text_embeds", "image_embeds", "logits_per_text", "logits_per_image"],
+                                                   {"input_ids": padded, "attention_mask": mask, "pixel_values": prepared(clip, names)})
+            near("pictures' vectors", image, [r["embedding"] for r in rows])
+            near("texts' vectors", text, [r["text_embedding"] for r in rows])
+            check("what is compared is the same either way", np.array_equal(by_text, by_image.T) and by_text.shape == (3, 3))
+
+
+pictures()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

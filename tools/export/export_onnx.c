@@ -5,6 +5,9 @@
  * sequence, vocabulary]. A trunk without a head gives last_hidden_state, sentence_embedding (dsgen --embed's vector)
  * and, where the files have the layer for it, pooler_output. With --kv-cache there are past_key_values.N.key and .value,
  * [batch, key heads, past, head size], and present.N.key and .value, [batch, key heads, past + sequence, head size].
+ *
+ * Of pictures: pixel_values, [batch, channels, height, width], prepared; logits of a classifier, last_hidden_state of a
+ * trunk. Of texts and pictures both, and text_embeds, image_embeds, logits_per_text and logits_per_image.
  */
 #include "export.h"
 #include "onnx_walk.h"
@@ -69,6 +72,28 @@ static ds_rc parse_input(const char *text, input *in, size_t n_in, ds_arena *mem
 	return DS_OK;
 }
 
+/* pixel_values=batch, or with the sizes that it has in any case */
+static ds_rc parse_pixels(
+	const char *text, const ds_config *image, onnx_dim *batch, ds_arena *mem, ds_err *e)
+{
+	const int64_t sizes[] = { image->n_channels, image->image_size, image->image_size };
+	ds_str value, rest, at;
+	ds_str_cut(ds_str_of(text), '=', &value);
+	at = ds_str_cut(value, ',', &rest);
+	DS_TRY_AT(parse_dim(at, mem, batch, e), e, "--input '%s'", text);
+	for (int i = 0; rest.at; i++) {
+		int64_t n = 0;
+		at = ds_str_cut(rest, ',', &rest);
+		if (i == 3 || !ds_str_i64(at, &n) || n != sizes[i])
+			return ds_fail(e, DS_USAGE,
+				"--input '%s': pixel_values=N,%lld,%lld,%lld is what the model "
+				"takes",
+				text, (long long)sizes[0], (long long)sizes[1],
+				(long long)sizes[2]);
+	}
+	return DS_OK;
+}
+
 /* Optimum's sets. */
 static void take_all(bool encoder, bool kv_cache, input in[N_INPUTS])
 {
@@ -112,7 +137,10 @@ typedef struct {
 	const char *path;
 	onnx_type type, stored;
 	input in[N_INPUTS];
-	onnx_dim past, total; /* with --kv-cache */
+	onnx_dim past, total;   /* with --kv-cache */
+	const ds_config *image; /* NULL: no pictures */
+	bool pair;              /* texts too */
+	onnx_dim pictures;      /* how many */
 } job;
 
 /* The axes of what comes before: what the mask has more than the ids, where both are numbers. */
@@ -152,6 +180,27 @@ static void name_caches(onnx_file *f, const job *j, ds_arena *mem, bool present)
 			onnx_output(f, name, j->type, dims, 4);
 		else
 			onnx_input(f, name, j->type, dims, 4);
+	}
+}
+
+static void name_images(onnx_file *f, const job *j)
+{
+	const ds_config *c = ds_model_config(j->m), *i = j->image;
+	const onnx_dim texts = j->in[IDS].dims[0], width = { c->hidden_size, NULL };
+	const onnx_dim rows = {
+		(i->image_size / i->patch_size) * (i->image_size / i->patch_size) + 1, NULL
+	};
+	if (j->pair) {
+		onnx_output(f, "logits_per_image", j->type, (onnx_dim[]){ j->pictures, texts }, 2);
+		onnx_output(f, "logits_per_text", j->type, (onnx_dim[]){ texts, j->pictures }, 2);
+		onnx_output(f, "text_embeds", j->type, (onnx_dim[]){ texts, width }, 2);
+		onnx_output(f, "image_embeds", j->type, (onnx_dim[]){ j->pictures, width }, 2);
+	} else if (c->head == DS_HEAD_NONE) {
+		onnx_output(f, "last_hidden_state", j->type,
+			(onnx_dim[]){ j->pictures, rows, width }, 3);
+	} else {
+		onnx_output(f, "logits", j->type,
+			(onnx_dim[]){ j->pictures, { c->n_labels, NULL } }, 2);
 	}
 }
 
@@ -221,7 +270,15 @@ static ds_rc walk(const job *j, ds_arena *mem, ds_err *e)
 			onnx_input(f, j->in[i].name, ONNX_INT64, j->in[i].dims, 2);
 	if (j->o->kv_cache)
 		name_caches(f, j, mem, false);
-	name_outputs(f, j);
+	if (j->image) {
+		const ds_config *i = j->image;
+		const onnx_dim dims[] = { j->pictures, { i->n_channels, NULL },
+			{ i->image_size, NULL }, { i->image_size, NULL } };
+		onnx_input(f, "pixel_values", j->type, dims, 4);
+		name_images(f, j);
+	} else {
+		name_outputs(f, j);
+	}
 	if (j->o->kv_cache)
 		name_caches(f, j, mem, true);
 	onnx_meta(f, "model_type", c->arch->name);
@@ -237,13 +294,22 @@ static ds_rc walk(const job *j, ds_arena *mem, ds_err *e)
 			: strcmp(j->o->int8, "qdq") == 0 ? ONNX_QDQ
 							 : ONNX_DYNAMIC,
 		.trunk = c->head == DS_HEAD_NONE,
+		.image = j->image,
+		.pair = j->pair,
+		.eos = c->eos,
 		.attention_mask = j->in[MASK].given,
 		.position_ids = j->in[POSITIONS].given,
 		.token_type_ids = j->in[TYPES].given,
 		.kv_cache = j->o->kv_cache };
 	DS_TRY(onnx_walk_run(&w, e));
-	if (w.trunk)
+	if (w.trunk && !j->image)
 		DS_TRY(onnx_pool(&w, j->m, e));
+	if (j->pair) {
+		const int64_t swap[] = { 1, 0 };
+		const char *out = "logits_per_image";
+		const char *turned = onnx_permute(&w, "logits_per_text", swap, 2);
+		onnx_add(f, "Identity", &turned, 1, &out, 1);
+	}
 	return write_file(f, j, e);
 }
 
@@ -258,13 +324,39 @@ static ds_rc check_opts(const job *j, ds_err *e)
 		return ds_fail(e, DS_USAGE, "--int8 '%s': qdq, or nothing", o->int8);
 	if (o->int8 && j->stored != ONNX_FLOAT)
 		return ds_fail(e, DS_USAGE, "--int8 and --dtype %s exclude one another", o->dtype);
-	if (ds_config_images(c))
-		return ds_fail(e, DS_USAGE, "onnx: %s takes pictures, which is not exported",
-			c->arch->name);
 	if (o->kv_cache && c->arch->traits & DS_ARCH_ENCODER)
 		return ds_fail(e, DS_USAGE, "--kv-cache: an encoder has none");
 	if (o->kv_cache && c->head != DS_HEAD_LM)
 		return ds_fail(e, DS_USAGE, "--kv-cache: this model does not continue texts");
+	return DS_OK;
+}
+
+/* Of pictures, then of texts where there are any. */
+static ds_rc parse_all(job *j, ds_arena *mem, ds_err *e)
+{
+	export_opts texts = *j->o;
+	bool encoder = ds_model_config(j->m)->arch->traits & DS_ARCH_ENCODER;
+	if (!j->image)
+		return parse_inputs(j->o, encoder, j->in, mem, e);
+	j->pictures.name = j->pair ? "image_batch_size" : "batch_size";
+	texts.inputs.n = 0;
+	texts.inputs.at = ds_arena_get(mem, (j->o->inputs.n + 1) * sizeof(*texts.inputs.at));
+	for (size_t i = 0; i < j->o->inputs.n; i++) {
+		const char *text = j->o->inputs.at[i];
+		if (ds_str_starts(ds_str_of(text), DS_S("pixel_values=")))
+			DS_TRY(parse_pixels(text, j->image, &j->pictures, mem, e));
+		else
+			texts.inputs.at[texts.inputs.n++] = text;
+	}
+	if (!j->pair && texts.inputs.n)
+		return ds_fail(
+			e, DS_USAGE, "--input '%s': pixel_values is the input", texts.inputs.at[0]);
+	if (!j->pair)
+		return DS_OK;
+	DS_TRY(parse_inputs(&texts, true, j->in, mem, e));
+	j->in[TYPES].given = false;
+	if (!texts.inputs.n)
+		j->in[IDS].dims[0].name = j->in[MASK].dims[0].name = "text_batch_size";
 	return DS_OK;
 }
 
@@ -279,16 +371,19 @@ static ds_rc write_onnx(const ds_model *m, const export_opts *o, const ds_common
 	job j = { .m = m,
 		.o = o,
 		.path = c->out.path,
+		.image = ds_config_images(config),
+		.pair = config->towers[DS_TOWER_TEXT] != NULL,
 		.in = { { .name = "input_ids" }, { .name = "attention_mask" },
 			{ .name = "position_ids" }, { .name = "token_type_ids" } } };
 	DS_TRY(values_type(o->dtype, &t, e));
 	j.stored = types[t];
 	j.type = t == VALUE_F16 ? ONNX_FLOAT16 : ONNX_FLOAT;
 	DS_TRY(check_opts(&j, e));
-	DS_TRY(parse_inputs(o, config->arch->traits & DS_ARCH_ENCODER, j.in, mem, e));
+	DS_TRY(parse_all(&j, mem, e));
 	if (o->kv_cache)
 		DS_TRY(past_axes(&j, e));
-	if (!j.in[IDS].dims[1].name && j.in[IDS].dims[1].n > config->max_positions)
+	if (j.in[IDS].given && !j.in[IDS].dims[1].name &&
+		j.in[IDS].dims[1].n > config->max_positions)
 		return ds_fail(e, DS_USAGE, "a sequence of %lld, the model's context is %lld",
 			(long long)j.in[IDS].dims[1].n, (long long)config->max_positions);
 	return walk(&j, mem, e);

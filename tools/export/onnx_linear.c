@@ -150,6 +150,11 @@ void onnx_op_matmul(onnx_walk *w, const ds_node *n)
 	const ds_matmul_attr *p = &n->attr.matmul;
 	const int64_t perm[] = { 0, 2, 1 };
 	const char *a = onnx_name(w, n->in[0]), *b = onnx_name(w, n->in[1]);
+	if (w->pair && n->out[0] == w->b->logits) { /* every text by every picture */
+		const int64_t swap[] = { 1, 0 };
+		onnx_is(w, onnx_2(w, "MatMul", a, onnx_permute(w, b, swap, 2)), n->out[0]);
+		return;
+	}
 	if (p->a_rows != w->g->seq || p->b_rows != w->g->seq) {
 		onnx_cannot(w, n, "a product of matrices that are no sequences has no ONNX form");
 		return;

@@ -116,6 +116,8 @@ static const char *make_mask(onnx_walk *w, const ds_attention_attr *a, bool as_b
 
 const char *onnx_mask_of(onnx_walk *w, const ds_attention_attr *a, bool as_bool)
 {
+	if (w->image && !a->causal) /* all patches see one another */
+		return NULL;
 	for (struct onnx_mask *m = w->masks; m; m = m->next)
 		if (m->causal == a->causal && m->window == a->window && m->as_bool == as_bool)
 			return m->name;

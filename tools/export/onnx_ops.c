@@ -7,7 +7,8 @@
 
 void onnx_op_embed(onnx_walk *w, const ds_node *n)
 {
-	onnx_is(w, onnx_rows_of(w, n->in[0], onnx_name(w, n->in[1])), n->out[0]);
+	const char *y = onnx_constant_rows(w, n->in[0], n->in[1]);
+	onnx_is(w, y ? y : onnx_rows_of(w, n->in[0], onnx_name(w, n->in[1])), n->out[0]);
 }
 
 static const char *mean(onnx_walk *w, const char *x)
@@ -48,6 +49,13 @@ static const char *norm_parts(onnx_walk *w, const ds_node *n, const char *x, boo
 	return onnx_reshape(w, x, back ? whole : split, back ? 3 : 4);
 }
 
+/* Constants are f32. */
+static const char *norm_weight(onnx_walk *w, ds_tid t)
+{
+	bool wide = ds_g_tensor(w->g, t)->memory == DS_CLASS_CONST && w->type != ONNX_FLOAT;
+	return wide ? onnx_cast(w, onnx_name(w, t), w->type) : onnx_name(w, t);
+}
+
 /* The operator that the opset has for it, or NULL. */
 static const char *norm_operator(const onnx_walk *w, const ds_node *n)
 {
@@ -65,7 +73,7 @@ void onnx_op_norm(onnx_walk *w, const ds_node *n)
 		x = sum;
 	}
 	x = norm_parts(w, n, x, false);
-	const char *weight = onnx_name(w, n->in[2]),
+	const char *weight = norm_weight(w, n->in[2]),
 		   *bias = n->in[3] ? onnx_name(w, n->in[3]) : NULL;
 	if (op) {
 		const char *in[] = { x, weight, bias };
@@ -137,14 +145,6 @@ void onnx_op_gain(onnx_walk *w, const ds_node *n)
 {
 	const char *by = onnx_1(w, "Exp", onnx_name(w, n->in[1]));
 	onnx_is(w, onnx_2(w, "Mul", onnx_name(w, n->in[0]), by), n->out[0]);
-}
-
-/* The first token's state of every sequence: [batch, seq, C] -> [batch, C]. */
-void onnx_op_rows(onnx_walk *w, const ds_node *n)
-{
-	const int64_t first = 0, axis = 1;
-	const char *at = onnx_gather(w, onnx_name(w, n->in[0]), onnx_const_is(w, &first, 1), axis);
-	onnx_is(w, onnx_2(w, "Squeeze", at, onnx_const_is(w, &axis, 1)), n->out[0]);
 }
 
 void onnx_op_slice(onnx_walk *w, const ds_node *n)

@@ -141,9 +141,10 @@ static const char *leaf(onnx_walk *w, const ds_tensor *t)
 	if (w->leaves[t->id])
 		return w->leaves[t->id];
 	const float *values = onnx_values(w, t->id);
-	w->leaves[t->id] = t->name;
-	if (w->rc == DS_OK && t->memory == DS_CLASS_CONST)
-		onnx_weight(w->f, t->name, ONNX_FLOAT, t->dims, (size_t)t->rank, values);
+	bool constant = t->memory == DS_CLASS_CONST; /* two towers may have one of the same name */
+	w->leaves[t->id] = constant ? ds_arena_fmt(w->mem, "%s.%d", t->name, t->id).at : t->name;
+	if (w->rc == DS_OK && constant)
+		onnx_weight(w->f, w->leaves[t->id], ONNX_FLOAT, t->dims, (size_t)t->rank, values);
 	else if (w->rc == DS_OK)
 		w->leaves[t->id] = onnx_stored(w, t->name, t->dims, t->rank, values);
 	return w->leaves[t->id];
@@ -167,8 +168,14 @@ const char *onnx_name(onnx_walk *w, ds_tid id)
 		return "input_ids";
 	if (id == w->b->positions)
 		return onnx_positions(w);
+	if (w->image && id == w->b->pixels)
+		return onnx_patches(w);
+	if (w->pair && id == w->b->embeds[DS_TOWER_TEXT])
+		return "text_embeds";
+	if (w->pair && id == w->b->embeds[DS_TOWER_IMAGE])
+		return "image_embeds";
 	if (id == w->b->logits)
-		return "logits";
+		return w->pair ? "logits_per_text" : "logits";
 	if (w->trunk && id == w->b->hidden)
 		return "last_hidden_state";
 	if (w->b->segments && id == w->b->segments)

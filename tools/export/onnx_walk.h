@@ -35,6 +35,10 @@ typedef struct {
 	onnx_int8 int8;
 	const onnx_ranges *ranges; /* of ONNX_QDQ; NULL: only weights are quantized */
 	bool trunk;                /* its states are the output */
+	const ds_config *image;    /* of the pictures that pixel_values has; NULL: there are none */
+	bool pair;                 /* of texts too: two towers, whose vectors are compared */
+	int64_t eos;               /* what ends a text of a pair */
+	const char *patches;       /* made on first use */
 	bool attention_mask, position_ids,
 		token_type_ids; /* inputs that the file has beside input_ids */
 	bool kv_cache;          /* past_key_values.N.key and .value in, present.N.… out */
@@ -84,6 +88,11 @@ typedef void onnx_lower(onnx_walk *w, const ds_node *n);
 
 /* onnx_linear.c: rows of a table as they are asked for, whole or quantized */
 const char *onnx_rows_of(onnx_walk *w, ds_tid table, const char *ids);
+
+/* onnx_image.c */
+const char *onnx_patches(onnx_walk *w);
+/* Rows of a table by a constant's numbers; NULL: ids is none. */
+const char *onnx_constant_rows(onnx_walk *w, ds_tid table, ds_tid ids);
 
 /* onnx_mask.c */
 const char *onnx_positions(onnx_walk *w); /* [batch, seq] or [seq], int64 */
