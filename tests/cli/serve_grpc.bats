@@ -105,6 +105,44 @@ infer() {
 	serve_stop
 }
 
+@test "log probabilities are those that HTTP gives" {
+	start
+	infer 'model_name: "m" parameters { key: "max_tokens" value { int64_param: 5 } } parameters { key: "logprobs" value { int64_param: 2 } } parameters { key: "temperature" value { double_param: 0 } } inputs { name: "text_input" datatype: "BYTES" shape: 1 contents { bytes_contents: "row" } }'
+	[ "$code" = 0 ]
+	curl -s "$URL/v1/completions" -d '{"prompt":"row","max_tokens":5,"logprobs":2,"temperature":0}' >http.json
+	python3 - <<-'P'
+		import json, re, struct
+		def fields(b):
+		    i = 0
+		    def varint():
+		        nonlocal i
+		        v = s = 0
+		        while True:
+		            v |= (b[i] & 127) << s; s += 7; i += 1
+		            if b[i - 1] < 128: return v
+		    while i < len(b):
+		        k = varint()
+		        n = varint()
+		        if k & 7 == 2:
+		            yield k >> 3, b[i:i + n]; i += n
+		names, raw = [], []
+		for k, v in fields(open("reply.0", "rb").read()):
+		    if k == 5: names.append(dict(fields(v))[1].decode())
+		    if k == 6: raw.append(v)
+		got = dict(zip(names, raw))
+		want = json.load(open("http.json"))["choices"][0]["logprobs"]
+		p = struct.unpack("<%df" % (len(got["logprobs"]) // 4), got["logprobs"])
+		top = struct.unpack("<%df" % (len(got["top_logprobs"]) // 4), got["top_logprobs"])
+		ids = struct.unpack("<%dq" % (len(got["output_ids"]) // 8), got["output_ids"])
+		assert len(p) == len(ids) == len(want["token_logprobs"]) and len(top) == 2 * len(p), got
+		assert all(abs(a - b) < 1e-5 for a, b in zip(p, want["token_logprobs"])), (p, want)
+		assert all(abs(top[2 * i] - p[i]) < 1e-6 for i in range(len(p))), (top, p)
+	P
+	infer 'model_name: "m" outputs { name: "logprobs" } parameters { key: "max_tokens" value { int64_param: 3 } } inputs { name: "text_input" datatype: "BYTES" shape: [2] contents { bytes_contents: "row", bytes_contents: "row your" } }'
+	[ "$code" = 0 ] && [ "$(grep -c 'shape: 3' said)" = 2 ] && ! grep -q top_ids said
+	serve_stop
+}
+
 @test "a stream gives pieces, then a last answer; bad requests in it are told and it goes on" {
 	start
 	p="protoc --proto_path=$PROTO --encode=inference.ModelInferRequest inference.proto"

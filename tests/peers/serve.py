@@ -3,6 +3,7 @@ import json
 import os
 import queue
 import re
+import subprocess
 import sys
 import threading
 
@@ -132,11 +133,18 @@ def harness():
         for i, l in enumerate(lines):
             cut = l.rindex(" ", 0, 50)
             ends = [l[cut:], lines[i - 1][20:50], " and then they all went home"]
-            f.write(json.dumps({"question": l[:cut], "ends": ends[i % 3:] + ends[:i % 3], "right": -i % 3, "text": l}) + "\n")
+            f.write(json.dumps({"question": l[:cut], "ends": ends[i % 3:] + ends[:i % 3], "words": [e.strip() for e in ends[i % 3:] + ends[:i % 3]], "right": -i % 3, "text": l}) + "\n")
+    records = os.path.join(tasks, "records.jsonl")
+    with open(records, "w") as f:
+        for d in map(json.loads, open(os.path.join(tasks, "docs.jsonl"))):
+            f.write(json.dumps({"text": d["question"], "choices": d["words"], "label": d["right"]}) + "\n")
     data = "dataset_path: json\ndataset_kwargs:\n  data_files:\n    test: %s/docs.jsonl\ntest_split: test\n" % tasks
     with open(os.path.join(tasks, "choice.yaml"), "w") as f:
         f.write("task: choice\n" + data + "output_type: multiple_choice\ndoc_to_text: '{{question}}'\ndoc_to_choice: ends\n"
                 "doc_to_target: right\ntarget_delimiter: ''\nmetric_list:\n  - metric: acc\n  - metric: acc_norm\n")
+    with open(os.path.join(tasks, "words.yaml"), "w") as f:
+        f.write("task: words\n" + data + "output_type: multiple_choice\ndoc_to_text: '{{question}}'\ndoc_to_choice: words\n"
+                "doc_to_target: right\nmetric_list:\n  - metric: acc\n  - metric: acc_norm\n")
     with open(os.path.join(tasks, "rolling.yaml"), "w") as f:
         f.write("task: rolling\n" + data + "output_type: loglikelihood_rolling\ndoc_to_text: ''\ndoc_to_target: '{{text}}'\n"
                 "metric_list:\n  - metric: word_perplexity\n  - metric: bits_per_byte\n")
@@ -146,9 +154,12 @@ def harness():
     manager = lm_eval.tasks.TaskManager(include_path=tasks, include_defaults=False)
     model = os.path.join(work, "m")
 
+    scores = []
+
     def run(kind, args):
-        r = lm_eval.simple_evaluate(model=kind, model_args=args, tasks=["choice", "rolling", "until"], task_manager=manager,
+        r = lm_eval.simple_evaluate(model=kind, model_args=args, tasks=["choice", "words", "rolling", "until"], task_manager=manager,
                                     log_samples=True, bootstrap_iters=0, batch_size=1)
+        scores.append({k: r["results"]["words"][k + ",none"] for k in ("acc", "acc_norm")})
         return {t: [s["resps"] for s in sorted(r["samples"][t], key=lambda s: (s["doc_id"]))] for t in r["samples"]}
 
     ours = run("local-completions", "base_url=%s/v1/completions,model=m,tokenizer=%s,num_concurrent=4,max_length=256" % (HTTP, model))
@@ -156,7 +167,7 @@ def harness():
     theirs = run("hf", "pretrained=%s,dtype=float32,max_length=255,device=cpu" % model)
     assert ours["until"] == theirs["until"] == remote["until"], (ours["until"][:3], theirs["until"][:3])
     most = 0
-    for t in ("choice", "rolling"):
+    for t in ("choice", "words", "rolling"):
         for a, b, c in zip(ours[t], theirs[t], remote[t]):
             for x, y, z in zip(a, b, c):
                 x, y, z = (v[0] if isinstance(v, (list, tuple)) else v for v in (x, y, z))
@@ -165,7 +176,10 @@ def harness():
                     x, y, z = x[0], y[0], z[0]
                 most = max(most, abs(float(x) - float(y)), abs(float(x) - float(z)))
     assert most < 2e-3, most
-    return "lm_eval: log-likelihoods within %.1e of transformers', the same greedy texts" % most
+    said = json.loads(subprocess.run(["dseval", "choice", "choice:norm", "-m", model, "--json", "-q", records], check=True, capture_output=True).stdout)
+    own = [m["score"] for m in said["metrics"]]
+    assert all(abs(own[0] - s["acc"]) < 1e-9 and abs(own[1] - s["acc_norm"]) < 1e-9 for s in scores), (own, scores)
+    return "lm_eval: log-likelihoods within %.1e of transformers', the same greedy texts, dseval's choices: %.4f, %.4f" % (most, *own)
 
 
 def sentences():

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "clock.h"
 #include "gen.h"
+#include "likelihoods.h"
 #include "pb.h"
 #include "tensors.h"
 
@@ -19,7 +20,7 @@ typedef struct {
 	bool stream, pieces; /* pieces: an answer for each piece of the text */
 	gen *gen;            /* of texts */
 	/* of vectors and labels */
-	bool labels, wants_label, wants_vector, wants_text;
+	bool labels, wants_label, wants_vector, wants_text, wants_logprobs;
 	work *works;
 	float *out;
 	size_t n, left, width, n_tokens;
@@ -148,6 +149,8 @@ static void texts_over(gen *g)
 	for (size_t i = 0; i < g->n; i++)
 		texts[i] = f->pieces ? DS_S("") : whole_text(g, &g->choices[i], f->mem);
 	tensor_add_texts(a, "text_output", texts, g->n, f->mem);
+	if (g->with_logprobs)
+		likelihoods_add(g, a, f->mem);
 	send(f, a, true, f->mem);
 	end_well(f);
 }
@@ -192,13 +195,17 @@ static ds_json *request_json(infer *f, refusal *r)
 {
 	const infer_request *q = f->request;
 	ds_json *o = json_node(DS_J_OBJ, NULL, f->mem);
+	bool has_logprobs = false;
 	for (size_t i = 0; i < q->n_parameters; i++) {
 		ds_json *v = parameter_json(q->parameters[i]->value, f->mem);
 		if (!v || passed_over(q->parameters[i]->key))
 			continue;
 		v->key = ds_str_of(q->parameters[i]->key);
+		has_logprobs = has_logprobs || ds_str_is(v->key, "logprobs");
 		json_append(o, v);
 	}
+	if (f->wants_logprobs && !has_logprobs)
+		json_append(o, json_node(DS_J_I64, "logprobs", f->mem)); /* 0: no alternatives */
 	for (size_t i = 0; i < q->n_inputs; i++) {
 		tensor t;
 		if (!tensor_read(q, i, &t, r))
@@ -223,9 +230,6 @@ static bool start_texts(infer *f, refusal *r)
 	f->gen = gen_new(f->server, GEN_TEXT, o, ds_arena_new(1 << 12), r);
 	if (!f->gen)
 		return false;
-	if (f->gen->with_logprobs)
-		return refuse(r, 400, "not_supported", "logprobs",
-			"log probabilities are given over HTTP alone");
 	if (f->pieces && f->gen->n != 1)
 		return refuse(r, 400, NULL, "text_input",
 			"a stream of pieces is of one text, not %zu", f->gen->n);
@@ -360,6 +364,8 @@ static bool read_outputs(infer *f, refusal *r)
 		bool label = (strcmp(name, "label") == 0 || strcmp(name, "probabilities") == 0) &&
 			     labels;
 		bool vector = strcmp(name, "embedding") == 0;
+		if (!encoder && likelihoods_has(name))
+			text = f->wants_logprobs = true;
 		if (!text && !label && !vector)
 			return refuse(r, 400, NULL, name, "there is no output '%.60s'", name);
 		f->wants_text = f->wants_text || text;
@@ -466,12 +472,15 @@ void infer_describe(const server *s, ds_buf *out, ds_arena *mem)
 	m->versions[0] = pb_text(mem, "1");
 	m->n_versions = 1;
 	m->inputs = ds_arena_get(mem, 2 * sizeof(*m->inputs));
-	m->outputs = ds_arena_get(mem, 4 * sizeof(*m->outputs));
+	m->outputs = ds_arena_get(mem, 6 * sizeof(*m->outputs));
 	if (ds_model_tok(s->model))
 		m->inputs[m->n_inputs++] = describe("text_input", "BYTES", 0, mem);
 	m->inputs[m->n_inputs++] = describe("input_ids", "INT64", -1, mem);
-	if (!serve_is_encoder(s))
+	if (!serve_is_encoder(s)) {
 		m->outputs[m->n_outputs++] = describe("text_output", "BYTES", 0, mem);
+		m->outputs[m->n_outputs++] = describe("output_ids", "INT64", -1, mem);
+		m->outputs[m->n_outputs++] = describe("logprobs", "FP32", -1, mem);
+	}
 	if (serve_has_labels(s)) {
 		m->outputs[m->n_outputs++] = describe("label", "BYTES", 0, mem);
 		m->outputs[m->n_outputs++] = describe("probabilities", "FP32", c->n_labels, mem);

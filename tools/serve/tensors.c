@@ -252,8 +252,21 @@ const ds_json *tensor_json(const tensor *t, const char *key, ds_arena *mem, refu
 
 /* ---- outputs ---- */
 
-static void add_output(infer_response *a, const char *name, const char *type, int64_t rows,
-	int64_t cols, ds_str raw, ds_arena *mem)
+typedef struct {
+	const char *name, *type;
+	const int64_t *shape;
+	size_t n_dims;
+} form;
+
+static size_t elements(const int64_t *shape, size_t n_dims)
+{
+	size_t n = 1;
+	for (size_t i = 0; i < n_dims; i++)
+		n *= (size_t)shape[i];
+	return n;
+}
+
+static void add_output(infer_response *a, form f, ds_str raw, ds_arena *mem)
 {
 	Inference__ModelInferResponse__InferOutputTensor *t =
 		pb_new(&inference__model_infer_response__infer_output_tensor__descriptor, mem);
@@ -266,12 +279,11 @@ static void add_output(infer_response *a, const char *name, const char *type, in
 	}
 	a->outputs = outputs;
 	a->raw_output_contents = contents;
-	t->name = pb_text(mem, name);
-	t->datatype = pb_text(mem, type);
-	t->n_shape = cols ? 2 : 1;
-	t->shape = ds_arena_get(mem, 2 * sizeof(*t->shape));
-	t->shape[0] = rows;
-	t->shape[1] = cols;
+	t->name = pb_text(mem, f.name);
+	t->datatype = pb_text(mem, f.type);
+	t->n_shape = f.n_dims;
+	t->shape = ds_arena_get(mem, f.n_dims * sizeof(*t->shape));
+	memcpy(t->shape, f.shape, f.n_dims * sizeof(*t->shape));
 	a->outputs[n] = t;
 	a->raw_output_contents[n] = (ProtobufCBinaryData){ raw.n, (uint8_t *)(uintptr_t)raw.at };
 	a->n_outputs = a->n_raw_output_contents = n + 1;
@@ -280,8 +292,21 @@ static void add_output(infer_response *a, const char *name, const char *type, in
 void tensor_add_f32(infer_response *a, const char *name, const float *x, int64_t rows, int64_t cols,
 	ds_arena *mem)
 {
-	add_output(a, name, "FP32", rows, cols,
-		(ds_str){ (const char *)x, (size_t)(rows * cols) * sizeof(*x) }, mem);
+	tensor_add_floats(a, name, x, (int64_t[]){ rows, cols }, 2, mem);
+}
+
+void tensor_add_floats(infer_response *a, const char *name, const float *x, const int64_t *shape,
+	size_t n_dims, ds_arena *mem)
+{
+	add_output(a, (form){ name, "FP32", shape, n_dims },
+		(ds_str){ (const char *)x, elements(shape, n_dims) * sizeof(*x) }, mem);
+}
+
+void tensor_add_i64(infer_response *a, const char *name, const int64_t *x, const int64_t *shape,
+	size_t n_dims, ds_arena *mem)
+{
+	add_output(a, (form){ name, "INT64", shape, n_dims },
+		(ds_str){ (const char *)x, elements(shape, n_dims) * sizeof(*x) }, mem);
 }
 
 void tensor_add_texts(
@@ -297,5 +322,6 @@ void tensor_add_texts(
 		memcpy(at + sizeof(k), texts[i].at, k);
 		at += sizeof(k) + k;
 	}
-	add_output(a, name, "BYTES", (int64_t)n, 0, (ds_str){ raw, bytes }, mem);
+	int64_t shape = (int64_t)n;
+	add_output(a, (form){ name, "BYTES", &shape, 1 }, (ds_str){ raw, bytes }, mem);
 }

@@ -39,6 +39,11 @@ void json_append(ds_json *parent, ds_json *child); /* n and the links; not items
 /* An output is added with its elements, which are borrowed; those of texts are spelled in mem. */
 void tensor_add_f32(infer_response *a, const char *name, const float *x, int64_t rows, int64_t cols,
 	ds_arena *mem);
+/* The same of any shape. */
+void tensor_add_floats(infer_response *a, const char *name, const float *x, const int64_t *shape,
+	size_t n_dims, ds_arena *mem);
+void tensor_add_i64(infer_response *a, const char *name, const int64_t *x, const int64_t *shape,
+	size_t n_dims, ds_arena *mem);
 void tensor_add_texts(
 	infer_response *a, const char *name, const ds_str *texts, size_t n, ds_arena *mem);
 
