@@ -163,6 +163,8 @@ gate() { # STAGE ROUND
 	for ((i = 0; i < last; i++)); do
 		task "$1" "$2" "$i" || { echo "$1 $i: $(tail -n 1 "$work/log/$1${2:+-$2}-$i")" >"$work/broken"; return 4; }
 	done
+	find "$work" -maxdepth 1 -name "$([ "$1" = small ] && echo "edges$2" || echo "$1$2")-*" -printf '%s\n' >>"$work/handed-on"
+	[ "$1" != clean ] || find "$work" -maxdepth 1 -name 'texts-*' -printf '%s\n' >>"$work/handed-on"
 	case $1 in
 	sames) rm -f "$work"/texts-* ;;
 	met) rm -f "$work"/keys-* ;;
@@ -362,7 +364,8 @@ for f in "$work"/failed-*; do
 	echo "prepare.sh: $(sed -n "$((${f##*-} + 1))p" "$work/shards"): left out: $(cut -f 2 "$f")" >&2
 	[ "$rc" != 0 ] || rc=$(cut -f 1 "$f")
 done
+handed=$(awk '{ n += $1 } END { printf "%.0f", n / 1e6 }' "$work/handed-on")
 rm -rf "$work"
-[ -n "$quiet" ] || awk -F '\t' 'NR > 1 { n++; r += $3; s += $5; bad += $6 != "" }
-	END { printf "prepare.sh: %d of %d shards, %d records, %d stay\n", n - bad, n, r, s }' "$out/shards.tsv" >&2
+[ -n "$quiet" ] || awk -F '\t' -v handed="$handed" 'NR > 1 { n++; r += $3; s += $5; bad += $6 != "" }
+	END { printf "prepare.sh: %d of %d shards, %d records, %d stay, %d MB handed on\n", n - bad, n, r, s, handed }' "$out/shards.tsv" >&2
 exit "$rc"

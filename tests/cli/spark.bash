@@ -25,7 +25,7 @@ spark_setup() {
 }
 
 # A chain without sizes in bytes, which depend on how records lie in blocks.
-chain() { dsrec log --json "$@" | sed 's/"bytes_[a-z]*":[0-9]*,//g; s/,{"program":"dsrec"[^}]*}//'; }
+chain() { dsrec log --json "$@" | sed 's/"bytes_[a-z]*":[0-9]*,//g; s/,"bytes_out":[0-9]*}/}/g; s/,{"program":"dsrec"[^}]*}//'; }
 
 # same ONE FILE...: all records of FILEs are those of ONE, in its order, and so are provenance and counts
 same() {
@@ -36,15 +36,15 @@ same() {
 	diff <(chain "$one") <(chain all.dsr)
 }
 
-# killed_once PROGRAM WHOM: the first run of the program on each shard ends WHOM ($$, $PPID) by SIGKILL
+# killed_once PROGRAM WHOM: the first run of the program, and of each of its steps, on each shard ends WHOM ($$, $PPID) by SIGKILL
 killed_once() {
 	mkdir -p bin tried
 	for p in "$DS_BIN"/*; do [ -e "bin/${p##*/}" ] || ln -s "$p" bin/; done
 	rm "bin/$1"
 	cat >"bin/$1" <<-END
 		#!/bin/sh
-		mark=\$(echo "$1 \$*" | grep -o 'clean-[0-9]*\\|part-[0-9]*' | head -n 1)
-		if mkdir "$PWD/tried/$1-\$mark" 2>/dev/null; then
+		mark=\$(echo "\$*" | grep -o 'exchange [a-z]* .*--shard [0-9]*\\|clean-[0-9]*\\|part-[0-9]*' | head -n 1 | tr ' ' -)
+		if [ -n "\$mark" ] && mkdir "$PWD/tried/$1-\$mark" 2>/dev/null; then
 			echo half >"$PWD/half"
 			kill -KILL $2
 			sleep 60

@@ -63,8 +63,6 @@ static ds_rc take_bucket(exchange *x, const member *m, size_t n, ds_err *e)
 /* Each run of one key in members whose hashes are the same. */
 static ds_rc each_key(exchange *x, member *m, size_t n, take_members *take, ds_err *e)
 {
-	if (n == 1)
-		return DS_OK;
 	qsort(m, n, sizeof(*m), by_key);
 	for (size_t i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && m[end].lo == m[i].lo && m[end].hi == m[i].hi;)
@@ -89,9 +87,13 @@ static ds_rc meet(exchange *x, const ds_buf *rows, size_t words, take_members *t
 	if (rc == DS_OK)
 		ds_sort_u64(order, n);
 	for (size_t i = 0, end; i < n && rc == DS_OK; i = end) {
+		for (end = i + 1; end < n && order[end] >> 32 == order[i] >> 32;)
+			end++;
+		if (end - i == 1)
+			continue;
 		ds_buf_clear(&run);
-		for (end = i; end < n && order[end] >> 32 == order[i] >> 32; end++) {
-			const uint64_t *r = w + (order[end] & UINT32_MAX) * words;
+		for (size_t k = i; k < end; k++) {
+			const uint64_t *r = w + (order[k] & UINT32_MAX) * words;
 			const member m = { r[0], words == 3 ? r[1] : 0, r[words - 1] };
 			ds_buf_add(&run, &m, sizeof(m));
 		}
