@@ -21,7 +21,7 @@ SANFLAG := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-fra
 CFLAGS_ALL   := -std=gnu11 $(OPT) $(WARN) $(WARN_C) $(DEFS) $(SANFLAG) -pthread $(CFLAGS)
 CXXFLAGS_ALL := -std=gnu++17 -fno-rtti $(OPT) $(WARN) $(DEFS) $(SANFLAG) -pthread $(CXXFLAGS)
 LDFLAGS_ALL  := $(SANFLAG) -pthread $(LDFLAGS)
-LIBS    := -Wl,--as-needed -ldnnl -lgomp -lsimdjson -licui18n -licuuc -lcld2 -lpcre2-8 -lzstd -lz -lbz2 -llzma -lbrotlidec -lsnappy -llz4 -lxxhash -ljpeg -lpng16 -lwebp -lgif \
+LIBS    := -Wl,--as-needed -ldnnl -lgomp -lsimdjson -licui18n -licuuc -lcld2 -lpcre2-8 -lzstd -lz -lxxhash \
 	   -lmicrohttpd -lgrpc -lgpr -lprotobuf-c -lstdc++ -lpthread -lm -ldl
 
 # Sources by wildcard: a library part, a program or a test is added by adding its file.
@@ -89,6 +89,19 @@ else
 	@mkdir -p $(BUILD); echo '$(CUDA_HOME) $(NVCCFLAGS)' | cmp -s - $(BUILD)/cuda-flags || echo '$(CUDA_HOME) $(NVCCFLAGS)' >$(BUILD)/cuda-flags
 	@$(MAKE) all $(BUILD)/libds-cuda.so
 endif
+
+# Libraries that are opened when they are first needed (lib/base/lazy.h): lazy.so needs them all, which tells their sonames
+# here, and to what packs the programs.
+lazy     := icuuc bz2 lzma brotlidec snappy lz4 jpeg png16 webp gif
+$(BUILD)/lazy.so: Makefile
+	@mkdir -p $(@D)
+	echo | $(CC) -shared -nostdlib -x c - -x none -Wl,--no-as-needed $(lazy:%=-l%) -o $@
+$(BUILD)/gen/sonames.h: $(BUILD)/lazy.so
+	@mkdir -p $(@D)
+	readelf -d $< | sed -n 's/.*NEEDED.*\[\(lib\([a-z0-9]*\)\..*\)\]/#define DS_SONAME_\2 "\1"/p' >$@
+lazy_obj := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/base/charset.c lib/base/codec_*.c lib/image/*.c))
+$(lazy_obj): ISA = -I$(BUILD)/gen
+$(lazy_obj): | $(BUILD)/gen/sonames.h
 
 # Objects are made anew when the flags change.
 flags_now := $(CC) $(CXX) $(CFLAGS_ALL) $(CXXFLAGS_ALL) $(LDFLAGS_ALL)

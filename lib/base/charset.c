@@ -6,7 +6,9 @@
  */
 #include "base/charset.h"
 
+#include "base/lazy.h"
 #include "base/mem.h"
+#include "sonames.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -23,7 +25,7 @@ enum {
 };
 
 struct ds_charset {
-	UConverter *icu;
+	UConverter *from;
 	bool began, ended;
 	size_t at, n;  /* what of ready is to be handed out */
 	size_t n_kept; /* of wide: a half of a character */
@@ -46,11 +48,30 @@ static void icu_free(const void *context, void *p)
 	ds_mem_plain_free(p);
 }
 
+#define FUNCTIONS(F) \
+	F(u_setMemoryFunctions) \
+	F(ucnv_close) \
+	F(ucnv_getAlias) \
+	F(ucnv_getInvalidChars) \
+	F(ucnv_open) F(ucnv_setToUCallBack) F(ucnv_toUnicode) F(UCNV_TO_U_CALLBACK_STOP)
+DS_LAZY(icu, DS_SONAME_icuuc, FUNCTIONS)
+
+/* Not NULL in programs that use ICU for more than charsets, and so have it from the start. */
+extern __typeof__(u_setMemoryFunctions) u_setMemoryFunctions __attribute__((weak));
+
 /* Before anything else of ICU is called, as it demands. Without memory it would go on with less. */
 __attribute__((constructor)) static void set_memory(void)
 {
 	UErrorCode status = U_ZERO_ERROR;
-	u_setMemoryFunctions(NULL, icu_get, icu_grow, icu_free, &status);
+	if (u_setMemoryFunctions)
+		u_setMemoryFunctions(NULL, icu_get, icu_grow, icu_free, &status);
+}
+
+static void opened(void)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	if (!u_setMemoryFunctions)
+		icu.u_setMemoryFunctions(NULL, icu_get, icu_grow, icu_free, &status);
 }
 
 /* Names that others have for it, or that leave the order of bytes open. */
@@ -62,7 +83,7 @@ static const char *usual_name(const char *name)
 		{ "UTF-32", "UTF-32LE" },
 	};
 	UErrorCode status = U_ZERO_ERROR;
-	const char *standard = ucnv_getAlias(name, 0, &status);
+	const char *standard = icu.ucnv_getAlias(name, 0, &status);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcasecmp(standard ? standard : name, names[i][0]) == 0)
 			return names[i][1];
@@ -72,14 +93,15 @@ static const char *usual_name(const char *name)
 ds_rc ds_charset_open(ds_charset **out, const char *name, ds_err *e)
 {
 	UErrorCode status = U_ZERO_ERROR;
-	UConverter *icu = *name ? ucnv_open(usual_name(name), &status) : NULL;
-	if (!icu || U_FAILURE(status)) {
-		ucnv_close(icu);
+	DS_TRY(ds_lazy_open_with(&icu_lazy, opened, e));
+	UConverter *from = *name ? icu.ucnv_open(usual_name(name), &status) : NULL;
+	if (!from || U_FAILURE(status)) {
+		icu.ucnv_close(from);
 		return ds_fail(e, DS_USAGE, "no charset is named '%s'", name);
 	}
-	ucnv_setToUCallBack(icu, UCNV_TO_U_CALLBACK_STOP, NULL, NULL, NULL, &status);
+	icu.ucnv_setToUCallBack(from, icu.UCNV_TO_U_CALLBACK_STOP, NULL, NULL, NULL, &status);
 	*out = DS_NEW(ds_charset, 1);
-	(*out)->icu = icu;
+	(*out)->from = from;
 	return DS_OK;
 }
 
@@ -87,7 +109,7 @@ void ds_charset_close(ds_charset *c)
 {
 	if (!c)
 		return;
-	ucnv_close(c->icu);
+	icu.ucnv_close(c->from);
 	ds_mem_free(c);
 }
 
@@ -134,7 +156,7 @@ static bool convert(ds_charset *c, ds_str *from, bool last)
 	if (c->ended || (!piece && !flush))
 		return false;
 	c->at = c->n = 0;
-	ucnv_toUnicode(c->icu, &w, c->wide + WIDE, &source, end, NULL, flush, &status);
+	icu.ucnv_toUnicode(c->from, &w, c->wide + WIDE, &source, end, NULL, flush, &status);
 	*from = (ds_str){ source, from->n - (size_t)(source - from->at) };
 	add_wide(c, (size_t)(w - c->wide),
 		status != U_BUFFER_OVERFLOW_ERROR && (flush || U_FAILURE(status)));
@@ -144,7 +166,7 @@ static bool convert(ds_charset *c, ds_str *from, bool last)
 		char bad[MOST_BAD];
 		int8_t n = sizeof(bad);
 		UErrorCode also = U_ZERO_ERROR;
-		ucnv_getInvalidChars(c->icu, bad, &n, &also);
+		icu.ucnv_getInvalidChars(c->from, bad, &n, &also);
 		mark(c, bad, U_FAILURE(also) ? 0 : n);
 		c->began = true;
 		return true;

@@ -3,31 +3,44 @@
  */
 #include "base/codec_impl.h"
 
+#include "base/lazy.h"
 #include "base/mem.h"
+#include "sonames.h"
 
 #include <bzlib.h>
 #include <limits.h>
 
+#define FUNCTIONS(F) \
+	F(BZ2_bzCompressInit) \
+	F(BZ2_bzCompress) \
+	F(BZ2_bzCompressEnd) \
+	F(BZ2_bzDecompressInit) F(BZ2_bzDecompress) F(BZ2_bzDecompressEnd)
+DS_LAZY(bz2, DS_SONAME_bz2, FUNCTIONS)
+
 typedef struct {
 	bz_stream s;
-	bool compress;
+	bool compress, begun; /* begun: once the library is there */
 	int level;
 } coder;
 
 static void begin(coder *c)
 {
 	c->s = (bz_stream){ 0 };
-	int rc = c->compress ? BZ2_bzCompressInit(&c->s, c->level, 0, 0)
-			     : BZ2_bzDecompressInit(&c->s, 0, 0);
+	int rc = c->compress ? bz2.BZ2_bzCompressInit(&c->s, c->level, 0, 0)
+			     : bz2.BZ2_bzDecompressInit(&c->s, 0, 0);
 	ds_codec_have(rc == BZ_OK ? c : NULL);
+	c->begun = true;
 }
 
 static void end(coder *c)
 {
+	if (!c->begun)
+		return;
+	c->begun = false;
 	if (c->compress)
-		BZ2_bzCompressEnd(&c->s);
+		bz2.BZ2_bzCompressEnd(&c->s);
 	else
-		BZ2_bzDecompressEnd(&c->s);
+		bz2.BZ2_bzDecompressEnd(&c->s);
 }
 
 static void *open_coder(bool compress, int level)
@@ -35,7 +48,6 @@ static void *open_coder(bool compress, int level)
 	coder *c = DS_NEW(coder, 1);
 	c->compress = compress;
 	c->level = level < 1 || level > 9 ? 9 : level;
-	begin(c);
 	return c;
 }
 
@@ -48,13 +60,15 @@ static void close_coder(void *state)
 static void reset(void *state)
 {
 	end(state);
-	begin(state);
 }
 
 static ds_rc step(
 	void *state, ds_str *in, char **out, size_t *avail, bool finish, bool *ended, ds_err *e)
 {
 	coder *c = state;
+	DS_TRY_AT(ds_lazy_open(&bz2_lazy, e), e, "bzip2");
+	if (!c->begun)
+		begin(c);
 	unsigned in_n = in->n > UINT_MAX ? UINT_MAX : (unsigned)in->n;
 	unsigned out_n = *avail > UINT_MAX ? UINT_MAX : (unsigned)*avail;
 	c->s.next_in = (char *)(uintptr_t)in->at;
@@ -63,11 +77,11 @@ static ds_rc step(
 	c->s.avail_out = out_n;
 	int rc;
 	if (!c->compress)
-		rc = BZ2_bzDecompress(&c->s);
+		rc = bz2.BZ2_bzDecompress(&c->s);
 	else if (finish && in_n == in->n)
-		rc = BZ2_bzCompress(&c->s, BZ_FINISH);
+		rc = bz2.BZ2_bzCompress(&c->s, BZ_FINISH);
 	else /* the library calls it an error that there is nothing to do */
-		rc = in_n ? BZ2_bzCompress(&c->s, BZ_RUN) : BZ_OK;
+		rc = in_n ? bz2.BZ2_bzCompress(&c->s, BZ_RUN) : BZ_OK;
 	ds_codec_move(in, in_n - c->s.avail_in, out, avail, out_n - c->s.avail_out);
 	*ended = rc == BZ_STREAM_END;
 	if (rc == BZ_MEM_ERROR)

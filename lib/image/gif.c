@@ -6,9 +6,24 @@
  */
 #include "image/image_impl.h"
 
+#include "base/lazy.h"
+#include "sonames.h"
+
 #include <string.h>
 
 #include <gif_lib.h>
+
+#define FUNCTIONS(F) \
+	F(DGifGetRecordType) \
+	F(DGifGetExtensionNext) \
+	F(DGifGetExtension) \
+	F(DGifExtensionToGCB) \
+	F(DGifGetLine) \
+	F(DGifOpen) \
+	F(DGifGetImageDesc) \
+	F(DGifCloseFile) \
+	F(GifErrorString)
+DS_LAZY(gif, DS_SONAME_gif, FUNCTIONS)
 
 typedef struct {
 	ds_str rest;
@@ -26,7 +41,7 @@ static int on_read(GifFileType *g, GifByteType *to, int n)
 
 static ds_rc fail(const GifFileType *g, int code, ds_err *e)
 {
-	const char *what = GifErrorString(g ? g->Error : code);
+	const char *what = gif.GifErrorString(g ? g->Error : code);
 	return ds_fail(e, DS_BAD, "%s", what ? what : "damaged or cut short");
 }
 
@@ -38,20 +53,20 @@ static ds_rc find_picture(GifFileType *g, int *clear, ds_err *e)
 		GifRecordType type;
 		GifByteType *block;
 		int code;
-		if (DGifGetRecordType(g, &type) != GIF_OK)
+		if (gif.DGifGetRecordType(g, &type) != GIF_OK)
 			return fail(g, 0, e);
 		if (type == IMAGE_DESC_RECORD_TYPE)
 			return DS_OK;
 		if (type != EXTENSION_RECORD_TYPE)
 			return ds_fail(e, DS_BAD, "no picture in it");
-		if (DGifGetExtension(g, &code, &block) != GIF_OK)
+		if (gif.DGifGetExtension(g, &code, &block) != GIF_OK)
 			return fail(g, 0, e);
 		GraphicsControlBlock c;
 		if (block && code == GRAPHICS_EXT_FUNC_CODE &&
-			DGifExtensionToGCB(block[0], block + 1, &c) == GIF_OK)
+			gif.DGifExtensionToGCB(block[0], block + 1, &c) == GIF_OK)
 			*clear = c.TransparentColor;
 		while (block)
-			if (DGifGetExtensionNext(g, &block) != GIF_OK)
+			if (gif.DGifGetExtensionNext(g, &block) != GIF_OK)
 				return fail(g, 0, e);
 	}
 }
@@ -83,7 +98,7 @@ static ds_rc read_picture(GifFileType *g, ds_image_job *j, int clear, ds_err *e)
 	for (int pass = 0; pass < (d->Interlace ? 4 : 1); pass++)
 		for (int y = d->Interlace ? first[pass] : 0; y < d->Height;
 			y += d->Interlace ? step[pass] : 1) {
-			if (DGifGetLine(g, line, d->Width) != GIF_OK)
+			if (gif.DGifGetLine(g, line, d->Width) != GIF_OK)
 				return fail(g, 0, e);
 			uint8_t *to =
 				j->at + 3 * ((size_t)(d->Top + y) * (size_t)j->w + (size_t)d->Left);
@@ -97,17 +112,18 @@ static ds_rc decode(ds_image_job *j, ds_err *e)
 {
 	input in = { j->bytes };
 	int code = 0, clear;
-	GifFileType *g = DGifOpen(&in, on_read, &code);
+	DS_TRY(ds_lazy_open(&gif_lazy, e));
+	GifFileType *g = gif.DGifOpen(&in, on_read, &code);
 	if (!g)
 		return fail(NULL, code, e);
 	ds_rc rc = find_picture(g, &clear, e);
-	if (rc == DS_OK && DGifGetImageDesc(g) != GIF_OK)
+	if (rc == DS_OK && gif.DGifGetImageDesc(g) != GIF_OK)
 		rc = fail(g, 0, e);
 	if (rc == DS_OK)
 		rc = ds_image_reserve(j, (uint64_t)g->SWidth, (uint64_t)g->SHeight, e);
 	if (rc == DS_OK)
 		rc = read_picture(g, j, clear, e);
-	DGifCloseFile(g, &code);
+	gif.DGifCloseFile(g, &code);
 	return rc;
 }
 

@@ -6,12 +6,26 @@
  */
 #include "image/image_impl.h"
 
+#include "base/lazy.h"
+#include "sonames.h"
+
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <jpeglib.h>
 #include <jerror.h>
+
+#define FUNCTIONS(F) \
+	F(jpeg_CreateDecompress) \
+	F(jpeg_destroy_decompress) \
+	F(jpeg_finish_decompress) \
+	F(jpeg_mem_src) \
+	F(jpeg_read_header) \
+	F(jpeg_read_scanlines) \
+	F(jpeg_start_decompress) \
+	F(jpeg_std_error)
+DS_LAZY(jpeg, DS_SONAME_jpeg, FUNCTIONS)
 
 /* A progressive picture may ask for any number of passes over all of it. */
 enum { MOST_SCANS = 500, CHECK_SCALE = 8 };
@@ -85,7 +99,7 @@ static void read_rows(work *w)
 	uint8_t *line = four ? ds_arena_get(j->mem, 4 * (size_t)j->w) : NULL;
 	while (w->d.output_scanline < w->d.output_height) {
 		uint8_t *to = j->at + w->d.output_scanline * ld, *row = four ? line : to;
-		jpeg_read_scanlines(&w->d, &row, 1);
+		jpeg.jpeg_read_scanlines(&w->d, &row, 1);
 		if (four)
 			from_cmyk(to, line, j->w, w->d.saw_Adobe_marker);
 	}
@@ -94,8 +108,8 @@ static void read_rows(work *w)
 static void decode_all(work *w)
 {
 	ds_image_job *j = w->job;
-	jpeg_mem_src(&w->d, (const unsigned char *)j->bytes.at, j->bytes.n);
-	jpeg_read_header(&w->d, TRUE);
+	jpeg.jpeg_mem_src(&w->d, (const unsigned char *)j->bytes.at, j->bytes.n);
+	jpeg.jpeg_read_header(&w->d, TRUE);
 	bool inks = w->d.jpeg_color_space == JCS_CMYK || w->d.jpeg_color_space == JCS_YCCK;
 	w->d.out_color_space = inks ? JCS_CMYK : JCS_RGB;
 	if (j->check)
@@ -103,12 +117,12 @@ static void decode_all(work *w)
 	w->rc = ds_image_reserve(j, w->d.image_width, w->d.image_height, w->e);
 	if (w->rc != DS_OK)
 		return;
-	jpeg_start_decompress(&w->d);
+	jpeg.jpeg_start_decompress(&w->d);
 	int32_t wide = j->w, high = j->h;
 	j->w = (int32_t)w->d.output_width;
 	j->h = (int32_t)w->d.output_height;
 	read_rows(w);
-	jpeg_finish_decompress(&w->d);
+	jpeg.jpeg_finish_decompress(&w->d);
 	j->w = wide;
 	j->h = high;
 }
@@ -116,18 +130,19 @@ static void decode_all(work *w)
 static ds_rc decode(ds_image_job *j, ds_err *e)
 {
 	work w = { .job = j, .e = e };
-	w.d.err = jpeg_std_error(&w.errors.mgr);
+	DS_TRY(ds_lazy_open(&jpeg_lazy, e));
+	w.d.err = jpeg.jpeg_std_error(&w.errors.mgr);
 	w.errors.mgr.error_exit = on_error;
 	w.errors.mgr.emit_message = on_message;
 	if (setjmp(w.errors.out)) {
-		jpeg_destroy_decompress(&w.d);
+		jpeg.jpeg_destroy_decompress(&w.d);
 		return ds_fail(e, DS_BAD, "%s", w.errors.what);
 	}
-	jpeg_create_decompress(&w.d);
+	jpeg.jpeg_CreateDecompress(&w.d, JPEG_LIB_VERSION, sizeof(w.d));
 	w.progress.progress_monitor = on_progress;
 	w.d.progress = &w.progress;
 	decode_all(&w);
-	jpeg_destroy_decompress(&w.d);
+	jpeg.jpeg_destroy_decompress(&w.d);
 	return w.rc;
 }
 

@@ -61,7 +61,7 @@ struct Header {
 	uint64_t count;
 	bool operator==(const Header &o) const
 	{
-		return !memcmp(this, &o, sizeof o);
+		return !memcmp(this, &o, sizeof(o));
 	}
 };
 
@@ -118,10 +118,10 @@ bool is_done(const Message &m)
 template <class Move> bool step(Message &m, Header &h, Move move)
 {
 	size_t before = m.done;
-	if (m.done < sizeof h)
-		m.done += move((char *)&h + m.done, sizeof h - m.done);
-	if (m.done >= sizeof h && m.done < sizeof h + m.n)
-		m.done += move(m.at + (m.done - sizeof h), sizeof h + m.n - m.done);
+	if (m.done < sizeof(h))
+		m.done += move((char *)&h + m.done, sizeof(h) - m.done);
+	if (m.done >= sizeof(h) && m.done < sizeof(h) + m.n)
+		m.done += move(m.at + (m.done - sizeof(h)), sizeof(h) + m.n - m.done);
 	return m.done > before;
 }
 
@@ -129,7 +129,7 @@ void mismatch(State &s, const Message &m)
 {
 	char line[256];
 	const Header &a = m.is, &b = m.got;
-	snprintf(line, sizeof line,
+	snprintf(line, sizeof(line),
 		"nccl: rank %d is at %s of %llu (type %u, op %u, root %u), rank %d at %s of %llu "
 		"(type %u, op %u, root %u)",
 		s.rank, names[a.call], (unsigned long long)a.count, a.type, a.op, a.root, m.peer,
@@ -252,14 +252,14 @@ float from_bf16(uint16_t x)
 {
 	uint32_t bits = (uint32_t)x << 16;
 	float f;
-	memcpy(&f, &bits, sizeof f);
+	memcpy(&f, &bits, sizeof(f));
 	return f;
 }
 
 uint16_t to_bf16(float f)
 {
 	uint32_t bits;
-	memcpy(&bits, &f, sizeof bits);
+	memcpy(&bits, &f, sizeof(bits));
 	if (f != f)
 		return 0x7fff;
 	return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
@@ -572,8 +572,8 @@ SIM_EXPORT ncclResult_t ncclGetUniqueId(ncclUniqueId *id)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	memset(id, 0, sizeof *id);
-	snprintf(id->internal, sizeof id->internal, "/ds-sim-nccl-%d-%u-%ld", (int)getpid(),
+	memset(id, 0, sizeof(*id));
+	snprintf(id->internal, sizeof(id->internal), "/ds-sim-nccl-%d-%u-%ld", (int)getpid(),
 		serial++, t.tv_nsec);
 	return ncclSuccess;
 }
@@ -673,7 +673,7 @@ SIM_EXPORT const char *ncclGetErrorString(ncclResult_t e)
 		"unhandled system error", "internal error", "invalid argument", "invalid usage",
 		"remote process exited or there was a network error",
 		"NCCL operation in progress" };
-	return e >= 0 && e < (int)(sizeof text / sizeof *text) ? text[e] : "unknown result code";
+	return e >= 0 && e < (int)(sizeof(text) / sizeof(*text)) ? text[e] : "unknown result code";
 }
 
 SIM_EXPORT const char *ncclGetLastError(ncclComm_t)

@@ -210,7 +210,7 @@ static void sum_not_awaited()
 	cudaStream_t other;
 	check(cudaStreamCreateWithFlags(&other, cudaStreamNonBlocking));
 	check(ncclAllReduce(x, x, 4, ncclFloat, ncclSum, comm, stream));
-	check(cudaMemcpyAsync(&v, x, sizeof v, cudaMemcpyDeviceToHost, other));
+	check(cudaMemcpyAsync(&v, x, sizeof(v), cudaMemcpyDeviceToHost, other));
 	check(cudaStreamSynchronize(other));
 	printf("rank %d has %g\n", me, v);
 	finish();
@@ -241,8 +241,8 @@ int main(int argc, char **argv)
 {
 	int failed = 0, status;
 	n = argc > 2 ? atoi(argv[2]) : 2;
-	shared = (Shared *)mmap(
-		nullptr, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = (Shared *)mmap(nullptr, sizeof(*shared), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (me = 0; me < n; me++)
 		if (fork() == 0)
 			be_rank(argc > 1 ? argv[1] : "");
