@@ -255,7 +255,11 @@ bench-%: all # bench/%.sh alone
 golden: test-programs ## rewrite what cases expect, to be read as a diff
 	@for t in $(filter %.case,$(wanted)); do PATH="$$PWD/$(BUILD)/bin:$$PATH" scripts/run-case --golden $$t; done
 
-stress: test-programs ## repeat the tests of T= until one fails
+soak: all ## all programs at full speed for SOAK_SECONDS, an hour unless said: memory stays flat
+	@BUILD=$(BUILD) scripts/soak $(or $(SOAK_SECONDS),3600)
+
+stress: test-programs ## repeat the tests of T= until one fails; without T five minutes of soak first
+	$(if $(T),,@BUILD=$(BUILD) scripts/soak 300)
 	@while $(run_tests) $(wanted); do :; done
 
 sanitized = +$(MAKE) -s BUILD=build/$(1) SAN=$(2) OPT='-O1 -g' T='$(T)' JOBS=$(JOBS) $(3)
@@ -306,5 +310,5 @@ clean: ## remove everything that was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile scripts/package.mk | expand -t 16
 
-.PHONY: all cuda cuda-tests bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-pipelines check-peers check-scale bench golden stress \
+.PHONY: all cuda cuda-tests bundle bench-cuda deps demo test-programs check check-run check-fast check-failed check-pipelines check-peers check-scale bench golden soak stress \
 	asan tsan torture fuzz fuzz-run lint man completions install clean help
