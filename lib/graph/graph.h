@@ -166,6 +166,8 @@ typedef struct {
 	bool norm;          /* the k weights of a row sum to 1 */
 	float scale;        /* multiplies them afterwards */
 } ds_route_attr;
+/* Added to the sum that a row's weights are divided by (route): what sigmoids may all be 0. */
+#define DS_ROUTE_EPS 1e-20
 
 typedef struct { /* pairs (i, i + rot/2), or (2i, 2i + 1) when interleaved; columns past rot stay */
 	int32_t head_dim, rot;

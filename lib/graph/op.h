@@ -144,9 +144,6 @@ typedef enum {
 /* What has to happen before a tensor that was left as `from` can be used as `to`; its gradient takes the way back. */
 ds_comm ds_shard_comm(const ds_node *n, char from, char to);
 
-/* Added to the sum that a row's weights are divided by (route): what sigmoids may all be 0. */
-#define DS_ROUTE_EPS 1e-20
-
 /* ---- building nodes ---- */
 
 /*

@@ -58,6 +58,20 @@ train() { dstrain $small "$@" text.txt; }
 	cmp tp/model.safetensors host/model.safetensors
 }
 
+@test "experts follow the CPU, on one device and shared out among two" {
+	need_sim
+	moe="--model llama --set hidden_size=32,intermediate_size=64,num_hidden_layers=2,num_attention_heads=2,num_key_value_heads=1"
+	moe+=",num_experts=4,num_experts_per_tok=2,seq=32,batch_tokens=128,seed=3,lr=1e-3 -q --max-steps 2"
+	dstrain $moe --device cpu --out cpu text.txt
+	dstrain $moe --device cuda --out cuda text.txt
+	near cpu cuda 1e-5
+	dstrain $moe --device cuda --precision bf16 --out bf16 text.txt
+	near cpu bf16 1e-3
+	[ -e "$home/sim/libnccl.so.2" ] || return 0
+	dstrain $moe --device cuda --procs 2 --parallel-strategy dp=2,ep=2 --out shared text.txt
+	near cpu shared 1e-5
+}
+
 @test "a rank whose device waits for another for too long ends the job, with the collective's name" {
 	need_sim
 	[ -e "$home/sim/libnccl.so.2" ] || skip "no nccl.h where the simulator was built"

@@ -90,11 +90,9 @@ static bool is_wanted(const ds_op *op)
 	return false;
 }
 
-/* Experts are computed on the CPU alone so far: a graph with them is refused by name. */
 static bool is_here(ds_op_kind k)
 {
-	bool experts = k >= DS_OP_route && k <= DS_OP_per_target;
-	return ds_op_sampled(ds_op_of(k)) && is_wanted(ds_op_of(k)) && !experts;
+	return ds_op_sampled(ds_op_of(k)) && is_wanted(ds_op_of(k));
 }
 
 static void check_all(uint64_t rounds)
@@ -154,6 +152,8 @@ static void attention_of_all_widths_is_right(void **state)
 {
 	static const int32_t widths[] = { 16, 40, 64, 80, 128, 192, 256 };
 	need_device();
+	if (!is_wanted(ds_op_of(DS_OP_attention)))
+		return;
 	for (size_t i = 0; i < sizeof(widths) / sizeof(*widths); i++) {
 		int32_t window = i % 2 ? 70 : 0;
 		product_now = DS_BF16;
@@ -162,6 +162,46 @@ static void attention_of_all_widths_is_right(void **state)
 		DS_AUTO(ds_graph) wide = attend(widths[i], window, i % 3 != 1);
 		product_now = DS_BF16;
 		check_graphs(g, wide, "attention");
+		product_now = DS_F32;
+	}
+}
+
+/* 300 choices of four experts, of which one gets nothing and one most: over several tiles and steps of K. */
+static ds_graph *ask_experts(int64_t n_in, int64_t n_out)
+{
+	enum { ROWS = 150, CHOICES = 2, EXPERTS = 4 };
+	ds_graph *g = ds_graph_new(1, 1);
+	ds_sample s = { .g = g, .rng = ds_rng_of(seed_now, (uint64_t)(n_in + n_out)) };
+	int32_t ids[ROWS * CHOICES];
+	for (int32_t i = 0; i < ROWS * CHOICES; i++)
+		ids[i] = i % 5 == 0 ? 3 : i % 7 == 0 ? 0 : 1;
+	ds_tid choices = ds_g_const(g, "ids", DS_I32, DS_DIMS(ROWS, CHOICES), ids);
+	ds_dispatched d = ds_g_dispatch(g, choices, EXPERTS);
+	ds_init init = { DS_INIT_NORMAL, 1 };
+	ds_tid w = ds_g_param(g, "w", DS_DIMS(EXPERTS, n_out, n_in), init, 0);
+	ds_tid bias = ds_sample_tensor(&s, EXPERTS, n_out);
+	ds_tid x = ds_g_permute(g, ds_sample_tensor(&s, ROWS, n_in), d);
+	ds_tid y = ds_g_unary(g, ds_g_grouped(g, x, w, d.offsets, bias), DS_ACT_SILU);
+	ds_sample_output(&s, ds_g_unpermute(g, y, d, ds_sample_tensor(&s, ROWS, CHOICES)));
+	compile_now(g, true, "grouped");
+	return g;
+}
+
+static void experts_of_all_sizes_are_right(void **state)
+{
+	static const int64_t sizes[][2] = { { 200, 144 },
+		{ 131, 90 } }; /* with and without 16-byte rows */
+	static const ds_dtype types[] = { DS_F32, DS_BF16, DS_F16 };
+	need_device();
+	if (!is_wanted(ds_op_of(DS_OP_grouped)))
+		return;
+	for (size_t i = 0; i < 6; i++) {
+		product_now = types[i / 2];
+		DS_AUTO(ds_graph) g = ask_experts(sizes[i % 2][0], sizes[i % 2][1]);
+		product_now = DS_F32;
+		DS_AUTO(ds_graph) wide = ask_experts(sizes[i % 2][0], sizes[i % 2][1]);
+		product_now = types[i / 2];
+		check_graphs(g, wide, "grouped");
 		product_now = DS_F32;
 	}
 }
@@ -242,6 +282,7 @@ int main(void)
 		cmocka_unit_test(kernels_give_what_references_give),
 		cmocka_unit_test(rounded_factors_stay_near),
 		cmocka_unit_test(attention_of_all_widths_is_right),
+		cmocka_unit_test(experts_of_all_sizes_are_right),
 		cmocka_unit_test(gradients_add_up_and_bits_are_the_same),
 		cmocka_unit_test(what_has_no_kernel_is_refused_by_name),
 	};

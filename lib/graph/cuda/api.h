@@ -151,6 +151,9 @@ static inline int32_t ds_cuda_flash_cols(int32_t d)
 	return d <= 32 ? 32 : d <= 64 ? 64 : d <= 128 ? 128 : 256;
 }
 
+/* Choices of experts that a block sorts; rows whose scores it adds up. */
+enum { DS_CUDA_CHOICES = 1024, DS_CUDA_ROUTE_ROWS = 32 };
+
 /* Sorted rows that one block of a scatter-add takes. */
 enum { DS_CUDA_SEGMENT = 32 };
 

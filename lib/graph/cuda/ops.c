@@ -58,6 +58,18 @@ static uint64_t sum_scratch(const ds_cuda_call *c)
 	return (uint64_t)(2 * ds_cuda_sums(c->in[0].rows * c->in[0].cols) + 2) * sizeof(double);
 }
 
+static uint64_t dispatch_scratch(const ds_cuda_call *c)
+{
+	int64_t blocks = ds_cuda_div(c->in[0].rows * c->in[0].cols, DS_CUDA_CHOICES);
+	return (uint64_t)(blocks * (c->out[2].cols - 1)) * sizeof(int32_t);
+}
+
+static uint64_t stats_scratch(const ds_cuda_call *c)
+{
+	int64_t blocks = ds_cuda_div(c->in[0].rows, DS_CUDA_ROUTE_ROWS);
+	return (uint64_t)(blocks * (c->in[0].cols + 1)) * sizeof(float);
+}
+
 /* ---- the ops ---- */
 
 LAUNCHER(unary, unary, NULL)
@@ -87,6 +99,23 @@ LAUNCHER(sqnorm, sqnorm, sum_scratch)
 LAUNCHER(clip, clip, NULL)
 LAUNCHER(adamw, adamw, NULL)
 LAUNCHER(lamb, lamb, sum_scratch)
+LAUNCHER(route, route, NULL)
+LAUNCHER(route_grad, route_grad, NULL)
+LAUNCHER(route_loads, route_loads, NULL)
+LAUNCHER(dispatch, dispatch, dispatch_scratch)
+LAUNCHER(route_stats, route_stats, stats_scratch)
+LAUNCHER(route_stats_grad, route_stats_grad, NULL)
+LAUNCHER(balance, balance, NULL)
+LAUNCHER(balance_grad, balance_grad, NULL)
+LAUNCHER(per_target, per_target, NULL)
+LAUNCHER(nudge, nudge, NULL)
+LAUNCHER(permute, permute, NULL)
+LAUNCHER(unpermute, unpermute, NULL)
+LAUNCHER(unpermute_grad, unpermute_grad, NULL)
+LAUNCHER(grouped, grouped, NULL)
+LAUNCHER(grouped_dx, grouped_dx, NULL)
+LAUNCHER(grouped_dw, grouped_dw, NULL)
+LAUNCHER(grouped_db, grouped_db, NULL)
 
 /* Rows of an activation begin with zeros; a parameter's gradient keeps what the step has so far. */
 static int rows_grad(const ds_cuda_on *on, const ds_cuda_call *c)
@@ -139,6 +168,23 @@ static const ds_cuda_op *const table[DS_N_OPS] = {
 	[DS_OP_adamw] = &op_adamw,
 	[DS_OP_lamb] = &op_lamb,
 	[DS_OP_muon] = &ds_cuda_muon,
+	[DS_OP_route] = &op_route,
+	[DS_OP_route_grad] = &op_route_grad,
+	[DS_OP_route_loads] = &op_route_loads,
+	[DS_OP_dispatch] = &op_dispatch,
+	[DS_OP_route_stats] = &op_route_stats,
+	[DS_OP_route_stats_grad] = &op_route_stats_grad,
+	[DS_OP_balance] = &op_balance,
+	[DS_OP_balance_grad] = &op_balance_grad,
+	[DS_OP_per_target] = &op_per_target,
+	[DS_OP_nudge] = &op_nudge,
+	[DS_OP_permute] = &op_permute,
+	[DS_OP_unpermute] = &op_unpermute,
+	[DS_OP_unpermute_grad] = &op_unpermute_grad,
+	[DS_OP_grouped] = &op_grouped,
+	[DS_OP_grouped_dx] = &op_grouped_dx,
+	[DS_OP_grouped_dw] = &op_grouped_dw,
+	[DS_OP_grouped_db] = &op_grouped_db,
 };
 
 /* ---- finding one ---- */
@@ -190,14 +236,25 @@ static const unsigned halves[DS_N_OPS] = {
 	[DS_OP_pad] = IN(0) | IN(1) | OUT(0),
 	[DS_OP_accum] = IN(0),
 	[DS_OP_cast] = IN(0) | OUT(0),
+	[DS_OP_permute] = IN(0) | OUT(0),
+	[DS_OP_unpermute] = IN(0) | OUT(0),
+	[DS_OP_unpermute_grad] = IN(0) | IN(1) | OUT(0),
+	[DS_OP_grouped] = IN(0) | IN(1) | OUT(0),
+	[DS_OP_grouped_dx] = IN(0) | IN(1) | OUT(0),
+	[DS_OP_grouped_dw] = IN(0) | IN(1),
+	[DS_OP_grouped_db] = IN(0),
 };
 #undef IN
 #undef OUT
 
 bool ds_cuda_takes_halves(const ds_graph *g, const ds_node *n, int i)
 {
+	if (n->exact)
+		return false;
 	/* A product's C has the type of its D, and sums of gradients stay wide. */
 	if (n->op == DS_OP_linear_dx && n->in[2] && i >= 2)
+		return false;
+	if (n->op == DS_OP_grouped_dx && n->in[3] && i >= 3)
 		return false;
 	if ((ds_op_of(n->op)->traits & DS_OP_HEADS) && find_attention(n) == table[n->op])
 		return false;
