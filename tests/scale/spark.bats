@@ -56,26 +56,57 @@ prepared() { run --separate-stderr "$prepare" -q "$@"; [ "$status" = 0 ] || { ec
 	same one.dsr out/part-*.dsr
 }
 
-@test "of two attempts at one shard there is one whole shard" {
+# A cluster of its own: Spark gives a second attempt to another host only, which an address is.
+start_cluster() {
+	local home port=$((20000 + RANDOM % 20000)) host
+	home=$("$DS_PYSPARK/bin/python" -c 'import os, pyspark; print(os.path.dirname(pyspark.__file__))')
+	cluster=spark://127.0.0.1:$port
+	pids=()
+	export SPARK_LOCAL_DIRS=$PWD SPARK_NO_DAEMONIZE=1 PYSPARK_PYTHON=$DS_PYSPARK/bin/python
+	"$home/bin/spark-class" org.apache.spark.deploy.master.Master --host 127.0.0.1 --port $port --webui-port 0 >master.log 2>&1 3>&- &
+	pids+=($!)
+	for host in 127.0.0.2 127.0.0.3; do
+		SPARK_LOCAL_IP=$host "$home/bin/spark-class" org.apache.spark.deploy.worker.Worker --host $host --cores 1 --memory 1g --webui-port 0 \
+			--work-dir "$PWD/worker" $cluster >worker-$host.log 2>&1 3>&- &
+		pids+=($!)
+	done
+	for _ in $(seq 600); do
+		[ "$(cat worker-*.log | grep -c 'Successfully registered')" -lt 2 ] || return 0
+		sleep 0.2
+	done
+	tail -n 3 ./*.log
+	return 1
+}
+
+teardown() {
+	[ -z "${pids-}" ] || kill "${pids[@]}" || true
+	wait
+}
+
+@test "of two attempts at one shard there is one whole shard, on a cluster by its address" {
 	dsclean -q in/*.jsonl | dsdedup -q -o one.dsr
+	start_cluster
 	mkdir bin
 	for p in "$DS_BIN"/*; do ln -s "$p" bin/; done
 	rm bin/dsclean
-	# The first attempt at a shard hangs, half of its output written, until the other is done.
+	# The first attempt at a shard hangs, half of its output written, and the other is to end it.
 	cat >bin/dsclean <<-END
 		#!/bin/bash
 		if [[ \$* == *part-2.jsonl* ]] && mkdir "$PWD/hung" 2>/dev/null; then
 			for ((i = 1; i <= \$#; i++)); do [ "\${!i}" != -o ] || { k=\$((i + 1)); echo half >"\${!k}"; }; done
-			sleep 600
+			echo \$\$ >"$PWD/hung/pid"
+			sleep 3600
 		fi
 		[[ \$* == *part-2.jsonl* ]] && touch "$PWD/second"
 		exec "$DS_BIN/dsclean" "\$@"
 	END
 	chmod +x bin/dsclean
-	DS_BIN=$PWD/bin prepared --master 'local-cluster[2,1,1024]' --conf spark.speculation.quantile=0.5 --conf spark.speculation.minTaskRuntime=100ms in out
+	DS_BIN=$PWD/bin prepared --master $cluster --conf spark.driver.host=127.0.0.1 --conf spark.speculation.quantile=0.5 --conf spark.executor.memory=512m in out
 	[ -d hung ] && [ -e second ]
 	same one.dsr out/part-*.dsr
 	no_trace out
+	for _ in $(seq 100); do [ -e "/proc/$(cat hung/pid)" ] || break; sleep 0.1; done
+	[ ! -e "/proc/$(cat hung/pid)" ]
 }
 
 @test "shards come and go by commands, and records keep the names of their files" {
