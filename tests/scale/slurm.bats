@@ -126,3 +126,14 @@ same() { cmp <(dsrec cat -q --to jsonl "$1") <(dsrec cat -q --to jsonl out/part-
 	wait
 	cmp one/model.safetensors run/model.safetensors
 }
+
+@test "two ranks of a job train what one process does" {
+	for i in $(seq 100); do echo "line $i: the quick brown fox jumps over the lazy dog, and $((i * 7 % 13)) more"; done >text.txt
+	small=(--model gpt2 --set "n_layer=1,n_embd=32,n_head=4,seq=32,batch_tokens=256,lr=1e-3,seed=3" --max-steps 5)
+	srun --mpi=list 2>&1 | grep -q pmix || skip "this Slurm has no pmix"
+	"$DS_BIN/dstrain" -q "${small[@]}" --out one text.txt
+	"$ROOT/pipelines/slurm/train.sh" --per-node 2 "${small[@]}" --parallel-strategy dp=2 --out run text.txt
+	grep -q '"bytes_by_rank": \[[0-9]*, *[0-9]*\]' run/plan.json
+	losses() { sed -n 's/.*loss": \([0-9.]*\).*/\1/p' "$1/log.jsonl"; }
+	paste <(losses one) <(losses run) | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-4 * $1) bad = 1 } END { exit bad || NR == 0 }'
+}
