@@ -3,7 +3,7 @@
 #
 # Rates are of the processor, a stage at a time over 100 MB in 4 shards; pipelines/estimate.sh reads them from here. The texts are
 # made: words by Zipf's law, 3,000 bytes in the mean, a tenth of the records copies, 15 % copies with words changed, over all
-# shards. Then the pipeline is run over SIZES (1G unless said; 10G takes 30 GB of BENCH_DIR), and its processor time, the bytes handed on and
+# shards. Then the pipeline is run over SIZES (default 1G; 10G takes 30 GB of BENCH_DIR), and its processor time, the bytes handed on and
 # the largest process are compared with what was foretold. A thousandth and a hundredth of 1 TB are 1G and 10G.
 # shellcheck disable=SC2016,SC2018 # commands for another shell; the letters are ASCII
 set -euo pipefail

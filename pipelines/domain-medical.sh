@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# domain-medical.sh - a general model learns a field, medicine unless said, without forgetting the rest
+# domain-medical.sh - a general model learns a field, by default medicine, without forgetting the rest
 #
 # Usage: domain-medical.sh FILE… --model DIR --out DIR [options]
 #        domain-medical.sh --demo --out DIR

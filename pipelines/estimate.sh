@@ -4,13 +4,13 @@
 # Usage: estimate.sh --size SIZE [--hours N] [--cores N] [--net GBIT] [--disk GB] [--tok] [--to tsv]
 #
 #   --size SIZE        of the text: 10G, 1T, 1P (powers of 1000)
-#   --hours N          machines for so many hours are asked for, 24 unless said
-#   --cores N          of a machine, 64 unless said
-#   --net GBIT         gigabits a second of a machine's network, 25 unless said
-#   --disk GB          gigabytes a second of a machine's share of the storage, 1 unless said
+#   --hours N          machines for so many hours are asked for, default 24
+#   --cores N          of a machine, default 64
+#   --net GBIT         gigabits a second of a machine's network, default 25
+#   --disk GB          gigabytes a second of a machine's share of the storage, default 1
 #   --tok              dstok comes last
-#   --shards N         1 GB of text each unless said, 10 GB from 100 TB on
-#   --partitions N     as many as shards unless said, or what keeps a step within 2 GB
+#   --shards N         default 1 GB of text each, 10 GB from 100 TB on
+#   --partitions N     default as many as shards, or what keeps a step within 2 GB
 #   --to tsv           the figures alone, a line each
 #
 # The pipeline is pipelines/slurm/prepare.sh or pipelines/spark/prepare.sh with their defaults. Rates of its stages are those that

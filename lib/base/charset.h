@@ -19,7 +19,7 @@ typedef struct ds_charset ds_charset;
 DS_MUST ds_rc ds_charset_open(ds_charset **c, const char *name, ds_err *e);
 void ds_charset_close(ds_charset *c);
 /*
- * Moves *to on by what came of *from, which moves on too, until *room is used up or *from is; last: nothing comes
+ * Moves *to on by what came of *from, which moves on too, until *avail is used up or *from is; last: nothing comes
  * behind *from, so an unfinished character is marked. true: there is more to come without further bytes.
  */
 bool ds_charset_step(ds_charset *c, ds_str *from, char **to, size_t *avail, bool last);

@@ -87,7 +87,7 @@ bool ds_json_i64(ds_str digits, int64_t *out);
 bool ds_json_f64(ds_str number, double *out, bool *exact);
 
 /*
- * Escapes valid UTF-8, without quotes around it, until less than DS_JSON_SLACK of room is left (it
+ * Escapes valid UTF-8, without quotes around it, until less than DS_JSON_SLACK of avail is left (it
  * must be more at first); returns the bytes written, *took those read.
  */
 enum { DS_JSON_SLACK = 8 };

@@ -154,7 +154,7 @@ static ds_str tsv_cell(const table *t, char **p, char *end)
 	return cell;
 }
 
-/* The cells of a row: *n of them, of which room are kept. false: quotes are broken. */
+/* The cells of a row: *n of them, of which cap are kept. false: quotes are broken. */
 static bool read_row(const table *t, char **p, char *end, ds_str *cells, size_t cap, size_t *n)
 {
 	char separator = t->tsv ? '\t' : ',';

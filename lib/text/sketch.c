@@ -1,7 +1,7 @@
 /*
  * sketch.c - the k smallest values of a set
  *
- * Values below the largest that can still matter are gathered; when the room is full it is sorted,
+ * Values below the largest that can still matter are gathered; when the buffer is full it is sorted,
  * made unique and cut to k, which lowers that limit. The values are hashes, so they are spread
  * evenly, and a sort of a few thousand is one pass into buckets of about one value and a short repair.
  * More are sorted a byte at a time, which no choice of values makes slow.

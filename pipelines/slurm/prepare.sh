@@ -6,9 +6,9 @@
 #   --clean OPTIONS    of dsclean, as one word
 #   --dedup OPTIONS    of dsdedup sign: what is alike, --keep, --against
 #   --tok OPTIONS      dstok comes last, with these options ('' for none); without --tok the records keep their text
-#   --partitions N     of keys and pairs, as many as shards unless said. It changes no record
+#   --partitions N     of keys and pairs, default as many as shards. It changes no record
 #   --sbatch OPTIONS   for every array: '--partition=cpu --mem-per-cpu=4G --cpus-per-task=2'
-#   --at-once N        tasks of an array that run at once, 1000 unless said
+#   --at-once N        tasks of an array that run at once, default 1000
 #   --no-wait          print the last job's number and end, instead of waiting for the result
 #   --local N          no Slurm: N processes here
 #   -q                 say nothing unless something is wrong

@@ -3,8 +3,8 @@
 #
 # Usage: train.sh [--nodes N] [--per-node N] [--time LIMIT] [--sbatch OPTIONS] [--no-wait] DSTRAIN_OPTIONS... SHARD...
 #
-#   --nodes N          nodes, 1 unless said
-#   --per-node N       ranks of each: its GPUs, or its sockets; 1 unless said
+#   --nodes N          nodes, default 1
+#   --per-node N       ranks of each: its GPUs, or its sockets; default 1
 #   --time LIMIT       of one job (Slurm's spelling); two minutes before it the ranks save
 #   --sbatch OPTIONS   more of sbatch's: '--partition=gpu --gres=gpu:8 --cpus-per-task=8'
 #   --no-wait          print the job's number and end

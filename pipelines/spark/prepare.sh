@@ -3,11 +3,11 @@
 #
 # Usage: prepare.sh [--master URL] [--clean 'OPTIONS'] [--dedup 'OPTIONS'] [--tok 'OPTIONS'] IN_DIR OUT_DIR
 #
-#   --master URL       local[N], local-cluster[N,CORES,MB], spark://HOST:PORT, yarn, k8s://...; all cores here unless said
+#   --master URL       local[N], local-cluster[N,CORES,MB], spark://HOST:PORT, yarn, k8s://...; default: all cores here
 #   --clean OPTIONS    of dsclean, as one word
 #   --dedup OPTIONS    of dsdedup sign: what is alike, --keep, --against
 #   --tok OPTIONS      dstok comes last, with these options ('' for none); without --tok the records keep their text
-#   --partitions N     of keys and pairs; by the number of records unless said. It changes no record
+#   --partitions N     of keys and pairs; default: by the number of records. It changes no record
 #   --fetch CMD        inputs come by CMD FROM TO instead of a mounted path: 'hadoop fs -get', 'aws s3 cp'
 #   --store CMD        and outputs go by CMD FROM TO: 'hadoop fs -put -f', 'aws s3 cp'
 #   --list CMD         where IN_DIR is no folder here: CMD IN_DIR prints a shard a line, its last word the name

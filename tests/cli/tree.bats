@@ -35,7 +35,7 @@ layers_say() {
 @test "a function of a header with too many parameters is named" {
 	layers_say "ds_many takes 7 parameters" lib/text/utf8.h 'int ds_many(int a, int b, int c, int d, int e, int f, int g);'
 }
-@test "the guide names files that there are, and sizeof has brackets" { scripts/lint guide operators; }
+@test "the guide names files that there are, and sizeof has brackets, defaults are called so" { scripts/lint guide operators words; }
 @test "files and functions are short" { scripts/lint sizes; }
 @test "malloc lives in lib/base" { scripts/lint memory; }
 @test "no blank ends a line" { scripts/lint text; }

@@ -220,7 +220,7 @@ static const ds_arg filter_args[] = { MARK,
 static const ds_arg exchange_args[] = {
 	DS_ARG_F(0, "shard", &opt.shard, "N", "which shard the folder is of, from 0",
 		DS_ARG_UNRECORDED),
-	DS_ARG_F(0, "parts", &opt.parts, "N", "partitions, 1 unless said", DS_ARG_UNRECORDED),
+	DS_ARG_F(0, "parts", &opt.parts, "N", "partitions, default 1", DS_ARG_UNRECORDED),
 	DS_ARG_F(0, "part", &opt.part, "N", "read only what goes to this partition or shard",
 		DS_ARG_UNRECORDED),
 	{ 0 },

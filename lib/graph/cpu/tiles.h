@@ -1,5 +1,5 @@
 /*
- * tiles.h - matrix products of factors that lie packed as tiles; only where ds_cpu_has_amx
+ * tiles.h - matrix products of operands packed as tiles; only where ds_cpu_has_amx
  *
  * A tile is 16 lines of 32 numbers along k: of 16 rows of A, a strip, or of 16 columns of B, a panel. For each
  * tile of k there are `parts` of them: 1 for bf16, 3 for a float (tiles_amx.c). Everything packed is 64-byte aligned.
@@ -13,7 +13,7 @@
 
 enum { DS_TILE = 16, DS_TILE_K = 32 };
 
-/* Of a factor with so many rows (of A) or columns (of B). */
+/* Of an operand with so many rows (of A) or columns (of B). */
 size_t ds_tiles_bytes(int parts, int64_t n, int64_t k);
 
 typedef struct { /* a matrix as it lies, row after row */

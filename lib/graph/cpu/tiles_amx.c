@@ -1,7 +1,7 @@
 /*
  * tiles_amx.c - products with weights that were packed before, by the CPU's tiles
  *
- * gemm_amx.c packs both factors at every product; here the weights are prepacked, and rows of activations are packed once for all
+ * gemm_amx.c packs both operands at every product; here the weights are prepacked, and rows of activations are packed once for all
  * columns. Factors are bf16, or a float as the sum of three of them, each the rounding of what those before left (Henry, Tang
  * and Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations", ARITH 2019): of the nine
  * products the three smallest are left out, which are below the last bit of a float. Against sums in double the error is half of

@@ -159,7 +159,7 @@ static inline uint32_t hash_wide(const uint64_t key[4])
 	return (uint32_t)(h * 0x9e3779b97f4a7c15u >> 32);
 }
 
-/* Twice the room; of each pair the older word first, so that the newer one is in front again. */
+/* Twice the capacity; of each pair the older word first, so that the newer one is in front again. */
 static __attribute__((noinline)) void grow_slots(ds_tok_scratch *s)
 {
 	size_t n = (size_t)2 << (32 - s->shift);

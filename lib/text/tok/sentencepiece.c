@@ -229,7 +229,7 @@ size_t ds_sp_best_path(const ds_tok *t, sp_mem *m, ds_str text, uint32_t *out)
 		m->path[i].from = -1;
 	for (size_t at = 0; at < text.n; at += char_bytes((uint8_t)text.at[at]))
 		extend(t, m->path, text, at);
-	/* From the end, into the upper part of the room of text.n ids; then moved to the front. */
+	/* From the end, into the upper part of the buffer of text.n ids; then moved to the front. */
 	uint32_t *end = out + text.n;
 	for (size_t at = text.n; at > 0; at = (size_t)m->path[at].from) {
 		const best *b = &m->path[at];
