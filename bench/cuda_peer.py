@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """PyTorch's side of bench-cuda, on one CUDA device.
 
-Usage: cuda.py train CONFIG.json ROWS SEQ STEPS eager|compile   tokens a second (median step), peak GB
-       cuda.py lora  CONFIG.json ROWS SEQ STEPS eager|compile   the same, r = 16 on the attention's projections
-       cuda.py limits                                           copy bandwidth in GB/s, bf16 product in TFLOP/s
-       cuda.py attention BATCH HEADS SEQ DIM                    SDPA forward and backward in ms, causal, bf16
-       cuda.py weights DIR KEY=VALUE,…                          a Qwen2 model of that shape, weights at random in bf16
+Usage: cuda_peer.py train CONFIG.json ROWS SEQ STEPS eager|compile   tokens a second (median step), peak GB
+       cuda_peer.py lora  CONFIG.json ROWS SEQ STEPS eager|compile   the same, r = 16 on the attention's projections
+       cuda_peer.py limits                                           copy bandwidth in GB/s, bf16 product in TFLOP/s
+       cuda_peer.py attention BATCH HEADS SEQ DIM                    SDPA forward and backward in ms, causal, bf16
+       cuda_peer.py weights DIR KEY=VALUE,…                          a Qwen2 model of that shape, weights at random in bf16
 
 Weights are f32 with autocast to bf16, as dstrain's --precision bf16; random ids, AdamW (fused), clipping. Without a
 device everything runs on the CPU, once and small: to see that it runs.
 """
+import importlib
 import json
 import os
 import statistics
@@ -46,6 +47,13 @@ def timed(fn, n=20):
     return statistics.median(times)
 
 
+def made_on(device, kind, config):
+    """Its code is loaded first: PyTorch does not like that within torch.device."""
+    importlib.import_module(type(config).__module__.replace("configuration_", "modeling_"))
+    with torch.device(device):
+        return kind.from_config(config, attn_implementation="sdpa")
+
+
 def model_of(path):
     import transformers
 
@@ -56,10 +64,8 @@ def model_of(path):
     keys = {k: v for k, v in c.items() if k not in skipped}
     config = transformers.AutoConfig.for_model(kind, **keys)
     config.use_cache = False
-    with torch.device(DEVICE):
-        if kind == "bert":
-            return transformers.AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa"), config
-        return transformers.AutoModelForCausalLM.from_config(config, attn_implementation="sdpa"), config
+    kind = transformers.AutoModelForMaskedLM if kind == "bert" else transformers.AutoModelForCausalLM
+    return made_on(DEVICE, kind, config), config
 
 
 def train(path, rows, seq, steps, how, lora):
@@ -127,8 +133,8 @@ def weights(folder, keys):
 
     config = transformers.Qwen2Config(**{k: int(v) for k, v in (pair.split("=") for pair in keys.split(","))})
     config.tie_word_embeddings = False
-    with torch.device("meta"):
-        shapes = {k: list(v.shape) for k, v in transformers.AutoModelForCausalLM.from_config(config).state_dict().items()}
+    model = made_on("meta", transformers.AutoModelForCausalLM, config)
+    shapes = {k: list(v.shape) for k, v in model.state_dict().items()}
     header, at = {}, 0
     for name, shape in shapes.items():
         size = 2 * torch.Size(shape).numel()
