@@ -95,6 +95,12 @@ static inline float ds_node_beta(const ds_node *n, int i, const ds_run *r)
 	return r->micro > 0 || !(n->first & (1u << i)) ? 1 : 0;
 }
 
+/* Whether a run comes to the node at all. */
+static inline bool ds_node_runs(const ds_node *n, const ds_run *r)
+{
+	return !n->once || r->micro == 0;
+}
+
 /* ---- operands ---- */
 
 typedef struct

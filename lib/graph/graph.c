@@ -15,7 +15,7 @@
 static const char *const dtype_names[] = { "f32", "bf16", "f16", "f64", "i32", "u8" };
 static const uint8_t dtype_bytes[] = { 4, 2, 2, 8, 4, 1 };
 static const char *const class_names[] = { "input", "constant", "parameter", "gradient",
-	"optimizer", "state", "activation" };
+	"optimizer", "state", "copy", "activation" };
 static const char *const act_names[] = { "gelu_tanh", "gelu_erf", "silu", "relu", "tanh",
 	"sigmoid" };
 

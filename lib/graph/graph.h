@@ -41,7 +41,8 @@ typedef enum {
 	DS_CLASS_GRAD,  /* of a trainable parameter; accumulates over the micro-batches of a step */
 	DS_CLASS_OPT,   /* optimizer state, "NAME.m" and so on */
 	DS_CLASS_STATE, /* kept between runs and shared between graphs like weights: KV caches */
-	DS_CLASS_ACT,   /* live from its writer to its last reader */
+	DS_CLASS_COPY, /* weights in the products' type: made by a step's first micro-batch, held for all */
+	DS_CLASS_ACT, /* live from its writer to its last reader */
 	DS_N_CLASSES
 } ds_class;
 const char *ds_class_name(ds_class c);
@@ -229,11 +230,12 @@ typedef struct {
 	ds_tid in[DS_MAX_IN];
 	ds_tid out[DS_MAX_OUT];
 	uint8_t first; /* bit i: out[i] is a gradient and this is its first writer in a step */
-	uint8_t fresh; /* bit i: out[i] is an activation: nothing adds to what was there */
+	uint8_t fresh; /* bit i: out[i] is an activation or a copy: nothing adds to what was there */
 	ds_dtype
 		product; /* in what the op multiplies, where it rounds operands itself (precision) */
 	bool exact;      /* precision leaves its operands alone */
 	bool bytes;      /* its weights may be taken in 8 bits */
+	bool once; /* what it makes holds for a whole step: only the first micro-batch runs it */
 	ds_attr attr;
 	const char *origin; /* model path, in every error and profile line */
 } ds_node;

@@ -143,7 +143,7 @@ static ds_engine *engine(ds_device *d, bool train, ds_exec_opts opts)
 	return n;
 }
 
-static float run(ds_engine *n, ds_phase phase, int64_t step)
+static float run_micro(ds_engine *n, ds_phase phase, int64_t step, int64_t micro)
 {
 	float loss;
 	ds_err e;
@@ -158,10 +158,22 @@ static float run(ds_engine *n, ds_phase phase, int64_t step)
 		ds_hyper(ds_exec_input(n->x, n->g->hyper),
 			&(ds_compile){ .beta1 = 0.9f, .beta2 = 0.95f }, step, 1e-2);
 	for (int p = DS_PHASE_FWD; p <= (int)phase; p++)
-		assert_int_equal(
-			ds_exec_run(n->x, (ds_phase)p, &(ds_run){ .step = step }, &e), DS_OK);
+		assert_int_equal(ds_exec_run(n->x, (ds_phase)p,
+					 &(ds_run){ .step = step, .micro = micro }, &e),
+			DS_OK);
 	assert_int_equal(ds_exec_read(n->x, n->b.loss, 0, 1, &loss, &e), DS_OK);
 	return loss;
+}
+
+static float run(ds_engine *n, ds_phase phase, int64_t step)
+{
+	return run_micro(n, phase, step, 0);
+}
+
+/* The last of three micro-batches steps. */
+static float part_of_step(ds_engine *n, int64_t step, int64_t micro)
+{
+	return run_micro(n, micro < 2 ? DS_PHASE_BWD : DS_PHASE_OPT, step, micro);
 }
 
 static void same_weights(const ds_engine *a, const ds_engine *b)
@@ -194,6 +206,31 @@ static void training_gives_the_same_bits(void **state)
 		assert_memory_equal(&x, &y, sizeof(x));
 	}
 	assert_true(n_waited >= 4);
+	same_weights(a, b);
+}
+
+static void weights_that_are_rounded_once_a_step_give_the_same_bits(void **state)
+{
+	DS_AUTO(ds_device) near = open_device("cpu", 1);
+	DS_AUTO(ds_device) away = open_far();
+	far.base.traits.rounds_weights = false;
+	DS_AUTO(ds_engine) a = engine(near, true, (ds_exec_opts){ 0 });
+	DS_AUTO(ds_engine) b = engine(away, true, (ds_exec_opts){ 0 });
+	DS_AUTO(ds_engine) twin = NULL;
+	ds_err e;
+	uint64_t copies = ds_exec_plan(b->x)->bytes[DS_CLASS_COPY];
+	assert_true(copies > 0);
+	assert_int_equal(ds_exec_plan(a->x)->bytes[DS_CLASS_COPY], 0);
+	assert_int_equal(ds_engine_twin(&twin, away, b, &e), DS_OK);
+	assert_true(ds_exec_bytes(twin->x) + copies < ds_exec_bytes(b->x));
+	assert_int_equal(ds_exec_init(a->x, 5, &e), DS_OK);
+	assert_int_equal(ds_exec_init(b->x, 5, &e), DS_OK);
+	for (int step = 1; step <= 3; step++)
+		for (int micro = 0; micro < 3; micro++) {
+			float x = part_of_step(a, step, micro),
+			      y = part_of_step(micro == 1 ? twin : b, step, micro);
+			assert_memory_equal(&x, &y, sizeof(x));
+		}
 	same_weights(a, b);
 }
 
@@ -357,6 +394,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(training_gives_the_same_bits),
+		cmocka_unit_test(weights_that_are_rounded_once_a_step_give_the_same_bits),
 		cmocka_unit_test(weights_are_shared_and_watched),
 		cmocka_unit_test(checkpoints_come_back_and_models_are_published),
 		cmocka_unit_test(decoding_and_embedding_give_the_same),

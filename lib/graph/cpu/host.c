@@ -17,6 +17,7 @@ typedef struct {
 	ds_job job;
 	int64_t stages;
 	ds_prepacked *prepacked; /* NULL: it takes weights as they lie */
+	bool idle;               /* in this run */
 } work;
 
 struct ds_program {
@@ -257,14 +258,14 @@ static void run_wave(ds_program *p, int32_t from, int32_t to)
 	work *works[WAVE_PART];
 	int64_t ends[WAVE_PART], stages = 0;
 	for (int32_t i = from; i < to; i++)
-		if (p->works[i].kernel && p->works[i].stages > stages)
+		if (p->works[i].kernel && !p->works[i].idle && p->works[i].stages > stages)
 			stages = p->works[i].stages;
 	for (int64_t s = 0; s < stages; s++) {
 		loop l = { works, ends, 0, s };
 		int64_t tiles = 0;
 		for (int32_t i = from; i < to; i++) {
 			work *w = &p->works[i];
-			if (!w->kernel || s >= w->stages)
+			if (!w->kernel || w->idle || s >= w->stages)
 				continue;
 			int64_t n = w->kernel->tiles ? w->kernel->tiles(&w->job, s) : 1;
 			if (n == 0)
@@ -300,9 +301,11 @@ ds_rc ds_host_run(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds_e
 			DS_TRY(ds_comm_run(p->world, p->g, first->node, first->in, first->out, e));
 			continue;
 		}
-		for (int32_t k = i; k < end; k++)
+		for (int32_t k = i; k < end; k++) {
+			p->works[k].idle = !ds_node_runs(p->works[k].job.node, r);
 			for (int j = 0; j < DS_MAX_OUT; j++)
 				p->works[k].job.beta[j] = ds_node_beta(p->works[k].job.node, j, r);
+		}
 		run_wave(p, i, end);
 	}
 	return DS_OK;

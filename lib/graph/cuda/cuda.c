@@ -276,6 +276,8 @@ static ds_rc launch(ds_program *p, int32_t from, int32_t to, const ds_run *r, ds
 	for (int32_t i = from; i < to; i++) {
 		work *w = &p->works[i];
 		const ds_node *n = w->call.node;
+		if (!ds_node_runs(n, r))
+			continue;
 		for (int k = 0; k < DS_MAX_OUT; k++)
 			w->call.beta[k] = ds_node_beta(n, k, r);
 		int rc = w->op->run(&s->on, &w->call);

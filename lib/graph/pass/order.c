@@ -71,9 +71,10 @@ ds_rc ds_pass_order(ds_graph *g, const ds_compile *c, ds_err *e)
 		touch(g, n, &m, wave);
 		n->first = n->fresh = 0;
 		for (int j = 0; j < DS_MAX_OUT; j++) {
-			if (n->out[j] && g->tensors[n->out[j]].memory == DS_CLASS_ACT)
+			ds_class memory = g->tensors[n->out[j]].memory;
+			if (n->out[j] && (memory == DS_CLASS_ACT || memory == DS_CLASS_COPY))
 				n->fresh |= (uint8_t)(1u << j);
-			if (!n->out[j] || g->tensors[n->out[j]].memory != DS_CLASS_GRAD)
+			if (!n->out[j] || memory != DS_CLASS_GRAD)
 				continue;
 			n->first |= begun[n->out[j]] ? 0 : (uint8_t)(1u << j);
 			begun[n->out[j]] = true;

@@ -6,7 +6,8 @@
  * that of an activation which only products read backward stays 16-bit. Attention stays one op,
  * whose kernel may round what it multiplies to bf16. Weights stay f32: where the backend says so
  * (ds_traits), a product rounds them while it packs them, which costs less than reading and writing a copy; else they
- * are cast too. Where a backend's kernels take activations in the products' type (ds_traits), what only such kernels
+ * are cast too: in training once a step, into copies that all micro-batches on their way share. Where a backend's
+ * kernels take activations in the products' type (ds_traits), what only such kernels
  * write and read is kept in it, and needs no cast. A node that is `exact` (a router) keeps its operands. Sums, everything else,
  * gradients of weights and the optimizer stay f32.
  */
@@ -19,6 +20,7 @@ ds_pass_fn ds_pass_precision;
 typedef struct {
 	ds_graph *g;
 	ds_dtype type;
+	bool train;
 	ds_tid n_tensors;
 	ds_tid *rounded; /* [n_tensors] */
 	ds_node *out;
@@ -36,14 +38,16 @@ static ds_tid rounded(state *s, const ds_node *n, ds_tid t)
 	for (int i = 0; i < x->rank; i++)
 		shape.dims[i] = x->dims[i];
 	ds_str name = ds_arena_fmt(g->mem, "%s.%s", x->name, ds_dtype_name(s->type));
+	bool weight = s->train && x->memory == DS_CLASS_PARAM;
 	g->origin = n->origin;
-	s->rounded[t] = ds_g_new(g, DS_CLASS_ACT, &shape, name.at);
+	s->rounded[t] = ds_g_new(g, weight ? DS_CLASS_COPY : DS_CLASS_ACT, &shape, name.at);
 	s->out[s->n_out++] = (ds_node){ .op = DS_OP_cast,
 		.phase = n->phase,
 		.layer = n->layer,
 		.origin = n->origin,
 		.in = { t },
 		.out = { s->rounded[t] },
+		.once = weight,
 		.attr.cast = s->type };
 	return s->rounded[t];
 }
@@ -85,7 +89,7 @@ ds_rc ds_pass_precision(ds_graph *g, const ds_compile *c, ds_err *e)
 	if (c->product == DS_F32)
 		return DS_OK;
 	int32_t cap = 3 * g->n_nodes;
-	state s = { g, c->product, g->n_tensors,
+	state s = { g, c->product, c->train, g->n_tensors,
 		ds_arena_zero(g->mem, (size_t)g->n_tensors * sizeof(ds_tid)),
 		ds_mem_get((size_t)cap * sizeof(ds_node)), 0 };
 	for (int32_t i = 0; i < g->n_nodes; i++)
