@@ -412,15 +412,6 @@ double ds_graph_flops(const ds_graph *g, ds_phase phase)
 	return sum;
 }
 
-double ds_graph_moved(const ds_graph *g, ds_phase phase)
-{
-	double sum = 0;
-	for (int32_t i = 0; i < g->n_nodes; i++)
-		if (g->nodes[i].phase == phase)
-			sum += ds_op_of(g->nodes[i].op)->bytes(g, &g->nodes[i]);
-	return sum;
-}
-
 int64_t ds_graph_params(const ds_graph *g, int64_t *trainable)
 {
 	int64_t all = 0, train = 0;

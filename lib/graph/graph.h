@@ -491,7 +491,6 @@ double ds_schedule_at(const ds_schedule *s, int64_t step); /* step from 1 */
 /* The graph as text that diffs well, a line a tensor and a node. */
 void ds_graph_dump(const ds_graph *g, ds_buf *out);
 double ds_graph_flops(const ds_graph *g, ds_phase phase); /* of one run of that phase */
-double ds_graph_moved(const ds_graph *g, ds_phase phase); /* bytes, every operand of a node once */
 /* How many elements the parameters of the whole model have; *trainable may be NULL. */
 int64_t ds_graph_params(const ds_graph *g, int64_t *trainable);
 /* Structure, shapes, one writer a tensor, gradients complete; called after every pass in tests. */

@@ -9,6 +9,8 @@
 #include "base/machine.h"
 #include "base/progress.h"
 
+#include <string.h>
+
 typedef struct { /* a change of the run; 0 leaves a thing as it is */
 	int recompute;
 	int64_t n_micro; /* gradient accumulation */
@@ -36,21 +38,42 @@ static size_t changes_of(const ds_train_plan *p, change *out)
 	return n;
 }
 
-/* What a graph takes; one of evaluation beside the weights, which it shares. */
-static ds_rc plan_bytes(
-	const ds_train_plan *p, const ds_train_budget *m, bool train, uint64_t *bytes, ds_err *e)
+/* What a graph takes by class; one of evaluation beside the weights, which it shares. */
+static ds_rc plan_classes(const ds_train_plan *p, const ds_train_budget *m, bool train,
+	uint64_t bytes[DS_TRAIN_CLASSES], ds_err *e)
 {
 	DS_AUTO(ds_engine) n = NULL;
 	ds_engine_opts o = ds_train_plan_engine(p, train, (ds_exec_opts){ 0 });
 	ds_plan at;
 	DS_TRY(ds_engine_plan(&n, m->backend, &o, e));
 	ds_plan_make(&at, n->g, m->backend, m->threads);
-	*bytes = at.total_bytes - (train ? 0 : at.bytes[DS_CLASS_PARAM]);
-	if (train)
-		*bytes += (uint64_t)(ds_train_slots(p) - 1) *
-			  (at.bytes[DS_CLASS_IN] + at.bytes[DS_CLASS_ACT]);
+	memcpy(bytes, at.bytes, sizeof(at.bytes));
+	bytes[DS_N_CLASSES] = at.scratch_bytes;
 	ds_plan_release(&at);
+	if (train) {
+		bytes[DS_CLASS_IN] *= (uint64_t)ds_train_slots(p);
+		bytes[DS_CLASS_ACT] *= (uint64_t)ds_train_slots(p);
+	} else {
+		bytes[DS_CLASS_PARAM] = 0;
+	}
 	return DS_OK;
+}
+
+static ds_rc plan_bytes(
+	const ds_train_plan *p, const ds_train_budget *m, bool train, uint64_t *bytes, ds_err *e)
+{
+	uint64_t all[DS_TRAIN_CLASSES];
+	DS_TRY(plan_classes(p, m, train, all, e));
+	*bytes = 0;
+	for (int c = 0; c < DS_TRAIN_CLASSES; c++)
+		*bytes += all[c];
+	return DS_OK;
+}
+
+ds_rc ds_train_plan_classes(const ds_train_plan *p, const ds_train_budget *m,
+	uint64_t bytes[DS_TRAIN_CLASSES], ds_err *e)
+{
+	return plan_classes(p, m, true, bytes, e);
 }
 
 ds_rc ds_train_plan_bytes(

@@ -67,6 +67,10 @@ DS_MUST ds_rc ds_train_plan_fit(ds_train_plan *p, const ds_train_budget *m, ds_e
 /* What training takes on the plan's rank, all its executors together. */
 DS_MUST ds_rc ds_train_plan_bytes(
 	const ds_train_plan *p, const ds_train_budget *m, uint64_t *bytes, ds_err *e);
+/* The same by class, scratch last. */
+enum { DS_TRAIN_CLASSES = DS_N_CLASSES + 1 };
+DS_MUST ds_rc ds_train_plan_classes(const ds_train_plan *p, const ds_train_budget *m,
+	uint64_t bytes[DS_TRAIN_CLASSES], ds_err *e);
 /* What evaluation takes beside the weights, 0 without. */
 DS_MUST ds_rc ds_train_plan_eval_bytes(
 	const ds_train_plan *p, const ds_train_budget *m, uint64_t *bytes, ds_err *e);

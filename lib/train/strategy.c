@@ -28,10 +28,11 @@ static ds_rc parse_axes(ds_layout *l, ds_str words, ds_err *e)
 		if (*axis)
 			return ds_fail(
 				e, DS_USAGE, "parallel_strategy: %.*s is said twice", DS_FMT(name));
-		if (!value.at || !ds_str_i64(ds_str_trim(value), &n) || n < 1 || n > DS_MAX_RANKS)
+		if (!value.at || !ds_str_i64(ds_str_trim(value), &n) || n < 1 ||
+			n > DS_STRATEGY_RANKS)
 			return ds_fail(e, DS_USAGE,
 				"parallel_strategy: '%.*s' wants a number from 1 to %d, as in tp=2",
-				DS_FMT(word), DS_MAX_RANKS);
+				DS_FMT(word), DS_STRATEGY_RANKS);
 		*axis = (int)n;
 	}
 	return DS_OK;
@@ -75,9 +76,9 @@ ds_rc ds_strategy_parse(ds_layout *l, const char *words, int64_t ranks, ds_err *
 	bool open = l->dp == 0;
 	*l = ds_layout_whole(*l);
 	int64_t named = (int64_t)l->dp * l->tp * l->pp;
-	if (named > DS_MAX_RANKS)
+	if (named > DS_STRATEGY_RANKS)
 		return ds_fail(e, DS_USAGE, "parallel_strategy: %lld ranks, the limit is %d",
-			(long long)named, DS_MAX_RANKS);
+			(long long)named, DS_STRATEGY_RANKS);
 	if (!ranks && open)
 		l->dp = l->ep;
 	if (!ranks || named == ranks)

@@ -7,6 +7,8 @@
 #include "graph/layout.h"
 #include "model/config.h"
 
+enum { DS_STRATEGY_RANKS = 1 << 16 }; /* so many can be planned; DS_MAX_RANKS can be had */
+
 /*
  * NULL, "dp" or "auto": data parallelism alone; "tp=2,pp=2" (dp is what is left); "3d": the prime factors of ranks dealt
  * round-robin to tensor, pipeline and data parallelism. ranks 0: as many as the words name, else 1. *n: how many they are.

@@ -26,6 +26,40 @@ best() { python3 -c 'import json, sys; print(json.load(sys.stdin)["layouts"][0][
 	done
 }
 
+@test "100B on 32: several layouts fit, and how much stays free is said" {
+	dsplan --params 100B --gpu a100-80g --gpus 32 --json >p.json
+	python3 - <<-'E'
+		import json
+		d = json.load(open("p.json"))
+		fit = [l for l in d["layouts"] if l["fits"]]
+		assert len(fit) >= 3, fit
+		for l in fit:
+		    assert l["bytes_per_gpu"] + l["free_bytes"] == d["bytes_there"] == 80 << 30
+		    assert sum(l["bytes_by_class"].values()) == l["bytes_per_gpu"]
+		    # weights, gradients, moments in four bytes, copies in two: of a 32nd of the model, and no copy a micro-batch on its way
+		    copy = l["bytes_by_class"]["copy"] * l["tp"] * l["pp"]
+		    assert copy < 2.6 * d["parameters"], (l, copy)
+		    t = l["time"]
+		    parts = sum(t[k] for k in ("compute", "cuts", "stages", "bubble", "copies", "update"))
+		    assert abs(parts - t["step"]) < 1e-3 * t["step"]
+		    assert abs(d["batch_tokens"] / t["step"] / l["tokens_per_second"] - 1) < 1e-3
+	E
+}
+
+@test "--emit writes what dstrain takes; days and cost follow from --tokens and --price" {
+	dsplan --model gpt2 --set n_layer=2,n_embd=32,n_head=2 --gpu a100-80g --gpus 2 --seq 32 --batch-tokens 256 --tokens 1B --price 2 --emit run.ini --json >p.json
+	python3 - <<-'E'
+		import json
+		d = json.load(open("p.json"))
+		l = d["layouts"][0]
+		assert abs(l["days"] - 1e9 / l["tokens_per_second"] / 86400) < 1e-4 * l["days"]
+		assert abs(l["cost"] - 2 * 2 * 24 * l["days"]) < 1e-4 * l["cost"]
+	E
+	seq -f 'line %g of many' 600 >text.txt
+	dstrain --model run.ini --max-steps 1 --dry-run text.txt >out
+	[[ $(cat out) == *"ranks       2: dp=$(best dp <p.json) pp=$(best pp <p.json) tp=$(best tp <p.json)"* ]]
+}
+
 @test "what does not fit, and what is not known" {
 	fails 1 'would fit' dsplan --params 100B --gpu a100-80g
 	fails 2 "nearest is 'h100-80g'" dsplan --params 10B --gpu h100-8g

@@ -30,6 +30,12 @@ static const ds_arg args[] = {
 	DS_ARG(0, "seq", &key_call, "N", "tokens of a row"),
 	DS_ARG(0, "batch-tokens", &key_call, "N", "tokens of a step, all copies together"),
 	DS_ARG(0, "set", &set_call, "K=V[,K=V]", "keys of the run or the model, as of dstrain"),
+	DS_ARG(0, "tokens", &opt.tokens, "N", "of the whole run, as in 300B: how many days"),
+	DS_ARG(0, "price", &opt.price, "X", "of an accelerator for an hour: what the days cost"),
+	DS_ARG_F(0, "emit", &opt.emit, "FILE", "write the best layout as a config.ini for dstrain",
+		DS_ARG_OUT),
+	DS_ARG(0, "interleave", &opt.interleave, "N",
+		"time as if a stage's layers were in N parts by turns (1)"),
 	{ 0 },
 };
 
@@ -42,8 +48,14 @@ static ds_rc check(const ds_common *c, ds_err *e)
 		return ds_fail(e, DS_USAGE, "name the machine: --gpu NAME or --host, one of them");
 	if (opt.host && opt.gpus)
 		return ds_fail(e, DS_USAGE, "--gpus goes with --gpu; with --host it is --procs");
-	if (opt.gpus < 0 || opt.gpus > DS_MAX_RANKS)
-		return ds_fail(e, DS_USAGE, "--gpus: from 1 to %d", DS_MAX_RANKS);
+	if (opt.gpus < 0 || opt.gpus > DS_STRATEGY_RANKS)
+		return ds_fail(e, DS_USAGE, "--gpus: from 1 to %d", DS_STRATEGY_RANKS);
+	if (opt.price < 0)
+		return ds_fail(e, DS_USAGE, "--price: %g is less than nothing", opt.price);
+	if (opt.emit && opt.host)
+		return ds_fail(e, DS_USAGE, "--emit goes with --gpu");
+	if (opt.interleave < 0)
+		return ds_fail(e, DS_USAGE, "--interleave: from 1 on");
 	return DS_OK;
 }
 
@@ -67,10 +79,12 @@ static ds_rc plan(plan_run *r, ds_err *e)
 	k->procs = r->n;
 	r->have = r->gpu ? r->gpu->bytes : ds_machine_bytes() / r->n;
 	DS_TRY(plan_model(r, e));
+	if (opt.tokens)
+		DS_TRY(plan_number(opt.tokens, "--tokens", 1, 1e18, &r->tokens, e));
 	DS_TRY(plan_search(r, e));
 	DS_TRY(plan_print(r, e));
 	if (r->rows[0].fits)
-		return DS_OK;
+		return opt.emit ? plan_emit(r, opt.emit, e) : DS_OK;
 	char need[16], have[16];
 	return ds_fail(e, DS_BAD,
 		"nothing fits: the least is %s on each of %d, which have %s; more of them, a "
@@ -85,6 +99,7 @@ static ds_rc run(const ds_common *c, ds_err *e)
 	plan_run r = { .c = c, .o = &opt, .mem = ds_arena_new(1 << 16) };
 	opt.ask.mem = r.mem;
 	opt.ask.keys = ds_settings_default;
+	opt.interleave = opt.interleave ? opt.interleave : 1;
 	ds_rc rc = plan(&r, e);
 	ds_request_release(&opt.ask);
 	ds_arena_free(r.mem);

@@ -1,18 +1,18 @@
 /*
  * search.c - every layout of so many ranks, as the trainer itself would have it
  *
- * Bytes are those of the trainer's own graphs, made and not allocated. Seconds are a roofline: products at EFFICIENCY of the
- * accelerator's peak, or all operands once through its memory, whichever is longer; what ranks say to one another in full, at
- * the links' speed; stages that wait for one another.
+ * Bytes are those of the trainer's own graphs, made and not allocated; seconds are price.c's.
  */
 #include "plan.h"
 
 #include "graph/backend.h"
+#include "graph/op.h"
 #include "train/trainer.h"
 
 #include <stdlib.h>
 
-static const double EFFICIENCY = 0.5, LINK_EFFICIENCY = 0.7;
+enum { MOST_ROWS = 16 };              /* of a micro-batch */
+static const double EFFICIENCY = 0.5; /* of this machine's rate of products */
 
 static void add(plan_run *r, plan_row row)
 {
@@ -36,96 +36,83 @@ static plan_row row_of(const ds_train_plan *p, uint64_t bytes)
 		.bytes = bytes };
 }
 
-/* The most that a stage takes; no further than a first one that has no room. */
+/* What the fullest stage takes; no further than a first one that has no room. */
 static ds_rc fullest(const plan_run *r, const ds_train_plan *p, const ds_train_budget *m,
-	uint64_t *most, ds_err *e)
+	plan_row *row, ds_err *e)
 {
-	*most = 0;
-	for (int stage = 0; stage < p->layout.pp && (double)*most <= r->have; stage++) {
+	row->bytes = 0;
+	for (int stage = 0; stage < p->layout.pp && (double)row->bytes <= r->have; stage++) {
 		ds_train_plan one = *p;
-		uint64_t bytes;
+		uint64_t by_class[DS_TRAIN_CLASSES], bytes = 0;
+		if (plan_like_before(p, stage))
+			continue;
 		ds_train_plan_rank(&one, stage * p->layout.tp);
-		DS_TRY(ds_train_plan_bytes(&one, m, &bytes, e));
-		*most = bytes > *most ? bytes : *most;
+		DS_TRY(ds_train_plan_classes(&one, m, by_class, e));
+		for (int c = 0; c < DS_TRAIN_CLASSES; c++)
+			bytes += by_class[c];
+		if (bytes > row->bytes) {
+			row->bytes = bytes;
+			memcpy(row->by_class, by_class, sizeof(by_class));
+		}
 	}
 	return DS_OK;
 }
 
-/* Seconds of one micro-batch in a stage, but for what it says. */
-static ds_rc stage_time(const plan_run *r, const ds_train_plan *p, const ds_train_budget *m,
-	int stage, double *seconds, ds_err *e)
+static bool gave(const plan_run *r, const char *key)
 {
-	DS_AUTO(ds_engine) n = NULL;
-	ds_train_plan one = *p;
-	ds_train_plan_rank(&one, stage * p->layout.tp);
-	ds_engine_opts o = ds_train_plan_engine(&one, true, (ds_exec_opts){ 0 });
-	DS_TRY(ds_engine_plan(&n, m->backend, &o, e));
-	double flops = ds_graph_flops(n->g, DS_PHASE_FWD) + ds_graph_flops(n->g, DS_PHASE_BWD);
-	double moved = ds_graph_moved(n->g, DS_PHASE_FWD) + ds_graph_moved(n->g, DS_PHASE_BWD);
-	double a = flops / (r->gpu->flops * EFFICIENCY), b = moved / r->gpu->bandwidth;
-	*seconds = a > b ? a : b;
-	return DS_OK;
+	return ds_request_gave(&r->o->ask, ds_key_find(ds_setting_keys, ds_str_of(key)));
 }
 
-static ds_rc speed_of(const plan_run *r, const ds_train_plan *p, const ds_train_budget *m,
-	double *speed, ds_err *e)
+/* The least that is computed again with which these micro-batches fit. */
+static ds_rc try_parts(plan_run *r, ds_train_plan *p, ds_settings k, plan_row *row, ds_err *e)
 {
-	const ds_layout *l = &p->layout;
-	double slowest = 0, tokens = (double)(p->micro_rows * p->seq);
-	double row = 4 * tokens * (double)p->config.hidden_size; /* fp32, as the trainer sends */
-	double near = r->gpu->link * LINK_EFFICIENCY,
-	       far = (r->n > PLAN_NODE ? r->gpu->net : r->gpu->link) * LINK_EFFICIENCY;
-	for (int stage = 0; stage < l->pp; stage++) {
-		double t;
-		DS_TRY(stage_time(r, p, m, stage, &t, e));
-		slowest = t > slowest ? t : slowest;
+	ds_train_budget room = {
+		.backend = ds_backend_find("cuda"), .threads = 1, .have = r->have
+	};
+	bool chosen = gave(r, "gradient_checkpointing");
+	DS_TRY(ds_train_plan_batch(p, &k, e));
+	for (int again = chosen ? (int)p->compile.recompute : DS_RECOMPUTE_NONE;
+		again <= DS_RECOMPUTE_LAYERS; again++) {
+		p->compile.recompute = (ds_recompute)again;
+		*row = row_of(p, 0);
+		DS_TRY(fullest(r, p, &room, row, e));
+		if (chosen || (double)row->bytes <= r->have)
+			break;
+		bool hopeless = (double)(row->bytes - row->by_class[DS_CLASS_ACT]) > r->have;
+		if (hopeless && again < DS_RECOMPUTE_LAYERS)
+			again = DS_RECOMPUTE_LAYERS - 1; /* the least it can take, to tell */
 	}
-	double layers = (double)p->config.n_layers / l->pp;
-	double sums = p->compile.recompute == DS_RECOMPUTE_LAYERS ? 6 : 4;
-	double cuts = sums * layers * row * 2 * (l->tp - 1) / l->tp / near;
-	double stages = l->pp > 1 ? 2 * row / far : 0;
-	double held = (double)r->params / (l->tp * l->pp);
-	double copies = 2.0 * (l->dp - 1) / l->dp * 4 * held / far;
-	double update = 28 * held / (l->zero ? l->dp : 1) / r->gpu->bandwidth;
-	double step =
-		(double)(p->n_micro + l->pp - 1) * (slowest + cuts + stages) + copies + update;
-	*speed = (double)(p->step_rows * p->seq) / step;
+	row->fits = (double)row->bytes <= r->have;
+	if (row->fits || !r->many) {
+		DS_TRY(plan_price(r, p, &room, &row->time, e));
+		row->speed = (double)(p->step_rows * p->seq) / row->time.step;
+	}
 	return DS_OK;
 }
 
-/* The least that is computed again with which this layout fits. */
+/* Unless said, micro-batches of as many rows as make a step shortest. */
 static ds_rc try_gpu(plan_run *r, ds_layout l, int64_t zero, ds_err *e)
 {
 	ds_train_plan p = r->plan;
 	ds_settings k = r->o->ask.keys;
-	ds_train_budget budget = {
-		.backend = ds_backend_find("cuda"), .threads = 1, .have = r->have
-	};
-	bool chosen = ds_request_gave(
-		&r->o->ask, ds_key_find(ds_setting_keys, DS_S("gradient_checkpointing")));
-	int64_t rows = k.batch_tokens / p.seq;
-	uint64_t bytes = 0;
+	int64_t rows = k.batch_tokens / p.seq / l.dp;
+	plan_row best, row;
+	bool free = !gave(r, "gradient_accumulation_steps") && rows > 0;
 	p.layout = l;
 	k.zero = zero;
-	if (!ds_request_gave(&r->o->ask,
-		    ds_key_find(ds_setting_keys, DS_S("gradient_accumulation_steps"))) &&
-		rows >= l.dp)
-		k.accumulation = rows / l.dp;
-	DS_TRY(ds_train_plan_batch(&p, &k, e));
-	for (int again = chosen ? (int)p.compile.recompute : DS_RECOMPUTE_NONE;
-		again <= DS_RECOMPUTE_LAYERS; again++) {
-		p.compile.recompute = (ds_recompute)again;
-		DS_TRY(fullest(r, &p, &budget, &bytes, e));
-		if (chosen || (double)bytes <= r->have)
+	if (free)
+		k.accumulation = rows;
+	DS_TRY(try_parts(r, &p, k, &best, e));
+	for (int64_t n = 2; free && best.fits && n <= MOST_ROWS && rows % n == 0; n *= 2) {
+		ds_train_plan wide = r->plan;
+		wide.layout = l;
+		k.accumulation = rows / n;
+		DS_TRY(try_parts(r, &wide, k, &row, e));
+		if (!row.fits || row.time.step >= best.time.step)
 			break;
+		best = row;
 	}
-	if (p.compile.recompute > DS_RECOMPUTE_LAYERS)
-		p.compile.recompute = DS_RECOMPUTE_LAYERS;
-	plan_row row = row_of(&p, bytes);
-	row.fits = (double)bytes <= r->have;
-	if (row.fits)
-		DS_TRY(speed_of(r, &p, &budget, &row.speed, e));
-	add(r, row);
+	add(r, best);
 	return DS_OK;
 }
 
@@ -171,7 +158,7 @@ static int better(const void *a, const void *b)
 	return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-/* Parameters of the whole model. */
+/* Parameters of the whole model, and what a token costs: products of the forward pass, and twice as much backward. */
 static ds_rc count(plan_run *r, ds_err *e)
 {
 	DS_AUTO(ds_engine) n = NULL;
@@ -180,9 +167,19 @@ static ds_rc count(plan_run *r, ds_err *e)
 	p.micro_rows = 1;
 	p.wide = p.seq;
 	ds_train_plan_rank(&p, 0);
-	ds_engine_opts o = ds_train_plan_engine(&p, true, (ds_exec_opts){ 0 });
+	ds_engine_opts o = ds_train_plan_engine(&p, false, (ds_exec_opts){ 0 });
 	DS_TRY(ds_engine_plan(&n, ds_backend_find("cpu"), &o, e));
 	r->params = ds_graph_params(n->g, NULL);
+	for (int32_t i = 0; i < n->g->n_nodes; i++) {
+		ds_node x = n->g->nodes[i];
+		const ds_op *op = ds_op_of(x.op);
+		if (!(op->traits & (DS_OP_PRODUCT | DS_OP_HEADS)))
+			continue;
+		r->flops[1] += 3 * op->flops(n->g, &x) / (double)p.seq;
+		if (op->traits & DS_OP_HEADS)
+			x.attr.attention.causal = false;
+		r->flops[0] += 3 * op->flops(n->g, &x) / (double)p.seq;
+	}
 	return DS_OK;
 }
 
@@ -194,6 +191,7 @@ ds_rc plan_search(plan_run *r, ds_err *e)
 	double rate = 0;
 	ds_layout l = r->plan.layout;
 	ds_rc rc = DS_OK;
+	r->many = any;
 	DS_TRY(count(r, e));
 	if (!r->gpu)
 		DS_TRY(measure(r, &rate, e));

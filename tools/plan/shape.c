@@ -13,8 +13,8 @@ enum { GPU_STEP_ROWS = 512, USUAL_SEQ = 1024 /* dstrain's */, CONFIG_BYTES = 16 
 
 ds_rc plan_find_gpu(plan_run *r, ds_err *e)
 {
-#define GPU(name, gib, bandwidth, flops, link, net) \
-	{ name, (gib)*0x1p30, bandwidth, flops, link, net },
+#define GPU(name, gib, bandwidth, flops, sustained, units, link, net) \
+	{ name, (gib)*0x1p30, bandwidth, flops, sustained, units, link, net },
 	static const plan_gpu all[] = {
 #include "gpus.def"
 	};
@@ -31,16 +31,17 @@ ds_rc plan_find_gpu(plan_run *r, ds_err *e)
 		ds_key_nearest(names, NULL, ds_str_of(r->o->gpu)));
 }
 
-static ds_rc parse_params(const char *text, double *out, ds_err *e)
+ds_rc plan_number(
+	const char *text, const char *option, double least, double most, double *out, ds_err *e)
 {
 	ds_str s = ds_str_of(text);
 	static const char units[] = "KMBT";
 	const char *unit = s.n ? strchr(units, s.at[s.n - 1] & ~0x20) : NULL;
 	double scale = unit && *unit ? pow(1000, (double)(unit - units) + 1) : 1;
 	s.n -= scale > 1;
-	if (!ds_str_f64(s, out) || !(*out * scale >= 50e6 && *out * scale <= 10e12))
-		return ds_fail(
-			e, DS_USAGE, "--params '%s': wanted 50M to 10T, as in 350M or 10B", text);
+	if (!ds_str_f64(s, out) || !(*out * scale >= least && *out * scale <= most))
+		return ds_fail(e, DS_USAGE, "%s '%s': wanted %g to %g, as in 350M or 10B", option,
+			text, least, most);
 	*out *= scale;
 	return DS_OK;
 }
@@ -109,7 +110,7 @@ static ds_rc config(plan_run *r, ds_err *e)
 	bool preset = !r->o->params && ds_config_is_preset(ds_str_of(o->keys.model));
 	DS_TRY(own_vocabulary(&vocab, e));
 	if (r->o->params) {
-		DS_TRY(parse_params(r->o->params, &params, e));
+		DS_TRY(plan_number(r->o->params, "--params", 50e6, 10e12, &params, e));
 		DS_TRY(shape(r, params, vocab, e));
 	} else if (!preset && strchr(o->keys.model, '.')) {
 		DS_TRY(read_config(r, o->keys.model, e));

@@ -18,6 +18,9 @@ ds_rc train_ranks_layout(train_run *r, ds_err *e)
 			(long long)k->procs, given);
 	DS_TRY(ds_strategy_parse(&r->plan.layout, k->strategy, given > 1 ? given : k->procs, e));
 	k->procs = ds_layout_ranks(&r->plan.layout);
+	if (k->procs > DS_MAX_RANKS && !r->o->dry_run)
+		return ds_fail(e, DS_USAGE, "parallel_strategy: %lld ranks, the limit is %d",
+			(long long)k->procs, DS_MAX_RANKS);
 	return DS_OK;
 }
 
