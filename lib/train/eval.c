@@ -2,7 +2,8 @@
  * eval.c - the loss on data that is not trained on
  *
  * Rows in their own order; the mean over all targets, summed in double row by row, so it does not
- * depend on how rows fall into batches. Replicas take batches round-robin.
+ * depend on how rows fall into batches. Replicas take batches round-robin. Replicas that share out experts meet in every
+ * batch, so each runs as many: one that has no rows left runs one of blanks.
  */
 #include "train/trainer.h"
 
@@ -13,7 +14,7 @@ static ds_rc fetch(ds_trainer *t, int64_t row, int64_t n, int64_t *n_targets, ds
 	for (int64_t i = 0; i < t->plan->micro_rows; i++) {
 		/* A batch that is not full repeats its last row, which is not counted, or has nothing. */
 		int64_t which = i < n ? row + i : row + n - 1, ignored = 0;
-		if (i >= n && t->plan->targets == DS_TARGETS_ROW) {
+		if (n < 1 || (i >= n && t->plan->targets == DS_TARGETS_ROW)) {
 			ds_feed_blank(t->feed, i); /* a pair must not compete with itself */
 			continue;
 		}
@@ -34,7 +35,8 @@ ds_rc ds_train_eval(ds_trainer *t, double *loss, ds_err *e)
 	DS_AUTO(ds_arena) mem = ds_arena_new(1 << 16);
 	if (most && most < rows)
 		rows = most;
-	for (int64_t row = ds_layout_copy(l) * at_once; row < rows; row += l->dp * at_once) {
+	int64_t step = l->dp * at_once, end = l->ep > 1 ? (rows + step - 1) / step * step : rows;
+	for (int64_t row = ds_layout_copy(l) * at_once; row < end; row += step) {
 		int64_t some = rows - row < at_once ? rows - row : at_once;
 		const void *nll = NULL;
 		DS_TRY_AT(fetch(t, row, some, &n_targets, e), e, "eval_data");

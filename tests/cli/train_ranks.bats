@@ -78,6 +78,17 @@ losses() { sed -n 's/.*loss": \([0-9.]*\).*/\1/p' "$1/log.jsonl"; }
 	near one all
 }
 
+@test "ranks that share out experts evaluate data that does not divide among them" {
+	experts=(--model llama --set "hidden_size=32,intermediate_size=24,num_hidden_layers=2,num_attention_heads=4,num_key_value_heads=2,num_experts=4,seq=16,batch_tokens=64,seed=3" -q)
+	dstrain "${experts[@]}" --max-steps 2 --eval-data held.txt --eval-every 1 --out one text.txt
+	for batches in 1 3 5; do
+		dstrain "${experts[@]}" --max-steps 2 --eval-data held.txt --eval-every 1 --eval-batches $batches --comm-timeout 60 --parallel-strategy dp=2,ep=2 --out "ep$batches" text.txt
+	done
+	dstrain "${experts[@]}" --max-steps 2 --eval-data held.txt --eval-every 1 --comm-timeout 60 --parallel-strategy dp=2,ep=2 --out ep text.txt
+	paste <(sed -n 's/.*eval_loss": \([0-9.]*\).*/\1/p' one/log.jsonl) <(sed -n 's/.*eval_loss": \([0-9.]*\).*/\1/p' ep/log.jsonl) |
+		awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-4) exit 1; n++ } END { exit n != 2 }'
+}
+
 @test "saved under tp=2, resumed under pp=2" {
 	dstrain $small --max-steps 6 --save-every 3 --out one text.txt
 	dstrain $small --max-steps 6 --save-every 3 --parallel-strategy tp=2 --out r text.txt
