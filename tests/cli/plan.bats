@@ -18,8 +18,14 @@ best() { python3 -c 'import json, sys; print(json.load(sys.stdin)["layouts"][0][
 
 @test "planned bytes are those that the trainer takes" {
 	seq -f 'line %g of many' 600 >text.txt
-	for s in dp=1 tp=2 pp=2 dp=2; do
-		k=(--model gpt2 --set "n_layer=2,n_embd=32,n_head=2,batch_tokens=256,seq=32,parallel_strategy=$s")
+	gpt="--model gpt2 --set n_layer=2,n_embd=32,n_head=2,batch_tokens=256,seq=32"
+	moe="--model llama --set hidden_size=32,intermediate_size=24,num_hidden_layers=2,num_attention_heads=4,num_key_value_heads=2,num_experts=4,batch_tokens=256,seq=32"
+	for k in "$gpt,parallel_strategy=dp=1" "$gpt,parallel_strategy=tp=2" "$gpt,parallel_strategy=pp=2" "$gpt,parallel_strategy=dp=2" \
+		"$gpt,parallel_strategy=dp=2,zero=1" "$gpt,parallel_strategy=tp=2,pp=2,precision=bf16" "$gpt,parallel_strategy=dp=2,pp=2,gradient_checkpointing=true" \
+		"$gpt,parallel_strategy=dp=2,tp=2,gradient_accumulation_steps=2" "$moe,parallel_strategy=dp=2,ep=2" "$moe,parallel_strategy=dp=2,pp=2,zero=1"; do
+		s=${k##*parallel_strategy=}
+		# shellcheck disable=SC2206
+		k=($k)
 		dstrain "${k[@]}" --max-steps 1 -q --out "$s" text.txt
 		dsplan "${k[@]}" --host --json >p.json
 		[ "$(best bytes_per_gpu <p.json)" = "$(python3 -c 'import json, sys; print(max(json.load(open(sys.argv[1]))["bytes_by_rank"]))' "$s/plan.json")" ]

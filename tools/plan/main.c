@@ -36,6 +36,8 @@ static const ds_arg args[] = {
 		DS_ARG_OUT),
 	DS_ARG(0, "interleave", &opt.interleave, "N",
 		"time as if a stage's layers were in N parts by turns (1)"),
+	DS_ARG(0, "unfused", &opt.unfused, NULL,
+		"time as if attention's scores went through memory, as trainers of 2021 had it"),
 	{ 0 },
 };
 

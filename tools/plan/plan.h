@@ -22,6 +22,7 @@ typedef struct {
 	int64_t gpus, interleave;
 	const char *tokens; /* of the whole run */
 	const char *emit;
+	bool unfused;
 	double price; /* of an accelerator's hour */
 	bool host;
 } plan_opts;
