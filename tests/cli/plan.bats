@@ -66,11 +66,37 @@ best() { python3 -c 'import json, sys; print(json.load(sys.stdin)["layouts"][0][
 	[[ $(cat out) == *"ranks       2: dp=$(best dp <p.json) pp=$(best pp <p.json) tp=$(best tp <p.json)"* ]]
 }
 
+@test "BERT and adapters: bytes are the trainer's, and the mission's sizes have an answer" {
+	seq -f 'line %g of many' 600 >text.txt
+	bert=(--model bert --set "num_hidden_layers=2,hidden_size=32,num_attention_heads=2,batch_tokens=256,seq=32")
+	dstrain "${bert[@]}" --max-steps 1 -q --out b text.txt
+	dsplan "${bert[@]}" --host --json >p.json
+	[ "$(best bytes_per_gpu <p.json)" = "$(python3 -c 'import json, sys; print(max(json.load(open(sys.argv[1]))["bytes_by_rank"]))' b/plan.json)" ]
+	dstrain --model gpt2 --set n_layer=2,n_embd=32,n_head=2,seq=32,batch_tokens=256 --max-steps 1 -q --out base text.txt
+	lora=(--set tune=lora,lora_r=4,seq=32,batch_tokens=256)
+	dstrain --model base "${lora[@]}" --max-steps 1 -q --out tuned text.txt
+	dsplan --model base/config.json "${lora[@]}" --host --json >p.json
+	[ "$(best bytes_per_gpu <p.json)" = "$(python3 -c 'import json, sys; print(max(json.load(open(sys.argv[1]))["bytes_by_rank"]))' tuned/plan.json)" ]
+	dsplan --params 10B --gpu a100-80g --gpus 8 --set tune=lora --json >p.json
+	[ "$(best fits <p.json)" = True ]
+	dsplan --model bert --gpu a100-80g --gpus 8 --seq 512 --json >p.json
+	[ "$(best fits <p.json)" = True ]
+}
+
+@test "experts are shared out among replicas where that divides" {
+	dsplan --model mixtral --set num_hidden_layers=4 --gpu h100-80g --gpus 8 --json >p.json
+	python3 - <<-'E'
+		import json
+		eps = {l["ep"] for l in json.load(open("p.json"))["layouts"]}
+		assert {1, 2, 4, 8} <= eps, eps
+	E
+}
+
 @test "what does not fit, and what is not known" {
 	fails 1 'would fit' dsplan --params 100B --gpu a100-80g
 	fails 2 "nearest is 'h100-80g'" dsplan --params 10B --gpu h100-8g
 	fails 2 '--params' dsplan --params ten --gpu h200
 	fails 2 'name the machine' dsplan --params 1B
 	fails 2 'name the model' dsplan --host
-	fails 2 'next token' dsplan --model bert --host
+	fails 2 'predict tokens' dsplan --model vit --host
 }

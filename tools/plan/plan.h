@@ -52,7 +52,7 @@ typedef struct {
 	bool many;           /* layouts are tried, not one that was asked for */
 	int n;               /* ranks */
 	double have;         /* bytes of one */
-	int64_t params;
+	int64_t params, trained;
 	double flops
 		[2]; /* of a token, forward and backward: attention in full, only what a causal one sees */
 	double tokens; /* of the whole run; 0: not said */

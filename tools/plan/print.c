@@ -68,14 +68,15 @@ static void print_json(const plan_run *r, ds_buf *b)
 {
 	const ds_config *c = &r->plan.config;
 	ds_buf_fmt(b,
-		"{\"parameters\": %lld, \"architecture\": \"%s\", \"num_hidden_layers\": %lld, "
+		"{\"parameters\": %lld, \"trained\": %lld, \"architecture\": \"%s\", "
+		"\"num_hidden_layers\": %lld, "
 		"\"hidden_size\": %lld, \"intermediate_size\": %lld, \"num_attention_heads\": "
 		"%lld, "
 		"\"num_key_value_heads\": %lld, \"vocab_size\": %lld, \"seq\": %lld, "
 		"\"batch_tokens\": %lld, \"flops_per_token\": %.6g, \"flops_per_token_causal\": "
 		"%.6g, \"gpu\": \"%s\", \"gpus\": %d, \"bytes_there\": %.0f,\n"
 		" \"layouts\": [",
-		(long long)r->params, c->arch->name, (long long)c->n_layers,
+		(long long)r->params, (long long)r->trained, c->arch->name, (long long)c->n_layers,
 		(long long)c->hidden_size, (long long)c->intermediate_size, (long long)c->n_heads,
 		(long long)c->n_kv_heads, (long long)c->vocab_size, (long long)r->plan.seq,
 		(long long)step_tokens(r), r->flops[0], r->flops[1], r->gpu ? r->gpu->name : "host",
@@ -182,6 +183,9 @@ static void print_table(const plan_run *r, ds_buf *b)
 		"attention\n",
 		(long long)step_tokens(r), (long long)r->plan.seq, 1e-9 * r->flops[0],
 		1e-9 * r->flops[1]);
+	if (r->trained < r->params)
+		ds_buf_fmt(b, "trained   %s of the parameters\n",
+			ds_human_count(all, (double)r->trained));
 	ds_buf_fmt(b, "machine   %d × %s with %s each\n", r->n, r->gpu ? r->gpu->name : "process",
 		ds_human_bytes(have, r->have));
 	print_rows(r, b);

@@ -158,9 +158,13 @@ static int better(const void *a, const void *b)
 	return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-/* Parameters of the whole model, and what a token costs: products of the forward pass, and twice as much backward. */
+/*
+ * Parameters of the whole model, and what a token costs: products of the forward pass, and twice as much backward, or as much
+ * where weights are frozen.
+ */
 static ds_rc count(plan_run *r, ds_err *e)
 {
+	double times = r->plan.lora.r ? 2 : 3;
 	DS_AUTO(ds_engine) n = NULL;
 	ds_train_plan p = r->plan;
 	p.layout = ds_layout_whole((ds_layout){ 0 });
@@ -169,25 +173,41 @@ static ds_rc count(plan_run *r, ds_err *e)
 	ds_train_plan_rank(&p, 0);
 	ds_engine_opts o = ds_train_plan_engine(&p, false, (ds_exec_opts){ 0 });
 	DS_TRY(ds_engine_plan(&n, ds_backend_find("cpu"), &o, e));
-	r->params = ds_graph_params(n->g, NULL);
+	r->params = ds_graph_params(n->g, &r->trained);
 	for (int32_t i = 0; i < n->g->n_nodes; i++) {
 		ds_node x = n->g->nodes[i];
 		const ds_op *op = ds_op_of(x.op);
 		if (!(op->traits & (DS_OP_PRODUCT | DS_OP_HEADS)))
 			continue;
-		r->flops[1] += 3 * op->flops(n->g, &x) / (double)p.seq;
+		r->flops[1] += times * op->flops(n->g, &x) / (double)p.seq;
 		if (op->traits & DS_OP_HEADS)
 			x.attr.attention.causal = false;
-		r->flops[0] += 3 * op->flops(n->g, &x) / (double)p.seq;
+		r->flops[0] += times * op->flops(n->g, &x) / (double)p.seq;
 	}
 	return DS_OK;
+}
+
+/* Whether experts may be shared out among ep of the replicas. */
+static bool shares_experts(const plan_run *r, const ds_layout *l, int ep)
+{
+	return l->dp % ep == 0 && r->plan.config.n_experts > 0 &&
+	       r->plan.config.n_experts % ep == 0;
+}
+
+static ds_rc try_layout(plan_run *r, ds_layout l, double rate, ds_err *e)
+{
+	const ds_settings *k = &r->o->ask.keys;
+	bool both = !gave(r, "zero") && l.dp > 1 && strcmp(k->optimizer, "adamw") == 0;
+	if (!r->gpu)
+		return try_host(r, l, rate, e);
+	DS_TRY(try_gpu(r, l, k->zero, e));
+	return both ? try_gpu(r, l, 1, e) : DS_OK;
 }
 
 ds_rc plan_search(plan_run *r, ds_err *e)
 {
 	const ds_settings *k = &r->o->ask.keys;
 	bool any = !k->strategy || strcmp(k->strategy, "auto") == 0;
-	bool zero = ds_request_gave(&r->o->ask, ds_key_find(ds_setting_keys, DS_S("zero")));
 	double rate = 0;
 	ds_layout l = r->plan.layout;
 	ds_rc rc = DS_OK;
@@ -198,12 +218,12 @@ ds_rc plan_search(plan_run *r, ds_err *e)
 	for (int i = 0; any ? ds_strategy_candidate(&l, r->n, i) : i < 1; i++) {
 		if (r->gpu && any && l.tp > PLAN_NODE)
 			continue;
-		bool both = r->gpu && !zero && l.dp > 1 && strcmp(k->optimizer, "adamw") == 0;
-		rc = r->gpu ? try_gpu(r, l, k->zero, e) : try_host(r, l, rate, e);
-		if (rc == DS_OK && both)
-			rc = try_gpu(r, l, 1, e);
-		if (rc != DS_OK && (!any || rc != DS_USAGE))
-			return rc;
+		for (int ep = 1; ep == 1 || (any && shares_experts(r, &l, ep)); ep *= 2) {
+			l.ep = any ? ep : l.ep;
+			rc = try_layout(r, l, rate, e);
+			if (rc != DS_OK && (!any || rc != DS_USAGE))
+				return rc;
+		}
 	}
 	if (!r->n_rows)
 		return rc;

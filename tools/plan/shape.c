@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "model/arch.h"
+#include "model/mlm.h"
 #include "text/tok/tok.h"
 
 #include <math.h>
@@ -119,9 +120,9 @@ static ds_rc config(plan_run *r, ds_err *e)
 	}
 	for (size_t i = 0; i < o->n_model; i++)
 		DS_TRY(ds_config_set(c, o->model[i].name, o->model[i].value, r->mem, e));
-	if (c->arch->traits & DS_ARCH_ENCODER || c->head != DS_HEAD_LM)
+	if (c->arch->traits & DS_ARCH_IMAGES || c->head != DS_HEAD_LM)
 		return ds_fail(e, DS_USAGE,
-			"%s: language models that predict the next token are planned",
+			"%s: models that predict tokens are planned, the next or masked ones",
 			c->arch->name);
 	if (preset && !ds_config_given(c, "vocab_size"))
 		c->vocab_size = vocab;
@@ -132,13 +133,34 @@ static ds_rc config(plan_run *r, ds_err *e)
 	return ds_config_finish(c, e);
 }
 
+/* What is predicted, and whether the weights themselves are trained. */
+static ds_rc task(plan_run *r, ds_err *e)
+{
+	ds_settings *k = &r->o->ask.keys;
+	const ds_arch *arch = r->plan.config.arch;
+	int own = arch->traits & DS_ARCH_ENCODER ? DS_TASK_mlm : DS_TASK_clm;
+	if ((k->task != DS_TASK_auto && k->task != own) || k->eval_data ||
+		(k->tune != DS_TUNE_full && k->tune != DS_TUNE_lora))
+		return ds_fail(e, DS_USAGE,
+			"%s: task=%s, tune=full or lora, without eval_data are planned", arch->name,
+			own == DS_TASK_mlm ? "mlm" : "clm");
+	r->plan.per_row = r->plan.seq;
+	if (own == DS_TASK_mlm) {
+		r->plan.targets = DS_TARGETS_PICKED;
+		r->plan.per_row =
+			ds_mlm_most(&(ds_mlm){ .probability = k->mlm_probability }, r->plan.seq);
+	}
+	if (k->tune == DS_TUNE_lora)
+		r->plan.lora = (ds_lora){ .r = k->lora_r,
+			.alpha = k->lora_alpha,
+			.dropout = k->lora_dropout,
+			.targets = k->target_modules ? k->target_modules : arch->attention_inputs };
+	return DS_OK;
+}
+
 ds_rc plan_model(plan_run *r, ds_err *e)
 {
 	ds_settings *k = &r->o->ask.keys;
-	if (k->tune != DS_TUNE_full || (k->task != DS_TASK_auto && k->task != DS_TASK_clm) ||
-		k->eval_data)
-		return ds_fail(e, DS_USAGE,
-			"task=clm and tune=full without eval_data are planned, nothing else yet");
 	DS_TRY(config(r, e));
 	int64_t longest = ds_arch_longest(&r->plan.config, 0);
 	r->plan.seq = k->seq ? k->seq : longest < USUAL_SEQ ? longest : USUAL_SEQ;
@@ -146,6 +168,7 @@ ds_rc plan_model(plan_run *r, ds_err *e)
 		k->precision = 1;       /* bf16 of choices.def */
 	if (r->gpu && !k->batch_tokens) /* a multiple of any number of copies */
 		k->batch_tokens = (GPU_STEP_ROWS + r->n - 1) / r->n * r->n * r->plan.seq;
+	DS_TRY(task(r, e));
 	r->plan.docs = k->doc_attention;
 	r->plan.compile = ds_settings_compile(k);
 	return DS_OK;
