@@ -28,6 +28,8 @@ setup() {
 
 score() { python3 -c 'import json,sys; print(json.load(sys.stdin)["metrics"][0]["score"])'; }
 
+over() { [ -n "$1" ] && awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b) }'; }
+
 @test "a CLIP learns which caption belongs to which picture, and says so of them" {
 	dsrec import im -o im.dsr -q
 	dstrain "${clip[@]}" --epochs 80 --lr 2e-3 --out m im.dsr
@@ -39,6 +41,26 @@ score() { python3 -c 'import json,sys; print(json.load(sys.stdin)["metrics"][0][
 	[ "$(dseval accuracy --to json -q p.jsonl | score)" = 1.0 ]
 	grep -q '"image_processor_type": "CLIPImageProcessor"' m/preprocessor_config.json
 	grep -q '"text_config": {' m/config.json
+}
+
+@test "what a CLIP learns of digits holds for those it never saw: zero-shot labels and retrieval far above chance" {
+	[ -n "${DS_TEST_DATA:-}" ] || skip "DS_TEST_DATA is not set"
+	python3 "$ROOT/tests/cli/digits.py" "$DS_TEST_DATA/images/mnist" 1000 300
+	dsrec import train -o train.dsr -q
+	dsrec import held -o held.dsr -q
+	dstrain --task clip --model clip-tiny --set hidden_size=64,intermediate_size=128,num_hidden_layers=2,image_size=28,patch_size=7,projection_dim=32 \
+		--set seq=10,batch_tokens=640,epochs=12,lr=3e-3,warmup_steps=10,seed=1 --out m -q train.dsr
+	words=zero,one,two,three,four,five,six,seven,eight,nine
+	dsgen -m m --labels $words --prompt 'a handwritten {}' -q --to jsonl held.dsr >p.jsonl
+	# Of 300, chance finds 30 labels and 4.7 pictures; these are over 17 and 4 standard deviations more.
+	over "$(dseval accuracy --to json -q p.jsonl | score)" 0.4
+	over "$(dseval retrieval -m m --to json -q held.dsr | score)" 0.045
+	over "$(dseval retrieval:image -m m --to json -q held.dsr | score)" 0.045
+	over "$(dseval retrieval:image:top=5 -m m --to json -q held.dsr | score)" 0.2
+	dseval retrieval:top=5 -m m --to json -q held.dsr >top.json
+	over "$(score <top.json)" 0.2
+	grep -q 'among:64|top:5.*chance is 0.0781' top.json
+	fails 2 'top=64: from 1 to 63' dseval retrieval:top=64 -m m -q held.dsr
 }
 
 @test "vectors of pictures and texts have length 1, and do not depend on what is beside them" {
