@@ -100,7 +100,7 @@ $(BUILD)/gen/sonames.h: $(BUILD)/lazy.so
 	@mkdir -p $(@D)
 	readelf -d $< | sed -n 's/.*NEEDED.*\[\(lib\([a-z0-9]*\)\..*\)\]/#define DS_SONAME_\2 "\1"/p' >$@
 lazy_obj := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/base/charset.c lib/base/codec_*.c lib/image/*.c))
-$(lazy_obj): ISA = -I$(BUILD)/gen
+$(lazy_obj): GEN = -I$(BUILD)/gen
 $(lazy_obj): | $(BUILD)/gen/sonames.h
 
 # Objects are made anew when the flags change.
@@ -114,7 +114,7 @@ $(BUILD)/obj/%_amx.o: ISA = -mamx-tile -mamx-bf16 -mamx-int8 -mavx512f -mavx512b
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(ISA) -MMD -MP -c $< -o $@
+	$(CC) $(CFLAGS_ALL) $(ISA) $(GEN) -MMD -MP -c $< -o $@
 $(BUILD)/obj/%.o: %.cc $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS_ALL) $(ISA) -MMD -MP -c $< -o $@
