@@ -23,7 +23,7 @@ bounded() {
 
 setup() {
 	common_setup
-	nm "$(command -v dsclean)" | grep -q __asan_init && skip "memory is the sanitizer's"
+	not_sanitized
 	# Words of a text: common ones often, rare ones seldom, in lines and paragraphs.
 	awk 'BEGIN { srand(7); for (n = 0; n < 4000000; n += length(line) + 1) {
 		line = ""
