@@ -452,6 +452,8 @@ typedef struct
 { /* what passes ask of the backend that will run the graph; all 0: nothing in particular */
 	/* Rows of a multiple of alias_bytes, which would all fall on the same cache sets, get pad_bytes more; 0: none. */
 	int32_t alias_bytes, pad_bytes;
+	/* Whether products of this type are computed in fp32, since the device has no instructions for it; NULL: none. */
+	bool (*widens)(ds_dtype product);
 	bool rounds_weights; /* products round f32 weights while they pack them; else casts are nodes of the graph */
 	/* Whether operand i of a node, an input, or from DS_MAX_IN on an output, may be an activation in the products' type;
 	 * NULL: matmul operands alone. */

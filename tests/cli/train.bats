@@ -72,6 +72,8 @@ setup() {
 		cmp <(figures $p) <(figures $p-j3)
 	done
 	DS_CPU=avx2 dstrain "${tiny[@]}" --precision bf16 --max-steps 30 --out other text.txt
+	DS_CPU=avx2 dstrain "${tiny[@]:0:$((${#tiny[@]} - 1))}" --precision bf16 --max-steps 1 --out told text.txt 2>err
+	[ "$(grep -c 'bf16 is how values are stored: .* computes in fp32' err)" = 1 ]
 	paste bf16.loss <(sed 's/.*"loss": \([0-9.]*\).*/\1/' other/log.jsonl) |
 		awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 0.001 * $1) exit 1 }'
 }

@@ -3,6 +3,8 @@
  */
 #include "run.h"
 
+#include "graph/backend.h"
+
 #include <errno.h>
 #include <math.h>
 #include <sys/stat.h>
@@ -65,6 +67,17 @@ static ds_rc measure_rates(train_run *r, ds_err *e)
 	return DS_OK;
 }
 
+static void say_widened(const train_run *r)
+{
+	const ds_traits *t = &ds_device_backend(r->device)->traits;
+	ds_dtype product = r->plan.compile.product;
+	if (t->widens && t->widens(product))
+		ds_tell(&r->c->who,
+			"%s is how values are stored: without instructions for it, this CPU "
+			"computes in fp32",
+			ds_dtype_name(product));
+}
+
 static ds_rc measure(train_run *r, ds_err *e)
 {
 	train_report *p = &r->report;
@@ -74,6 +87,7 @@ static ds_rc measure(train_run *r, ds_err *e)
 	DS_TRY(measure_rates(r, e));
 	if (!train_is_first(r))
 		return DS_OK;
+	say_widened(r);
 	bool shown = ds_progress_live(p->progress) || r->c->who.verbose;
 	int64_t trained, all = ds_graph_params(r->train->g, &trained);
 	if (shown)

@@ -3,6 +3,8 @@
  */
 #include "graph/cpu/cpu_impl.h"
 
+#include "base/cpu.h"
+
 static const ds_kernel *const table[DS_N_OPS] = {
 #define KERNEL(name) [DS_OP_##name] = &ds_cpu_##name,
 #include "graph/cpu/kernels.def"
@@ -18,6 +20,11 @@ static const ds_kernel *find(const ds_graph *g, const ds_node *n)
 	return k;
 }
 
+static bool widens(ds_dtype product)
+{
+	return product == DS_F16 || (product == DS_BF16 && !ds_cpu_has_bf16());
+}
+
 /*
  * The same columns of rows of 4 KiB fall on the same few sets of a first-level cache, so that walking down a
  * column, as a weight's gradient does, misses at every step: 102 Gflop/s at 1024 columns, 127 at 1040 (one core,
@@ -29,6 +36,7 @@ const ds_backend *ds_backend_cpu(void)
 		.base = { DS_HOST("cpu", "this machine's cores"),
 			.traits = { .alias_bytes = 4096,
 				.pad_bytes = 64,
+				.widens = widens,
 				.rounds_weights = true } },
 		.find = find,
 	};
