@@ -156,6 +156,19 @@ ds_str ds_arena_fmt(ds_arena *a, const char *fmt, ...)
 	return (ds_str){ p, (size_t)n };
 }
 
+ds_str ds_arena_cat(ds_arena *a, const ds_str *parts, size_t n)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < n; i++)
+		bytes += parts[i].n;
+	char *p = ds_arena_bytes(a, bytes + 1), *at = p;
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].n)
+			at = (char *)memcpy(at, parts[i].at, parts[i].n) + parts[i].n;
+	*at = '\0';
+	return (ds_str){ p, bytes };
+}
+
 ds_rc ds_arena_try(ds_arena *a, size_t bytes, size_t limit_bytes, void **out, ds_err *e)
 {
 	if (bytes > limit_bytes)

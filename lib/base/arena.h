@@ -24,6 +24,8 @@ char *ds_arena_bytes(ds_arena *a, size_t bytes);
 /* A copy with a NUL after it that is not counted. */
 ds_str ds_arena_str(ds_arena *a, ds_str s);
 ds_str ds_arena_fmt(ds_arena *a, const char *fmt, ...) DS_PRINTF(2, 3);
+/* Texts one behind the other, whole: DS_FMT is for messages and cuts. A NUL after them is not counted. */
+ds_str ds_arena_cat(ds_arena *a, const ds_str *parts, size_t n);
 /* For a size read from input: DS_BAD over limit_bytes, and then nothing is allocated. */
 DS_MUST ds_rc ds_arena_try(ds_arena *a, size_t bytes, size_t limit_bytes, void **out, ds_err *e);
 size_t ds_arena_used(const ds_arena *a); /* bytes handed out since the reset */

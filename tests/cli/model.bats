@@ -153,6 +153,12 @@ ppl() { head -5 text.txt | dseval "$@" -m run --json -q | python3 -c 'import jso
 		got = [m["score"] for m in json.load(open("out"))["metrics"]]
 		assert got == [x / 3 for x in right], (got, right)
 	END
+	long=$(printf 'over %.0s' $(seq 60)) # what parts these choices is behind 200 bytes: their order decides nothing
+	for pair in "\"${long}fox\",\"${long}dog\"" "\"${long}dog\",\"${long}fox\""; do
+		echo "{\"text\":\"the\",\"choices\":[$pair],\"label\":\"${long}fox\"}" >one
+		dseval choice -m run --to tsv -q one
+	done | sort -u >out
+	[ "$(grep -c ^choice out)" = 1 ]
 	says 1 "record 0: label 'x'" dseval choice -m run -q - <<<'{"text":"a","choices":["b","c"],"label":"x"}'
 	says 1 "choices" dseval choice -m run -q - <<<'{"text":"a","choices":["b"],"label":0}'
 	says 1 "choices" dseval choice -m run -q - <<<'{"text":"a","label":0}'

@@ -123,8 +123,8 @@ static ds_rc encode(asked *a, ds_str text, choice *c, ds_arena *mem, ds_err *e)
 	ds_str before = without_blanks(text), blanks = { text.at + before.n, text.n - before.n };
 	size_t len;
 	bool apart = blanks.n || !before.n || bleu_space(bleu_point(c->text.at, c->text.n, &len));
-	ds_str whole = ds_arena_fmt(mem, "%.*s%.*s%s%.*s", DS_FMT(before), DS_FMT(blanks),
-		apart ? "" : " ", DS_FMT(c->text));
+	ds_str parts[] = { before, blanks, apart ? DS_S("") : DS_S(" "), c->text };
+	ds_str whole = ds_arena_cat(mem, parts, 4);
 	DS_TRY(lm_encode(a->l, before, &ids, &n_text, e));
 	DS_TRY(lm_encode(a->l, whole, &ids, &c->n, e));
 	bool starts = n_text == 0;

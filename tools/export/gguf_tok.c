@@ -104,7 +104,7 @@ static ds_rc byte_level(job *j, const char *pre, ds_err *e)
 	gguf_texts(j->f, "tokenizer.ggml.merges", merges ? merges->n : 0);
 	for (const ds_json *v = merges ? merges->first : NULL; v; v = v->next) {
 		ds_str right, left = merge_pair(v, &right);
-		gguf_add_text(j->f, ds_arena_fmt(j->mem, "%.*s %.*s", DS_FMT(left), DS_FMT(right)));
+		gguf_add_text(j->f, ds_arena_cat(j->mem, (ds_str[]){ left, DS_S(" "), right }, 3));
 	}
 	return DS_OK;
 }
@@ -118,7 +118,7 @@ static void piece_scores(job *j)
 	size_t rank = 0;
 	for (const ds_json *v = merges ? merges->first : NULL; v; v = v->next, rank++) {
 		ds_str right, left = merge_pair(v, &right);
-		ds_str whole = ds_arena_fmt(j->mem, "%.*s%.*s", DS_FMT(left), DS_FMT(right));
+		ds_str whole = ds_arena_cat(j->mem, (ds_str[]){ left, right }, 2);
 		uint32_t id = ds_tok_find(tok, whole);
 		if (id < j->n && scores[id] == 0)
 			scores[id] = -(float)(rank + 1);

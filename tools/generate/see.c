@@ -32,7 +32,8 @@ typedef struct {
 static ds_str prompt_of(seer *s, ds_str name)
 {
 	const char *prompt = s->o->prompt ? s->o->prompt : "{}", *at = strstr(prompt, "{}");
-	return ds_arena_fmt(s->mem, "%.*s%.*s%s", (int)(at - prompt), prompt, DS_FMT(name), at + 2);
+	ds_str parts[] = { { prompt, (size_t)(at - prompt) }, name, ds_str_of(at + 2) };
+	return ds_arena_cat(s->mem, parts, 3);
 }
 
 static ds_rc read_labels(seer *s, ds_str *out, ds_err *e)

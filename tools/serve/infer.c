@@ -472,15 +472,12 @@ void infer_describe(const server *s, ds_buf *out, ds_arena *mem)
 	m->versions[0] = pb_text(mem, "1");
 	m->n_versions = 1;
 	m->inputs = ds_arena_get(mem, 2 * sizeof(*m->inputs));
-	m->outputs = ds_arena_get(mem, 6 * sizeof(*m->outputs));
+	m->outputs = ds_arena_get(mem, 4 * sizeof(*m->outputs));
 	if (ds_model_tok(s->model))
 		m->inputs[m->n_inputs++] = describe("text_input", "BYTES", 0, mem);
 	m->inputs[m->n_inputs++] = describe("input_ids", "INT64", -1, mem);
-	if (!serve_is_encoder(s)) {
+	if (!serve_is_encoder(s))
 		m->outputs[m->n_outputs++] = describe("text_output", "BYTES", 0, mem);
-		m->outputs[m->n_outputs++] = describe("output_ids", "INT64", -1, mem);
-		m->outputs[m->n_outputs++] = describe("logprobs", "FP32", -1, mem);
-	}
 	if (serve_has_labels(s)) {
 		m->outputs[m->n_outputs++] = describe("label", "BYTES", 0, mem);
 		m->outputs[m->n_outputs++] = describe("probabilities", "FP32", c->n_labels, mem);
