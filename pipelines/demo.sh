@@ -63,8 +63,8 @@ model=(--model gpt2 --set "n_layer=4,n_embd=192,n_head=6,dropout=0.1,seq=256,bat
 # steps: what two and a half minutes allow at the speed of 20 steps, between 300 and 900
 steps() {
 	dstrain "${model[@]}" --max-steps 20 --save-every 0 -q --out measure train.tok.dsr
-	sed -n '$s/.*"tokens_per_second":\([0-9.e+]*\).*/\1/p' measure/log.jsonl |
-		awk '{ n = int(150 * $1 / 2048 / 50) * 50; print n < 300 ? 300 : n > 900 ? 900 : n }'
+	sed -n '$s/.*"tokens_per_second": *\([0-9.e+]*\).*/\1/p' measure/log.jsonl |
+		awk '{ n = int(150 * $1 / 2048 / 50) * 50; if (n < 300) n = 300; if (n > 900) n = 900; print n }'
 	rm -r measure
 }
 # halfway STEP: shows what the model writes when the checkpoint of that step is there
@@ -93,6 +93,7 @@ if step run/done "train a small GPT; stop it with Ctrl-C, the same command goes 
 	[ ! -e "run/checkpoint-$half" ] || wait $watcher || true
 	kill $watcher 2>/dev/null || true
 	trap - EXIT
+	[ -e "run/checkpoint-$steps" ] || exit 130 # stopped by Ctrl-C, which dstrain takes as a wish to save
 	touch run/done
 fi
 if step perplexity.txt "measure it on the paragraphs it never saw"; then
