@@ -31,7 +31,9 @@ static ds_rc matches(const char *before, ds_str expression, ds_str module, bool 
 	ds_buf whole = { 0 };
 	ds_regex *r = NULL;
 	*found = false;
-	ds_buf_fmt(&whole, "^%s(?:%.*s)$", before, DS_FMT(expression));
+	ds_buf_fmt(&whole, "^%s(?:", before);
+	ds_buf_add_str(&whole, expression);
+	ds_buf_add_c(&whole, ")$");
 	ds_rc rc = ds_regex_parse(&r, ds_buf_view(&whole), e);
 	if (rc == DS_OK) {
 		ds_regex_run *run = ds_regex_run_new(r);

@@ -133,3 +133,9 @@ aug() {
 	dsaug -q --backtranslate --translator 'apertium -u eng-spa' --back 'apertium -u spa-eng' --to text in >out
 	[ -s out ] && ! grep -qxFf in out
 }
+
+@test "what was done to a record of many texts is told whole" {
+	python3 -c 'import json; print(json.dumps({"messages": [{"role": "user", "content": "one two three four five six %d" % i} for i in range(40)]}))' >many.jsonl
+	dsaug -q --delete 0.5 --swap 0.3 --field 'messages[].content' --to jsonl many.jsonl >out.jsonl
+	python3 -c 'import json; how = json.load(open("out.jsonl"))["aug"].split("; "); assert len(how) > 30 and all(len(h.split()) >= 2 for h in how), how'
+}

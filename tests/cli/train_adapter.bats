@@ -94,3 +94,11 @@ apart() {
 	sed -i 's/"base_model_name_or_path": "base"/"base_model_name_or_path": "other"/' odd/adapter_config.json
 	says 1 "the adapter changes 'model.layers.0." dstrain --merge --model odd --out o4
 }
+
+@test "a long expression for target_modules is read whole" {
+	long=$(printf 'no_such_module_%s|' $(seq 20))
+	for modules in ".*\\.(q_proj|v_proj)" ".*\\.($long""q_proj|v_proj)"; do
+		dstrain --model base --tune lora --set "lora_r=4,lr=1e-2" --target-modules "$modules" "${run[@]}" --max-steps 2 --out "long-${#modules}" text.txt
+	done
+	cmp long-*/adapter_model.safetensors
+}

@@ -61,7 +61,7 @@ typedef struct { /* a record on its way */
 
 static void add_how(ds_arena *mem, ds_str *how, ds_str more)
 {
-	*how = how->n ? ds_arena_fmt(mem, "%.*s; %.*s", DS_FMT(*how), DS_FMT(more)) : more;
+	*how = how->n ? ds_arena_cat(mem, (ds_str[]){ *how, DS_S("; "), more }, 3) : more;
 }
 
 /* A copy has a change in one text at least; each text has its own changes. */
