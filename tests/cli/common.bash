@@ -33,6 +33,23 @@ programs() {
 	for p in "${BUILD:-$ROOT/build}"/bin/*; do basename "$p"; done
 }
 
+# near_duplicates N SEED: N records with id, n and text; a tenth repeat one before, a quarter change a word of one, and a
+# tenth are so alike that their buckets are full; every fifth text ends in blanks
+near_duplicates() {
+	awk -v n="$1" -v seed="$2" 'BEGIN {
+		srand(seed)
+		for (i = 0; i < n; i++) {
+			kind = rand()
+			if (i && kind < 0.1) t = old[int(rand() * i)]
+			else if (i && kind < 0.4) { t = old[int(rand() * i)]; sub(/ w[0-9]+ /, " changed ", t) }
+			else if (kind < 0.5) { t = "of many"; for (k = 0; k < 60; k++) t = t " m" k; t = t " " i }
+			else { t = "start"; for (k = 0; k < 40; k++) t = t " w" int(rand() * 5000) " and" }
+			old[i] = t
+			print "{\"id\":\"r" i "\",\"n\":" i % 17 ",\"text\":\"" t (i % 5 ? "" : "  ") "\"}"
+		}
+	}'
+}
+
 # numbered N: N records of about 100 bytes with id, text and label
 numbered() {
 	awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) {

@@ -1,26 +1,13 @@
 #!/usr/bin/env bats
 # dsdedup exchange: the staged run in steps of a shard or a partition, as an engine drives it
 
-bats_require_minimum_version 1.5.0
+load common
 
 setup() {
-	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
-	cd "$BATS_TEST_TMPDIR"
-	for part in 0 1 2 3; do # the last is empty
-		awk -v part=$part 'BEGIN {
-			srand(11)
-			for (i = 0; i < 1200; i++) {
-				kind = rand()
-				if (i && kind < 0.1) t = old[int(rand() * i)]
-				else if (i && kind < 0.4) { t = old[int(rand() * i)]; sub(/ w[0-9]+ /, " changed ", t) }
-				else if (kind < 0.5) { t = "of many"; for (k = 0; k < 60; k++) t = t " m" k; t = t " " i }
-				else { t = "start"; for (k = 0; k < 40; k++) t = t " w" int(rand() * 5000) " and" }
-				old[i] = t
-				if (int(i / 400) == part) print "{\"id\":\"r" i "\",\"n\":" i % 17 ",\"text\":\"" t "\"}"
-			}
-			if (part != 3) print "{\"title\":\"no text\"}"
-		}' >p$part.jsonl
-	done
+	common_setup
+	near_duplicates 1200 11 | split -l 400 -d -a 1 --additional-suffix=.jsonl - p
+	for part in 0 1 2; do echo '{"title":"no text"}' >>p$part.jsonl; done
+	: >p3.jsonl
 	head -n 20 p2.jsonl >evil.jsonl
 }
 

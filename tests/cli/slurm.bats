@@ -8,17 +8,7 @@ setup() {
 	export DS_BIN=${BUILD:-$ROOT/build}/bin
 	prepare=$ROOT/pipelines/slurm/prepare.sh
 	mkdir in
-	awk 'BEGIN {
-		srand(5)
-		for (i = 0; i < 600; i++) {
-			kind = rand()
-			if (i && kind < 0.1) t = old[int(rand() * i)]
-			else if (i && kind < 0.4) { t = old[int(rand() * i)]; sub(/ w[0-9]+ /, " changed ", t) }
-			else { t = "start"; for (k = 0; k < 40; k++) t = t " w" int(rand() * 5000) " and" }
-			old[i] = t
-			print "{\"id\":\"r" i "\",\"text\":\"" t "\"}" >"in/part-" int(i / 200) ".jsonl"
-		}
-	}'
+	near_duplicates 600 5 | split -l 200 -d -a 1 --additional-suffix=.jsonl - in/part-
 	: >in/part-3.jsonl
 }
 

@@ -8,18 +8,7 @@ spark_setup() {
 	export DS_PYSPARK=${DS_PYSPARK:-${XDG_CACHE_HOME:-$HOME/.cache}/dstools/pyspark}
 	[ -x "$DS_PYSPARK/bin/spark-submit" ] || skip "no pyspark in $DS_PYSPARK: pipelines/spark/prepare.sh installs it when it is first run"
 	mkdir in
-	awk 'BEGIN {
-		srand(5)
-		for (i = 0; i < 1200; i++) {
-			kind = rand()
-			if (i && kind < 0.1) t = old[int(rand() * i)]
-			else if (i && kind < 0.4) { t = old[int(rand() * i)]; sub(/ w[0-9]+ /, " changed ", t) }
-			else if (kind < 0.5) { t = "of many"; for (k = 0; k < 60; k++) t = t " m" k; t = t " " i }
-			else { t = "start"; for (k = 0; k < 40; k++) t = t " w" int(rand() * 5000) " and" }
-			old[i] = t
-			print "{\"id\":\"r" i "\",\"n\":" i % 17 ",\"text\":\"" t (i % 5 ? "" : "  ") "\"}" >"in/part-" int(i / 300) ".jsonl"
-		}
-	}'
+	near_duplicates 1200 5 | split -l 300 -d -a 1 --additional-suffix=.jsonl - in/part-
 	: >in/part-4.jsonl # an empty shard
 	echo '{"id":"nothing","text":" "}' >in/part-5.jsonl
 }

@@ -67,17 +67,7 @@ setup() {
 	export DS_BIN=${BUILD:-$ROOT/build}/bin
 	prepare=$ROOT/pipelines/slurm/prepare.sh
 	mkdir in
-	awk 'BEGIN {
-		srand(5)
-		for (i = 0; i < 900; i++) {
-			kind = rand()
-			if (i && kind < 0.1) t = old[int(rand() * i)]
-			else if (i && kind < 0.4) { t = old[int(rand() * i)]; sub(/ w[0-9]+ /, " changed ", t) }
-			else { t = "start"; for (k = 0; k < 40; k++) t = t " w" int(rand() * 5000) " and" }
-			old[i] = t
-			print "{\"id\":\"r" i "\",\"text\":\"" t "\"}" >"in/part-" int(i / 300) ".jsonl"
-		}
-	}'
+	near_duplicates 900 5 | split -l 300 -d -a 1 --additional-suffix=.jsonl - in/part-
 }
 
 same() { cmp <(dsrec cat -q --to jsonl "$1") <(dsrec cat -q --to jsonl out/part-*.dsr); }
