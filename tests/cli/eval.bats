@@ -3,6 +3,8 @@
 
 bats_require_minimum_version 1.5.0
 
+load numbers
+
 setup() {
 	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
 	cd "$BATS_TEST_TMPDIR"
@@ -18,7 +20,7 @@ three() {
 END
 }
 
-near() { awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(d < 1e-9 && d > -1e-9) }'; }
+near() { within 1e-9 "$1" "$2"; }
 
 @test "bleu with two references equals sacreBLEU's digits" {
 	near "$(three | dseval bleu --json -q | score bleu)" 48.530827009929865

@@ -3,6 +3,8 @@
 
 bats_require_minimum_version 1.5.0
 
+load numbers
+
 setup() {
 	PATH=${BUILD:-$BATS_TEST_DIRNAME/../../build}/bin:$PATH
 	cd "$BATS_TEST_TMPDIR"
@@ -286,8 +288,8 @@ features() {
 	sed 's/embedding/other/' a >c
 	sed 's/embedding/other/' b >d
 	run scores fid:field=other --fit d <c
-	awk -v a="$fid" -v b="$output" 'BEGIN { exit !(a - b < 1e-4 && b - a < 1e-4) }'
-	awk -v v="$(scores fid --fit a <a)" 'BEGIN { exit !(v < 1e-6 && v > -1e-6) }'
+	within 1e-4 "$fid" "$output"
+	within 1e-6 "$(scores fid --fit a <a)" 0
 }
 
 @test "inception-score equals the formula, of probabilities and of logits" {

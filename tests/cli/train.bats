@@ -2,6 +2,7 @@
 # dstrain: runs, what they leave behind, how they end and go on
 
 load train
+load numbers
 
 setup() {
 	train_setup 200
@@ -63,7 +64,7 @@ setup() {
 		sed 's/.*"loss": \([0-9.]*\).*/\1/' $p/log.jsonl >$p.loss
 	done
 	for p in bf16 fp16; do
-		paste fp32.loss $p.loss | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 0.01 * $1) exit 1 }'
+		paste fp32.loss $p.loss | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 0.01 * $1) bad = 1 } END { exit bad || !NR }'
 		dstrain "${tiny[@]}" --precision $p -j 3 --save-every 10 --max-steps 30 --out $p-j3 text.txt
 		cmp $p/model.safetensors $p-j3/model.safetensors
 		rm -r $p-j3/checkpoint-30
@@ -75,7 +76,7 @@ setup() {
 	DS_CPU=avx2 dstrain "${tiny[@]:0:$((${#tiny[@]} - 1))}" --precision bf16 --max-steps 1 --out told text.txt 2>err
 	[ "$(grep -c 'bf16 is how values are stored: .* computes in fp32' err)" = 1 ]
 	paste bf16.loss <(sed 's/.*"loss": \([0-9.]*\).*/\1/' other/log.jsonl) |
-		awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 0.001 * $1) exit 1 }'
+		awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 0.001 * $1) bad = 1 } END { exit bad || !NR }'
 }
 
 @test "fp16: a step over the range is skipped, logged, and halves the loss scale" {
@@ -113,7 +114,7 @@ setup() {
 	dstrain "${tiny[@]}" --max-steps 5 --gradient-accumulation-steps 4 --out b text.txt
 	paste -d ' ' <(sed 's/.*"loss": \([0-9.]*\).*/\1/' a/log.jsonl) \
 		<(sed 's/.*"loss": \([0-9.]*\).*/\1/' b/log.jsonl) |
-		awk '{ d = $1 - $2; if (d > 1e-4 || d < -1e-4) exit 1 }'
+		awk '{ d = $1 - $2; if (d > 1e-4 || d < -1e-4) bad = 1 } END { exit bad || !NR }'
 }
 
 @test "SIGTERM saves and exits 0; --resume goes on" {
@@ -214,7 +215,7 @@ setup() {
 	dstrain --model base --set seq=32,batch_tokens=128 --max-steps 2 --out tuned -q text.txt
 	first=$(sed -n '1s/.*"loss": \([0-9.]*\).*/\1/p' tuned/log.jsonl)
 	last=$(sed -n '30s/.*"loss": \([0-9.]*\).*/\1/p' base/log.jsonl)
-	awk -v a="$first" -v b="$last" 'BEGIN { exit !(a - b < 0.3) }'
+	within 0.3 "$first" "$last"
 	grep -q '"lr": 1e-05' tuned/log.jsonl
 }
 
@@ -237,7 +238,7 @@ setup() {
 	# merged on reading, it gives the loss that was measured in training, where the windows lie otherwise
 	want=$(sed -n 's/.*"eval_loss": \([0-9.]*\).*/\1/p' whole/log.jsonl)
 	got=$(dseval ppl -m whole held.txt --seq 32 --json -q | sed 's/.*"score":\([0-9.]*\).*/\1/')
-	awk -v a="$want" -v b="$got" 'BEGIN { d = a - log(b); exit !(d < 0.05 && d > -0.05) }'
+	within 0.05 "$want" "$(awk -v p="$got" 'BEGIN { print log(p) }')"
 }
 
 @test "adapters that cannot be are refused" {
@@ -383,7 +384,7 @@ setup() {
 	set -- --model bert --set n_layer=1,n_embd=32,n_head=2,lr=1e-2,batch_tokens=256,dropout=0 -q
 	dstrain "$@" --task cls --epochs 12 --eval-data cls.jsonl --out cls cls.jsonl
 	grep -q '"id2label": {"0": "0", "1": "yes"}' cls/config.json
-	tail -n 1 cls/log.jsonl | sed 's/.*"eval_loss": \([0-9.e-]*\).*/\1/' | awk '{ exit !($1 < 0.3) }'
+	under "$(tail -n 1 cls/log.jsonl | sed 's/.*"eval_loss": \([0-9.e-]*\).*/\1/')" 0.3
 	dstrain "$@" --task tokcls --epochs 5 --out tags tags.jsonl
 	grep -q BertForTokenClassification tags/config.json
 	dstrain --model cls --max-steps 1 --batch-tokens 256 --out again -q cls.jsonl
@@ -404,7 +405,7 @@ setup() {
 		echo '{"instruction":"say green","input":"","output":"green"}'
 	done >chat.jsonl
 	dstrain "${tiny[@]}" --task chat --max-steps 60 --set lr=1e-2 --out run chat.jsonl
-	tail -n 1 run/log.jsonl | sed 's/.*"loss": \([0-9.e-]*\).*/\1/' | awk '{ exit !($1 < 1) }'
+	under "$(tail -n 1 run/log.jsonl | sed 's/.*"loss": \([0-9.e-]*\).*/\1/')" 1
 	dsgen -m run --chat --max-tokens 24 --temperature 0 -q --to jsonl <<<'what is blue?' | grep -q 'blue is a colour"'
 	dsgen -m run --chat --max-tokens 24 --temperature 0 -q --to jsonl chat.jsonl | head -n 3 | grep -c 'is a colour"\|"green"' | grep -qx 3
 	echo '{"messages":[{"role":"user"}]}' >bad.jsonl
@@ -467,7 +468,8 @@ setup() {
 	# Each alone, the loss of all is the mean over their targets, wherever they stand in rows.
 	tac chat.jsonl >turned.jsonl
 	dstrain "${tiny[@]}" --task chat --seq 64 --batch-tokens 64 --max-steps 1 --lr 0 --out turned turned.jsonl
-	sed 's/.*"loss": \([0-9.]*\).*/\1/' apart/log.jsonl turned/log.jsonl | awk '{ x[NR] = $1 } END { exit !(x[1] - x[2] < 1e-5 && x[2] - x[1] < 1e-5) }'
+	loss() { sed 's/.*"loss": \([0-9.]*\).*/\1/' "$1/log.jsonl"; }
+	within 1e-5 "$(loss apart)" "$(loss turned)"
 	echo '{"prompt":"p","completion":"a long answer that does not end before the row does, whatever happens, and goes on and on for some words more"}' >>chat.jsonl
 	run --separate-stderr dstrain "${tiny[@]:0:4}" --task chat --seq 32 --batch-tokens 64 --max-steps 1 --out cut chat.jsonl
 	[ "$status" -eq 0 ]

@@ -2,6 +2,7 @@
 # dstrain: adapters that are merged, trained further, or said to be of a kind that is not built
 
 load train
+load numbers
 
 setup() {
 	train_setup 60
@@ -68,7 +69,7 @@ apart() {
 		[ "$(apart $kind base | awk '{ print ($1 > 1e-2 && $2 > 1000) }')" = 1 ]
 		want=$(sed -n 's/.*"eval_loss": \([0-9.]*\).*/\1/p' $kind/log.jsonl)
 		got=$(dseval ppl -m $kind packed.dsr --json -q | sed 's/.*"score":\([0-9.]*\).*/\1/')
-		awk -v a="$want" -v b="$got" 'BEGIN { d = a - log(b); exit !(d < 0.02 && d > -0.02) }'
+		within 0.02 "$want" "$(awk -v p="$got" 'BEGIN { print log(p) }')"
 		says 2 "$kind is a $kind: only --tune $kind goes on with it" dstrain --model $kind "${run[@]}" --out o text.txt
 		says 2 "virtual tokens (a $kind) are read by" dstrain --merge --model $kind --out o2
 		run ! dsexport safetensors -m $kind -o x.safetensors
